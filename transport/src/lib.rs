@@ -1,0 +1,2 @@
+//! A no-alloc channel between Linux processes.
+#![no_std]
