@@ -1,2 +1,107 @@
-//! A no-alloc channel between Linux processes.
-#![no_std]
+//! A channel between two processes on one Linux host: no copy, no heap, and no trust beyond what was declared.
+//!
+//! A [`Sender`] owns a pool of equal slots in shared memory. It lends a slot ([`Loan`]), the program writes a message
+//! into it, and committing hands it to every receiver. A receiver reads it where it lies ([`Lease`]) and gives the slot
+//! back by dropping the lease. While both sides are busy no system call is made for a message; idle sides sleep.
+//!
+//! **Each side writes only memory that it owns, and the kernel holds it to that**: every shared region is sealed so that
+//! nobody but its owner can ever map it writable. A peer can lie, stall or die; it cannot corrupt, and what it says is
+//! checked before it is used.
+//!
+//! | delivery | who may be at the other end | what it costs | why it is safe |
+//! |---|---|---|---|
+//! | [`Delivery::Pooled`] | a sender that was declared honest, in one `unsafe` | nothing | the declaration: it leaves leased slots alone |
+//! | [`Delivery::Copied`] | anyone | one copy | what is looked at is private |
+//! | [`Delivery::Sealed`] | anyone, in any language | a file per message | the file is immutable by the kernel's word |
+//!
+//! ```
+//! use bowstring_transport::{Deliveries, Introduction, Meeting, SenderConfig, socket_pair};
+//! // Two ends of a connection; usually they are in two processes and meet on a path: `Listener`, `Sender::accept`.
+//! let (here, there) = socket_pair()?;
+//! let receiving = std::thread::spawn(move || {
+//!     let incoming = Meeting::new(Deliveries::SLOTS).over(there).unwrap();
+//!     // SAFETY: the sender is the other half of this example, which leaves published slots alone.
+//!     let receiver = unsafe { incoming.pooled() }.unwrap();
+//!     let lease = receiver.recv().unwrap();
+//!     lease.iter().map(|&b| u32::from(b)).sum::<u32>()
+//! });
+//! let mut sender = SenderConfig::new().build()?;
+//! sender.meet(here, &Introduction::new(b""))?;
+//! let mut loan = sender.loan(1000)?;
+//! loan.fill(3);
+//! loan.commit(1000).map_err(|e| e.why)?;
+//! assert_eq!(receiving.join().unwrap(), 3000);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The crate is `no_std` and names no allocator: bookkeeping lives in private mappings that are sized at set-up.
+//!
+//! # Map
+//!
+//! From the bottom up: `sys` makes the system calls; [`region`] makes, seals and checks shared memory; `abi` says what
+//! lies in it; `ring` is the hand-off and `pool` knows the free slots; [`session`] is how two sides meet; `hub` is a
+//! sender's inside and `channel` a receiver's; `join` builds both from an agreement; [`Sender`], [`Meeting`] and the
+//! receivers are what a program uses.
+#![cfg_attr(not(any(feature = "std", loom)), no_std)]
+
+#[cfg(all(test, not(feature = "std"), not(loom)))]
+extern crate std;
+
+#[cfg(not(target_os = "linux"))]
+compile_error!(
+    "Bowstring rests on Linux: sealed memory files, futexes on read-only mappings, process descriptors."
+);
+
+mod abi;
+pub mod call;
+mod channel;
+mod copy;
+mod error;
+mod figures;
+#[cfg(feature = "sendfd")]
+pub mod handover;
+mod hub;
+mod incoming;
+mod join;
+mod lease;
+mod loan;
+mod observer;
+mod peer;
+mod pool;
+mod receiver;
+pub mod region;
+mod ring;
+mod sealed;
+mod sender;
+pub mod session;
+mod sync;
+mod sys;
+mod wait;
+
+pub use abi::{Geometry, MAX_SLOTS};
+pub use error::{Call, Fault, GeometryError, OsError, RegionFault, RegionKind};
+pub use figures::{Figures, LaneFigures};
+pub use hub::LaneId;
+pub use hub::lane::{End, OnSlow};
+pub use hub::publish::{Label, Receipt, To};
+pub use hub::room::LoanError;
+pub use incoming::{Incoming, Meeting, Opened};
+pub use lease::{Foreign, Honest, Lease, Meta, Trust};
+pub use loan::{CommitError, CommitFault, Loan};
+pub use observer::Observer;
+pub use peer::{Access, Credentials};
+pub use receiver::{
+    Copied, CopyingReceiver, PooledReceiver, Receiver, ReceiverFigures, RecvError, SenderFault,
+};
+pub use sealed::{SealedMessage, SealedReceiver};
+pub use sender::{Arrival, Introduction, SendError, Sender, SenderConfig};
+pub use session::{Answer, Deliveries, Delivery, Knock, Listener, MeetError, Refusal, RefusalCode};
+pub use wait::Wait;
+
+#[cfg(feature = "fault-injection")]
+pub use sys::fault;
+
+/// A pair of connected sockets, for a program that starts the other side itself and lets it inherit one end.
+pub fn socket_pair() -> Result<(rustix::fd::OwnedFd, rustix::fd::OwnedFd), OsError> {
+    sys::socket_pair()
+}

@@ -1,0 +1,223 @@
+//! What lies in shared memory, word by word. `PROTOCOL.md` describes the same for a peer in another language.
+//!
+//! Everything here is made of atomics, because the other process reads it while we write. Words that one side writes
+//! often stand on cache lines that the other side does not write, and two such lines never share a 128-byte pair.
+
+use core::mem::size_of;
+
+use crate::sync::{AtomicU32, AtomicU64};
+
+/// Bytes that hold nothing. Atomic as well, for no part of shared memory may be of a kind that must not change.
+type Pad = core::sync::atomic::AtomicU64;
+type HalfPad = core::sync::atomic::AtomicU32;
+
+/// The bytes of a cache line on every machine this runs on; slots and entries are aligned to it.
+pub(crate) const LINE: usize = 64;
+
+/// The most slots a pool may have.
+pub const MAX_SLOTS: u32 = 1 << 16;
+
+/// The first words of a board: written by the sender, read by the receiver.
+#[repr(C, align(128))]
+#[derive(Debug)]
+pub(crate) struct BoardHead {
+    /// Futex word that the receiver sleeps on: twice the low 31 bits of the ticket that comes next, plus one once the
+    /// sender has closed. It changes with every publication and with closing, so no wake-up can fall in between.
+    pub(crate) head: AtomicU32,
+    /// Why the sender closed, meaningful once the lowest bit of `head` is set: see [`Closing`].
+    pub(crate) closing: AtomicU32,
+    _apart: [Pad; 15],
+    /// Not zero while the sender waits for slots to come back: see [`Sleep`].
+    pub(crate) want_room: AtomicU32,
+    _pad: HalfPad,
+    _apart2: [Pad; 15],
+}
+
+/// One publication: written by the sender, polled by the receiver; a cache line of its own.
+#[repr(C, align(64))]
+#[derive(Debug)]
+pub(crate) struct Entry {
+    /// The publication itself: equal to the ticket awaited at this place once the other words are valid.
+    pub(crate) ticket: AtomicU64,
+    /// The sender's number of this message, the same for all receivers; a gap means that this one was skipped.
+    pub(crate) number: AtomicU64,
+    /// The message's bytes, from the start of its first slot.
+    pub(crate) len: AtomicU64,
+    /// The number of the request that this message answers, or 0.
+    pub(crate) reply_to: AtomicU64,
+    /// The first slot of the message.
+    pub(crate) slot: AtomicU32,
+    /// A word that belongs to the application.
+    pub(crate) tag: AtomicU32,
+    _reserved: [Pad; 3],
+}
+
+/// The first words of a ledger: written by the receiver, read by the sender.
+#[repr(C, align(128))]
+#[derive(Debug)]
+pub(crate) struct LedgerHead {
+    /// How the receiver sleeps, and for the how manieth time: see [`Sleep`]. The sender looks here after publishing.
+    pub(crate) waiting: AtomicU32,
+    _pad: HalfPad,
+    _apart: [Pad; 15],
+    /// Futex word that the sender sleeps on: counts the releases made while it waited for room.
+    pub(crate) bell: AtomicU32,
+    _pad2: HalfPad,
+    /// Messages taken.
+    pub(crate) taken: AtomicU64,
+    /// Bytes taken.
+    pub(crate) bytes: AtomicU64,
+    /// Times the receiver went to sleep.
+    pub(crate) sleeps: AtomicU64,
+    /// Bytes the receiver copied out of the pool.
+    pub(crate) copied: AtomicU64,
+    _apart2: [Pad; 11],
+}
+
+/// For each slot, the number of the last message released that began there.
+pub(crate) type Released = AtomicU64;
+
+/// How a side sleeps, as told to the other in one word: how to wake it, and a count that differs with each sleep so
+/// that one sleep costs the other side one wake-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sleep {
+    /// Awake.
+    No,
+    /// On the futex word.
+    Futex,
+    /// In `poll` on the socket: wake it with a datagram.
+    Socket,
+    /// Never again: the receiver has left.
+    Left,
+}
+
+impl Sleep {
+    pub(crate) const fn word(self, episode: u32) -> u32 {
+        match self {
+            Sleep::No => 0,
+            Sleep::Futex => episode << 2 | 1,
+            Sleep::Socket => episode << 2 | 2,
+            Sleep::Left => 3,
+        }
+    }
+
+    /// Reads the word of a peer, whatever it holds.
+    pub(crate) const fn read(word: u32) -> Sleep {
+        match word & 3 {
+            1 => Sleep::Futex,
+            2 => Sleep::Socket,
+            3 => Sleep::Left,
+            _ => Sleep::No,
+        }
+    }
+}
+
+/// Why a sender ended a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Closing {
+    /// It had nothing more to send.
+    Done = 0,
+    /// This receiver was too slow for its sender's policy.
+    CutOff = 1,
+}
+
+#[cfg(not(loom))]
+const _: () = {
+    assert!(size_of::<BoardHead>() == 256);
+    assert!(size_of::<Entry>() == LINE);
+    assert!(size_of::<LedgerHead>() == 256);
+    assert!(core::mem::offset_of!(BoardHead, want_room) == 128);
+    assert!(core::mem::offset_of!(LedgerHead, bell) == 128);
+};
+
+/// The shape of a pool and of the board and ledger that go with it.
+///
+/// A `Geometry` is always consistent: it is made from our own configuration or from a peer's claim by the same
+/// checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Geometry {
+    slots: u32,
+    slot_size: u64,
+}
+
+/// What is wrong with a geometry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GeometryError {
+    /// There must be between 1 and [`MAX_SLOTS`] slots.
+    Slots(u32),
+    /// A slot must be a multiple of 64 bytes and at least 64.
+    SlotSize(u64),
+    /// The pool would be larger than the address space or than the stated limit.
+    TooLarge {
+        /// The pool's bytes, or `u64::MAX` if they do not fit a number.
+        bytes: u64,
+        /// The limit.
+        most: u64,
+    },
+}
+
+impl Geometry {
+    /// Checks a shape: `slots` of `slot_size` bytes each, in all no more than `most` bytes.
+    pub const fn new(slots: u32, slot_size: u64, most: u64) -> Result<Geometry, GeometryError> {
+        if slots == 0 || slots > MAX_SLOTS {
+            return Err(GeometryError::Slots(slots));
+        }
+        if slot_size == 0 || !slot_size.is_multiple_of(LINE as u64) {
+            return Err(GeometryError::SlotSize(slot_size));
+        }
+        // Half the address space keeps every later sum of a length and an offset from overflowing.
+        let most = if most < isize::MAX as u64 { most } else { isize::MAX as u64 };
+        match slot_size.checked_mul(slots as u64) {
+            Some(bytes) if bytes <= most => Ok(Geometry { slots, slot_size }),
+            Some(bytes) => Err(GeometryError::TooLarge { bytes, most }),
+            None => Err(GeometryError::TooLarge { bytes: u64::MAX, most }),
+        }
+    }
+
+    /// How many slots.
+    #[must_use]
+    pub const fn slots(self) -> u32 {
+        self.slots
+    }
+
+    /// The bytes of a slot.
+    #[must_use]
+    pub const fn slot_size(self) -> usize {
+        self.slot_size as usize
+    }
+
+    /// The bytes of all slots together, which is also the longest message.
+    #[must_use]
+    pub const fn pool_bytes(self) -> usize {
+        self.slot_size as usize * self.slots as usize
+    }
+
+    /// How many slots a message of `len` bytes takes, or `None` if the pool is too small for it.
+    #[must_use]
+    pub const fn span(self, len: usize) -> Option<u32> {
+        if len > self.pool_bytes() {
+            return None;
+        }
+        let span = len.div_ceil(self.slot_size as usize);
+        Some(if span == 0 { 1 } else { span as u32 })
+    }
+
+    /// Entries on the board. At least as many as slots, and a power of two so that a ticket finds its place by a mask.
+    #[must_use]
+    pub(crate) const fn entries(self) -> usize {
+        self.slots.next_power_of_two() as usize
+    }
+
+    /// The bytes of a board of this shape.
+    #[must_use]
+    pub const fn board_bytes(self) -> usize {
+        size_of::<BoardHead>() + self.entries() * size_of::<Entry>()
+    }
+
+    /// The bytes of a ledger of this shape.
+    #[must_use]
+    pub const fn ledger_bytes(self) -> usize {
+        size_of::<LedgerHead>() + self.slots as usize * size_of::<Released>()
+    }
+}

@@ -1,0 +1,149 @@
+//! Both directions over one connection: requests one way, replies the other.
+//!
+//! A connection of two directions is two channels, each with its own pool and its own socket. A reply names the number
+//! of the request that it answers ([`Label::reply_to`](crate::Label)); [`Calls`] remembers which are still open.
+
+use crate::hub::LaneId;
+use crate::hub::publish::Receipt;
+use crate::incoming::{Incoming, Meeting};
+use crate::lease::Meta;
+use crate::sender::{Arrival, Introduction, Sender};
+use crate::session::parley::{Answer, Knock, MeetError};
+use crate::session::{Listener, listen};
+use crate::wait::Wait;
+
+use rustix::fd::OwnedFd;
+
+impl Sender {
+    /// Connects to `path` for both directions: this sender's messages go there, and what comes back is the answer's
+    /// second part. `meeting` says how to receive.
+    pub fn connect_both(
+        &mut self,
+        path: &[u8],
+        meeting: &Meeting<'_>,
+    ) -> Result<(LaneId, Incoming), MeetError> {
+        self.connect_both_over(listen::connect(path)?, meeting)
+    }
+
+    /// As [`connect_both`](Self::connect_both), over a connected socket whose other end listens.
+    pub fn connect_both_over(
+        &mut self,
+        socket: OwnedFd,
+        meeting: &Meeting<'_>,
+    ) -> Result<(LaneId, Incoming), MeetError> {
+        both(self.connect_as(
+            socket,
+            meeting.access,
+            meeting.greeting,
+            meeting.patience,
+            Some(&meeting.wants),
+        )?)
+    }
+
+    /// Waits until somebody has connected for both directions. `meeting` says how to receive; `answer` decides, and
+    /// greets in its place.
+    pub fn accept_both<'g>(
+        &mut self,
+        listener: &Listener,
+        meeting: &Meeting<'_>,
+        wait: Wait,
+        answer: &mut dyn FnMut(&Knock<'_>) -> Answer<'g>,
+    ) -> Result<(LaneId, Incoming), MeetError> {
+        both(self.accept_as(listener, meeting.access, Some(&meeting.wants), wait, answer)?)
+    }
+
+    /// Lets in whoever knocks for both directions, as far as that goes without waiting.
+    pub fn tend_both<'g>(
+        &mut self,
+        listener: &Listener,
+        meeting: &Meeting<'_>,
+        answer: &mut dyn FnMut(&Knock<'_>) -> Answer<'g>,
+    ) -> Result<Option<(LaneId, Incoming)>, MeetError> {
+        self.tend_as(listener, meeting.access, Some(&meeting.wants), answer)?.map(both).transpose()
+    }
+
+    /// Meets over a connected socket for both directions, as the side that listens.
+    pub fn meet_both(
+        &mut self,
+        socket: OwnedFd,
+        meeting: &Meeting<'_>,
+    ) -> Result<(LaneId, Incoming), MeetError> {
+        let introduction =
+            Introduction::new(meeting.greeting).access(meeting.access).patience(meeting.patience);
+        both(self.meet_as(socket, &introduction, Some(&meeting.wants))?)
+    }
+}
+
+fn both(arrival: Arrival) -> Result<(LaneId, Incoming), MeetError> {
+    let Arrival { receiver, incoming } = arrival;
+    Ok((receiver, incoming.ok_or(MeetError::HungUp)?))
+}
+
+/// The most requests that may be open at once.
+pub const MAX_CALLS: usize = 64;
+
+/// The requests that wait for their replies.
+///
+/// ```
+/// use bowstring_transport::call::Calls;
+/// # use bowstring_transport::{Meta, Receipt};
+/// # let receipt = |number| Receipt { number, receivers: 1, skipped: 0 };
+/// # let reply = |reply_to| Meta { number: 9, tag: 0, reply_to };
+/// let mut calls = Calls::new();
+/// calls.sent(&receipt(7)).unwrap();
+/// assert_eq!(calls.answered(&reply(7)), Some(7)); // the reply to our request 7
+/// assert_eq!(calls.answered(&reply(7)), None); // a second reply to it, or one to a request never made
+/// ```
+#[derive(Clone, Debug)]
+pub struct Calls {
+    /// Numbers of open requests; 0 marks a free place, for no message has that number.
+    open: [u64; MAX_CALLS],
+}
+
+/// [`MAX_CALLS`] requests are open already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooManyCalls;
+
+impl core::fmt::Display for TooManyCalls {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{MAX_CALLS} requests wait for their replies already")
+    }
+}
+
+impl core::error::Error for TooManyCalls {}
+
+impl Default for Calls {
+    fn default() -> Calls {
+        Calls::new()
+    }
+}
+
+impl Calls {
+    /// No request is open.
+    #[must_use]
+    pub const fn new() -> Calls {
+        Calls { open: [0; MAX_CALLS] }
+    }
+
+    /// Notes a request that was sent.
+    pub fn sent(&mut self, request: &Receipt) -> Result<(), TooManyCalls> {
+        let place = self.open.iter_mut().find(|n| **n == 0).ok_or(TooManyCalls)?;
+        *place = request.number;
+        Ok(())
+    }
+
+    /// The request that a message answers, which is then no longer open; `None` if it answers none of them.
+    pub fn answered(&mut self, reply: &Meta) -> Option<u64> {
+        if reply.reply_to == 0 {
+            return None;
+        }
+        let place = self.open.iter_mut().find(|n| **n == reply.reply_to)?;
+        Some(core::mem::take(place))
+    }
+
+    /// Requests that wait for a reply.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.open.iter().filter(|&&n| n != 0).count()
+    }
+}

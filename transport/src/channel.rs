@@ -1,0 +1,118 @@
+//! The receiver's inside: the mappings of one channel through slots, shared by the receiver and the leases it gave out.
+//!
+//! The last of them to go unmaps the memory and closes the socket, wherever and on whichever thread that is. A sender
+//! that sees the connection end therefore knows that nobody reads its slots any more.
+
+use rustix::fd::{AsFd, OwnedFd};
+
+use crate::abi::{Geometry, Sleep};
+use crate::error::{RegionFault, RegionKind};
+use crate::figures::PeerGauge;
+use crate::hub::lane::{board, ledger, ring_socket};
+use crate::peer::Control;
+use crate::region::{Pages, PeerMap, Published, Writable};
+use crate::ring::{self, Board, Ledger, Note};
+use crate::sync::{Ordering, futex};
+
+/// One channel through slots, receiver's side.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    pool: PeerMap,
+    board: PeerMap,
+    ledger: Published,
+    pub(crate) gauge: PeerGauge,
+    pub(crate) control: Control,
+    pub(crate) geometry: Geometry,
+}
+
+/// What the sender handed over for a channel, checked and mapped.
+#[derive(Debug)]
+pub(crate) struct SenderMaps {
+    pool: PeerMap,
+    board: PeerMap,
+    gauge: PeerGauge,
+}
+
+impl SenderMaps {
+    /// Checks and maps the three descriptors of a sender.
+    pub(crate) fn attach(
+        fds: [OwnedFd; 3],
+        geometry: Geometry,
+        huge_tlb: bool,
+    ) -> Result<SenderMaps, (RegionKind, RegionFault)> {
+        let [pool, board, gauge] = &fds;
+        let wrong = |kind| move |e| (kind, e);
+        Ok(SenderMaps {
+            pool: PeerMap::attach(pool.as_fd(), geometry.pool_bytes(), huge_tlb)
+                .map_err(wrong(RegionKind::Pool))?,
+            board: PeerMap::attach(board.as_fd(), geometry.board_bytes(), false)
+                .map_err(wrong(RegionKind::Board))?,
+            gauge: PeerGauge::attach(gauge.as_fd()).map_err(wrong(RegionKind::Gauge))?,
+        })
+    }
+}
+
+/// Makes the receiver's own part of a channel.
+pub(crate) fn new_ledger(geometry: Geometry) -> Result<Published, crate::OsError> {
+    Writable::create(c"bowstring-ledger", geometry.ledger_bytes(), Pages::Normal)?.publish()
+}
+
+impl Channel {
+    pub(crate) fn new(maps: SenderMaps, ledger: Published, control: Control, geometry: Geometry) -> Channel {
+        let SenderMaps { pool, board, gauge } = maps;
+        Channel { pool, board, ledger, gauge, control, geometry }
+    }
+
+    #[inline]
+    pub(crate) fn board(&self) -> Board<'_> {
+        board(self.board.map(), self.geometry)
+    }
+
+    #[inline]
+    pub(crate) fn ledger(&self) -> Ledger<'_> {
+        ledger(self.ledger.map(), self.geometry)
+    }
+
+    /// Where the bytes of a message lie, if its note is one that can be: a slot that exists and a length that stays in
+    /// the pool. The note is a private copy, so what is checked here is what is used later.
+    #[inline]
+    pub(crate) fn place(&self, note: &Note) -> Option<*const u8> {
+        let slots = self.geometry.slots();
+        if note.slot >= slots {
+            return None;
+        }
+        // Neither product can overflow: the whole pool's size does not.
+        let room = (slots - note.slot) as u64 * self.geometry.slot_size() as u64;
+        let start = note.slot as usize * self.geometry.slot_size();
+        (note.len <= room).then(|| self.pool.map().at(start).cast_const())
+    }
+
+    /// Gives a message back; any thread may.
+    #[inline]
+    pub(crate) fn release(&self, slot: u32, number: u64) {
+        let wake = ring::release(self.board(), self.ledger(), slot, number);
+        if wake != Sleep::No {
+            self.wake_sender(wake);
+        }
+    }
+
+    #[cold]
+    pub(crate) fn wake_sender(&self, how: Sleep) {
+        match how {
+            Sleep::Futex => futex::wake(&self.ledger().head.bell),
+            Sleep::Socket => ring_socket(&self.control),
+            Sleep::No | Sleep::Left => {}
+        }
+    }
+
+    /// The addresses at which the pool is mapped.
+    pub(crate) fn pool_addresses(&self) -> core::ops::Range<usize> {
+        self.pool.map().at(0) as usize..self.pool.map().at(self.pool.map().len()) as usize
+    }
+
+    /// Counts in the ledger, which only this process writes.
+    pub(crate) fn count_copied(&self, bytes: u64) {
+        let copied = &self.ledger().head.copied;
+        copied.store(copied.load(Ordering::Relaxed) + bytes, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,284 @@
+//! What can go wrong, whose fault it was, and where.
+
+use core::fmt;
+
+use rustix::io::Errno;
+
+pub use crate::abi::GeometryError;
+
+/// A system call that this crate makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+#[allow(missing_docs, reason = "each is named after its call")]
+pub enum Call {
+    Accept,
+    AddSeals,
+    Advise,
+    Allocate,
+    Bind,
+    Connect,
+    Duplicate,
+    Epoll,
+    FutexWait,
+    GetSeals,
+    Listen,
+    Lock,
+    Map,
+    MemfdCreate,
+    Open,
+    PeerCredentials,
+    PidfdOpen,
+    Poll,
+    Populate,
+    Read,
+    Receive,
+    Send,
+    SetFlags,
+    SetMode,
+    SetSendBuffer,
+    Socket,
+    SocketKind,
+    SocketPair,
+    Stat,
+    StatFs,
+    Truncate,
+    Unlink,
+}
+
+impl Call {
+    /// The call's name as its manual page has it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Call::Accept => "accept4",
+            Call::AddSeals => "fcntl(F_ADD_SEALS)",
+            Call::Advise => "madvise",
+            Call::Allocate => "fallocate",
+            Call::Bind => "bind",
+            Call::Connect => "connect",
+            Call::Duplicate => "fcntl(F_DUPFD_CLOEXEC)",
+            Call::Epoll => "epoll_create1",
+            Call::FutexWait => "futex",
+            Call::GetSeals => "fcntl(F_GET_SEALS)",
+            Call::Listen => "listen",
+            Call::Lock => "flock",
+            Call::Map => "mmap",
+            Call::MemfdCreate => "memfd_create",
+            Call::Open => "open",
+            Call::PeerCredentials => "getsockopt(SO_PEERCRED)",
+            Call::PidfdOpen => "pidfd_open",
+            Call::Poll => "poll",
+            Call::Populate => "madvise(MADV_POPULATE)",
+            Call::Read => "read",
+            Call::Receive => "recvmsg",
+            Call::Send => "sendmsg",
+            Call::SetFlags => "fcntl(F_SETFL)",
+            Call::SetMode => "fchmod",
+            Call::SetSendBuffer => "setsockopt(SO_SNDBUF)",
+            Call::Socket => "socket",
+            Call::SocketKind => "getsockopt",
+            Call::SocketPair => "socketpair",
+            Call::Stat => "stat",
+            Call::StatFs => "fstatfs",
+            Call::Truncate => "ftruncate",
+            Call::Unlink => "unlink",
+        }
+    }
+}
+
+/// A system call and the error that it answered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct OsError {
+    call: Call,
+    errno: Errno,
+}
+
+impl OsError {
+    pub(crate) const fn new(call: Call, errno: Errno) -> OsError {
+        OsError { call, errno }
+    }
+
+    /// The call that failed.
+    #[must_use]
+    pub const fn call(self) -> Call {
+        self.call
+    }
+
+    /// The error number, as in `errno(3)`.
+    #[must_use]
+    pub const fn raw_os_error(self) -> i32 {
+        self.errno.raw_os_error()
+    }
+
+    pub(crate) fn is(self, errno: Errno) -> bool {
+        self.errno == errno
+    }
+
+    /// The symbol of the errors one meets here, and the mend where there is one.
+    fn meaning(self) -> &'static str {
+        match self.errno {
+            Errno::ACCESS => "EACCES: permission denied",
+            Errno::PERM => "EPERM: not permitted",
+            Errno::NOENT => "ENOENT: no such file; is the other side running?",
+            Errno::CONNREFUSED => "ECONNREFUSED: nobody listens there any more",
+            Errno::ADDRINUSE => "EADDRINUSE: the name is taken",
+            Errno::NOMEM => "ENOMEM: out of memory or address space (see RLIMIT_AS)",
+            Errno::NOSPC => "ENOSPC: no memory left for shared files",
+            Errno::MFILE => "EMFILE: too many open files in this process (see RLIMIT_NOFILE)",
+            Errno::NFILE => "ENFILE: too many open files in the system",
+            Errno::FBIG => "EFBIG: larger than RLIMIT_FSIZE allows",
+            Errno::TOOMANYREFS => "ETOOMANYREFS: too many descriptors in flight for this user",
+            Errno::PIPE => "EPIPE: the peer has hung up",
+            Errno::AGAIN => "EAGAIN: not now",
+            Errno::BUSY => "EBUSY: in use",
+            Errno::INVAL => "EINVAL: not supported here",
+            Errno::NOSYS => "ENOSYS: this kernel does not have it",
+            Errno::NAMETOOLONG => "ENAMETOOLONG: a socket's path has at most 107 bytes",
+            _ => "",
+        }
+    }
+}
+
+impl fmt::Debug for OsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OsError({}, {})", self.call.name(), self.errno.raw_os_error())
+    }
+}
+
+impl fmt::Display for OsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} failed: ", self.call.name())?;
+        match self.meaning() {
+            "" => write!(f, "errno {}", self.errno.raw_os_error()),
+            meaning => f.write_str(meaning),
+        }
+    }
+}
+
+impl core::error::Error for OsError {}
+
+#[cfg(feature = "std")]
+impl From<OsError> for std::io::Error {
+    fn from(e: OsError) -> std::io::Error {
+        std::io::Error::from_raw_os_error(e.raw_os_error())
+    }
+}
+
+/// Whose fault an error was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// This program asked for something that cannot be.
+    Ours,
+    /// The peer broke the protocol, refused, or went away.
+    Peer,
+    /// The host could not or would not do it.
+    Host,
+}
+
+/// The memory that a descriptor is supposed to carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RegionKind {
+    /// The slots of a sender.
+    Pool,
+    /// The publications of a sender to one receiver.
+    Board,
+    /// The releases of a receiver.
+    Ledger,
+    /// A sender's figures.
+    Gauge,
+    /// A message that travels as a file of its own.
+    Sealed,
+    /// A greeting too long for the handshake's datagram.
+    Greeting,
+}
+
+/// Why a descriptor was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RegionFault {
+    /// It is not a file in memory that can carry seals, but a device, a socket, a file on disk.
+    NotMemory,
+    /// It is made of reserved huge pages, which the receiver did not agree to.
+    HugeTlb,
+    /// It may still shrink: `F_SEAL_SHRINK` is missing.
+    MayShrink,
+    /// It may still grow: `F_SEAL_GROW` is missing.
+    MayGrow,
+    /// Others than its owner may write to it: `F_SEAL_WRITE` or `F_SEAL_FUTURE_WRITE` is missing.
+    MayBeWritten,
+    /// It may change even by its owner's hand: `F_SEAL_WRITE` is missing where nothing less will do.
+    NotFrozen,
+    /// Its seals may still be added to: `F_SEAL_SEAL` is missing.
+    MayBeSealed,
+    /// It does not have the size that was announced.
+    Size {
+        /// Its size.
+        found: u64,
+        /// The size that it should have.
+        wanted: u64,
+    },
+    /// Parts of it have no memory yet; reading them would allocate in the reader's name.
+    Holes {
+        /// The bytes that have memory.
+        allocated: u64,
+        /// The bytes that should have.
+        wanted: u64,
+    },
+    /// The kernel would not say or would not map it.
+    Os(OsError),
+}
+
+impl From<OsError> for RegionFault {
+    fn from(e: OsError) -> RegionFault {
+        RegionFault::Os(e)
+    }
+}
+
+impl fmt::Display for RegionFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RegionFault::NotMemory => f.write_str("it is not a sealable memory file"),
+            RegionFault::HugeTlb => {
+                f.write_str("it is made of reserved huge pages, which were not agreed to")
+            }
+            RegionFault::MayShrink => f.write_str("F_SEAL_SHRINK is missing"),
+            RegionFault::MayGrow => f.write_str("F_SEAL_GROW is missing"),
+            RegionFault::MayBeWritten => f.write_str("F_SEAL_FUTURE_WRITE is missing"),
+            RegionFault::NotFrozen => f.write_str("F_SEAL_WRITE is missing"),
+            RegionFault::MayBeSealed => f.write_str("F_SEAL_SEAL is missing"),
+            RegionFault::Size { found, wanted } => {
+                write!(f, "it has {found} bytes where {wanted} were announced")
+            }
+            RegionFault::Holes { allocated, wanted } => {
+                write!(f, "only {allocated} of its {wanted} bytes have memory")
+            }
+            RegionFault::Os(e) => e.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for RegionKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            RegionKind::Pool => "pool",
+            RegionKind::Board => "board",
+            RegionKind::Ledger => "ledger",
+            RegionKind::Gauge => "gauge",
+            RegionKind::Sealed => "sealed message",
+            RegionKind::Greeting => "greeting",
+        })
+    }
+}
+
+impl fmt::Display for GeometryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            GeometryError::Slots(n) => write!(f, "{n} slots: there must be 1 to {}", crate::abi::MAX_SLOTS),
+            GeometryError::SlotSize(n) => write!(f, "slots of {n} bytes: they must be multiples of 64 bytes"),
+            GeometryError::TooLarge { bytes, most } => {
+                write!(f, "a pool of {bytes} bytes: {most} is the most")
+            }
+        }
+    }
+}
+
+impl core::error::Error for GeometryError {}

@@ -1,0 +1,268 @@
+//! Figures that a sender keeps while it runs, in a region that others can read and nobody else can write.
+//!
+//! Every figure is one relaxed store into the sender's own memory: no lock, no heap, and a cache line that stays with
+//! the sender as long as nobody looks.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::fd::{AsFd, BorrowedFd};
+
+use crate::error::{OsError, RegionFault};
+use crate::pool::MAX_LANES;
+use crate::region::{Pages, PeerMap, Published, Shared, Writable};
+use crate::sys;
+
+/// What lies in the gauge's region.
+#[repr(C, align(128))]
+#[derive(Debug)]
+pub(crate) struct Block {
+    /// [`GAUGE_MAGIC`].
+    magic: AtomicU64,
+    /// The sender's process.
+    pid: AtomicU64,
+    /// The monotonic clock, in nanoseconds, when the sender was made.
+    started: AtomicU64,
+    slots: AtomicU64,
+    slot_size: AtomicU64,
+    /// 1 once the sender has closed.
+    closed: AtomicU64,
+    counters: [AtomicU64; COUNTERS],
+    _pad: [AtomicU64; 2],
+    lanes: [LaneBlock; MAX_LANES],
+}
+
+/// A receiver's part of the gauge.
+#[repr(C, align(64))]
+#[derive(Debug)]
+pub(crate) struct LaneBlock {
+    /// The receiver's process, or 0 while the lane is free.
+    pid: AtomicU64,
+    messages: AtomicU64,
+    bytes: AtomicU64,
+    skipped: AtomicU64,
+    /// Slots it holds.
+    slots: AtomicU64,
+    /// Messages that it says it has taken.
+    taken: AtomicU64,
+    _pad: [AtomicU64; 2],
+}
+
+/// "gaugebow" in a hex editor.
+pub(crate) const GAUGE_MAGIC: u64 = u64::from_le_bytes(*b"gaugebow");
+pub(crate) const GAUGE_BYTES: usize = size_of::<Block>();
+
+const COUNTERS: usize = 8;
+
+/// The counters of a sender, by their place in the gauge.
+#[derive(Clone, Copy, Debug)]
+#[repr(usize)]
+pub(crate) enum Counter {
+    Messages,
+    Bytes,
+    WakeUps,
+    Stalls,
+    Skips,
+    SlotsInUse,
+    HighWater,
+    Receivers,
+}
+
+/// A sender's figures at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Figures {
+    /// The sender's process.
+    pub pid: u32,
+    /// When the sender was made, in nanoseconds of the monotonic clock.
+    pub started: u64,
+    /// Slots of its pool; 0 if it has none.
+    pub slots: u64,
+    /// Bytes of a slot.
+    pub slot_size: u64,
+    /// Whether it has closed.
+    pub closed: bool,
+    /// Messages committed.
+    pub messages: u64,
+    /// Bytes committed.
+    pub bytes: u64,
+    /// Wake-ups sent to sleeping receivers, each a system call.
+    pub wake_ups: u64,
+    /// Times the sender had to wait for room.
+    pub stalls: u64,
+    /// Messages not given to a receiver because it was slow, added up over the receivers.
+    pub skips: u64,
+    /// Slots not yet seen released.
+    pub slots_in_use: u64,
+    /// The most slots in use at once.
+    pub high_water: u64,
+    /// Receivers connected.
+    pub receivers: u64,
+}
+
+/// One receiver's figures, as its sender counts them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LaneFigures {
+    /// The receiver's process.
+    pub pid: u32,
+    /// Messages given to it.
+    pub messages: u64,
+    /// Bytes given to it.
+    pub bytes: u64,
+    /// Messages it missed because it was slow.
+    pub skipped: u64,
+    /// Slots it holds.
+    pub slots: u64,
+    /// Messages that it says it has taken.
+    pub taken: u64,
+}
+
+fn add(to: &AtomicU64, n: u64) {
+    // Only one thread writes: a load and a store do, and cost less than a read-modify-write.
+    to.store(to.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
+}
+
+fn block(map: &crate::region::Mapping) -> &Block {
+    &map.view::<Block>(0, 1)[0]
+}
+
+/// The sender's own end of its gauge.
+#[derive(Debug)]
+pub(crate) struct Gauge {
+    region: Published,
+}
+
+impl Gauge {
+    pub(crate) fn create(slots: u32, slot_size: usize) -> Result<Gauge, OsError> {
+        let region = Writable::create(c"bowstring-gauge", GAUGE_BYTES, Pages::Normal)?.publish()?;
+        let block = block(region.map());
+        block.pid.store(sys::own_pid() as u64, Ordering::Relaxed);
+        block.started.store(sys::now(), Ordering::Relaxed);
+        block.slots.store(slots.into(), Ordering::Relaxed);
+        block.slot_size.store(slot_size as u64, Ordering::Relaxed);
+        block.magic.store(GAUGE_MAGIC, Ordering::Release);
+        Ok(Gauge { region })
+    }
+
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.region.as_fd()
+    }
+
+    fn block(&self) -> &Block {
+        block(self.region.map())
+    }
+
+    #[inline]
+    pub(crate) fn add(&self, counter: Counter, n: u64) {
+        add(&self.block().counters[counter as usize], n);
+    }
+
+    #[inline]
+    pub(crate) fn set(&self, counter: Counter, n: u64) {
+        self.block().counters[counter as usize].store(n, Ordering::Relaxed);
+    }
+
+    pub(crate) fn close(&self) {
+        self.block().closed.store(1, Ordering::Release);
+    }
+
+    pub(crate) fn open_lane(&self, lane: usize, pid: i32) {
+        let lane = &self.block().lanes[lane];
+        for word in [&lane.messages, &lane.bytes, &lane.skipped, &lane.slots, &lane.taken] {
+            word.store(0, Ordering::Relaxed);
+        }
+        lane.pid.store(pid as u64, Ordering::Release);
+    }
+
+    pub(crate) fn close_lane(&self, lane: usize) {
+        self.block().lanes[lane].pid.store(0, Ordering::Release);
+    }
+
+    #[inline]
+    pub(crate) fn sent(&self, lane: usize, bytes: u64) {
+        let lane = &self.block().lanes[lane];
+        add(&lane.messages, 1);
+        add(&lane.bytes, bytes);
+    }
+
+    pub(crate) fn skipped(&self, lane: usize) {
+        add(&self.block().lanes[lane].skipped, 1);
+        self.add(Counter::Skips, 1);
+    }
+
+    pub(crate) fn held(&self, lane: usize, slots: u32, taken: u64) {
+        let lane = &self.block().lanes[lane];
+        lane.slots.store(slots.into(), Ordering::Relaxed);
+        lane.taken.store(taken, Ordering::Relaxed);
+    }
+
+    pub(crate) fn read(&self) -> Figures {
+        read(self.block())
+    }
+
+    pub(crate) fn lane(&self, lane: usize) -> Option<LaneFigures> {
+        read_lane(self.block(), lane)
+    }
+}
+
+/// Another process's gauge.
+#[derive(Debug)]
+pub(crate) struct PeerGauge {
+    map: PeerMap,
+}
+
+impl PeerGauge {
+    pub(crate) fn attach(fd: BorrowedFd<'_>) -> Result<PeerGauge, RegionFault> {
+        Ok(PeerGauge { map: PeerMap::attach(fd, GAUGE_BYTES, false)? })
+    }
+
+    pub(crate) fn read(&self) -> Figures {
+        read(block(self.map.map()))
+    }
+
+    pub(crate) fn lane(&self, lane: usize) -> Option<LaneFigures> {
+        read_lane(block(self.map.map()), lane)
+    }
+}
+
+fn read(block: &Block) -> Figures {
+    let counter = |c: Counter| block.counters[c as usize].load(Ordering::Relaxed);
+    Figures {
+        pid: block.pid.load(Ordering::Relaxed) as u32,
+        started: block.started.load(Ordering::Relaxed),
+        slots: block.slots.load(Ordering::Relaxed),
+        slot_size: block.slot_size.load(Ordering::Relaxed),
+        closed: block.closed.load(Ordering::Acquire) != 0,
+        messages: counter(Counter::Messages),
+        bytes: counter(Counter::Bytes),
+        wake_ups: counter(Counter::WakeUps),
+        stalls: counter(Counter::Stalls),
+        skips: counter(Counter::Skips),
+        slots_in_use: counter(Counter::SlotsInUse),
+        high_water: counter(Counter::HighWater),
+        receivers: counter(Counter::Receivers),
+    }
+}
+
+fn read_lane(block: &Block, lane: usize) -> Option<LaneFigures> {
+    let lane = block.lanes.get(lane)?;
+    let pid = lane.pid.load(Ordering::Acquire);
+    (pid != 0).then(|| LaneFigures {
+        pid: pid as u32,
+        messages: lane.messages.load(Ordering::Relaxed),
+        bytes: lane.bytes.load(Ordering::Relaxed),
+        skipped: lane.skipped.load(Ordering::Relaxed),
+        slots: lane.slots.load(Ordering::Relaxed),
+        taken: lane.taken.load(Ordering::Relaxed),
+    })
+}
+
+const _: () = assert!(core::mem::align_of::<Block>() <= 4096 && size_of::<LaneBlock>() == 64);
+
+/// [`Shared`] is a promise about a layout, so it is made next to it.
+#[allow(unsafe_code)]
+mod shared {
+    // SAFETY: 1. and 2. every field is an `AtomicU64`, and there is no padding: 6 + 8 + 2 words fill 128 bytes before the
+    // lanes, and a lane is 8 words; 3. aligned to 128.
+    unsafe impl super::Shared for super::Block {}
+}

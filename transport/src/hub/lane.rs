@@ -1,0 +1,207 @@
+//! One receiver, seen from its sender.
+
+use crate::abi::{BoardHead, Closing, Entry, Geometry, LedgerHead, Sleep};
+use crate::error::OsError;
+use crate::peer::Control;
+use crate::region::{Pages, PeerMap, Published, Writable};
+use crate::ring::{self, Board, Ledger, Publisher};
+use crate::session::wire::{self, Kind};
+use crate::sync::{Ordering, futex};
+use crate::sys::{self, Received};
+
+use super::LaneId;
+
+/// What to do with a receiver that does not keep up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnSlow {
+    /// Wait for it. It gets every message, and the others wait with it.
+    Block,
+    /// Let it hold so many slots at most; messages beyond are not given to it, and it sees the gap.
+    Skip {
+        /// The slots that it may hold.
+        quota: u32,
+    },
+    /// Let it hold so many slots at most; if it would need more, it is cut off.
+    CutOff {
+        /// The slots that it may hold.
+        quota: u32,
+    },
+}
+
+/// How a receiver ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It said that it takes no more.
+    Closed,
+    /// It went without a word: its process died, or dropped the connection.
+    Crashed,
+    /// It was too slow for the policy it was given.
+    CutOff,
+    /// It broke the protocol.
+    Faulty,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LaneState {
+    Live,
+    CutOff,
+}
+
+/// The memory of a channel through slots, sender's side.
+#[derive(Debug)]
+pub(crate) struct Slots {
+    pub(crate) board: Published,
+    pub(crate) ledger: PeerMap,
+    pub(crate) publisher: Publisher,
+    pub(crate) geometry: Geometry,
+}
+
+/// One receiver.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    pub(crate) control: Control,
+    /// `None` if its messages travel as sealed files.
+    pub(crate) slots: Option<Slots>,
+    pub(crate) on_slow: OnSlow,
+    pub(crate) state: LaneState,
+    /// Set once it broke the protocol.
+    pub(crate) fault: Option<wire::WireFault>,
+    pub(crate) id: Option<LaneId>,
+    /// Whether it said good-bye; only sealed lanes say so in a datagram.
+    said_bye: bool,
+}
+
+/// A board that is ready to be handed over and published to.
+pub(crate) fn new_board(geometry: Geometry, first: u64) -> Result<Published, OsError> {
+    let region = Writable::create(c"bowstring-board", geometry.board_bytes(), Pages::Normal)?.publish()?;
+    ring::begin(board(region.map(), geometry), first);
+    Ok(region)
+}
+
+/// The board in `region`.
+#[inline]
+pub(crate) fn board(region: &crate::region::Mapping, geometry: Geometry) -> Board<'_> {
+    Board {
+        head: &region.view::<BoardHead>(0, 1)[0],
+        entries: region.view::<Entry>(size_of::<BoardHead>(), geometry.entries()),
+    }
+}
+
+/// The ledger in `region`.
+#[inline]
+pub(crate) fn ledger(region: &crate::region::Mapping, geometry: Geometry) -> Ledger<'_> {
+    Ledger {
+        head: &region.view::<LedgerHead>(0, 1)[0],
+        released: region.view(size_of::<LedgerHead>(), geometry.slots() as usize),
+    }
+}
+
+impl Slots {
+    pub(crate) fn new(board_region: Published, ledger: PeerMap, geometry: Geometry, first: u64) -> Slots {
+        Slots { board: board_region, ledger, publisher: Publisher::new(first), geometry }
+    }
+
+    #[inline]
+    pub(crate) fn views(&mut self) -> (&mut Publisher, Board<'_>, Ledger<'_>) {
+        let (b, l) = (board(self.board.map(), self.geometry), ledger(self.ledger.map(), self.geometry));
+        (&mut self.publisher, b, l)
+    }
+
+    #[inline]
+    pub(crate) fn board(&self) -> Board<'_> {
+        board(self.board.map(), self.geometry)
+    }
+
+    #[inline]
+    pub(crate) fn ledger(&self) -> Ledger<'_> {
+        ledger(self.ledger.map(), self.geometry)
+    }
+}
+
+impl Lane {
+    pub(crate) fn new(control: Control, slots: Option<Slots>, on_slow: OnSlow) -> Lane {
+        Lane { control, slots, on_slow, state: LaneState::Live, fault: None, id: None, said_bye: false }
+    }
+
+    /// Whether the receiver says that it has given back the message `number` at `slot`.
+    #[inline]
+    pub(crate) fn has_released(&self, slot: u32, number: u64) -> bool {
+        self.slots.as_ref().is_none_or(|s| ring::is_released(s.ledger(), slot, number))
+    }
+
+    /// Whether the receiver says that it takes no more.
+    pub(crate) fn has_left(&self) -> bool {
+        self.said_bye || self.slots.as_ref().is_some_and(|s| ring::has_left(s.ledger()))
+    }
+
+    /// Messages that the receiver says it has taken: for the figures, not to rely on.
+    pub(crate) fn taken(&self) -> u64 {
+        self.slots.as_ref().map_or(0, |s| s.ledger().head.taken.load(Ordering::Relaxed))
+    }
+
+    /// Wakes the receiver in the way it asked for.
+    #[cold]
+    pub(crate) fn wake(&self, how: Sleep) {
+        match (how, &self.slots) {
+            (Sleep::Futex, Some(slots)) => futex::wake(&slots.board().head.head),
+            (Sleep::Socket, _) => ring_socket(&self.control),
+            _ => {}
+        }
+    }
+
+    /// Reads what lies on the socket, a bounded amount: wake-ups are what they are, a good-bye is noted, and all else
+    /// is against the protocol. Descriptors are closed as they come.
+    pub(crate) fn drain_socket(&mut self) {
+        for _ in 0..16 {
+            let mut datagram = [0; wire::BYE];
+            match sys::receive(self.control.socket(), &mut datagram, drop) {
+                Ok(Received::Datagram { bytes, truncated: false }) => {
+                    let datagram = datagram.get(..bytes).unwrap_or(&[]);
+                    match wire::kind(datagram) {
+                        Ok(Kind::Wake) => {}
+                        Ok(Kind::Bye) => self.said_bye = true,
+                        Ok(kind) => self.fault = Some(wire::WireFault::Unexpected(kind)),
+                        Err(fault) => self.fault = Some(fault),
+                    }
+                }
+                Ok(Received::Datagram { .. }) => self.fault = Some(wire::WireFault::Truncated),
+                Ok(Received::Nothing | Received::HungUp) | Err(_) => return,
+            }
+        }
+    }
+
+    /// Ends the channel for want of speed.
+    pub(crate) fn cut_off(&mut self) {
+        self.state = LaneState::CutOff;
+        self.end(Closing::CutOff);
+    }
+
+    /// Ends the channel in good order.
+    pub(crate) fn close(&mut self) {
+        if self.state == LaneState::Live {
+            self.end(Closing::Done);
+        }
+    }
+
+    fn end(&mut self, why: Closing) {
+        let Some(slots) = &mut self.slots else {
+            // Room for one more datagram, whatever is queued: the good-bye must not be lost to a full buffer.
+            let _ = sys::set_send_buffer(self.control.socket(), SEALED_WINDOW * 4);
+            let _ = sys::send(self.control.socket(), &[&wire::bye(why == Closing::CutOff), &[]], &[]);
+            return;
+        };
+        let (publisher, board, ledger) = slots.views();
+        publisher.close(board, why);
+        ring::publish_fence();
+        let sleeper = publisher.sleeper(ledger);
+        self.wake(sleeper);
+    }
+}
+
+/// The send buffer of a sealed channel: about a dozen messages in flight, each of which holds its file's memory.
+pub(crate) const SEALED_WINDOW: usize = 8 << 10;
+
+/// Rings a peer that sleeps on its socket. If the socket is full, something is there to wake it already.
+pub(crate) fn ring_socket(control: &Control) {
+    let _ = sys::send(control.socket(), &[&wire::prefix(Kind::Wake, wire::PREFIX), &[]], &[]);
+}

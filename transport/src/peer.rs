@@ -1,0 +1,140 @@
+//! The other process: who it is, and whether it still lives.
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use crate::error::OsError;
+use crate::sys;
+
+/// Who is at the other end of a connection, as the kernel vouches for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    /// The process that made the connection, or that says so of itself over a socket pair of our own making.
+    pub pid: i32,
+    /// The user whom it ran as when it made the connection.
+    pub uid: u32,
+}
+
+/// Whom to talk to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Access<'a> {
+    /// Processes of the same user only.
+    #[default]
+    SameUser,
+    /// Processes of these users.
+    Users(&'a [u32]),
+}
+
+impl Access<'_> {
+    /// Whether a process of user `uid` is let in.
+    #[must_use]
+    pub fn permits(self, uid: u32) -> bool {
+        match self {
+            Access::SameUser => uid == sys::own_uid(),
+            Access::Users(list) => list.contains(&uid),
+        }
+    }
+}
+
+/// What a look at a peer found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Vital {
+    /// It lives and holds its end.
+    Alive,
+    /// It holds its end no longer: it has closed, or died.
+    HungUp,
+    /// Its process has ended, though a child of it may still hold the socket.
+    Dead,
+}
+
+/// A connection to another process: the socket, and a descriptor of the process itself.
+#[derive(Debug)]
+pub(crate) struct Control {
+    socket: OwnedFd,
+    /// Readable once the process has ended. Without it (before Linux 5.3) death shows as a hang-up.
+    pidfd: Option<OwnedFd>,
+    credentials: Credentials,
+}
+
+impl Control {
+    /// Takes over a connected socket. The peer's process becomes known later for a socket pair, where the kernel only
+    /// knows who made the pair: see [`trust_pid`](Self::trust_pid).
+    pub(crate) fn new(socket: OwnedFd) -> Result<Control, OsError> {
+        let (pid, uid) = sys::peer_credentials(socket.as_fd())?;
+        let mut control = Control { socket, pidfd: None, credentials: Credentials { pid, uid } };
+        if pid != sys::own_pid() {
+            control.watch(pid)?;
+        }
+        Ok(control)
+    }
+
+    /// Names the peer's process where the kernel could not: `pid` is the peer's own word. A peer that lies gains
+    /// nothing over one that tells the truth and stalls.
+    pub(crate) fn trust_pid(&mut self, pid: i32) -> Result<(), OsError> {
+        if self.pidfd.is_none() && pid > 0 && self.credentials.pid == sys::own_pid() && pid != sys::own_pid()
+        {
+            self.credentials.pid = pid;
+            self.watch(pid)?;
+        }
+        Ok(())
+    }
+
+    /// Opens the process descriptor. The pid cannot have been given to another process meanwhile unless the peer is
+    /// dead already; the handshake's next datagram then never comes.
+    fn watch(&mut self, pid: i32) -> Result<(), OsError> {
+        use rustix::io::Errno;
+        match sys::pidfd_open(pid) {
+            Ok(fd) => self.pidfd = Some(fd),
+            // An old kernel, a foreign pid namespace, a peer that is gone: the socket still tells.
+            Err(e) if e.is(Errno::NOSYS) || e.is(Errno::SRCH) || e.is(Errno::INVAL) || e.is(Errno::PERM) => {}
+            Err(e) => return Err(e),
+        }
+        Ok(())
+    }
+
+    /// The same peer over another socket, for the second direction of a connection.
+    pub(crate) fn beside(&self, socket: OwnedFd) -> Result<Control, OsError> {
+        let pidfd = self.pidfd.as_ref().map(sys::duplicate).transpose()?;
+        Ok(Control { socket, pidfd, credentials: self.credentials })
+    }
+
+    pub(crate) fn credentials(&self) -> Credentials {
+        self.credentials
+    }
+
+    pub(crate) fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    pub(crate) fn pidfd(&self) -> Option<BorrowedFd<'_>> {
+        self.pidfd.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Looks at the peer without waiting.
+    pub(crate) fn vital(&self) -> Result<Vital, OsError> {
+        self.wait(PollFlags::empty(), 0).map(|(vital, _)| vital)
+    }
+
+    /// Waits until the socket is ready for `events`, the peer is gone, or `nanos` have passed; says which.
+    pub(crate) fn wait(&self, events: PollFlags, nanos: u64) -> Result<(Vital, bool), OsError> {
+        let mut fds = [
+            PollFd::new(&self.socket, events),
+            // poll() ignores entries of no interest; the socket stands in for a missing process descriptor.
+            match &self.pidfd {
+                Some(pidfd) => PollFd::new(pidfd, PollFlags::IN),
+                None => PollFd::new(&self.socket, PollFlags::empty()),
+            },
+        ];
+        sys::poll(&mut fds, nanos)?;
+        let socket = fds[0].revents();
+        let dead = self.pidfd.is_some() && fds[1].revents().contains(PollFlags::IN);
+        let vital = if dead {
+            Vital::Dead
+        } else if socket.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
+            Vital::HungUp
+        } else {
+            Vital::Alive
+        };
+        Ok((vital, socket.intersects(events)))
+    }
+}

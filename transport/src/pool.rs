@@ -1,0 +1,174 @@
+//! Which slots are free: the sender's private knowledge, out of every peer's reach.
+//!
+//! Messages occupy runs of neighbouring slots. The next run is looked for from the end of the last one onward, so that
+//! in a steady stream the slots that have rested longest are reused: the lines of a slot used a moment ago still sit in
+//! the other core's cache, and writing them first has to fetch them back.
+//!
+//! Nothing is freed eagerly. A search asks, for each occupied run that it comes upon, whether its holders have released
+//! it meanwhile.
+
+use crate::error::OsError;
+use crate::region::private::MapSlice;
+
+/// The most receivers that one sender serves: the holders of a slot are the bits of a word.
+pub(crate) const MAX_LANES: usize = 64;
+
+/// What the sender knows of the message that begins at a slot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Run {
+    /// The message's number.
+    number: u64,
+    /// The lanes that have not released it yet, a bit each.
+    holders: u64,
+    /// The slots it occupies; 0 where no message begins.
+    span: u32,
+}
+
+/// What a lane holds of the pool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub(crate) messages: u32,
+    pub(crate) slots: u32,
+}
+
+/// The occupation of a pool.
+#[derive(Debug)]
+pub(crate) struct Occupation {
+    runs: MapSlice<Run>,
+    held: [Held; MAX_LANES],
+    /// Where the next search begins: the end of the last run placed, which is never inside of a run.
+    cursor: usize,
+    in_use: u32,
+    high_water: u32,
+}
+
+impl Occupation {
+    pub(crate) fn new(slots: u32) -> Result<Occupation, OsError> {
+        Ok(Occupation {
+            runs: MapSlice::new(slots as usize)?,
+            held: [Held::default(); MAX_LANES],
+            cursor: 0,
+            in_use: 0,
+            high_water: 0,
+        })
+    }
+
+    /// Looks for `span` free neighbours and answers the first of them. `released(lane, slot, number)` tells whether a
+    /// lane has given back a message. Nothing is occupied yet: that is [`occupy`](Self::occupy)'s to do.
+    pub(crate) fn find(
+        &mut self,
+        span: u32,
+        mut released: impl FnMut(usize, u32, u64) -> bool,
+    ) -> Option<u32> {
+        let (slots, span) = (self.runs.len(), span as usize);
+        debug_assert!(span >= 1 && span <= slots, "a span that fits no pool");
+        let (mut at, mut free, mut seen) = (self.cursor, 0, 0);
+        // A run that began before the cursor's place can be completed at most `span` slots behind it.
+        while seen < slots + span {
+            if at == slots {
+                (at, free) = (0, 0);
+            }
+            let span_here = self.runs[at].span as usize;
+            let taken = if span_here > 0 && self.reclaim(at, &mut released) { 0 } else { span_here };
+            if taken == 0 {
+                free += 1;
+                at += 1;
+                seen += 1;
+                if free == span {
+                    return Some((at - span) as u32);
+                }
+            } else {
+                free = 0;
+                at += taken;
+                seen += taken;
+            }
+        }
+        None
+    }
+
+    /// Clears the holders of the run at `at` that have released it; true once none is left and the run is free.
+    fn reclaim(&mut self, at: usize, released: &mut impl FnMut(usize, u32, u64) -> bool) -> bool {
+        let run = self.runs[at];
+        let mut holders = run.holders;
+        while holders != 0 {
+            let lane = holders.trailing_zeros() as usize;
+            holders &= holders - 1;
+            if released(lane, at as u32, run.number) {
+                self.drop_holder(at, lane);
+            }
+        }
+        self.runs[at].span == 0
+    }
+
+    fn drop_holder(&mut self, at: usize, lane: usize) {
+        let run = &mut self.runs[at];
+        run.holders &= !(1 << lane);
+        self.held[lane].messages -= 1;
+        self.held[lane].slots -= run.span;
+        if run.holders == 0 {
+            self.in_use -= run.span;
+            run.span = 0;
+        }
+    }
+
+    /// Occupies what [`find`](Self::find) answered, for the lanes in `holders`.
+    pub(crate) fn occupy(&mut self, slot: u32, span: u32, number: u64, holders: u64) {
+        let at = slot as usize;
+        self.cursor = at + span as usize;
+        if self.cursor == self.runs.len() {
+            self.cursor = 0;
+        }
+        if holders == 0 {
+            return;
+        }
+        debug_assert!(self.runs[at..at + span as usize].iter().all(|run| run.span == 0), "occupied twice");
+        self.runs[at] = Run { number, holders, span };
+        let mut lanes = holders;
+        while lanes != 0 {
+            let lane = lanes.trailing_zeros() as usize;
+            lanes &= lanes - 1;
+            self.held[lane].messages += 1;
+            self.held[lane].slots += span;
+        }
+        self.in_use += span;
+        self.high_water = self.high_water.max(self.in_use);
+    }
+
+    /// Asks about every run that `lane` holds.
+    pub(crate) fn reclaim_lane(&mut self, lane: usize, mut released: impl FnMut(usize, u32, u64) -> bool) {
+        self.each_run_of(lane, |this, at| {
+            this.reclaim(at, &mut released);
+        });
+    }
+
+    /// Takes back all that `lane` holds: its process is gone.
+    pub(crate) fn forget_lane(&mut self, lane: usize) {
+        self.each_run_of(lane, |this, at| this.drop_holder(at, lane));
+    }
+
+    fn each_run_of(&mut self, lane: usize, mut act: impl FnMut(&mut Self, usize)) {
+        let mut at = 0;
+        while at < self.runs.len() && self.held[lane].messages > 0 {
+            let run = self.runs[at];
+            if run.span != 0 && run.holders & (1 << lane) != 0 {
+                act(self, at);
+            }
+            at += run.span.max(1) as usize;
+        }
+    }
+
+    /// What `lane` holds, as far as the sender has seen its releases.
+    pub(crate) fn held(&self, lane: usize) -> Held {
+        self.held[lane]
+    }
+
+    /// Slots occupied, as far as the sender has seen the releases.
+    pub(crate) fn in_use(&self) -> u32 {
+        self.in_use
+    }
+
+    /// The most slots that were occupied at once.
+    pub(crate) fn high_water(&self) -> u32 {
+        self.high_water
+    }
+}

@@ -1,0 +1,461 @@
+//! Receiving through slots.
+
+use core::cell::RefCell;
+use core::marker::PhantomData;
+use core::time::Duration;
+
+use rustix::fd::OwnedFd;
+
+use crate::abi::{Closing, Sleep};
+use crate::channel::Channel;
+use crate::error::OsError;
+use crate::figures::{Figures, LaneFigures};
+use crate::lease::{Foreign, Honest, Lease, Meta, Trust};
+use crate::peer::{Credentials, Vital};
+use crate::region::private::{MapArc, MapSlice};
+use crate::ring::{HEAD_CLOSED, Note, Polled, SleepCheck, Taker};
+use crate::session::parley::Greeting;
+use crate::session::wire::{self, Kind};
+use crate::sync::{Ordering, futex};
+use crate::sys::{self, Received};
+use crate::wait::{Step, Wait, Waiting, Watch};
+
+/// Why nothing was received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RecvError {
+    /// The sender has closed, and everything it sent has been received.
+    Closed,
+    /// The sender died without closing. Everything it had committed has been received.
+    Crashed,
+    /// The sender found this receiver too slow and cut it off.
+    CutOff,
+    /// Nothing came in time.
+    TimedOut,
+    /// The sender broke the protocol.
+    Fault(SenderFault),
+    /// The host would not do it.
+    Os(OsError),
+}
+
+/// How a sender broke the protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SenderFault {
+    /// An entry holds a ticket that does not belong there.
+    Ticket {
+        /// The ticket awaited.
+        awaited: u64,
+        /// The ticket found.
+        found: u64,
+    },
+    /// The head speaks of a message that is not there.
+    Head {
+        /// The head word awaited.
+        awaited: u32,
+        /// The head word found.
+        found: u32,
+    },
+    /// A message does not lie in the pool.
+    Place {
+        /// Its first slot.
+        slot: u32,
+        /// Its length.
+        len: u64,
+    },
+    /// A message's number is not above that of the one before.
+    Number {
+        /// The number before.
+        last: u64,
+        /// The number found.
+        found: u64,
+    },
+    /// A datagram on the socket made no sense.
+    Datagram(wire::WireFault),
+    /// The descriptor of a sealed message was refused.
+    Region(crate::error::RegionFault),
+}
+
+impl From<OsError> for RecvError {
+    fn from(e: OsError) -> RecvError {
+        RecvError::Os(e)
+    }
+}
+
+impl core::fmt::Display for RecvError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            RecvError::Closed => f.write_str("the sender has closed"),
+            RecvError::Crashed => f.write_str("the sender died without closing"),
+            RecvError::CutOff => f.write_str("the sender cut this receiver off for being slow"),
+            RecvError::TimedOut => f.write_str("nothing came in time"),
+            RecvError::Fault(fault) => write!(f, "the sender broke the protocol: {fault:?}"),
+            RecvError::Os(e) => e.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for RecvError {}
+
+/// What changes with each message.
+#[derive(Debug)]
+struct Progress {
+    taker: Taker,
+    /// The number of the last message.
+    last: u64,
+    /// Messages that were sent to others and not to this receiver.
+    missed: u64,
+    /// Set once the channel is over: every later call answers the same.
+    over: Option<RecvError>,
+    watch: Watch,
+}
+
+/// The receiving end of a channel through slots.
+///
+/// `Receiver<Honest>` gives leases that are `&[u8]` in place; `Receiver<Foreign>` gives leases that can only be copied.
+/// It can move to another thread, but only one thread receives at a time; its leases go anywhere.
+#[derive(Debug)]
+pub struct Receiver<T: Trust> {
+    // Before the channel: leaving must happen while the channel is there.
+    progress: RefCell<Progress>,
+    channel: MapArc<Channel>,
+    greeting: Greeting,
+    _trust: PhantomData<T>,
+}
+
+impl<T: Trust> Receiver<T> {
+    pub(crate) fn new(channel: MapArc<Channel>, first: u64, greeting: Greeting) -> Receiver<T> {
+        let progress =
+            Progress { taker: Taker::new(first), last: 0, missed: 0, over: None, watch: Watch::default() };
+        Receiver { progress: RefCell::new(progress), channel, greeting, _trust: PhantomData }
+    }
+
+    /// The next message, if one is there. Makes no system call as long as messages come.
+    #[inline]
+    pub fn try_recv(&self) -> Result<Option<Lease<'_, T>>, RecvError> {
+        let mut progress = self.progress.borrow_mut();
+        match self.poll(&mut progress)? {
+            Some((note, at)) => Ok(Some(Lease::new(&self.channel, note, at))),
+            None => {
+                if progress.watch.is_due() {
+                    self.look_for_the_end(&mut progress)?;
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// The next message; waits for it without end, spinning first and then asleep.
+    #[inline]
+    pub fn recv(&self) -> Result<Lease<'_, T>, RecvError> {
+        self.recv_with(Wait::sleeping())
+    }
+
+    /// The next message; waits as told.
+    #[inline]
+    pub fn recv_with(&self, wait: Wait) -> Result<Lease<'_, T>, RecvError> {
+        let mut progress = self.progress.borrow_mut();
+        let (note, at) = match self.poll(&mut progress)? {
+            Some(taken) => taken,
+            None => self.wait_for_message(&mut progress, wait)?,
+        };
+        Ok(Lease::new(&self.channel, note, at))
+    }
+
+    #[inline]
+    fn poll(&self, progress: &mut Progress) -> Result<Option<(Note, *const u8)>, RecvError> {
+        if let Some(over) = progress.over {
+            return Err(over);
+        }
+        match progress.taker.poll(self.channel.board()) {
+            Polled::Empty => Ok(None),
+            Polled::Message(note) => self.accept(progress, note).map(Some),
+            Polled::Alien { awaited, found } => over(progress, SenderFault::Ticket { awaited, found }),
+        }
+    }
+
+    /// Checks a note and counts it.
+    #[inline]
+    fn accept(&self, progress: &mut Progress, note: Note) -> Result<(Note, *const u8), RecvError> {
+        let Some(at) = self.channel.place(&note) else {
+            return over(progress, SenderFault::Place { slot: note.slot, len: note.len });
+        };
+        if note.number <= progress.last {
+            return over(progress, SenderFault::Number { last: progress.last, found: note.number });
+        }
+        // A receiver may join late: what was sent before its first message it has not missed.
+        progress.missed += if progress.last == 0 { 0 } else { note.number - progress.last - 1 };
+        progress.last = note.number;
+        let ledger = self.channel.ledger().head;
+        ledger.taken.store(ledger.taken.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        ledger.bytes.store(ledger.bytes.load(Ordering::Relaxed).wrapping_add(note.len), Ordering::Relaxed);
+        Ok((note, at))
+    }
+
+    #[cold]
+    fn wait_for_message(&self, progress: &mut Progress, wait: Wait) -> Result<(Note, *const u8), RecvError> {
+        let mut waiting = Waiting::begin(wait);
+        loop {
+            match waiting.step() {
+                Step::Look => {}
+                Step::Glance => self.glance(progress)?,
+                Step::Watch => self.look_for_the_end(progress)?,
+                Step::Sleep(nanos) => self.sleep(progress, nanos)?,
+                Step::TimedOut => {
+                    self.look_for_the_end(progress)?;
+                    return self.poll(progress)?.ok_or(RecvError::TimedOut);
+                }
+            }
+            if let Some(taken) = self.poll(progress)? {
+                return Ok(taken);
+            }
+        }
+    }
+
+    /// Sees a sender that has closed, by the head word alone.
+    fn glance(&self, progress: &mut Progress) -> Result<(), RecvError> {
+        let closed = self.channel.board().head.head.load(Ordering::Relaxed) & HEAD_CLOSED != 0;
+        if closed { self.look_for_the_end(progress) } else { Ok(()) }
+    }
+
+    fn sleep(&self, progress: &mut Progress, nanos: u64) -> Result<(), RecvError> {
+        let (board, ledger) = (self.channel.board(), self.channel.ledger());
+        let check = progress.taker.announce_sleep(board, ledger, Sleep::Futex);
+        if let SleepCheck::Sleep(word) = check {
+            let sleeps = &ledger.head.sleeps;
+            sleeps.store(sleeps.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+            let slept = futex::wait(&board.head.head, word, nanos);
+            progress.taker.awake(ledger);
+            return Ok(slept?);
+        }
+        self.conclude(progress, check)
+    }
+
+    /// Looks whether the sender has closed or died; if so, and nothing is left to take, that is the end.
+    #[cold]
+    fn look_for_the_end(&self, progress: &mut Progress) -> Result<(), RecvError> {
+        // First the process, then the board: whatever it published before it died is then seen.
+        let vital = self.channel.control.vital()?;
+        match progress.taker.look(self.channel.board()) {
+            SleepCheck::Sleep(_) if vital != Vital::Alive => {
+                progress.over = Some(RecvError::Crashed);
+                Err(RecvError::Crashed)
+            }
+            SleepCheck::Sleep(_) => Ok(()),
+            other => self.conclude(progress, other),
+        }
+    }
+
+    fn conclude(&self, progress: &mut Progress, check: SleepCheck) -> Result<(), RecvError> {
+        let end = match check {
+            SleepCheck::Sleep(_) | SleepCheck::Look => return Ok(()),
+            SleepCheck::Ended(Closing::Done) => RecvError::Closed,
+            SleepCheck::Ended(Closing::CutOff) => RecvError::CutOff,
+            SleepCheck::Alien { awaited, found } => RecvError::Fault(SenderFault::Head { awaited, found }),
+        };
+        progress.over = Some(end);
+        Err(end)
+    }
+
+    /// A descriptor for `poll`, `epoll` or an async runtime: after [`arm`](Self::arm) it becomes readable when a message
+    /// comes or the sender is gone. It belongs to the caller; make it once.
+    pub fn pollable(&self) -> Result<OwnedFd, OsError> {
+        pollable(&self.channel.control)
+    }
+
+    /// Announces that this receiver will sleep on its [`pollable`](Self::pollable) descriptor. Answers `false` if it
+    /// should rather receive at once, because a message or the end is there.
+    pub fn arm(&self) -> Result<bool, RecvError> {
+        let mut progress = self.progress.borrow_mut();
+        if progress.over.is_some() {
+            return Ok(false);
+        }
+        let check = progress.taker.announce_sleep(self.channel.board(), self.channel.ledger(), Sleep::Socket);
+        match check {
+            SleepCheck::Sleep(_) => Ok(true),
+            // `try_recv` will find it; the end is told there and not here.
+            other => self.conclude(&mut progress, other).map_or(Ok(false), |()| Ok(false)),
+        }
+    }
+
+    /// Ends the sleep that [`arm`](Self::arm) announced: reads the wake-up away, and looks whether the sender is gone.
+    pub fn disarm(&self) -> Result<(), RecvError> {
+        let mut progress = self.progress.borrow_mut();
+        progress.taker.awake(self.channel.ledger());
+        if let Err(fault) = drain(&self.channel) {
+            return over(&mut progress, SenderFault::Datagram(fault));
+        }
+        // The end is told by the next receive, after whatever is left.
+        let _ = self.look_for_the_end(&mut progress);
+        Ok(())
+    }
+
+    /// How often [`try_recv`](Self::try_recv) looks whether the sender lives; 50 ms unless said otherwise.
+    pub fn watch_every(&self, interval: Duration) {
+        self.progress.borrow_mut().watch.set(interval);
+    }
+
+    /// What the sender's application said when the channel was made.
+    #[must_use]
+    pub fn greeting(&self) -> &[u8] {
+        &self.greeting
+    }
+
+    /// Who sends.
+    #[must_use]
+    pub fn peer(&self) -> Credentials {
+        self.channel.control.credentials()
+    }
+
+    /// The sender's figures.
+    #[must_use]
+    pub fn sender_figures(&self) -> Figures {
+        self.channel.gauge.read()
+    }
+
+    /// The sender's figures about the receiver in `place`, 0 to 63, if there is one.
+    #[must_use]
+    pub fn lane_figures(&self, place: usize) -> Option<LaneFigures> {
+        self.channel.gauge.lane(place)
+    }
+
+    /// This receiver's own figures.
+    #[must_use]
+    pub fn figures(&self) -> ReceiverFigures {
+        let head = self.channel.ledger().head;
+        ReceiverFigures {
+            messages: head.taken.load(Ordering::Relaxed),
+            bytes: head.bytes.load(Ordering::Relaxed),
+            missed: self.progress.borrow().missed,
+            sleeps: head.sleeps.load(Ordering::Relaxed),
+            copied: head.copied.load(Ordering::Relaxed),
+        }
+    }
+
+    /// The range of addresses that the sender's pool is mapped at: for showing that nothing was copied.
+    #[must_use]
+    pub fn pool_addresses(&self) -> core::ops::Range<usize> {
+        self.channel.pool_addresses()
+    }
+}
+
+/// A receiver's own figures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReceiverFigures {
+    /// Messages received.
+    pub messages: u64,
+    /// Bytes received.
+    pub bytes: u64,
+    /// Messages that the sender gave to others and not to this receiver, because it was slow.
+    pub missed: u64,
+    /// Times it went to sleep, each a system call.
+    pub sleeps: u64,
+    /// Bytes that it copied out of the pool.
+    pub copied: u64,
+}
+
+/// Ends the channel for a fault of the sender's.
+#[cold]
+fn over<R>(progress: &mut Progress, fault: SenderFault) -> Result<R, RecvError> {
+    let end = RecvError::Fault(fault);
+    progress.over = Some(end);
+    Err(end)
+}
+
+/// One descriptor that becomes readable by the peer's datagrams as well as by its death.
+pub(crate) fn pollable(control: &crate::peer::Control) -> Result<OwnedFd, OsError> {
+    match control.pidfd() {
+        Some(pidfd) => sys::epoll(&[control.socket(), pidfd]),
+        None => sys::epoll(&[control.socket()]),
+    }
+}
+
+/// Reads wake-ups away, a bounded number; anything else on the socket is against the protocol.
+fn drain(channel: &Channel) -> Result<(), wire::WireFault> {
+    for _ in 0..16 {
+        let mut datagram = [0; wire::PREFIX];
+        match sys::receive(channel.control.socket(), &mut datagram, drop) {
+            Ok(Received::Datagram { truncated: true, .. }) => return Err(wire::WireFault::Truncated),
+            Ok(Received::Datagram { bytes, .. }) => match wire::kind(datagram.get(..bytes).unwrap_or(&[]))? {
+                Kind::Wake => {}
+                kind => return Err(wire::WireFault::Unexpected(kind)),
+            },
+            Ok(Received::Nothing | Received::HungUp) | Err(_) => return Ok(()),
+        }
+    }
+    Ok(())
+}
+
+impl<T: Trust> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        let progress = self.progress.get_mut();
+        let wake = progress.taker.leave(self.channel.board(), self.channel.ledger());
+        self.channel.wake_sender(wake);
+    }
+}
+
+impl Receiver<Foreign> {
+    /// Receives by copying every message into private memory; see [`CopyingReceiver`].
+    pub fn copying(self) -> Result<CopyingReceiver, OsError> {
+        let buffer = MapSlice::lazy(self.channel.geometry.pool_bytes())?;
+        Ok(CopyingReceiver { receiver: self, buffer, ready: 0 })
+    }
+}
+
+/// A receiver that copies each message out of the slots before anyone looks at it: for senders of any kind.
+#[derive(Debug)]
+pub struct CopyingReceiver {
+    receiver: Receiver<Foreign>,
+    /// As long as the longest message; its pages come as messages need them and then stay.
+    buffer: MapSlice<u8>,
+    /// Bytes of the buffer that are faulted in.
+    ready: usize,
+}
+
+/// A private copy of a message.
+#[derive(Clone, Copy, Debug)]
+pub struct Copied<'a> {
+    /// Its bytes.
+    pub bytes: &'a [u8],
+    /// What came with it.
+    pub meta: Meta,
+}
+
+impl CopyingReceiver {
+    /// The next message, if one is there.
+    pub fn try_recv(&mut self) -> Result<Option<Copied<'_>>, RecvError> {
+        let Self { receiver, buffer, ready } = self;
+        Ok(receiver.try_recv()?.map(|lease| copy(&lease, buffer, ready)))
+    }
+
+    /// The next message; waits for it without end.
+    pub fn recv(&mut self) -> Result<Copied<'_>, RecvError> {
+        self.recv_with(Wait::sleeping())
+    }
+
+    /// The next message; waits as told.
+    pub fn recv_with(&mut self, wait: Wait) -> Result<Copied<'_>, RecvError> {
+        let Self { receiver, buffer, ready } = self;
+        let lease = receiver.recv_with(wait)?;
+        Ok(copy(&lease, buffer, ready))
+    }
+
+    /// The receiver itself: for its figures, for waiting on a descriptor, for copying elsewhere.
+    #[must_use]
+    pub fn inner(&self) -> &Receiver<Foreign> {
+        &self.receiver
+    }
+}
+
+fn copy<'b>(lease: &Lease<'_, Foreign>, buffer: &'b mut MapSlice<u8>, ready: &mut usize) -> Copied<'b> {
+    if lease.len() > *ready {
+        *ready = lease.len().checked_next_power_of_two().unwrap_or(lease.len()).min(buffer.len());
+        buffer.populate(*ready);
+    }
+    // The buffer is as long as the pool, and no message is longer.
+    Copied { bytes: lease.copy_into(buffer).unwrap_or(&[]), meta: lease.meta() }
+}
+
+/// A receiver that reads an honest sender's slots in place.
+pub type PooledReceiver = Receiver<Honest>;

@@ -1,0 +1,140 @@
+//! Accepting regions from another process: every property is checked on the descriptor before it is mapped.
+//!
+//! The order matters. `F_GET_SEALS` comes first: it is answered from the open file alone, while `fstat` of a hostile
+//! file system could be made to wait for ever.
+//!
+//! # Safety
+//!
+//! [`Frozen`] gives out `&[u8]`, which is sound because `F_SEAL_WRITE` was seen on the file: the kernel grants that
+//! seal only when no writable mapping is left and never takes it back.
+#![allow(unsafe_code)]
+
+use core::ops::Deref;
+
+use rustix::fd::BorrowedFd;
+use rustix::fs::SealFlags;
+use rustix::io::Errno;
+
+use super::map::Mapping;
+use crate::error::{Call, RegionFault};
+use crate::sys::{self, Hint};
+
+/// `TMPFS_MAGIC`: what a memfd of normal pages lives on.
+const TMPFS: u64 = 0x0102_1994;
+/// `HUGETLBFS_MAGIC`: what a memfd of reserved huge pages lives on.
+const HUGETLBFS: u64 = 0x9584_58f6;
+/// Sizes are compared after rounding to this when huge pages are reserved.
+const HUGE: u64 = 2 << 20;
+
+/// A published region of another process: readable, and changing by its owner's hand.
+#[derive(Debug)]
+pub(crate) struct PeerMap {
+    map: Mapping,
+}
+
+impl PeerMap {
+    /// Checks and maps a published region that must have exactly `len` bytes.
+    pub(crate) fn attach(fd: BorrowedFd<'_>, len: usize, huge_tlb: bool) -> Result<PeerMap, RegionFault> {
+        check(fd, SealFlags::FUTURE_WRITE, huge_tlb, len, |found, wanted| found == wanted)?;
+        Ok(PeerMap { map: map_all(fd, len)? })
+    }
+
+    pub(crate) fn map(&self) -> &Mapping {
+        &self.map
+    }
+}
+
+/// A frozen region, from whomever it came: immutable, and mapped for as long as this value lives.
+#[derive(Debug)]
+pub struct Frozen {
+    /// `None` for a region of no bytes, which cannot be mapped.
+    map: Option<Mapping>,
+}
+
+impl Frozen {
+    /// Checks that `fd` is immutable and at least `len` bytes long, and maps these.
+    ///
+    /// ```
+    /// use bowstring_transport::region::{FrozenView, Pages, Writable};
+    /// use rustix::fd::AsFd;
+    /// let mut region = Writable::create(c"greeting", 5, Pages::Normal)?;
+    /// region.copy_from_slice(b"hello");
+    /// let frozen = region.freeze()?;
+    /// let view = FrozenView::attach(frozen.as_fd(), 5).unwrap();
+    /// assert_eq!(&*view, b"hello");
+    /// # Ok::<(), bowstring_transport::OsError>(())
+    /// ```
+    pub fn attach(fd: BorrowedFd<'_>, len: usize) -> Result<Frozen, RegionFault> {
+        check(fd, SealFlags::WRITE, false, len, |found, wanted| found >= wanted)?;
+        let map = if len == 0 { None } else { Some(map_all(fd, len)?) };
+        Ok(Frozen { map })
+    }
+}
+
+impl Deref for Frozen {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        match &self.map {
+            // SAFETY: mapped in full and within the file, whose size and contents the checked seals have fixed.
+            Some(map) => unsafe { core::slice::from_raw_parts(map.at(0), map.len()) },
+            None => &[],
+        }
+    }
+}
+
+fn map_all(fd: BorrowedFd<'_>, len: usize) -> Result<Mapping, RegionFault> {
+    let map = Mapping::of(fd, len, false)?;
+    match map.advise(Hint::PopulateRead) {
+        // Before Linux 5.14: each page costs a fault at its first touch instead.
+        Err(e) if e.is(Errno::INVAL) => Ok(map),
+        Err(e) => Err(e.into()),
+        Ok(()) => Ok(map),
+    }
+}
+
+/// The checks that all attaching shares. `write` is the seal against writing that is asked for; `F_SEAL_WRITE` does for
+/// the weaker one as well.
+fn check(
+    fd: BorrowedFd<'_>,
+    write: SealFlags,
+    huge_tlb: bool,
+    len: usize,
+    fits: impl FnOnce(u64, u64) -> bool,
+) -> Result<(), RegionFault> {
+    let seals = match sys::seals(fd) {
+        // Not a file of the kinds that can carry seals: a disk file, a device, a socket.
+        Err(e) if e.call() == Call::GetSeals && e.is(Errno::INVAL) => return Err(RegionFault::NotMemory),
+        outcome => outcome?,
+    };
+    if !seals.contains(SealFlags::SHRINK) {
+        return Err(RegionFault::MayShrink);
+    }
+    if !seals.contains(SealFlags::GROW) {
+        return Err(RegionFault::MayGrow);
+    }
+    if !seals.intersects(write | SealFlags::WRITE) {
+        let frozen = write == SealFlags::WRITE;
+        return Err(if frozen { RegionFault::NotFrozen } else { RegionFault::MayBeWritten });
+    }
+    if !seals.contains(SealFlags::SEAL) {
+        return Err(RegionFault::MayBeSealed);
+    }
+    let huge = match sys::file_system(fd)? {
+        TMPFS => false,
+        HUGETLBFS if huge_tlb => true,
+        HUGETLBFS => return Err(RegionFault::HugeTlb),
+        _ => return Err(RegionFault::NotMemory),
+    };
+    let stat = sys::stat(fd)?;
+    let found = u64::try_from(stat.st_size).unwrap_or(0);
+    let wanted = if huge { (len as u64).div_ceil(HUGE) * HUGE } else { len as u64 };
+    if !fits(found, wanted) {
+        return Err(RegionFault::Size { found, wanted });
+    }
+    // Blocks are counted in 512 bytes whatever the page size.
+    let allocated = u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512);
+    if allocated < wanted {
+        return Err(RegionFault::Holes { allocated, wanted });
+    }
+    Ok(())
+}

@@ -1,0 +1,278 @@
+//! Making regions: a file in memory, allocated whole, and sealed before anyone else can touch it.
+//!
+//! # Safety
+//!
+//! `&mut [u8]` over a region is sound while its descriptor has not left this process (`Writable`), or once the seals
+//! keep everyone else from writing (`Published`): then the others may read while we write, which is their concern and
+//! the reason why they hold no `&[u8]`.
+#![allow(unsafe_code)]
+
+use core::ffi::CStr;
+use core::ops::{Deref, DerefMut, Range};
+
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{MemfdFlags, SealFlags};
+use rustix::io::Errno;
+
+use super::map::Mapping;
+use crate::error::{Call, OsError};
+use crate::sys::{self, Hint};
+
+/// What kind of pages a region should have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Pages {
+    /// The page size of the machine.
+    #[default]
+    Normal,
+    /// Transparent huge pages, if the host grants them for shared memory; [`Writable::pages`] tells.
+    Huge,
+    /// Pages of 2 MiB from the host's reserve (`vm.nr_hugepages`); an error if there are none.
+    HugeTlb,
+}
+
+/// The size of a page from the reserve that [`Pages::HugeTlb`] takes.
+const HUGE: usize = 2 << 20;
+
+/// Below this, faulting pages in as they are written is no slower than asking for all of them first.
+const POPULATE_FROM: usize = 64 << 10;
+
+/// A region whose descriptor has not left this process.
+#[derive(Debug)]
+pub struct Writable {
+    fd: OwnedFd,
+    map: Mapping,
+    /// The bytes asked for; a mapping of huge pages may be longer.
+    len: usize,
+    pages: Pages,
+}
+
+impl Writable {
+    /// Makes a region of `len` bytes, all of them zero and all of them backed by memory: what cannot be had is an
+    /// error here and never a signal later. `name` is what `/proc/self/maps` shows.
+    ///
+    /// ```
+    /// use bowstring_transport::region::{Pages, Writable};
+    /// let mut region = Writable::create(c"numbers", 1 << 20, Pages::Normal)?;
+    /// region[..4].copy_from_slice(&7_u32.to_le_bytes());
+    /// let frozen = region.freeze()?; // nobody can change it now, and any process that gets the descriptor can read it
+    /// assert_eq!(frozen.len(), 1 << 20);
+    /// # Ok::<(), bowstring_transport::OsError>(())
+    /// ```
+    pub fn create(name: &CStr, len: usize, pages: Pages) -> Result<Writable, OsError> {
+        let size = match pages {
+            Pages::HugeTlb => len.checked_next_multiple_of(HUGE).unwrap_or(usize::MAX),
+            // A mapping has at least one byte, even for a region of none.
+            Pages::Normal | Pages::Huge => len.max(1),
+        };
+        // Going beyond RLIMIT_FSIZE would raise a signal, whose default is to kill.
+        if sys::file_size_limit().is_some_and(|most| size as u64 > most) {
+            return Err(OsError::new(Call::Allocate, Errno::FBIG));
+        }
+        let fd = create_sealable(name, pages)?;
+        if pages == Pages::Huge {
+            // Huge pages come from faults on an advised mapping, not from fallocate.
+            sys::truncate(fd.as_fd(), size as u64)?;
+        } else {
+            sys::allocate(fd.as_fd(), size as u64)?;
+        }
+        let map = Mapping::of(fd.as_fd(), size, true)?;
+        let granted = match pages {
+            Pages::Huge if ask_for_huge(&map) => Pages::Huge,
+            Pages::Huge => Pages::Normal,
+            other => other,
+        };
+        if size >= POPULATE_FROM {
+            populate(&map)?;
+        }
+        if pages == Pages::Huge {
+            sys::allocate(fd.as_fd(), size as u64)?;
+        }
+        Ok(Writable { fd, map, len, pages: granted })
+    }
+
+    /// The pages that the host granted.
+    #[must_use]
+    pub const fn pages(&self) -> Pages {
+        self.pages
+    }
+
+    /// Seals the region so that nobody but this process ever writes to it, and nobody resizes it.
+    pub fn publish(self) -> Result<Published, OsError> {
+        sys::add_seals(self.fd.as_fd(), PUBLISHED)?;
+        Ok(Published { fd: self.fd, map: self.map, len: self.len, pages: self.pages })
+    }
+
+    /// Seals the region so that nobody ever writes to it again, this process included.
+    pub fn freeze(self) -> Result<Frozen, OsError> {
+        let len = self.len;
+        self.freeze_first(len)
+    }
+
+    /// As [`freeze`](Self::freeze), keeping only the first `len` bytes.
+    pub(crate) fn freeze_first(self, len: usize) -> Result<Frozen, OsError> {
+        let Writable { fd, map, len: whole, pages } = self;
+        // The kernel refuses the seal while a writable mapping lives.
+        drop(map);
+        if len < whole && pages != Pages::HugeTlb {
+            sys::truncate(fd.as_fd(), len as u64)?;
+        }
+        sys::add_seals(fd.as_fd(), FROZEN)?;
+        Ok(Frozen { fd, len })
+    }
+}
+
+impl Deref for Writable {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        // SAFETY: mapped, `len` bytes at least, zeroed by the kernel; the descriptor has not left this process, so only
+        // this value writes here, and `&self` keeps it from doing so.
+        unsafe { core::slice::from_raw_parts(self.map.at(0), self.len) }
+    }
+}
+
+impl DerefMut for Writable {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as above, and `&mut self` makes this the only reference.
+        unsafe { core::slice::from_raw_parts_mut(self.map.at(0), self.len) }
+    }
+}
+
+/// A region that its owner goes on writing and everyone else can only read.
+#[derive(Debug)]
+pub struct Published {
+    fd: OwnedFd,
+    map: Mapping,
+    len: usize,
+    pages: Pages,
+}
+
+impl Published {
+    /// The bytes of the region.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The pages that the host granted.
+    #[must_use]
+    pub const fn pages(&self) -> Pages {
+        self.pages
+    }
+
+    /// The bytes `range`, to write.
+    pub fn bytes_mut(&mut self, range: Range<usize>) -> &mut [u8] {
+        assert!(range.start <= range.end && range.end <= self.len, "beyond the region");
+        // SAFETY: mapped; the seals keep every other process from writing; `&mut self` keeps this one from making a
+        // second reference. Other processes may read meanwhile, which does not concern this reference.
+        unsafe { core::slice::from_raw_parts_mut(self.map.at(range.start), range.end - range.start) }
+    }
+
+    /// The bytes `range`, to read back.
+    pub(crate) fn bytes(&self, range: Range<usize>) -> &[u8] {
+        assert!(range.start <= range.end && range.end <= self.len, "beyond the region");
+        // SAFETY: as above, and `&self` keeps this process from writing through `bytes_mut`.
+        unsafe { core::slice::from_raw_parts(self.map.at(range.start), range.end - range.start) }
+    }
+
+    pub(crate) fn map(&self) -> &Mapping {
+        &self.map
+    }
+}
+
+impl AsFd for Published {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// A region that nobody can change any more, as a descriptor to send.
+#[derive(Debug)]
+pub struct Frozen {
+    fd: OwnedFd,
+    len: usize,
+}
+
+impl Frozen {
+    /// The bytes of the region.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// A writable copy, for a message that could not be sent and is to be written again.
+    pub(crate) fn thaw(&self) -> Result<Writable, OsError> {
+        let mut copy = Writable::create(c"bowstring-message", self.len, Pages::Normal)?;
+        if self.len > 0 {
+            let map = Mapping::of(self.fd.as_fd(), self.len, false)?;
+            // SAFETY: mapped for `len` bytes, which is the file's length, and frozen.
+            copy.copy_from_slice(unsafe { core::slice::from_raw_parts(map.at(0), self.len) });
+        }
+        Ok(copy)
+    }
+
+    /// The descriptor itself, to be sent by other means.
+    #[must_use]
+    pub fn into_fd(self) -> OwnedFd {
+        self.fd
+    }
+}
+
+impl AsFd for Frozen {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// What a published region carries: its owner's mapping, made before, stays writable; no new one can be.
+pub(crate) const PUBLISHED: SealFlags =
+    SealFlags::FUTURE_WRITE.union(SealFlags::SHRINK).union(SealFlags::GROW).union(SealFlags::SEAL);
+
+/// What a frozen region carries.
+pub(crate) const FROZEN: SealFlags =
+    SealFlags::WRITE.union(SealFlags::SHRINK).union(SealFlags::GROW).union(SealFlags::SEAL);
+
+fn create_sealable(name: &CStr, pages: Pages) -> Result<OwnedFd, OsError> {
+    let mut flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    if pages == Pages::HugeTlb {
+        flags |= MemfdFlags::HUGETLB | MemfdFlags::HUGE_2MB;
+    }
+    match sys::memfd_create(name, flags | MemfdFlags::NOEXEC_SEAL) {
+        // Kernels before 6.3 do not know the flag, and there a memory file is executable like any other.
+        Err(e) if e.is(Errno::INVAL) => sys::memfd_create(name, flags),
+        outcome => outcome,
+    }
+}
+
+/// Asks for huge pages and answers whether the host gives them to shared memory at all.
+fn ask_for_huge(map: &Mapping) -> bool {
+    let mut text = [0; 64];
+    let read = sys::read_start(c"/sys/kernel/mm/transparent_hugepage/shmem_enabled", &mut text);
+    let text = &text[..read.unwrap_or(0)];
+    let refused = text.is_empty() || contains(text, b"[never]") || contains(text, b"[deny]");
+    !refused && map.advise(Hint::HugePages).is_ok()
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|w| w == part)
+}
+
+/// Has every page mapped and writable now.
+fn populate(map: &Mapping) -> Result<(), OsError> {
+    match map.advise(Hint::PopulateWrite) {
+        // Before Linux 5.14: the memory is allocated, only the first touch of each page costs a fault.
+        Err(e) if e.is(Errno::INVAL) => Ok(()),
+        outcome => outcome,
+    }
+}

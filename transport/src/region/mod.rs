@@ -1,0 +1,20 @@
+//! Memory that is handed to other processes: files in memory, their seals, and mappings of them.
+//!
+//! What may still happen to a region is in its type, and the way is one-way:
+//!
+//! ```text
+//! Writable ──publish──▶ Published   its owner goes on writing; for everyone else it is read-only for good
+//!     └─────freeze────▶ Frozen      nobody writes it again; safe to read as `&[u8]` by anyone
+//! ```
+//!
+//! A region that comes from another process is an allegation until [`attach`] has checked its descriptor.
+
+pub(crate) mod attach;
+mod map;
+mod memfd;
+pub(crate) mod private;
+
+pub use attach::Frozen as FrozenView;
+pub(crate) use attach::PeerMap;
+pub(crate) use map::{Mapping, Shared};
+pub use memfd::{Frozen, Pages, Published, Writable};

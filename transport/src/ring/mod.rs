@@ -1,0 +1,75 @@
+//! The hand-off of one channel: one sender, one receiver, two pieces of shared memory.
+//!
+//! The **board** is the sender's and the **ledger** is the receiver's; each side only ever stores to its own. A message
+//! is published by storing its *ticket* (1, 2, 3 … for this channel) into the entry that the ticket's low bits name. It
+//! is given back by storing its *number* (the sender's count over all channels) into the ledger's word for its slot.
+//!
+//! **Why an untaken entry is never overwritten.** There are at least as many entries as slots. Every published message
+//! occupies at least one slot until the sender has seen its release, so at most `slots` messages are published and not
+//! yet seen released. The entry for ticket `t` is reused by ticket `t + entries`; by then the message of `t` has been
+//! released, and an honest receiver releases only what it has taken. A receiver that releases early harms its own view
+//! alone: it then finds a ticket that it does not expect, which is an error on its side. [`Publisher::publish`] checks
+//! the sender's half of the argument.
+//!
+//! **Why no wake-up is lost.** Publishing stores the head, then fences, then looks whether the receiver sleeps; going
+//! to sleep stores `waiting`, then fences, then looks at the entry and the head again. Of two sequentially consistent
+//! fences one comes first, and the side whose fence comes second sees what the other stored before its own. Whichever
+//! way round, either the sender sees the sleeper or the sleeper sees the message. Between that look and the sleep
+//! itself the futex compares the head once more. Waiting for room is the same dance with the parts exchanged.
+//!
+//! **Why a receiver that leaves strands no slot.** Leaving stores "left" into `waiting`, fences, and then gives back
+//! unread whatever is published. A message that this misses was published after the fence, and its sender, who looks
+//! at `waiting` after every publication, takes it back by itself.
+
+mod publish;
+mod release;
+mod take;
+
+#[cfg(all(test, loom))]
+mod models;
+
+pub(crate) use publish::{Publisher, begin, publish_fence};
+pub(crate) use release::{Room, has_left, is_released, release, want_fence};
+pub(crate) use take::{Polled, SleepCheck, Taker};
+
+use crate::abi::{BoardHead, Entry, LedgerHead, Released};
+
+/// A board, seen by either side.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Board<'a> {
+    pub(crate) head: &'a BoardHead,
+    pub(crate) entries: &'a [Entry],
+}
+
+impl<'a> Board<'a> {
+    /// The entry that `ticket` uses. `entries` is a power of two by construction of the geometry.
+    fn entry(self, ticket: u64) -> &'a Entry {
+        let place = ticket as usize & (self.entries.len() - 1);
+        &self.entries[place]
+    }
+}
+
+/// A ledger, seen by either side.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ledger<'a> {
+    pub(crate) head: &'a LedgerHead,
+    pub(crate) released: &'a [Released],
+}
+
+/// What an entry says about a message, copied out of shared memory once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) struct Note {
+    pub(crate) number: u64,
+    pub(crate) len: u64,
+    pub(crate) reply_to: u64,
+    pub(crate) slot: u32,
+    pub(crate) tag: u32,
+}
+
+/// The head word when `next` is the ticket that comes next and the channel is open.
+pub(crate) const fn head_word(next: u64) -> u32 {
+    (next as u32) << 1
+}
+
+/// The bit of the head word that says "closed".
+pub(crate) const HEAD_CLOSED: u32 = 1;

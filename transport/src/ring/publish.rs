@@ -1,0 +1,75 @@
+//! The sender's end of a channel: publishing and closing.
+
+use super::{Board, HEAD_CLOSED, Ledger, Note, head_word};
+use crate::abi::{Closing, Sleep};
+use crate::sync::{
+    Ordering,
+    order::{Place, full_fence, release},
+};
+
+/// The sender's private place in a channel.
+#[derive(Debug)]
+pub(crate) struct Publisher {
+    /// The ticket of the next message.
+    next: u64,
+    /// The sleep for which the receiver has already been woken.
+    woken: u32,
+}
+
+impl Publisher {
+    /// Starts at `first`, which both sides know from the handshake. [`begin`] has prepared the board for it.
+    pub(crate) fn new(first: u64) -> Publisher {
+        Publisher { next: first, woken: 0 }
+    }
+
+    /// Publishes a message whose bytes are already in its slot.
+    ///
+    /// `outstanding` counts the messages of this channel whose release the sender has not seen, this one not
+    /// included; see the module's argument why it stays below the number of entries.
+    #[inline]
+    pub(crate) fn publish(&mut self, board: Board<'_>, note: Note, outstanding: u32) {
+        assert!((outstanding as usize) < board.entries.len(), "more messages are out than there are slots");
+        let entry = board.entry(self.next);
+        entry.number.store(note.number, Ordering::Relaxed);
+        entry.len.store(note.len, Ordering::Relaxed);
+        entry.reply_to.store(note.reply_to, Ordering::Relaxed);
+        entry.slot.store(note.slot, Ordering::Relaxed);
+        entry.tag.store(note.tag, Ordering::Relaxed);
+        entry.ticket.store(self.next, release(Place::PublishTicket));
+        self.next += 1;
+        board.head.head.store(head_word(self.next), release(Place::PublishHead));
+    }
+
+    /// Whether the receiver sleeps and has not been woken for it yet. To be asked after publishing, once for any
+    /// number of channels published to: the caller fences with [`publish_fence`] in between.
+    #[inline]
+    pub(crate) fn sleeper(&mut self, ledger: Ledger<'_>) -> Sleep {
+        let word = ledger.head.waiting.load(Ordering::Relaxed);
+        if word == 0 {
+            return Sleep::No;
+        }
+        let sleep = Sleep::read(word);
+        if sleep != Sleep::Left && word == self.woken {
+            return Sleep::No;
+        }
+        self.woken = word;
+        sleep
+    }
+
+    /// Says that no more will come. The receiver finds out from the head word.
+    pub(crate) fn close(&mut self, board: Board<'_>, why: Closing) {
+        board.head.closing.store(why as u32, Ordering::Relaxed);
+        board.head.head.store(head_word(self.next) | HEAD_CLOSED, release(Place::PublishHead));
+    }
+}
+
+/// Prepares a board whose first ticket will be `first`: before the receiver has it, for it looks at once.
+pub(crate) fn begin(board: Board<'_>, first: u64) {
+    board.head.head.store(head_word(first), Ordering::Relaxed);
+}
+
+/// The fence between publishing (or closing) and asking for the sleeper.
+#[inline]
+pub(crate) fn publish_fence() {
+    full_fence(Place::PublishFence);
+}

@@ -1,0 +1,144 @@
+//! The receiver's end of a channel: taking, and going to sleep when there is nothing to take.
+
+use super::{Board, HEAD_CLOSED, Ledger, Note, head_word, release};
+use crate::abi::{Closing, Sleep};
+use crate::sync::{
+    Ordering,
+    order::{Place, acquire, full_fence},
+};
+
+/// The receiver's private place in a channel.
+#[derive(Debug)]
+pub(crate) struct Taker {
+    /// The ticket awaited.
+    next: u64,
+    /// What the awaited entry may hold before it is published: the ticket of one round ago, or what it held at first.
+    stale: u64,
+    /// Counts the sleeps, so that the sender can tell one from the next.
+    episode: u32,
+    first: u64,
+}
+
+/// What a look at the board found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Polled {
+    /// A message: the entry's words, copied once and not yet believed.
+    Message(Note),
+    /// Nothing yet.
+    Empty,
+    /// The entry holds a ticket that no honest sender can have put there.
+    Alien {
+        /// The ticket awaited.
+        awaited: u64,
+        /// The ticket found.
+        found: u64,
+    },
+}
+
+/// The outcome of announcing a sleep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SleepCheck {
+    /// Sleep on the head word as long as it holds this value.
+    Sleep(u32),
+    /// Do not sleep: look again, something has come.
+    Look,
+    /// The sender has closed and everything it published has been taken.
+    Ended(Closing),
+    /// The head speaks of a message whose entry is not there, or of fewer messages than were taken.
+    Alien {
+        /// The head word that was expected.
+        awaited: u32,
+        /// The head word that was found.
+        found: u32,
+    },
+}
+
+impl Taker {
+    /// Starts at the ticket that the handshake named.
+    pub(crate) fn new(first: u64) -> Taker {
+        Taker { next: first, stale: 0, episode: 0, first }
+    }
+
+    /// Takes the next message if it is there.
+    #[inline]
+    pub(crate) fn poll(&mut self, board: Board<'_>) -> Polled {
+        let entry = board.entry(self.next);
+        let ticket = entry.ticket.load(acquire(Place::TakeTicket));
+        if ticket != self.next {
+            return self.not_yet(ticket);
+        }
+        let note = Note {
+            number: entry.number.load(Ordering::Relaxed),
+            len: entry.len.load(Ordering::Relaxed),
+            reply_to: entry.reply_to.load(Ordering::Relaxed),
+            slot: entry.slot.load(Ordering::Relaxed),
+            tag: entry.tag.load(Ordering::Relaxed),
+        };
+        self.next += 1;
+        // The entry that comes next was used one round ago, unless the first round is not over.
+        let round = board.entries.len() as u64;
+        self.stale = if self.next - self.first >= round { self.next - round } else { 0 };
+        Polled::Message(note)
+    }
+
+    #[inline]
+    fn not_yet(&self, found: u64) -> Polled {
+        if found == self.stale { Polled::Empty } else { Polled::Alien { awaited: self.next, found } }
+    }
+
+    /// Announces a sleep and looks once more. Whatever comes after this look wakes the sleeper.
+    pub(crate) fn announce_sleep(&mut self, board: Board<'_>, ledger: Ledger<'_>, how: Sleep) -> SleepCheck {
+        self.episode = self.episode.wrapping_add(1) & (u32::MAX >> 2);
+        ledger.head.waiting.store(how.word(self.episode), Ordering::Relaxed);
+        full_fence(Place::SleepFence);
+        let check = self.look(board);
+        if !matches!(check, SleepCheck::Sleep(_)) {
+            self.awake(ledger);
+        }
+        check
+    }
+
+    /// Looks at the head and the awaited entry, without announcing anything.
+    pub(crate) fn look(&self, board: Board<'_>) -> SleepCheck {
+        let awaited = head_word(self.next);
+        let found = board.head.head.load(acquire(Place::SleepHead));
+        if found == awaited {
+            return SleepCheck::Sleep(awaited);
+        }
+        // The head moved: by a publication, whose entry was stored before it, or by closing.
+        if board.entry(self.next).ticket.load(acquire(Place::TakeTicket)) == self.next {
+            return SleepCheck::Look;
+        }
+        if found == awaited | HEAD_CLOSED {
+            let why = board.head.closing.load(Ordering::Relaxed);
+            return SleepCheck::Ended(if why == Closing::CutOff as u32 {
+                Closing::CutOff
+            } else {
+                Closing::Done
+            });
+        }
+        SleepCheck::Alien { awaited, found }
+    }
+
+    /// Says that the sleep is over.
+    pub(crate) fn awake(&self, ledger: Ledger<'_>) {
+        ledger.head.waiting.store(Sleep::No.word(0), Ordering::Relaxed);
+    }
+
+    /// Leaves: says that no more will be taken, and gives back unread what is published already. The module's page
+    /// says why nothing is missed. Answers how to wake the sender if it waits for room.
+    pub(crate) fn leave(&mut self, board: Board<'_>, ledger: Ledger<'_>) -> Sleep {
+        ledger.head.waiting.store(Sleep::Left.word(0), Ordering::Release);
+        full_fence(Place::SleepFence);
+        let mut wake = Sleep::No;
+        // No more than a board's worth can be out; a sender that goes on publishing takes its messages back itself.
+        for _ in 0..board.entries.len() {
+            let Polled::Message(note) = self.poll(board) else { break };
+            if (note.slot as usize) < ledger.released.len() {
+                let sleep = release(board, ledger, note.slot, note.number);
+                wake = if sleep == Sleep::No { wake } else { sleep };
+            }
+        }
+        wake
+    }
+}

@@ -1,0 +1,25 @@
+//! Meeting: from a path (or an inherited descriptor) to a channel that both sides have agreed to.
+//!
+//! ```text
+//! connector                      listener
+//!   HELLO    ───────────────────▶          what I send, what I want to receive, my greeting
+//!            ◀───────────────────  WELCOME what was chosen, my greeting, my descriptors   (or REFUSE: code, reason)
+//!   ATTACH   ───────────────────▶          my descriptors
+//!            ◀───────────────────  START
+//! ```
+//!
+//! [`machine`] decides, without I/O; [`parley`] carries its words over a socket.
+
+pub(crate) mod listen;
+pub mod machine;
+pub(crate) mod parley;
+#[cfg(feature = "std")]
+mod place;
+pub mod wire;
+
+pub use listen::Listener;
+pub use machine::{Deliveries, Delivery, Refusal, RefusalCode};
+pub use parley::{Answer, Knock, MeetError};
+#[cfg(feature = "std")]
+pub use place::{default_socket, inherited_listener};
+pub use wire::WireFault;

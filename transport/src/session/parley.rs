@@ -1,0 +1,344 @@
+//! The handshake over a socket: carries the machine's words, keeps the time, and closes whatever arrives unasked.
+
+use core::fmt;
+use core::ops::Deref;
+
+use rustix::event::PollFlags;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use super::machine::{Heard, Machine, Refusal, RefusalCode, Side, fit};
+use super::wire::{self, Card, Kind, WireFault};
+use crate::abi::GeometryError;
+use crate::error::{Fault, OsError, RegionFault, RegionKind};
+use crate::peer::{Control, Credentials, Vital};
+use crate::region::private::MapSlice;
+use crate::region::{FrozenView, Pages, Writable};
+use crate::sys::{self, Received};
+
+/// Why two sides did not come together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MeetError {
+    /// The host would not do it.
+    Os(OsError),
+    /// The peer's datagram made no sense.
+    Wire(WireFault),
+    /// A descriptor from the peer was refused.
+    Region(RegionKind, RegionFault),
+    /// The peer refused.
+    Refused(Refusal),
+    /// This side refused.
+    Declined(RefusalCode),
+    /// The peer runs as a user that this side does not talk to.
+    Denied {
+        /// That user.
+        uid: u32,
+    },
+    /// The peer hung up in the middle of it.
+    HungUp,
+    /// The peer did not say this in time.
+    TimedOut(&'static str),
+    /// Somebody listens on that path already.
+    InUse,
+    /// The path names something that is not a socket, and is left alone.
+    NotASocket,
+    /// The descriptor is not a Unix socket of sequenced packets, or not one of the state needed.
+    WrongSocket,
+    /// Our greeting is longer than [`wire::MAX_GREETING`].
+    GreetingTooLong(usize),
+    /// Our pool cannot have this shape.
+    Geometry(GeometryError),
+    /// Every place for a receiver is taken.
+    Full,
+}
+
+impl MeetError {
+    /// Whose fault it was.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        match self {
+            MeetError::Os(_) => Fault::Host,
+            MeetError::Wire(_)
+            | MeetError::Region(..)
+            | MeetError::Refused(_)
+            | MeetError::Denied { .. }
+            | MeetError::HungUp
+            | MeetError::TimedOut(_) => Fault::Peer,
+            MeetError::Declined(_)
+            | MeetError::InUse
+            | MeetError::NotASocket
+            | MeetError::WrongSocket
+            | MeetError::GreetingTooLong(_)
+            | MeetError::Geometry(_)
+            | MeetError::Full => Fault::Ours,
+        }
+    }
+}
+
+impl From<OsError> for MeetError {
+    fn from(e: OsError) -> MeetError {
+        MeetError::Os(e)
+    }
+}
+
+impl From<WireFault> for MeetError {
+    fn from(e: WireFault) -> MeetError {
+        MeetError::Wire(e)
+    }
+}
+
+impl fmt::Display for MeetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            MeetError::Os(e) => e.fmt(f),
+            MeetError::Wire(e) => write!(f, "the peer sent {e}"),
+            MeetError::Region(kind, e) => write!(f, "the peer's {kind} was refused: {e}"),
+            MeetError::Refused(r) => write!(f, "the peer refused ({:?}): {:?}", r.code, r.reason()),
+            MeetError::Declined(code) => write!(f, "the peer was refused ({code:?})"),
+            MeetError::Denied { uid } => write!(f, "the peer runs as user {uid}, which is not let in"),
+            MeetError::HungUp => f.write_str("the peer hung up during the handshake"),
+            MeetError::TimedOut(what) => write!(f, "the peer did not send {what} in time"),
+            MeetError::InUse => f.write_str("another process listens on that path"),
+            MeetError::NotASocket => f.write_str("that path is not a socket; it was left alone"),
+            MeetError::WrongSocket => {
+                f.write_str("the descriptor is not a Unix SOCK_SEQPACKET socket in that state")
+            }
+            MeetError::GreetingTooLong(n) => {
+                write!(f, "a greeting of {n} bytes; {} is the most", wire::MAX_GREETING)
+            }
+            MeetError::Geometry(e) => e.fmt(f),
+            MeetError::Full => f.write_str("every place for a receiver is taken"),
+        }
+    }
+}
+
+impl core::error::Error for MeetError {}
+
+/// A connector that knocks: what the listening application decides on.
+#[derive(Clone, Copy, Debug)]
+pub struct Knock<'a> {
+    /// Who it is.
+    pub peer: Credentials,
+    /// What it says: bytes that belong to the application.
+    pub greeting: &'a [u8],
+    /// Whether it only wants to see the figures.
+    pub observer: bool,
+}
+
+/// What the listening application answers.
+#[derive(Clone, Copy, Debug)]
+pub enum Answer<'a> {
+    /// Come in; with a greeting in return.
+    Welcome(&'a [u8]),
+    /// No, and why.
+    Refuse(&'a str),
+}
+
+/// The descriptors that came with a datagram, in order; whatever is not taken out is closed.
+#[derive(Debug, Default)]
+pub(crate) struct Descriptors {
+    slots: [Option<OwnedFd>; sys::MAX_FDS],
+    count: usize,
+    taken: usize,
+}
+
+impl Descriptors {
+    fn keep(&mut self, fd: OwnedFd) {
+        if let Some(slot) = self.slots.get_mut(self.count) {
+            *slot = Some(fd);
+        }
+        // One beyond the last is counted and closed: the count is then wrong, which is the error.
+        self.count += 1;
+    }
+
+    /// The next one. The machine has checked their number, so that there is one wherever this is asked.
+    pub(crate) fn take(&mut self) -> Result<OwnedFd, WireFault> {
+        let at = self.taken;
+        self.taken += 1;
+        let missing = WireFault::Descriptors { found: self.count, wanted: self.taken };
+        self.slots.get_mut(at).and_then(Option::take).ok_or(missing)
+    }
+}
+
+/// The other side's greeting, kept for as long as the channel.
+#[derive(Debug)]
+pub(crate) enum Greeting {
+    None,
+    Inline(MapSlice<u8>),
+    Sealed(FrozenView),
+}
+
+impl Deref for Greeting {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        match self {
+            Greeting::None => &[],
+            Greeting::Inline(bytes) => bytes,
+            Greeting::Sealed(view) => view,
+        }
+    }
+}
+
+/// A handshake under way on a socket.
+#[derive(Debug)]
+pub(crate) struct Parley {
+    pub(crate) control: Control,
+    pub(crate) machine: Machine,
+    pub(crate) fds: Descriptors,
+    pub(crate) greeting: Greeting,
+    inbox: MapSlice<u8>,
+    /// When this side gives up, by the monotonic clock.
+    deadline: u64,
+}
+
+impl Parley {
+    pub(crate) fn new(socket: OwnedFd, side: Side, ours: Card, patience: u64) -> Result<Parley, MeetError> {
+        Ok(Parley {
+            control: Control::new(socket)?,
+            machine: Machine::new(side, ours),
+            fds: Descriptors::default(),
+            greeting: Greeting::None,
+            inbox: MapSlice::lazy(wire::MAX_DATAGRAM)?,
+            deadline: sys::now().saturating_add(patience),
+        })
+    }
+
+    /// Sends a card with its greeting and `fds`.
+    pub(crate) fn introduce(
+        &self,
+        kind: Kind,
+        mut card: Card,
+        greeting: &[u8],
+        fds: &[BorrowedFd<'_>],
+    ) -> Result<(), MeetError> {
+        if greeting.len() > wire::MAX_GREETING {
+            return Err(MeetError::GreetingTooLong(greeting.len()));
+        }
+        card.greeting = greeting.len() as u32;
+        card.greeting_in_descriptor = greeting.len() > wire::INLINE_GREETING;
+        if !card.greeting_in_descriptor {
+            return Ok(sys::send(self.control.socket(), &[&card.encode(kind), greeting], fds)?);
+        }
+        let mut region = Writable::create(c"bowstring-greeting", greeting.len(), Pages::Normal)?;
+        region.copy_from_slice(greeting);
+        let region = region.freeze()?;
+        let mut all = [region.as_fd(); sys::MAX_FDS];
+        for (place, fd) in all[1..].iter_mut().zip(fds) {
+            *place = *fd;
+        }
+        Ok(sys::send(self.control.socket(), &[&card.encode(kind), &[]], &all[..=fds.len()])?)
+    }
+
+    /// Sends a datagram that is nothing but its beginning.
+    pub(crate) fn say(&self, kind: Kind, fds: &[BorrowedFd<'_>]) -> Result<(), MeetError> {
+        Ok(sys::send(self.control.socket(), &[&wire::prefix(kind, wire::PREFIX), &[]], fds)?)
+    }
+
+    /// Tells the other side why this one will not go on. It may be gone already, which changes nothing.
+    pub(crate) fn refuse(&self, code: RefusalCode, reason: &str) {
+        let reason = fit(reason).as_bytes();
+        let _ = sys::send(self.control.socket(), &[&wire::refuse(code as u32, reason.len()), reason], &[]);
+    }
+
+    /// Hears one datagram if one is there. A refusal of the other side and every fault are errors; of a fault the other
+    /// side is told.
+    pub(crate) fn hear(&mut self) -> Result<Option<Heard>, MeetError> {
+        self.hear_untold().inspect_err(|e| self.tell(e))
+    }
+
+    fn hear_untold(&mut self) -> Result<Option<Heard>, MeetError> {
+        let mut fds = Descriptors::default();
+        let bytes = match sys::receive(self.control.socket(), &mut self.inbox, |fd| fds.keep(fd))? {
+            Received::Nothing => return self.nothing_heard(),
+            Received::HungUp => return Err(MeetError::HungUp),
+            Received::Datagram { truncated: true, .. } => return Err(WireFault::Truncated.into()),
+            Received::Datagram { bytes, .. } => bytes,
+        };
+        let datagram = self.inbox.get(..bytes).ok_or(WireFault::Truncated)?;
+        let heard = self.machine.hear(datagram, fds.count)?;
+        self.fds = fds;
+        match heard {
+            Heard::Hello(card) => self.meet(card, bytes)?,
+            Heard::Welcome(agreement) => self.meet(agreement.theirs, bytes)?,
+            Heard::Refused(refusal) => return Err(MeetError::Refused(refusal)),
+            Heard::Attach(_) | Heard::Start(_) => {}
+        }
+        Ok(Some(heard))
+    }
+
+    /// Keeps what a card brings: the greeting, and the peer's word for its process.
+    fn meet(&mut self, card: Card, bytes: usize) -> Result<(), MeetError> {
+        self.control.trust_pid(i32::try_from(card.pid).unwrap_or(0))?;
+        let len = card.greeting as usize;
+        self.greeting = if len == 0 {
+            Greeting::None
+        } else if card.greeting_in_descriptor {
+            let fd = self.fds.take()?;
+            let view = FrozenView::attach(fd.as_fd(), len);
+            Greeting::Sealed(view.map_err(|e| MeetError::Region(RegionKind::Greeting, e))?)
+        } else {
+            let mut kept = MapSlice::lazy(len)?;
+            kept.copy_from_slice(self.inbox.get(wire::CARD..bytes).unwrap_or(&[]));
+            Greeting::Inline(kept)
+        };
+        Ok(())
+    }
+
+    fn nothing_heard(&self) -> Result<Option<Heard>, MeetError> {
+        if sys::now() >= self.deadline {
+            return Err(MeetError::TimedOut(self.machine.awaiting()));
+        }
+        // A dead process whose child still holds the socket would otherwise cost the whole patience.
+        if self.control.vital()? == Vital::Dead { Err(MeetError::HungUp) } else { Ok(None) }
+    }
+
+    /// Tells the other side of an error that it can learn from.
+    pub(crate) fn tell(&self, error: &MeetError) {
+        match error {
+            MeetError::Wire(WireFault::Version(_)) => {
+                self.refuse(RefusalCode::Version, "this side speaks version 1")
+            }
+            MeetError::Wire(_) => {
+                self.refuse(RefusalCode::Malformed, "a datagram of the handshake made no sense")
+            }
+            MeetError::Region(kind, _) => {
+                let reason = match kind {
+                    RegionKind::Pool => "the pool's descriptor was refused",
+                    RegionKind::Board => "the board's descriptor was refused",
+                    RegionKind::Ledger => "the ledger's descriptor was refused",
+                    RegionKind::Gauge => "the gauge's descriptor was refused",
+                    RegionKind::Sealed | RegionKind::Greeting => "the greeting's descriptor was refused",
+                };
+                self.refuse(RefusalCode::Descriptor, reason);
+            }
+            MeetError::Denied { .. } => self.refuse(RefusalCode::Denied, "this user is not let in"),
+            MeetError::TimedOut(_) => self.refuse(RefusalCode::Malformed, "the handshake took too long"),
+            MeetError::Os(_) => {
+                self.refuse(RefusalCode::Resources, "this side ran out of memory or descriptors")
+            }
+            MeetError::Full => self.refuse(RefusalCode::Full, "every place is taken"),
+            MeetError::Declined(code) => {
+                let reason = match code {
+                    RefusalCode::NoSender => "both sides want to receive",
+                    RefusalCode::NoReceiver => "both sides want to send",
+                    RefusalCode::NoDelivery => "no delivery suits both sides",
+                    RefusalCode::Geometry => "the pool is not of a shape that suits both sides",
+                    _ => "refused",
+                };
+                self.refuse(*code, reason);
+            }
+            _ => {}
+        }
+    }
+
+    /// Hears one datagram, waiting for it until the deadline.
+    pub(crate) fn await_word(&mut self) -> Result<Heard, MeetError> {
+        loop {
+            if let Some(heard) = self.hear()? {
+                return Ok(heard);
+            }
+            let left = self.deadline.saturating_sub(sys::now()).max(1);
+            self.control.wait(PollFlags::IN, left)?;
+        }
+    }
+}

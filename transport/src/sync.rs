@@ -1,0 +1,154 @@
+//! The atomics that both processes share, and the futex they sleep on.
+//!
+//! This is the only module that knows of loom. Under `--cfg loom` the same hand-off code runs on loom's atomics, in
+//! ordinary memory, and the futex is a lock and a condition variable that behave as the kernel's does: the word is
+//! compared and the sleeper queued in one step.
+
+#[cfg(not(loom))]
+pub(crate) use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+
+#[cfg(loom)]
+pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+
+/// The orderings of the hand-off, one function for each place.
+///
+/// They are functions, and not `Ordering`s written at the place, so that a loom run can weaken one of them by a step
+/// and show that the models notice. In every other build they are constants.
+pub(crate) mod order {
+    use super::{Ordering, fence};
+
+    /// The places whose ordering carries the hand-off.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    #[repr(usize)]
+    #[cfg_attr(not(loom), allow(dead_code))]
+    pub(crate) enum Place {
+        /// The sender's store of an entry's ticket: makes the slot's bytes and the entry visible.
+        PublishTicket = 1,
+        /// The receiver's load of that ticket.
+        TakeTicket = 2,
+        /// The sender's store of the head, after the ticket.
+        PublishHead = 3,
+        /// The receiver's load of the head before it sleeps.
+        SleepHead = 4,
+        /// The receiver's store of a slot's release: its reads of the slot are over.
+        ReleaseSlot = 5,
+        /// The sender's load of that release before it reuses the slot.
+        ReclaimSlot = 6,
+        /// The sender's fence between "published" and "does anyone sleep?".
+        PublishFence = 7,
+        /// The receiver's fence between "I sleep" and "is there really nothing?".
+        SleepFence = 8,
+        /// The receiver's fence between "released" and "does the sender wait for room?".
+        ReleaseFence = 9,
+        /// The sender's fence between "I wait for room" and "is there really none?".
+        WantFence = 10,
+    }
+
+    /// Every place, for the test that weakens each in turn.
+    #[cfg(loom)]
+    pub(crate) const PLACES: [Place; 10] = [
+        Place::PublishTicket,
+        Place::TakeTicket,
+        Place::PublishHead,
+        Place::SleepHead,
+        Place::ReleaseSlot,
+        Place::ReclaimSlot,
+        Place::PublishFence,
+        Place::SleepFence,
+        Place::ReleaseFence,
+        Place::WantFence,
+    ];
+
+    /// Which place the running model has weakened; 0 for none.
+    #[cfg(loom)]
+    pub(crate) static WEAKENED: core::sync::atomic::AtomicUsize = core::sync::atomic::AtomicUsize::new(0);
+
+    #[cfg(loom)]
+    fn weakened(place: Place) -> bool {
+        WEAKENED.load(core::sync::atomic::Ordering::Relaxed) == place as usize
+    }
+
+    #[cfg(not(loom))]
+    #[inline(always)]
+    const fn weakened(_: Place) -> bool {
+        false
+    }
+
+    /// `Release`, for the stores that hand something over.
+    #[inline(always)]
+    pub(crate) fn release(place: Place) -> Ordering {
+        if weakened(place) { Ordering::Relaxed } else { Ordering::Release }
+    }
+
+    /// `Acquire`, for the loads that accept something.
+    #[inline(always)]
+    pub(crate) fn acquire(place: Place) -> Ordering {
+        if weakened(place) { Ordering::Relaxed } else { Ordering::Acquire }
+    }
+
+    /// A `SeqCst` fence: of two sides that each store and then look, at least one sees the other's store.
+    #[inline(always)]
+    pub(crate) fn full_fence(place: Place) {
+        fence(if weakened(place) { Ordering::AcqRel } else { Ordering::SeqCst });
+    }
+}
+
+/// Sleeping on a word that another process may change.
+#[cfg(not(loom))]
+pub(crate) mod futex {
+    use super::AtomicU32;
+    use crate::sys;
+
+    /// Sleeps while `word` holds `expected`, for `nanos` at most. Spurious returns are allowed: callers look again.
+    pub(crate) fn wait(word: &AtomicU32, expected: u32, nanos: u64) -> Result<(), crate::OsError> {
+        sys::futex_wait(word, expected, nanos)
+    }
+
+    /// Sleeps while each of `words` holds what it should, for `nanos` at most. Spurious returns are allowed.
+    pub(crate) fn wait_any<'a>(
+        words: impl Iterator<Item = (&'a AtomicU32, u32)>,
+        nanos: u64,
+    ) -> Result<(), crate::OsError> {
+        sys::futex_wait_any(words, nanos)
+    }
+
+    /// Wakes every sleeper on `word`.
+    pub(crate) fn wake(word: &AtomicU32) {
+        sys::futex_wake(word);
+    }
+}
+
+/// The same two operations for loom: one lock stands for the kernel's queue.
+#[cfg(loom)]
+pub(crate) mod futex {
+    use super::{AtomicU32, Ordering};
+    use loom::sync::{Condvar, Mutex};
+
+    loom::lazy_static! {
+        static ref QUEUE: (Mutex<()>, Condvar) = (Mutex::new(()), Condvar::new());
+    }
+
+    pub(crate) fn wait(word: &AtomicU32, expected: u32, _nanos: u64) -> Result<(), crate::OsError> {
+        let guard = QUEUE.0.lock().expect("the model does not panic while it holds the queue");
+        if word.load(Ordering::Relaxed) == expected {
+            drop(QUEUE.1.wait(guard));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn wait_any<'a>(
+        words: impl Iterator<Item = (&'a AtomicU32, u32)>,
+        _nanos: u64,
+    ) -> Result<(), crate::OsError> {
+        let guard = QUEUE.0.lock().expect("the model does not panic while it holds the queue");
+        if words.into_iter().all(|(word, expected)| word.load(Ordering::Relaxed) == expected) {
+            drop(QUEUE.1.wait(guard));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn wake(_word: &AtomicU32) {
+        let _guard = QUEUE.0.lock().expect("the model does not panic while it holds the queue");
+        QUEUE.1.notify_all();
+    }
+}

@@ -1,0 +1,175 @@
+//! How long to wait and how: spinning, sleeping, and when to look whether the peer still lives.
+
+use core::time::Duration;
+
+use crate::sys;
+
+/// How a call waits.
+///
+/// ```
+/// use bowstring_transport::Wait;
+/// use core::time::Duration;
+/// // Spin for a while, then sleep; give up after a second.
+/// let patient = Wait::sleeping().at_most(Duration::from_secs(1));
+/// // Never sleep: for a thread that owns its core.
+/// let eager = Wait::spinning();
+/// # let _ = (patient, eager);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Wait {
+    /// Looks before sleeping.
+    spins: u32,
+    sleeps: bool,
+    /// Nanoseconds until giving up.
+    limit: u64,
+    /// Nanoseconds between two looks at the peer's process.
+    watch: u64,
+}
+
+/// Enough looks to bridge some ten microseconds, less than falling asleep and waking costs.
+const SPINS: u32 = 4000;
+
+/// A dead peer must be noticed within 100 ms; half of that leaves room for a busy machine.
+const WATCH: Duration = Duration::from_millis(50);
+
+impl Wait {
+    /// Spins for some microseconds, then sleeps on a futex; without end. The default.
+    pub const fn sleeping() -> Wait {
+        Wait { spins: SPINS, sleeps: true, limit: u64::MAX, watch: WATCH.as_nanos() as u64 }
+    }
+
+    /// Spins and never sleeps; without end.
+    pub const fn spinning() -> Wait {
+        Wait { sleeps: false, ..Wait::sleeping() }
+    }
+
+    /// Gives up after `limit`.
+    pub const fn at_most(self, limit: Duration) -> Wait {
+        Wait { limit: saturate(limit), ..self }
+    }
+
+    /// Looks `spins` times before it sleeps.
+    pub const fn spins(self, spins: u32) -> Wait {
+        Wait { spins, ..self }
+    }
+
+    /// Looks whether the peer's process lives whenever it has waited for `interval`, instead of 50 ms. A dead peer is
+    /// noticed about that late, and each look is a system call.
+    pub const fn watch_every(self, interval: Duration) -> Wait {
+        Wait { watch: saturate(interval), ..self }
+    }
+}
+
+impl Default for Wait {
+    fn default() -> Wait {
+        Wait::sleeping()
+    }
+}
+
+const fn saturate(d: Duration) -> u64 {
+    let nanos = d.as_nanos();
+    if nanos > u64::MAX as u128 { u64::MAX } else { nanos as u64 }
+}
+
+/// What a waiting loop does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Look again at once.
+    Look,
+    /// Look again, this time also at what is only looked at now and then.
+    Glance,
+    /// See whether the peer lives, then look again.
+    Watch,
+    /// Sleep for so many nanoseconds at most, then look again.
+    Sleep(u64),
+    /// Give up.
+    TimedOut,
+}
+
+/// A wait under way. It reads the clock once in 256 looks.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    wait: Wait,
+    looks: u32,
+    /// The end, and the next look at the peer; 0 until the clock is first read.
+    until: u64,
+    next_watch: u64,
+}
+
+impl Waiting {
+    pub(crate) fn begin(wait: Wait) -> Waiting {
+        let until = if wait.limit == u64::MAX { u64::MAX } else { sys::now().saturating_add(wait.limit) };
+        Waiting { wait, looks: 0, until, next_watch: 0 }
+    }
+
+    /// The next step after a look that found nothing.
+    #[inline]
+    pub(crate) fn step(&mut self) -> Step {
+        self.looks = self.looks.wrapping_add(1);
+        let spin = !self.wait.sleeps || self.looks < self.wait.spins;
+        if spin && self.looks & 255 != 0 {
+            core::hint::spin_loop();
+            return Step::Look;
+        }
+        self.by_the_clock(spin)
+    }
+
+    #[cold]
+    fn by_the_clock(&mut self, spin: bool) -> Step {
+        let now = sys::now();
+        if now >= self.until {
+            return Step::TimedOut;
+        }
+        if self.next_watch == 0 {
+            self.next_watch = now.saturating_add(self.wait.watch);
+        } else if now >= self.next_watch {
+            self.next_watch = now.saturating_add(self.wait.watch);
+            return Step::Watch;
+        }
+        if spin {
+            return Step::Glance;
+        }
+        // Stay asleep-prone: the count must not wrap back into spinning.
+        self.looks = self.wait.spins;
+        Step::Sleep(self.until.min(self.next_watch) - now)
+    }
+}
+
+/// A clock that says when enough time has passed since the last look at a peer; for calls that do not wait.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    interval: u64,
+    next: u64,
+}
+
+impl Watch {
+    pub(crate) fn every(interval: Duration) -> Watch {
+        Watch { interval: saturate(interval), next: 0 }
+    }
+
+    pub(crate) fn set(&mut self, interval: Duration) {
+        *self = Watch::every(interval);
+    }
+
+    /// Whether it is time to look; if so, the next time is set.
+    #[inline]
+    pub(crate) fn is_due(&mut self) -> bool {
+        if self.interval == u64::MAX {
+            return false;
+        }
+        let now = sys::now_coarse();
+        if now < self.next {
+            return false;
+        }
+        let first = self.next == 0;
+        self.next = now.saturating_add(self.interval);
+        !first
+    }
+}
+
+impl Default for Watch {
+    fn default() -> Watch {
+        Watch::every(WATCH)
+    }
+}

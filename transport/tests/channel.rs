@@ -1,0 +1,155 @@
+//! Channels from end to end, both ends in this process.
+#![allow(unsafe_code)]
+
+use std::time::Duration;
+
+use bowstring_transport::{
+    Deliveries, Delivery, End, Introduction, Label, LoanError, Meeting, Meta, OnSlow, Opened, PooledReceiver,
+    RecvError, Sender, SenderConfig, To, Wait, socket_pair,
+};
+
+const SECOND: Wait = Wait::sleeping().at_most(Duration::from_secs(1));
+
+/// A new receiver of `sender`, with the delivery wanted.
+fn join(sender: &mut Sender, wanted: Deliveries) -> Opened {
+    let (here, there) = socket_pair().unwrap();
+    std::thread::scope(|scope| {
+        let incoming =
+            scope.spawn(move || Meeting::new(wanted).greeting(b"from receiver").over(there).unwrap());
+        sender.meet(here, &Introduction::new(b"from sender")).unwrap();
+        let incoming = incoming.join().unwrap();
+        assert_eq!(incoming.greeting(), b"from sender");
+        // SAFETY: the sender is this test, which writes to no slot that is out on lease.
+        unsafe { incoming.open() }.unwrap()
+    })
+}
+
+fn pooled(sender: &mut Sender) -> PooledReceiver {
+    match join(sender, Deliveries::only(Delivery::Pooled)) {
+        Opened::Pooled(receiver) => receiver,
+        other => panic!("not pooled: {other:?}"),
+    }
+}
+
+fn take(opened: &mut Opened) -> Result<(Vec<u8>, Meta), RecvError> {
+    Ok(match opened {
+        Opened::Pooled(receiver) => {
+            let lease = receiver.recv_with(SECOND)?;
+            (lease.to_vec(), lease.meta())
+        }
+        Opened::Copied(receiver) => {
+            let copy = receiver.recv_with(SECOND)?;
+            (copy.bytes.to_vec(), copy.meta)
+        }
+        Opened::Sealed(receiver) => {
+            let message = receiver.recv_with(SECOND)?;
+            (message.to_vec(), message.meta())
+        }
+    })
+}
+
+#[test]
+fn every_delivery_hands_over_the_bytes_and_the_label_and_the_end() {
+    for wanted in [Delivery::Pooled, Delivery::Copied, Delivery::Sealed] {
+        let mut sender = SenderConfig::new().slots(4, 4096).build().unwrap();
+        let mut receiver = join(&mut sender, Deliveries::only(wanted));
+        for (round, len) in [0_usize, 1, 63, 4096, 4097, 16384].into_iter().enumerate() {
+            let mut loan = sender.loan(len).unwrap();
+            loan.fill(round as u8 + 1);
+            let label = Label { tag: 7 + round as u32, reply_to: 5, to: To::All };
+            let receipt = loan.commit_as(len, label).unwrap();
+            assert_eq!((receipt.receivers, receipt.number), (1, round as u64 + 1), "{wanted:?}");
+            let (bytes, meta) = take(&mut receiver).unwrap();
+            assert_eq!(bytes, vec![round as u8 + 1; len], "{wanted:?}");
+            assert_eq!(meta, Meta { number: round as u64 + 1, tag: 7 + round as u32, reply_to: 5 });
+        }
+        sender.send(b"last words").unwrap();
+        drop(sender);
+        assert_eq!(take(&mut receiver).unwrap().0, b"last words", "{wanted:?}");
+        assert_eq!(take(&mut receiver), Err(RecvError::Closed), "{wanted:?}");
+        assert_eq!(take(&mut receiver), Err(RecvError::Closed), "{wanted:?}: the end stays the end");
+    }
+}
+
+#[test]
+fn leases_outlive_the_receiver_and_come_back_in_any_order_from_any_thread() {
+    let mut sender = SenderConfig::new().slots(3, 64).build().unwrap();
+    let receiver = pooled(&mut sender);
+    for byte in 1..=3 {
+        sender.send(&[byte; 64]).unwrap();
+    }
+    let [first, second, third] = core::array::from_fn(|_| receiver.recv().unwrap().detach());
+    drop(receiver);
+    assert_eq!(sender.try_loan(1).unwrap_err(), LoanError::Full);
+    std::thread::spawn(move || drop(second)).join().unwrap();
+    assert_eq!((first[0], third[63]), (1, 3), "the other two are untouched");
+    sender.reap().unwrap();
+    assert_eq!(sender.receivers(), 0, "it has left, and is given nothing more");
+    assert_eq!(sender.next_ended(), None, "but it is not over while leases are out");
+    drop((first, third));
+    sender.reap().unwrap();
+    assert_eq!(sender.next_ended().map(|(_, end)| end), Some(End::Closed));
+    assert_eq!(sender.try_loan(1).unwrap_err(), LoanError::NoReceiver(Some(End::Closed)));
+}
+
+#[test]
+fn a_loan_that_is_dropped_was_never_there_and_one_committed_too_long_comes_back() {
+    let mut sender = SenderConfig::new().slots(1, 64).build().unwrap();
+    let receiver = pooled(&mut sender);
+    drop(sender.loan(64).unwrap());
+    let mut loan = sender.loan(10).unwrap();
+    loan.copy_from_slice(b"0123456789");
+    let error = loan.commit(11).unwrap_err();
+    let receipt = error.loan.unwrap().commit(10).unwrap();
+    assert_eq!(receipt.number, 1);
+    assert_eq!(&*receiver.recv().unwrap(), b"0123456789");
+    assert!(receiver.try_recv().unwrap().is_none());
+}
+
+#[test]
+fn a_full_pool_fails_times_out_or_waits_as_asked() {
+    let mut sender = SenderConfig::new().slots(2, 64).build().unwrap();
+    let receiver = pooled(&mut sender);
+    sender.send(&[1; 128]).unwrap();
+    assert_eq!(sender.try_loan(1).unwrap_err(), LoanError::Full);
+    let brief = Wait::sleeping().at_most(Duration::from_millis(5));
+    assert_eq!(sender.loan_with(1, brief).unwrap_err(), LoanError::TimedOut);
+    assert_eq!(sender.try_loan(129).unwrap_err(), LoanError::TooLong { len: 129, most: 128 });
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| sender.loan(1).map(drop));
+        drop(receiver.recv().unwrap());
+        waiting.join().unwrap().unwrap();
+    });
+}
+
+#[test]
+fn slow_receivers_are_skipped_or_cut_off_and_the_others_get_everything() {
+    let mut sender = SenderConfig::new().slots(8, 64).build().unwrap();
+    let eager = pooled(&mut sender);
+    let on_slow = |sender: &mut Sender, policy| {
+        let before: Vec<_> = sender.lanes().collect();
+        let receiver = pooled(sender);
+        let id = sender.lanes().find(|id| !before.contains(id)).unwrap();
+        assert!(sender.set_on_slow(id, policy));
+        (receiver, id)
+    };
+    let (skipped, _) = on_slow(&mut sender, OnSlow::Skip { quota: 2 });
+    let (cut, cut_id) = on_slow(&mut sender, OnSlow::CutOff { quota: 3 });
+    for n in 1..=20_u8 {
+        sender.send(&[n]).unwrap();
+        assert_eq!(eager.recv_with(SECOND).unwrap()[0], n);
+    }
+    // The skipped one got two, missed the rest, and sees the gap with the next.
+    assert_eq!((skipped.recv().unwrap()[0], skipped.recv().unwrap()[0]), (1, 2));
+    sender.send(&[21]).unwrap();
+    assert_eq!(skipped.recv_with(SECOND).unwrap().meta().number, 21);
+    assert_eq!(skipped.figures().missed, 18);
+    // The one that was cut off keeps what it got.
+    for n in 1..=3 {
+        assert_eq!(cut.recv().unwrap()[0], n);
+    }
+    assert_eq!(cut.recv_with(SECOND).unwrap_err(), RecvError::CutOff);
+    sender.reap().unwrap();
+    assert_eq!(sender.next_ended(), Some((cut_id, End::CutOff)));
+    assert_eq!(sender.figures().skips, 18);
+}
