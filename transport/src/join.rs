@@ -65,10 +65,10 @@ struct Ours {
 
 impl Ours {
     fn make(agreement: &Agreement, hub: Option<&Hub>) -> Result<Ours, MeetError> {
-        let geometry = hub.and_then(|hub| hub.pool.as_ref()).map(|pool| pool.geometry);
-        let board = match (agreement.outgoing, geometry) {
-            (Some(delivery), Some(geometry)) if delivery.uses_slots() => {
-                Some((new_board(geometry)?, geometry))
+        let pool = hub.and_then(|hub| Some((hub.pool.as_ref()?.geometry, hub.first_ticket)));
+        let board = match (agreement.outgoing, pool) {
+            (Some(delivery), Some((geometry, first))) if delivery.uses_slots() => {
+                Some((new_board(geometry, first)?, geometry))
             }
             _ => None,
         };
