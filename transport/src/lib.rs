@@ -43,6 +43,7 @@
 //! sender's inside and `channel` a receiver's; `join` builds both from an agreement; [`Sender`], [`Meeting`] and the
 //! receivers are what a program uses.
 #![cfg_attr(not(any(feature = "std", loom)), no_std)]
+#![cfg_attr(not(any(test, loom)), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 #[cfg(all(test, not(feature = "std"), not(loom)))]
 extern crate std;

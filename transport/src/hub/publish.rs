@@ -40,7 +40,6 @@ pub struct Label {
 
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "a message may have reached nobody"]
 pub struct Receipt {
     /// Its number; a reply names it.
     pub number: u64,
