@@ -1,10 +1,25 @@
 //! Arrow IPC messages, written into and read from memory that somebody else owns.
 //!
+//! Setting up may allocate and takes what it needs from `arrow-ipc`; afterwards a message is written without a heap.
+//!
 //! - [`layout`]: a schema, flattened into the nodes and buffers of its messages; both halves walk it.
+//! - [`Plan`]: what is worked out once for a schema.
+//! - [`Encoder`]: a finished `RecordBatch` into a region, with one copy of its data.
 //! - [`error`]: what can be wrong with a schema.
 
+#[cfg(target_endian = "big")]
+compile_error!("messages are little-endian, and buffers are written as they lie in memory");
+
+pub mod encode;
 pub mod error;
 pub mod layout;
+mod native;
+mod plan;
+mod template;
+mod wire;
 
+pub use encode::{EncodeError, Encoder};
 pub use error::{LayoutError, LayoutFault};
 pub use layout::Layout;
+pub use plan::Plan;
+pub use wire::{ALIGNMENT, END_OF_STREAM};
