@@ -5,6 +5,7 @@
 //! - [`layout`]: a schema, flattened into the nodes and buffers of its messages; both halves walk it.
 //! - [`Plan`]: what is worked out once for a schema.
 //! - [`Encoder`]: a finished `RecordBatch` into a region, with one copy of its data.
+//! - [`write`]: whole streams and files, and which dictionaries must go before a batch.
 //! - [`error`]: what can be wrong with a schema.
 
 #[cfg(target_endian = "big")]
@@ -16,10 +17,14 @@ pub mod layout;
 mod native;
 mod plan;
 mod template;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod wire;
+pub mod write;
 
 pub use encode::{EncodeError, Encoder};
 pub use error::{LayoutError, LayoutFault};
 pub use layout::Layout;
 pub use plan::Plan;
 pub use wire::{ALIGNMENT, END_OF_STREAM};
+pub use write::{Dictionaries, DictionaryUpdate, FileWriter, OnGrowth, StreamWriter, WriteError};

@@ -28,3 +28,9 @@ pub(crate) fn frame(metadata: &[u8]) -> Option<Box<[u8]>> {
     framed[PREFIX..PREFIX + metadata.len()].copy_from_slice(metadata);
     Some(framed.into())
 }
+
+/// Bytes of a framed message before its body: what the prefix says, and the prefix.
+pub(crate) fn head_len(message: &[u8]) -> Option<usize> {
+    let stated = i32::from_le_bytes(*message.get(4..)?.first_chunk()?);
+    usize::try_from(stated).ok()?.checked_add(PREFIX)
+}
