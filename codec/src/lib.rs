@@ -5,12 +5,14 @@
 //! - [`layout`]: a schema, flattened into the nodes and buffers of its messages; both halves walk it.
 //! - [`Plan`]: what is worked out once for a schema.
 //! - [`Encoder`]: a finished `RecordBatch` into a region, with one copy of its data.
+//! - [`Shape`] and [`build`]: a message whose columns are computed straight into the region.
 //! - [`write`]: whole streams and files, and which dictionaries must go before a batch.
 //! - [`error`]: what can be wrong with a schema.
 
 #[cfg(target_endian = "big")]
 compile_error!("messages are little-endian, and buffers are written as they lie in memory");
 
+pub mod build;
 pub mod encode;
 pub mod error;
 pub mod layout;
@@ -22,6 +24,7 @@ pub mod testing;
 mod wire;
 pub mod write;
 
+pub use build::{BuildError, InPlace, Shape};
 pub use encode::{EncodeError, Encoder};
 pub use error::{LayoutError, LayoutFault};
 pub use layout::Layout;
