@@ -215,3 +215,20 @@ fn keys_type_ids_runs_and_widths_are_checked() {
     let too_many = Shape::new(&one(DataType::Int64, false), usize::MAX / 8, |_| 0).err();
     assert_eq!(too_many, Some(BuildError::TooLarge { node: 0 }));
 }
+
+#[test]
+fn what_is_not_written_is_zero_unless_stale_values_were_asked_for() {
+    let plan = one(DataType::Int64, false);
+    let shape = Shape::new(&plan, 4, |_| 0).unwrap();
+    let mut region = Region::new(shape.len(), 0xaa);
+    let mut message = shape.begin(region.bytes()).unwrap();
+    let mut n = message.fields().fixed::<Int64Type>().unwrap();
+    n.push(1).unwrap();
+    n.rest_mut()[0] = 2;
+    n.advance(3).unwrap();
+    assert_eq!(n.written_mut(), [1, 2, 0, 0]);
+    let mut n = message.fields().fixed::<Int64Type>().unwrap();
+    n.stale_rest_mut()[0] = 5;
+    n.advance(2).unwrap();
+    assert_eq!(n.written_mut(), [5, 2]);
+}
