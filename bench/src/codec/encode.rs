@@ -100,14 +100,14 @@ pub(super) fn in_place(report: &mut Report) {
         let shape = Shape::new(&plan, rows, |_| 0).expect("a shape that fits memory");
         let mut region = Region::new(shape.len());
         let mut plain: Vec<Vec<i64>> = vec![vec![1; rows]; 8];
-        let value = |row: usize, seed: i64| (row as i64).wrapping_mul(seed);
+        let value = |row: usize, seed: i64| row as i64 ^ seed;
         let mut ours = || {
             let seed = black_box(3);
             let mut message = shape.begin(region.bytes()).expect("a region of the shape");
             let mut fields = message.fields();
             for _ in 0..8 {
                 let mut column = fields.fixed::<Int64Type>().expect("an int64 column");
-                column.fill_with(rows, |row| value(row, seed)).expect("rows of the shape");
+                column.fill_with(rows, move |row| value(row, seed)).expect("rows of the shape");
                 column.finish().expect("no keys");
             }
             message.finish(rows).expect("all columns are finished");

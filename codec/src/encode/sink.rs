@@ -4,7 +4,7 @@
 
 use super::error::EncodeError;
 use crate::template::{Pair, Tables, pair};
-use crate::wire::padded;
+use crate::wire::{ALIGNMENT, padded};
 
 /// Takes the nodes and buffers of a message in their order.
 pub(super) trait Sink {
@@ -101,9 +101,11 @@ impl Sink for Write<'_> {
         let Some(slot) = self.body.get_mut(self.at..end) else {
             return Err(EncodeError::RegionTooSmall { needed: end, given });
         };
-        let (bytes, padding) = slot.split_at_mut(len);
-        fill(bytes);
-        padding.fill(0);
+        // The padding is within the last 64 bytes: clearing all of these is cheaper than counting which.
+        if let Some(last) = slot.last_chunk_mut::<ALIGNMENT>() {
+            *last = [0; ALIGNMENT];
+        }
+        fill(&mut slot[..len]);
         self.at = end;
         Ok(())
     }
