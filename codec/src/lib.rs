@@ -5,6 +5,7 @@
 //! - [`layout`]: a schema, flattened into the nodes and buffers of its messages; both halves walk it.
 //! - [`Plan`]: what is worked out once for a schema.
 //! - [`Encoder`]: a finished `RecordBatch` into a region, with one copy of its data.
+//! - [`Shape`] and [`build`]: a message whose columns are computed straight into the region.
 //! - [`write`]: whole streams and files, and which dictionaries must go before a batch.
 //! - [`decode`]: a message's bytes become a checked view of them.
 //! - [`view`]: what a batch looks like in the memory it came in, and how far it was checked.
@@ -15,6 +16,7 @@
 #[cfg(target_endian = "big")]
 compile_error!("messages are little-endian, and buffers are written as they lie in memory");
 
+pub mod build;
 pub mod decode;
 pub mod encode;
 pub mod error;
@@ -31,6 +33,7 @@ pub mod view;
 mod wire;
 pub mod write;
 
+pub use build::{BuildError, InPlace, Shape};
 pub use encode::{EncodeError, Encoder};
 pub use error::{LayoutError, LayoutFault};
 pub use layout::Layout;

@@ -1,5 +1,7 @@
 //! Whatever is written, arrow-rs reads as the same: every type, arbitrary batches, streams and files.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use arrow_array::RecordBatch;

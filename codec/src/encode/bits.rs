@@ -46,7 +46,7 @@ pub(crate) fn copy(source: &[u8], from: usize, len: usize, out: &mut [u8]) {
 /// Clears the bits of the last byte that are behind the first `len` bits.
 pub(crate) fn clear_behind(bits: &mut [u8], len: usize) {
     if let Some(last) = bits.get_mut(len / 8)
-        && len % 8 != 0
+        && !len.is_multiple_of(8)
     {
         *last &= (1 << (len % 8)) - 1;
     }
