@@ -70,8 +70,8 @@ pub struct DictionaryReceived {
 /// Reads the messages of one schema.
 ///
 /// Making one allocates: a plan of the schema's messages and the scratch to check them in. Decoding batches then
-/// does not, unless a message's metadata is several times the size that its schema needs (scratch then grows, once,
-/// and within [`Limits`]).
+/// does not, unless a message's metadata is several times the size that its schema needs, or its view columns have
+/// hundreds of buffers. Scratch then grows, with what is there and within [`Limits`], and stays so.
 ///
 /// ```
 /// use bowstring_codec::decode::Decoder;

@@ -46,9 +46,10 @@ pub(crate) struct Span {
 }
 
 impl Table {
-    /// A table that takes batches of this tree without allocating, as long as views have few buffers.
+    /// A table that takes batches of this tree without allocating, as long as views do not have very many buffers:
+    /// eight for each column of them, and some hundreds in all.
     pub(crate) fn for_tree(tree: &Tree) -> Self {
-        let spans = tree.buffers().len() + tree.views() * 8;
+        let spans = tree.buffers().len() + tree.views() * 8 + if tree.views() > 0 { 256 } else { 0 };
         Self { rows: 0, slots: Vec::with_capacity(tree.nodes().len()), spans: Vec::with_capacity(spans) }
     }
 
