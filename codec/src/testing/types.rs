@@ -95,8 +95,9 @@ pub fn every_type() -> Vec<DataType> {
 fn nested(child: &DataType, other: &DataType) -> Vec<DataType> {
     let c = || item(child.clone());
     let fields = || vec![Field::new("a", child.clone(), true), Field::new("b", other.clone(), true)];
-    let entries =
-        DataType::Struct(vec![Field::new("keys", DataType::Utf8, false), fields().remove(1)].into());
+    // The names that Arrow C++ gives these fields whatever they were called.
+    let pair = vec![Field::new("key", DataType::Utf8, false), Field::new("value", other.clone(), true)];
+    let entries = DataType::Struct(pair.into());
     let union =
         |mode| DataType::Union(UnionFields::try_new([5, 2], fields()).expect("two ids, two fields"), mode);
     let mut all = vec![
