@@ -137,8 +137,10 @@ fn check_schema(plan: &Plan, batch: &RecordBatch) -> Result<(), EncodeError> {
     if fields.len() != batch.num_columns() {
         return Err(EncodeError::WrongSchema { column: fields.len().min(batch.num_columns()) });
     }
+    // The column's own nulls are meant, as everywhere in Arrow: those in a union's child or in a dictionary are not.
     let fits = |field: &Field, array: &dyn Array| {
-        field.data_type().equals_datatype(array.data_type()) && (field.is_nullable() || !array.is_nullable())
+        field.data_type().equals_datatype(array.data_type())
+            && (field.is_nullable() || array.null_count() == 0)
     };
     match fields.iter().zip(batch.columns()).position(|(field, array)| !fits(field, array)) {
         Some(column) => Err(EncodeError::WrongSchema { column }),

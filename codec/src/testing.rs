@@ -3,8 +3,11 @@
 //! A batch is made from a string of bytes: the bytes decide types, lengths, slicing and where nulls are, and seed the
 //! values. So the same generator serves `proptest`, whose shrunken bytes give simpler batches, and a fuzzer.
 
+mod agree;
 mod arrays;
+pub mod fuzz;
 mod source;
+mod touch;
 mod types;
 
 use std::sync::Arc;
@@ -13,8 +16,10 @@ use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::{Schema, SchemaRef};
 use proptest::prelude::{Strategy, any};
 
+pub use self::agree::assert_agree;
 pub use self::arrays::array;
 pub use self::source::Source;
+pub use self::touch::{touch, touch_column, touch_full};
 pub use self::types::{data_type, every_type, field};
 
 /// A schema of up to four columns, nested up to four deep.

@@ -113,7 +113,7 @@ impl Growing {
         let mut children = 0;
         each_child(data_type, |field| {
             children += 1;
-            let path = format!("{path}.{}", field.name());
+            let path = below(path, field.name());
             self.node(&path, field.data_type(), field.is_nullable(), depth + 1, dictionaries)
         })?;
         let end = self.nodes.len() as u32;
@@ -141,6 +141,19 @@ fn each_child(
         DataType::RunEndEncoded(ends, values) => visit(ends).and_then(|()| visit(values)),
         _ => Ok(()),
     }
+}
+
+/// The path of a field called `name` below `path`, cut short where it would be very long: every node keeps its path,
+/// so names could otherwise take up memory with the square of their length.
+fn below(path: &str, name: &str) -> String {
+    const LONGEST: usize = 512;
+    let mut below = format!("{path}.{name}");
+    if below.len() > LONGEST {
+        let cut = (0..=LONGEST).rev().find(|&at| below.is_char_boundary(at));
+        below.truncate(cut.unwrap_or(0));
+        below.push('…');
+    }
+    below
 }
 
 fn fault(path: &str, fault: LayoutFault) -> LayoutError {
