@@ -8,30 +8,10 @@ use arrow_buffer::Buffer;
 use arrow_ipc::writer::StreamWriter;
 use bowstring_codec::{Encoder, Plan, Shape};
 
-use super::batches::Columns;
+use super::batches::{COLUMNS, Columns, FEW};
+use super::region::Region;
 use super::report::Report;
 use crate::stats::measure;
-
-/// Rows of a batch whose data is next to nothing.
-const FEW: usize = 8;
-
-/// Memory at a multiple of 64 bytes that has been touched before.
-struct Region {
-    bytes: Vec<u8>,
-    start: usize,
-}
-
-impl Region {
-    fn new(len: usize) -> Self {
-        let bytes = vec![1; len + 64];
-        let start = bytes.as_ptr().addr().next_multiple_of(64) - bytes.as_ptr().addr();
-        Self { bytes, start }
-    }
-
-    fn bytes(&mut self) -> &mut [u8] {
-        &mut self.bytes[self.start..]
-    }
-}
 
 fn encoder(batch: &RecordBatch) -> Encoder {
     Encoder::new(Plan::new(batch.schema()).expect("a schema that can be planned"))
@@ -41,7 +21,7 @@ fn encoder(batch: &RecordBatch) -> Encoder {
 pub(super) fn metadata(report: &mut Report) {
     report.title("encode, 8 rows: ours (length, then message) / arrow-ipc StreamWriter::write into a Vec");
     for kind in Columns::ALL {
-        for columns in [1, 8, 64, 512] {
+        for columns in COLUMNS {
             let batch = kind.batch(columns, FEW);
             let mut encoder = encoder(&batch);
             let mut region = Region::new(encoder.encoded_len(&batch).expect("a batch of the plan"));
@@ -93,7 +73,7 @@ pub(super) fn data(report: &mut Report) {
             black_box(target.bytes());
         };
         let [ours, copy] = measure([&mut ours, &mut copy]);
-        report.against_copy(&format!("encode/{}/{} KiB", kind.name(), len / 1024), ours, copy, len);
+        report.against_bare(&format!("encode/{}/{} KiB", kind.name(), len / 1024), ours, copy, len);
     }
 }
 
@@ -129,6 +109,6 @@ pub(super) fn in_place(report: &mut Report) {
             black_box(&plain);
         };
         let [ours, ordinary] = measure([&mut ours, &mut ordinary]);
-        report.against_copy(&format!("build/int64/{} KiB", shape.len() / 1024), ours, ordinary, 64 * rows);
+        report.against_bare(&format!("build/int64/{} KiB", shape.len() / 1024), ours, ordinary, 64 * rows);
     }
 }
