@@ -102,8 +102,11 @@ fn check(
     fits: impl FnOnce(u64, u64) -> bool,
 ) -> Result<(), RegionFault> {
     let seals = match sys::seals(fd) {
-        // Not a file of the kinds that can carry seals: a disk file, a device, a socket.
-        Err(e) if e.call() == Call::GetSeals && e.is(Errno::INVAL) => return Err(RegionFault::NotMemory),
+        // Not a file of the kinds that can carry seals: a disk file, a device, a socket; or, with the second, no open
+        // file at all but an `O_PATH` descriptor.
+        Err(e) if e.call() == Call::GetSeals && (e.is(Errno::INVAL) || e.is(Errno::BADF)) => {
+            return Err(RegionFault::NotMemory);
+        }
         outcome => outcome?,
     };
     if !seals.contains(SealFlags::SHRINK) {
