@@ -134,10 +134,11 @@ fn check(
     if !fits(found, wanted) {
         return Err(RegionFault::Size { found, wanted });
     }
-    // Blocks are counted in 512 bytes whatever the page size.
+    // Blocks are counted in 512 bytes whatever the page size. The whole file counts, also where less of it is read: what
+    // is allocated may lie behind what is read.
     let allocated = u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512);
-    if allocated < wanted {
-        return Err(RegionFault::Holes { allocated, wanted });
+    if allocated < found {
+        return Err(RegionFault::Holes { allocated, wanted: found });
     }
     Ok(())
 }
