@@ -121,7 +121,9 @@ impl Control {
         };
         match sys::receive(self.socket(), into, close) {
             Ok(Received::Datagram { truncated: true, .. }) => Some(Err(WireFault::Truncated)),
-            Ok(Received::Datagram { .. }) if found > 0 => Some(Err(WireFault::Descriptors { found, wanted: 0 })),
+            Ok(Received::Datagram { .. }) if found > 0 => {
+                Some(Err(WireFault::Descriptors { found, wanted: 0 }))
+            }
             Ok(Received::Datagram { bytes, .. }) => Some(into.get(..bytes).ok_or(WireFault::Truncated)),
             Ok(Received::Nothing | Received::HungUp) | Err(_) => None,
         }
