@@ -48,7 +48,11 @@ impl Census {
 
     /// The difference to an earlier count, in words; `Ok` if there is none.
     pub fn same_as(&self, before: &Census) -> Result<(), String> {
-        if self == before { Ok(()) } else { Err(format!("left behind:\n before {before:?}\n after  {self:?}")) }
+        if self == before {
+            Ok(())
+        } else {
+            Err(format!("left behind:\n before {before:?}\n after  {self:?}"))
+        }
     }
 }
 

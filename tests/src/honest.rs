@@ -12,8 +12,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bowstring_transport::{
-    Deliveries, Delivery, Introduction, Meeting, Opened, PooledReceiver, RecvError, Sender, SenderConfig, Wait,
-    socket_pair,
+    Deliveries, Delivery, Introduction, Meeting, Opened, PooledReceiver, RecvError, Sender, SenderConfig,
+    Wait, socket_pair,
 };
 
 /// Longer than anything here takes; what takes longer has hung.

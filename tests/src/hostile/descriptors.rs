@@ -43,9 +43,7 @@ fn strangers() -> Vec<Wrong> {
     let huge = Make::published(2 << 20).huge().descriptor().err();
     vec![
         wrong("a device", not_memory, |_| open("/dev/null", OFlags::RDWR)),
-        wrong("a socket", not_memory, |_| {
-            bowstring_transport::socket_pair().expect("a pair").0
-        }),
+        wrong("a socket", not_memory, |_| bowstring_transport::socket_pair().expect("a pair").0),
         wrong("a pipe", not_memory, |_| rustix::pipe::pipe().expect("a pipe").0),
         wrong("a file on disk", not_memory, |_| open("/proc/self/exe", OFlags::RDONLY)),
         wrong("a file of /proc", not_memory, |_| open("/proc/self/maps", OFlags::RDONLY)),
@@ -56,21 +54,32 @@ fn strangers() -> Vec<Wrong> {
         wrong("an O_PATH descriptor", not_memory, |_| open("/proc/self/exe", OFlags::PATH)),
         Wrong {
             unplayable: shm,
-            ..wrong("a file in /dev/shm", |_| "MayShrink".into(), |len| {
-                let path = format!("/dev/shm/bowstring-hostile-{}", std::process::id());
-                let file = File::options().read(true).write(true).create_new(true).open(&path).expect(&path);
-                std::fs::remove_file(&path).expect("just made");
-                file.set_len(len as u64).expect("room");
-                file.into()
-            })
+            ..wrong(
+                "a file in /dev/shm",
+                |_| "MayShrink".into(),
+                |len| {
+                    let path = format!("/dev/shm/bowstring-hostile-{}", std::process::id());
+                    let file =
+                        File::options().read(true).write(true).create_new(true).open(&path).expect(&path);
+                    std::fs::remove_file(&path).expect("just made");
+                    file.set_len(len as u64).expect("room");
+                    file.into()
+                },
+            )
         },
         Wrong {
             unplayable: huge.map(|e| format!("this kernel makes no hugetlb files: {e}")),
-            ..wrong("huge pages from the reserve", |_| "HugeTlb".into(), |_| made(Make::frozen(2 << 20).huge()))
+            ..wrong(
+                "huge pages from the reserve",
+                |_| "HugeTlb".into(),
+                |_| made(Make::frozen(2 << 20).huge()),
+            )
         },
-        wrong("no seals at all", |_| "MayShrink".into(), |len| {
-            made(Make::published(len).sealed_by(SealFlags::empty()))
-        }),
+        wrong(
+            "no seals at all",
+            |_| "MayShrink".into(),
+            |len| made(Make::published(len).sealed_by(SealFlags::empty())),
+        ),
     ]
 }
 
@@ -78,24 +87,30 @@ fn strangers() -> Vec<Wrong> {
 fn not_published() -> Vec<Wrong> {
     let mut all = strangers();
     all.extend([
-        wrong("without F_SEAL_SHRINK", |_| "MayShrink".into(), |len| {
-            made(Make::published(len).without(SealFlags::SHRINK))
-        }),
-        wrong("without F_SEAL_GROW", |_| "MayGrow".into(), |len| {
-            made(Make::published(len).without(SealFlags::GROW))
-        }),
-        wrong("without F_SEAL_FUTURE_WRITE", |_| "MayBeWritten".into(), |len| {
-            made(Make::published(len).without(SealFlags::FUTURE_WRITE))
-        }),
-        wrong("without F_SEAL_SEAL", |_| "MayBeSealed".into(), |len| {
-            made(Make::published(len).without(SealFlags::SEAL))
-        }),
+        wrong(
+            "without F_SEAL_SHRINK",
+            |_| "MayShrink".into(),
+            |len| made(Make::published(len).without(SealFlags::SHRINK)),
+        ),
+        wrong(
+            "without F_SEAL_GROW",
+            |_| "MayGrow".into(),
+            |len| made(Make::published(len).without(SealFlags::GROW)),
+        ),
+        wrong(
+            "without F_SEAL_FUTURE_WRITE",
+            |_| "MayBeWritten".into(),
+            |len| made(Make::published(len).without(SealFlags::FUTURE_WRITE)),
+        ),
+        wrong(
+            "without F_SEAL_SEAL",
+            |_| "MayBeSealed".into(),
+            |len| made(Make::published(len).without(SealFlags::SEAL)),
+        ),
         wrong("a byte short", |len| size(len - 1, len), |len| made(Make::published(len - 1))),
         wrong("a byte long", |len| size(len + 1, len), |len| made(Make::published(len + 1))),
         wrong("empty", |len| size(0, len), |_| made(Make::published(0))),
-        wrong("without memory", |len| holes(0, len), |len| {
-            made(Make::published(len).hole_up_to(usize::MAX))
-        }),
+        wrong("without memory", |len| holes(0, len), |len| made(Make::published(len).hole_up_to(usize::MAX))),
     ]);
     all
 }
@@ -104,27 +119,39 @@ fn not_published() -> Vec<Wrong> {
 fn not_frozen() -> Vec<Wrong> {
     let mut all = strangers();
     all.extend([
-        wrong("without F_SEAL_SHRINK", |_| "MayShrink".into(), |len| {
-            made(Make::frozen(len).without(SealFlags::SHRINK))
-        }),
-        wrong("without F_SEAL_GROW", |_| "MayGrow".into(), |len| {
-            made(Make::frozen(len).without(SealFlags::GROW))
-        }),
-        wrong("without F_SEAL_WRITE", |_| "NotFrozen".into(), |len| {
-            made(Make::frozen(len).without(SealFlags::WRITE))
-        }),
-        wrong("with F_SEAL_FUTURE_WRITE for F_SEAL_WRITE", |_| "NotFrozen".into(), |len| {
-            made(Make::published(len))
-        }),
-        wrong("without F_SEAL_SEAL", |_| "MayBeSealed".into(), |len| {
-            made(Make::frozen(len).without(SealFlags::SEAL))
-        }),
+        wrong(
+            "without F_SEAL_SHRINK",
+            |_| "MayShrink".into(),
+            |len| made(Make::frozen(len).without(SealFlags::SHRINK)),
+        ),
+        wrong(
+            "without F_SEAL_GROW",
+            |_| "MayGrow".into(),
+            |len| made(Make::frozen(len).without(SealFlags::GROW)),
+        ),
+        wrong(
+            "without F_SEAL_WRITE",
+            |_| "NotFrozen".into(),
+            |len| made(Make::frozen(len).without(SealFlags::WRITE)),
+        ),
+        wrong(
+            "with F_SEAL_FUTURE_WRITE for F_SEAL_WRITE",
+            |_| "NotFrozen".into(),
+            |len| made(Make::published(len)),
+        ),
+        wrong(
+            "without F_SEAL_SEAL",
+            |_| "MayBeSealed".into(),
+            |len| made(Make::frozen(len).without(SealFlags::SEAL)),
+        ),
         wrong("a byte short", |len| size(len - 1, len), |len| made(Make::frozen(len - 1))),
         wrong("empty", |len| size(0, len), |_| made(Make::frozen(0))),
         wrong("without memory", |len| holes(0, len), |len| made(Make::frozen(len).hole_up_to(usize::MAX))),
-        wrong("with memory only behind what is read", |len| holes(len, 2 * len), |len| {
-            made(Make::frozen(2 * len).hole_up_to(len))
-        }),
+        wrong(
+            "with memory only behind what is read",
+            |len| holes(len, 2 * len),
+            |len| made(Make::frozen(2 * len).hole_up_to(len)),
+        ),
     ]);
     all
 }

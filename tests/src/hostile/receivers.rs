@@ -132,7 +132,9 @@ fn datagrams(all: &mut Vec<Case>) {
             let _ = s.await_hang_up();
         }));
     };
-    for kind in [Kind::Hello, Kind::Welcome, Kind::Attach, Kind::Start, Kind::Refuse, Kind::Message, Kind::Bye] {
+    for kind in
+        [Kind::Hello, Kind::Welcome, Kind::Attach, Kind::Start, Kind::Refuse, Kind::Message, Kind::Bye]
+    {
         row(format!("{kind:?} on the open channel"), bare(kind), 0);
     }
     row("garbage on the open channel".into(), vec![b'x'; 20], 0);

@@ -35,15 +35,21 @@ const WAYS: [Way; 14] = [
         |fd, _| rustix::fs::fallocate(fd, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, 0, 4096),
         Errno::PERM,
     ),
-    ("fallocate beyond the end", |fd, len| {
-        rustix::fs::fallocate(fd, FallocateFlags::empty(), 0, len as u64 + 4096)
-    }, Errno::PERM),
+    (
+        "fallocate beyond the end",
+        |fd, len| rustix::fs::fallocate(fd, FallocateFlags::empty(), 0, len as u64 + 4096),
+        Errno::PERM,
+    ),
     ("madvise(MADV_REMOVE)", |fd, len| view(fd, len).remove(), Errno::ACCESS),
     ("adding a seal", |fd, _| rustix::fs::fcntl_add_seals(fd, SealFlags::WRITE), Errno::PERM),
-    ("reopening it to write", |fd, _| {
-        let again = reopened(fd, OFlags::RDWR)?;
-        rustix::io::write(&again, b"scribble").map(drop)
-    }, Errno::PERM),
+    (
+        "reopening it to write",
+        |fd, _| {
+            let again = reopened(fd, OFlags::RDWR)?;
+            rustix::io::write(&again, b"scribble").map(drop)
+        },
+        Errno::PERM,
+    ),
     ("reopening it to map", |fd, len| map_writable(reopened(fd, OFlags::RDWR)?.as_fd(), len), Errno::PERM),
     ("reopening it truncated", |fd, _| reopened(fd, OFlags::RDWR | OFlags::TRUNC).map(drop), Errno::PERM),
 ];

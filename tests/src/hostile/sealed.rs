@@ -10,7 +10,11 @@ use crate::raw::play::send_sealed;
 use crate::raw::{Make, Socket};
 
 /// A row that opens a channel, does its worst, and waits to be thrown out.
-fn row(name: impl Into<String>, ends: impl Into<String>, act: impl Fn(&Socket) + Send + Sync + 'static) -> Case {
+fn row(
+    name: impl Into<String>,
+    ends: impl Into<String>,
+    act: impl Fn(&Socket) + Send + Sync + 'static,
+) -> Case {
     Case::new(Victim::SealedReceiver, name.into(), ends.into(), move |s: &Socket| {
         send_sealed(s);
         act(s);
@@ -29,7 +33,8 @@ pub(super) fn add(all: &mut Vec<Case>) {
         let ends = format!("Fault(Datagram(Unexpected({kind:?})))");
         all.push(row(format!("{kind:?} on the open channel"), ends, move |s| s.send(&bare(kind), &[])));
     }
-    let counted = |found, wanted| format!("Fault(Datagram(Descriptors {{ found: {found}, wanted: {wanted} }}))");
+    let counted =
+        |found, wanted| format!("Fault(Datagram(Descriptors {{ found: {found}, wanted: {wanted} }}))");
     for count in [0, 2, 8] {
         all.push(row(format!("a message with {count} descriptors"), counted(count, 1), move |s| {
             let file = Make::frozen(64).descriptor().expect("a file");
@@ -65,9 +70,13 @@ pub(super) fn add(all: &mut Vec<Case>) {
     let size = |wanted: u64| format!("Fault(Region(Size {{ found: 64, wanted: {wanted} }}))");
     all.push(row("a length beyond the file", size(65), |s| announce(s, 1, 65)));
     all.push(row("a length of petabytes", size(1 << 50), |s| announce(s, 1, 1 << 50)));
-    all.push(row("a length that no address has", format!("Fault(Place {{ slot: 0, len: {} }})", u64::MAX), |s| {
-        announce(s, 1, u64::MAX);
-    }));
+    all.push(row(
+        "a length that no address has",
+        format!("Fault(Place {{ slot: 0, len: {} }})", u64::MAX),
+        |s| {
+            announce(s, 1, u64::MAX);
+        },
+    ));
     all.push(row("an empty datagram", "Crashed", |s| s.send(&[], &[])));
     all.push(Case::new(Victim::SealedReceiver, "death with messages queued", "Crashed", |s| {
         send_sealed(s);

@@ -36,7 +36,9 @@ fn row(name: &'static str, ends: impl Into<String>, act: fn(&Offered)) -> Case {
 
 fn entries(all: &mut Vec<Case>) {
     let place = |slot: u32, len: u64| format!("Fault(Place {{ slot: {slot}, len: {len} }})");
-    all.push(row("a slot that does not exist", place(SLOTS, 64), |o| o.publish(Entry { slot: SLOTS, ..FIRST })));
+    all.push(row("a slot that does not exist", place(SLOTS, 64), |o| {
+        o.publish(Entry { slot: SLOTS, ..FIRST })
+    }));
     all.push(row("the last slot of all numbers", place(u32::MAX, 64), |o| {
         o.publish(Entry { slot: u32::MAX, ..FIRST });
     }));
@@ -63,31 +65,41 @@ fn entries(all: &mut Vec<Case>) {
         o.publish(Entry { number: 5, ..FIRST });
         o.publish(Entry { number: 4, ticket: 2, ..FIRST });
     }));
-    all.push(row("the last message number of all and then the first", {
-        "Fault(Number { last: 18446744073709551615, found: 1 })"
-    }, |o| {
-        o.publish(Entry { number: u64::MAX, ..FIRST });
-        o.publish(Entry { ticket: 2, ..FIRST });
-    }));
+    all.push(row(
+        "the last message number of all and then the first",
+        "Fault(Number { last: 18446744073709551615, found: 1 })",
+        |o| {
+            o.publish(Entry { number: u64::MAX, ..FIRST });
+            o.publish(Entry { ticket: 2, ..FIRST });
+        },
+    ));
 }
 
 fn tickets(all: &mut Vec<Case>) {
     all.push(row("a ticket from the future", "Fault(Ticket { awaited: 1, found: 9 })", |o| {
         o.write_at(1, Entry { ticket: 9, ..FIRST });
     }));
-    all.push(row("the last ticket of all", "Fault(Ticket { awaited: 1, found: 18446744073709551615 })", |o| {
-        o.write_at(1, Entry { ticket: u64::MAX, ..FIRST });
-    }));
+    all.push(row(
+        "the last ticket of all",
+        "Fault(Ticket { awaited: 1, found: 18446744073709551615 })",
+        |o| {
+            o.write_at(1, Entry { ticket: u64::MAX, ..FIRST });
+        },
+    ));
     all.push(row("a ticket in another's place", "Fault(Ticket { awaited: 2, found: 1 })", |o| {
         o.publish(FIRST);
         o.write_at(2, FIRST);
     }));
-    all.push(row("a replayed ticket after a round", "Fault(Ticket { awaited: 9, found: 7 })", |o| {
-        // The place of ticket 9 is that of ticket 1, and holds 1 until 9 comes.
+    let replayed = "Fault(Ticket { awaited: 9, found: 7 })";
+    all.push(Case::new(Victim::Receiver, "a replayed ticket after a round", replayed, |s| {
+        let (o, ledger) = send(s);
         for ticket in 1..=8 {
             o.publish(Entry { ticket, number: ticket, len: 64, slot: ticket as u32 - 1 });
         }
+        // The place of ticket 9 is that of ticket 1, and holds 1 until 9 comes.
+        await_taken(&View::of(ledger.as_fd(), LEDGER).expect("a ledger can be read"), 8);
         o.write_at(9, Entry { ticket: 7, ..FIRST });
+        let _ = s.await_hang_up();
     }));
 }
 
@@ -195,14 +207,19 @@ fn changes(all: &mut Vec<Case>) {
             await_taken(&ledger, ticket);
         }
     }));
-    all.push(Case::new(Victim::Receiver, "a head that flickers", "Fault(Head { awaited: 2, found: 100 })", |s| {
-        let (o, _ledger) = send(s);
-        for _ in 0..100_000 {
-            o.head(1 << 1);
-        }
-        o.head(100);
-        let _ = s.await_hang_up();
-    }));
+    all.push(Case::new(
+        Victim::Receiver,
+        "a head that flickers",
+        "Fault(Head { awaited: 2, found: 100 })",
+        |s| {
+            let (o, _ledger) = send(s);
+            for _ in 0..100_000 {
+                o.head(1 << 1);
+            }
+            o.head(100);
+            let _ = s.await_hang_up();
+        },
+    ));
 }
 
 /// What a receiver that sleeps on its socket reads there.
@@ -215,7 +232,9 @@ fn sockets(all: &mut Vec<Case>) {
             let _ = s.await_hang_up();
         }));
     };
-    for kind in [Kind::Hello, Kind::Welcome, Kind::Attach, Kind::Start, Kind::Refuse, Kind::Message, Kind::Bye] {
+    for kind in
+        [Kind::Hello, Kind::Welcome, Kind::Attach, Kind::Start, Kind::Refuse, Kind::Message, Kind::Bye]
+    {
         row(format!("{kind:?} on the open channel"), format!("Unexpected({kind:?})"), bare(kind), 0);
     }
     row("garbage on the open channel".into(), "Magic".into(), b"0123456789abcdef".to_vec(), 0);

@@ -110,9 +110,12 @@ impl Card {
         bytes.extend(self.features.to_le_bytes());
         bytes.extend([self.pid, self.observer, self.offers, self.slots].iter().flat_map(|w| w.to_le_bytes()));
         bytes.extend([self.slot_size, self.first].iter().flat_map(|w| w.to_le_bytes()));
-        bytes.extend([self.pool_is_huge, self.takes_huge, self.wants, 0].iter().flat_map(|w| w.to_le_bytes()));
+        bytes
+            .extend([self.pool_is_huge, self.takes_huge, self.wants, 0].iter().flat_map(|w| w.to_le_bytes()));
         bytes.extend(self.max_pool.to_le_bytes());
-        bytes.extend([self.greeting_says, self.greeting_in_descriptor, 0, 0].iter().flat_map(|w| w.to_le_bytes()));
+        bytes.extend(
+            [self.greeting_says, self.greeting_in_descriptor, 0, 0].iter().flat_map(|w| w.to_le_bytes()),
+        );
         bytes.extend(&self.greeting);
         bytes
     }

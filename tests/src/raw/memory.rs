@@ -111,7 +111,8 @@ impl Map {
     fn new(fd: BorrowedFd<'_>, len: usize, writable: bool) -> Result<Map, Errno> {
         let prot = if writable { ProtFlags::READ | ProtFlags::WRITE } else { ProtFlags::READ };
         // SAFETY: with a null hint the kernel replaces no mapping; the range is unmapped by the drop alone.
-        let at = unsafe { rustix::mm::mmap(std::ptr::null_mut(), len.max(1), prot, MapFlags::SHARED, fd, 0) }?;
+        let at =
+            unsafe { rustix::mm::mmap(std::ptr::null_mut(), len.max(1), prot, MapFlags::SHARED, fd, 0) }?;
         Ok(Map { at: at.cast(), len })
     }
 

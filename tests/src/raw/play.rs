@@ -62,6 +62,12 @@ pub fn descriptors<const N: usize>(letter: Letter) -> [OwnedFd; N] {
 #[must_use]
 pub fn receive(socket: &Socket) -> Lent {
     socket.send(&Card::receiver(POOLED).datagram(Kind::Hello), &[]);
+    finish(socket)
+}
+
+/// As [`receive`], where the HELLO was sent already.
+#[must_use]
+pub fn finish(socket: &Socket) -> Lent {
     let [pool, board, gauge] = descriptors(socket.recv());
     let ledger = Make::published(LEDGER).region().expect("a ledger");
     socket.send(&bare(Kind::Attach), &[ledger.as_fd()]);
