@@ -70,7 +70,11 @@ impl Listener {
         sys::bind(socket.as_fd(), &address)?;
         let mut bound = Bound { path: [0; MAX_PATH], len: path.len(), device: 0, inode: 0 };
         bound.path[..path.len()].copy_from_slice(path);
-        if let Some(stat) = sys::look_at(path)? {
+        // From here on there is a file that must not be left behind.
+        let stat = sys::look_at(path).inspect_err(|_| {
+            let _ = sys::unlink(path);
+        })?;
+        if let Some(stat) = stat {
             (bound.device, bound.inode) = (stat.st_dev, stat.st_ino);
         }
         let listener = Listener { socket, bound: Some(bound) };
