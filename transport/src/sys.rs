@@ -95,6 +95,13 @@ pub(crate) fn file_size_limit() -> Option<u64> {
     rustix::process::getrlimit(Resource::Fsize).current
 }
 
+/// The bytes of memory and swap that this machine has in all.
+pub(crate) fn machine_memory() -> u64 {
+    let info = rustix::system::sysinfo();
+    let units = (info.totalram as u64).saturating_add(info.totalswap as u64);
+    units.saturating_mul(info.mem_unit.into())
+}
+
 /// Reads the start of a small file into `into`; used for the kernel's switches under /sys.
 pub(crate) fn read_start(path: &CStr, into: &mut [u8]) -> Sys<usize> {
     let fd = once(Call::Open, || rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()))?;
