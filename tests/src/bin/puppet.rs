@@ -3,6 +3,7 @@
 //! `puppet ROLE DELIVERY STEP [orphan]` meets over the socket that is its standard input, goes to STEP, prints
 //! `at STEP` and waits for its end. With `orphan` it first forks a child that keeps the socket, and prints `orphan PID`.
 //! `puppet broadcast PATH` listens there, lets three receivers in, and sends for as long as it lives.
+//! `puppet in-flight` becomes another user and has too many descriptors in flight.
 //! `puppet session ROLE DELIVERY` asks to be traced and goes through a whole session, to be killed on the way.
 
 use std::io::Write;
@@ -10,16 +11,19 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use bowstring_tests::honest::{self, PATIENCE, fill, length};
+use bowstring_tests::raw::Socket;
 use bowstring_tests::trace;
 use bowstring_transport::{
-    Answer, Deliveries, Delivery, Introduction, Lease, Listener, Meeting, Opened, Sender, SenderConfig,
-    Trust, Wait,
+    Answer, Deliveries, Delivery, Introduction, Lease, Listener, MeetError, Meeting, Opened, RefusalCode,
+    Sender, SenderConfig, Trust, Wait,
 };
+use rustix::process::{Resource, Rlimit, setrlimit};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
+        ["in-flight"] => in_flight(),
         ["broadcast", path] => broadcast(path.as_bytes()),
         ["session", role, delivery] => {
             let socket = stdin();
@@ -185,6 +189,41 @@ fn broadcast(path: &[u8]) {
     for number in 1.. {
         honest::send(&mut sender, number, length(number, 1024)).expect("room");
     }
+}
+
+/// Has as many descriptors in flight as its user may, and finds that the next meeting says so; then goes on.
+fn in_flight() {
+    let nobody = rustix::process::Uid::from_raw(65534);
+    rustix::thread::set_thread_res_uid(nobody, nobody, nobody).expect("root may become anybody");
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: Some(64), ..limit }).expect("lower is allowed");
+    // A letter that carries its own kind of socket counts while nobody has opened it.
+    let (near, far) = honest::sockets();
+    let near = Socket::new(near);
+    let mut flying = 0;
+    while near.send_now(b"letter", &[near.as_fd()]).is_ok() {
+        flying += 1;
+    }
+    assert!((60..=80).contains(&flying), "{flying} in flight");
+    let (here, there) = honest::sockets();
+    let mut sender = config().build().expect("memory");
+    std::thread::scope(|scope| {
+        let receiving = scope.spawn(|| {
+            Meeting::new(Deliveries::SLOTS)
+                .patience(PATIENCE)
+                .over(there)
+                .map(drop)
+                .expect_err("no descriptors")
+        });
+        let met = sender.meet(here, &Introduction::new(b"").patience(PATIENCE)).map(drop);
+        assert_eq!(format!("{met:?}"), format!("Err(Os(OsError(sendmsg, {})))", libc::ETOOMANYREFS));
+        let refused = receiving.join().expect("no panic");
+        assert!(matches!(refused, MeetError::Refused(r) if r.code == RefusalCode::Resources), "{refused:?}");
+    });
+    // Once the letters are opened, there is room again.
+    drop((near, far));
+    drop(honest::join_pooled(&mut sender));
+    stand("in flight");
 }
 
 /// A whole session: meets, exchanges five messages, closes.
