@@ -28,11 +28,23 @@ impl Puppet {
         Puppet { child, says, orphan: None }
     }
 
+    /// The next line that it says.
+    pub fn line(&mut self) -> Result<String, String> {
+        let mut line = String::new();
+        self.says.read_line(&mut line).map_err(|e| e.to_string())?;
+        Ok(line.trim_end().to_owned())
+    }
+
+    /// Kills what it left behind.
+    pub fn kill_orphan(&mut self) {
+        let orphan = self.orphan.take().expect("it left something behind");
+        kill_process(orphan, Signal::KILL).expect("it lives");
+    }
+
     /// Waits until it has come to its step.
     pub fn await_step(&mut self) -> Result<(), String> {
         loop {
-            let mut line = String::new();
-            self.says.read_line(&mut line).map_err(|e| e.to_string())?;
+            let line = self.line()?;
             if let Some(pid) = line.strip_prefix("orphan ") {
                 self.orphan = pid.trim().parse().ok().and_then(Pid::from_raw);
             } else if line.starts_with("at ") {

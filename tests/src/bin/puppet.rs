@@ -3,8 +3,14 @@
 //! `puppet ROLE DELIVERY STEP [orphan]` meets over the socket that is its standard input, goes to STEP, prints
 //! `at STEP` and waits for its end. With `orphan` it first forks a child that keeps the socket, and prints `orphan PID`.
 //! `puppet broadcast PATH` listens there, lets three receivers in, and sends for as long as it lives.
+//! `puppet race PATH`, `activated`, `activator PATH`, `knock PATH`, `hand-down`: see the functions of that name.
 //! `puppet in-flight` becomes another user and has too many descriptors in flight.
 //! `puppet session ROLE DELIVERY` asks to be traced and goes through a whole session, to be killed on the way.
+//!
+//! # Safety
+//!
+//! The one unsafe call takes over the descriptor that this process was started with.
+#![allow(unsafe_code)]
 
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
@@ -13,8 +19,9 @@ use std::time::Duration;
 use bowstring_tests::honest::{self, PATIENCE, fill, length};
 use bowstring_tests::raw::Socket;
 use bowstring_tests::trace;
+use bowstring_transport::session::inherited_listener;
 use bowstring_transport::{
-    Answer, Deliveries, Delivery, Introduction, Lease, Listener, MeetError, Meeting, Opened, RefusalCode,
+    Access, Answer, Deliveries, Delivery, Introduction, Lease, Listener, MeetError, Meeting, Opened, RefusalCode,
     Sender, SenderConfig, Trust, Wait,
 };
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -24,6 +31,11 @@ fn main() {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["in-flight"] => in_flight(),
+        ["race", path] => race(path.as_bytes()),
+        ["activated"] => activated(),
+        ["activator", path] => activator(path.as_bytes()),
+        ["knock", path] => knock(path.as_bytes()),
+        ["hand-down"] => hand_down(),
         ["broadcast", path] => broadcast(path.as_bytes()),
         ["session", role, delivery] => {
             let socket = stdin();
@@ -224,6 +236,57 @@ fn in_flight() {
     drop((near, far));
     drop(honest::join_pooled(&mut sender));
     stand("in flight");
+}
+
+/// Listens on a path that others want as well.
+fn race(path: &[u8]) {
+    match Listener::bind(path) {
+        Ok(_listener) => stand("listening"),
+        Err(e) => say(&format!("lost: {e:?}")),
+    }
+}
+
+/// Listens on the socket that a service manager handed down, and sends a message.
+fn activated() {
+    // SAFETY: 1. and 2. this process was started with that descriptor for this call, which is its only one.
+    let listener = unsafe { inherited_listener() }.expect("LISTEN_FDS").expect("a listening socket");
+    let flags = rustix::io::fcntl_getfd(&listener).expect("an open descriptor");
+    assert!(flags.contains(rustix::io::FdFlags::CLOEXEC), "children of this process would inherit it");
+    serve(&listener, 1)
+}
+
+/// Listens, and has a child of its own serve there, as a server that forks does.
+fn activator(path: &[u8]) {
+    let listener = Listener::bind(path).expect("a free path");
+    let child = trace::fork(|| serve(&listener, 100));
+    say(&format!("orphan {}", child.pid()));
+    std::mem::forget(child);
+    stand("listening");
+}
+
+/// Lets one receiver in, sends so many messages, and stands still.
+fn serve(listener: &Listener, count: u64) -> ! {
+    let mut sender = config().build().expect("memory");
+    sender.accept(listener, Wait::sleeping(), &mut |_| Answer::Welcome(b"")).expect("a receiver");
+    for number in 1..=count {
+        honest::send(&mut sender, number, 64).expect("room");
+    }
+    stand("sent");
+}
+
+/// Connects as another user.
+fn knock(path: &[u8]) {
+    let nobody = rustix::process::Uid::from_raw(65534);
+    rustix::thread::set_thread_res_uid(nobody, nobody, nobody).expect("root may become anybody");
+    let meeting = Meeting::new(Deliveries::SLOTS).access(Access::Users(&[0])).patience(PATIENCE);
+    say(&format!("heard {:?}", meeting.connect(path).map(drop)));
+}
+
+/// Sends over a socket that it was started with.
+fn hand_down() {
+    let mut sender = config().build().expect("memory");
+    sender.meet(stdin(), &Introduction::new(b"handed down").patience(PATIENCE)).expect("an honest receiver");
+    honest::send(&mut sender, 1, 64).expect("room");
 }
 
 /// A whole session: meets, exchanges five messages, closes.
