@@ -196,7 +196,6 @@ impl<T: Trust> Receiver<T> {
         progress.missed += if progress.last == 0 { 0 } else { note.number - progress.last - 1 };
         progress.last = note.number;
         progress.expected = self.channel.slot_after(&note);
-        prefetch::to_write(&self.channel.ledger().released[note.slot as usize]);
         let ledger = self.channel.ledger().head;
         ledger.taken.store(ledger.taken.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         ledger.bytes.store(ledger.bytes.load(Ordering::Relaxed).wrapping_add(note.len), Ordering::Relaxed);
