@@ -112,9 +112,9 @@ pub(crate) mod futex {
         sys::futex_wait_any(words, nanos)
     }
 
-    /// Wakes every sleeper on `word`.
-    pub(crate) fn wake(word: &AtomicU32) {
-        sys::futex_wake(word);
+    /// Wakes every sleeper on `word`; answers whether there was one.
+    pub(crate) fn wake(word: &AtomicU32) -> bool {
+        sys::futex_wake(word)
     }
 }
 
@@ -147,8 +147,9 @@ pub(crate) mod futex {
         Ok(())
     }
 
-    pub(crate) fn wake(_word: &AtomicU32) {
+    pub(crate) fn wake(_word: &AtomicU32) -> bool {
         let _guard = QUEUE.0.lock().expect("the model does not panic while it holds the queue");
         QUEUE.1.notify_all();
+        true
     }
 }
