@@ -185,7 +185,7 @@ impl Sending {
     pub(super) fn reclaim(&mut self) -> u32 {
         for (place, (channel, _)) in self.channels.iter().enumerate() {
             self.occupation
-                .reclaim_lane(place, |_, slot, number| ring::is_released(channel.ledger(), slot, number));
+                .reclaim_lane(place, |slot, number| ring::is_released(channel.ledger(), slot, number));
         }
         self.occupation.in_use()
     }
