@@ -26,6 +26,7 @@ pub(crate) enum Depth {
     /// All of them.
     Exhaustive,
     /// Those in which threads are taken off the processor against their will so many times at most.
+    #[cfg_attr(not(loom), allow(dead_code))]
     Preemptions(usize),
 }
 

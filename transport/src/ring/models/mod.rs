@@ -20,7 +20,7 @@ const ALL: Depth = Depth::Exhaustive;
 fn in_turn(messages: u32, slot_count: usize, waits: Waits) {
     let slots = slots(slot_count);
     let channel = Channel::new(&slots);
-    let mut sending = Sending::new(&slots, &[channel.clone()], waits);
+    let mut sending = Sending::new(&slots, core::slice::from_ref(&channel), waits);
     let sender = thread::spawn(move || (0..messages).for_each(|_| sending.send()));
     let mut receiving = Receiving::new(&channel, waits);
     for _ in 0..messages {
@@ -66,7 +66,7 @@ fn a_lease_outlasts_its_entry() {
     model("a_lease_outlasts_its_entry", ALL, || {
         let slots = slots(2);
         let channel = Channel::new(&slots);
-        let mut sending = Sending::new(&slots, &[channel.clone()], Waits::Awake);
+        let mut sending = Sending::new(&slots, core::slice::from_ref(&channel), Waits::Awake);
         let sender = thread::spawn(move || (0..4).for_each(|_| sending.send()));
         let mut receiving = Receiving::new(&channel, Waits::Awake);
         let first = receiving.next().expect("nobody closes");
@@ -86,7 +86,7 @@ fn two_threads_give_back() {
     model("two_threads_give_back", Depth::Preemptions(3), || {
         let slots = slots(2);
         let channel = Channel::new(&slots);
-        let mut sending = Sending::new(&slots, &[channel.clone()], Waits::Asleep);
+        let mut sending = Sending::new(&slots, core::slice::from_ref(&channel), Waits::Asleep);
         let mut receiving = Receiving::new(&channel, Waits::Asleep);
         sending.send();
         sending.send();
@@ -116,7 +116,7 @@ fn the_end_comes_last() {
     model("the_end_comes_last", Depth::Preemptions(3), || {
         let slots = slots(1);
         let channel = Channel::new(&slots);
-        let mut sending = Sending::new(&slots, &[channel.clone()], Waits::Asleep);
+        let mut sending = Sending::new(&slots, core::slice::from_ref(&channel), Waits::Asleep);
         let sender = thread::spawn(move || {
             sending.send();
             sending.close(Closing::CutOff);
@@ -135,7 +135,7 @@ fn a_crash_takes_nothing_back() {
     model("a_crash_takes_nothing_back", ALL, || {
         let slots = slots(2);
         let channel = Channel::new(&slots);
-        let mut sending = Sending::new(&slots, &[channel.clone()], Waits::Asleep);
+        let mut sending = Sending::new(&slots, core::slice::from_ref(&channel), Waits::Asleep);
         let sender = thread::spawn(move || {
             sending.send();
             sending.send();
@@ -157,7 +157,7 @@ fn leaving_strands_no_slot() {
     model("leaving_strands_no_slot", ALL, || {
         let slots = slots(1);
         let channel = Channel::new(&slots);
-        let mut sending = Sending::new(&slots, &[channel.clone()], Waits::Asleep);
+        let mut sending = Sending::new(&slots, core::slice::from_ref(&channel), Waits::Asleep);
         let receiving = Receiving::new(&channel, Waits::Asleep);
         let receiver = thread::spawn(move || receiving.leave());
         sending.send();
