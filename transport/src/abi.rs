@@ -199,11 +199,13 @@ impl Geometry {
     /// How many slots a message of `len` bytes takes, or `None` if the pool is too small for it.
     #[must_use]
     pub const fn span(self, len: usize) -> Option<u32> {
+        if len <= self.slot_size as usize {
+            return Some(1);
+        }
         if len > self.pool_bytes() {
             return None;
         }
-        let span = len.div_ceil(self.slot_size as usize);
-        Some(if span == 0 { 1 } else { span as u32 })
+        Some(len.div_ceil(self.slot_size as usize) as u32)
     }
 
     /// Entries on the board. At least as many as slots, and a power of two so that a ticket finds its place by a mask.

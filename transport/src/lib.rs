@@ -69,6 +69,7 @@ mod loan;
 mod observer;
 mod peer;
 mod pool;
+mod prefetch;
 mod receiver;
 pub mod region;
 mod ring;

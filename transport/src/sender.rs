@@ -175,6 +175,7 @@ impl Sender {
             return Err(LoanError::TooLong { len, most });
         };
         let slot = hub.find_room(span, wait)?;
+        hub.prepare();
         Ok(Loan::in_slots(hub, slot, span, len))
     }
 

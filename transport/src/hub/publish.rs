@@ -13,7 +13,7 @@ use crate::session::wire::Announcement;
 use crate::sys;
 use crate::wait::{Step, Wait, Waiting};
 
-use super::lane::{End, OnSlow};
+use super::lane::{End, Lane, OnSlow};
 use super::{Hub, LaneId};
 
 /// Who is to have a message.
@@ -49,6 +49,12 @@ pub struct Receipt {
     pub skipped: u32,
 }
 
+/// Whether the lane in `place` has given back a message, or is gone.
+#[inline]
+pub(crate) fn has_released(lanes: &[Option<Lane>], place: usize, slot: u32, number: u64) -> bool {
+    lanes[place].as_ref().is_none_or(|lane| lane.has_released(slot, number))
+}
+
 /// The places of the bits set in a word.
 fn places(mut bits: u64) -> impl Iterator<Item = usize> {
     core::iter::from_fn(move || {
@@ -64,6 +70,18 @@ impl Hub {
             To::All => self.live,
             To::Only(id) if self.lane(id).is_some() => self.live & 1 << id.lane,
             To::Only(_) => 0,
+        }
+    }
+
+    /// Asks for what publishing will write, while the message is being written.
+    #[inline]
+    pub(crate) fn prepare(&self) {
+        // Only where it pays: many receivers have their lines fetched one by one anyway.
+        if let (1, Some(slots)) = (
+            self.live.count_ones(),
+            self.lanes[self.live.trailing_zeros() as usize % 64].as_ref().and_then(|l| l.slots.as_ref()),
+        ) {
+            slots.publisher.prepare(slots.board());
         }
     }
 
@@ -99,6 +117,8 @@ impl Hub {
         let left = self.wake_sleepers(given);
         if let Some(pool) = &mut self.pool {
             pool.occupation.occupy(slot, span, number, given & !left);
+            let lanes = &self.lanes;
+            pool.occupation.look_ahead(|lane, slot, number| has_released(lanes, lane, slot, number));
             self.gauge.set(Counter::SlotsInUse, pool.occupation.in_use().into());
             self.gauge.set(Counter::HighWater, pool.occupation.high_water().into());
         }

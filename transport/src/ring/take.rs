@@ -7,6 +7,9 @@ use crate::sync::{
     order::{Place, acquire, full_fence},
 };
 
+/// Looks in a burst.
+const BURST: u32 = 32;
+
 /// The receiver's private place in a channel.
 #[derive(Debug)]
 pub(crate) struct Taker {
@@ -79,6 +82,20 @@ impl Taker {
         let round = board.entries.len() as u64;
         self.stale = if self.next - self.first >= round { self.next - round } else { 0 };
         Polled::Message(note)
+    }
+
+    /// Looks at the awaited entry some dozens of times; whether it changed. `meanwhile` runs between two looks.
+    #[inline]
+    pub(crate) fn burst(&self, board: Board<'_>, meanwhile: impl Fn()) -> bool {
+        let entry = board.entry(self.next);
+        for _ in 0..BURST {
+            if entry.ticket.load(acquire(Place::TakeTicket)) != self.stale {
+                return true;
+            }
+            meanwhile();
+            core::hint::spin_loop();
+        }
+        false
     }
 
     #[inline]
