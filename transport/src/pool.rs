@@ -225,3 +225,6 @@ impl Occupation {
         self.high_water
     }
 }
+
+#[cfg(test)]
+mod tests;

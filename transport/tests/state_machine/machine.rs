@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use bowstring_transport::{
-    Deliveries, Delivery, End, Honest, Introduction, Label, LaneId, Lease, LoanError, Meeting, Meta, OnSlow,
-    Opened, RecvError, Sender, SenderConfig, To, Wait, socket_pair,
+    Deliveries, Delivery, End, Honest, Introduction, Label, LaneId, Lease, Loan, LoanError, Meeting, Meta,
+    OnSlow, Opened, RecvError, Sender, SenderConfig, To, Wait, socket_pair,
 };
 use proptest::sample::Index;
 
-use crate::oracle::{Message, NoLoan, Oracle, SLOT};
+use crate::oracle::{Message, NoLoan, Oracle, Room, SLOT};
 
 /// Long enough for any machine: nothing that is waited for is still to happen.
 const PATIENT: Wait = Wait::sleeping().at_most(Duration::from_secs(20));
@@ -70,6 +70,8 @@ pub(crate) struct Machine {
     /// In the order of joining; `None` once it has left.
     receivers: Vec<(LaneId, Option<Opened>)>,
     kept: Vec<Kept>,
+    /// Where the pool lies; an empty one is filled from its start.
+    pool: Option<usize>,
 }
 
 /// A new receiver of `sender`.
@@ -83,6 +85,31 @@ fn join(sender: &mut Sender, wanted: Delivery) -> (LaneId, Opened) {
         let opened = unsafe { incoming.join().unwrap().open() }.unwrap();
         (arrival.receiver, opened)
     })
+}
+
+/// A loan, if the model has one too, and the slot that it begins at if it lies in slots; that slot is free.
+fn lend<'s>(
+    sender: &'s mut Sender,
+    oracle: &Oracle,
+    pool: &mut Option<usize>,
+    len: usize,
+) -> Option<(Loan<'s>, Option<usize>)> {
+    let (loan, room) = match (sender.try_loan(len), oracle.loan(len)) {
+        (Ok(loan), Ok(room)) => (loan, room),
+        (Err(found), Err(expected)) => {
+            assert_eq!(no_loan(found), expected);
+            return None;
+        }
+        (found, expected) => panic!("{found:?} where the model has {expected:?}"),
+    };
+    assert_eq!(loan.len(), len);
+    if room == Room::File {
+        return Some((loan, None));
+    }
+    let at = loan.as_ptr() as usize;
+    let offset = at - *pool.get_or_insert(at);
+    assert!(offset % SLOT == 0 && oracle.is_free(offset / SLOT, len), "byte {offset} of the pool is taken");
+    Some((loan, Some(offset / SLOT)))
 }
 
 /// Bytes that differ with the seed and along the message.
@@ -100,7 +127,13 @@ impl Machine {
         let mut sender = config.build().unwrap();
         // Nothing happens by the clock: who has gone is seen when a message meets them or when the test says so.
         sender.watch_every(Duration::MAX);
-        Machine { oracle: Oracle::new(start.slots as usize), sender, receivers: Vec::new(), kept: Vec::new() }
+        Machine {
+            oracle: Oracle::new(start.slots as usize),
+            sender,
+            receivers: Vec::new(),
+            kept: Vec::new(),
+            pool: None,
+        }
     }
 
     pub(crate) fn step(&mut self, op: Op) {
@@ -117,8 +150,7 @@ impl Machine {
             }
             Op::Send { len, unused, tag, to } => self.send(len, unused, tag, to),
             Op::Abandon { len } => {
-                let lent = self.sender.try_loan(len).map(|loan| loan.len());
-                assert_eq!(lent.map_err(no_loan), self.oracle.loan(len).map(|_| len));
+                let _ = lend(&mut self.sender, &self.oracle, &mut self.pool, len);
             }
             Op::Receive { receiver, keep } => {
                 if let Some(i) = self.pick(receiver) {
@@ -166,11 +198,8 @@ impl Machine {
             }
         }
         let to = to.and_then(|which| self.pick(which));
-        let room = self.oracle.loan(len);
-        let mut loan = match (self.sender.try_loan(len), room) {
-            (Ok(loan), Ok(_)) => loan,
-            (Err(found), Err(expected)) => return assert_eq!(no_loan(found), expected),
-            (found, expected) => panic!("{found:?} where the model has {expected:?}"),
+        let Some((mut loan, start)) = lend(&mut self.sender, &self.oracle, &mut self.pool, len) else {
+            return;
         };
         let used = len.saturating_sub(unused);
         let bytes = pattern(used, tag);
@@ -179,7 +208,7 @@ impl Machine {
         let address = to.map_or(To::All, |i| To::Only(self.receivers[i].0));
         let label = Label { tag, reply_to: message.reply_to, to: address };
         let receipt = loan.commit_as(used, label).unwrap();
-        let expected = self.oracle.commit(room.unwrap(), message, to);
+        let expected = self.oracle.commit(start, message, to);
         assert_eq!((receipt.number, receipt.receivers as usize, receipt.skipped as usize), expected);
     }
 

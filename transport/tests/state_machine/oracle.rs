@@ -51,10 +51,10 @@ pub(crate) enum NoLoan {
     Full,
 }
 
-/// Where a message is to be written.
+/// What a message is to be written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Room {
-    Slots(usize),
+    Slots,
     File,
 }
 
@@ -62,7 +62,6 @@ pub(crate) enum Room {
 pub(crate) struct Oracle {
     slots: usize,
     runs: Vec<Run>,
-    cursor: usize,
     next_number: u64,
     pub(crate) receivers: Vec<Receiver>,
     last_end: Option<End>,
@@ -79,7 +78,6 @@ impl Oracle {
         Oracle {
             slots,
             runs: Vec::new(),
-            cursor: 0,
             next_number: 1,
             receivers: Vec::new(),
             last_end: None,
@@ -112,6 +110,7 @@ impl Oracle {
         self.receivers.iter().filter(|r| r.live).count()
     }
 
+    /// Whether a message of `len` bytes has room, and of what kind.
     pub(crate) fn loan(&self, len: usize) -> Result<Room, NoLoan> {
         let mut lanes = self.receivers.iter().filter(|r| r.lane.is_some());
         if lanes.all(|r| r.delivery == Delivery::Sealed) {
@@ -124,18 +123,22 @@ impl Oracle {
         if self.live() == 0 {
             return Err(NoLoan::NoReceiver(self.last_end));
         }
-        let taken = |slot| self.runs.iter().any(|run| (run.start..run.start + run.span).contains(&slot));
-        (self.cursor..self.slots)
-            .chain(0..self.cursor)
-            .find(|&start| start + span <= self.slots && !(start..start + span).any(taken))
-            .map(Room::Slots)
-            .ok_or(NoLoan::Full)
+        let is_room = (0..=self.slots - span).any(|start| self.is_free(start, len));
+        if is_room { Ok(Room::Slots) } else { Err(NoLoan::Full) }
     }
 
-    /// Sends; answers the message's number, how many were given it and how many passed over.
+    /// Whether nobody holds any of the slots that a message of `len` bytes takes from `start` on. Which of several
+    /// such places the sender chooses is its own affair.
+    pub(crate) fn is_free(&self, start: usize, len: usize) -> bool {
+        let end = start + span(len);
+        end <= self.slots && self.runs.iter().all(|run| run.start + run.span <= start || end <= run.start)
+    }
+
+    /// Sends, from slot `start` on if from any; answers the message's number, how many were given it and how many were
+    /// passed over.
     pub(crate) fn commit(
         &mut self,
-        room: Room,
+        start: Option<usize>,
         mut message: Message,
         to: Option<usize>,
     ) -> (u64, usize, usize) {
@@ -177,11 +180,10 @@ impl Oracle {
                 }
             }
         }
-        if let Room::Slots(start) = room {
-            self.cursor = (start + span) % self.slots;
-            if !holders.is_empty() {
-                self.runs.push(Run { start, span, number, holders });
-            }
+        if let Some(start) = start
+            && !holders.is_empty()
+        {
+            self.runs.push(Run { start, span, number, holders });
         }
         left.into_iter().for_each(|i| self.retire(i));
         gone.into_iter().for_each(|i| self.end(i));
