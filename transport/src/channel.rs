@@ -119,7 +119,8 @@ impl Channel {
     #[cold]
     pub(crate) fn wake_sender(&self, how: Sleep) {
         match how {
-            Sleep::Futex => futex::wake(&self.ledger().head.bell),
+            // The bell has been counted up, so a sender that is about to sleep will not.
+            Sleep::Futex => _ = futex::wake(&self.ledger().head.bell),
             Sleep::Socket => ring_socket(&self.control),
             Sleep::No | Sleep::Left => {}
         }

@@ -185,10 +185,12 @@ impl Occupation {
         self.high_water = self.high_water.max(self.in_use);
     }
 
-    /// Asks about every run that `lane` holds.
-    pub(crate) fn reclaim_lane(&mut self, lane: usize, mut released: impl FnMut(usize, u32, u64) -> bool) {
+    /// Asks about every run that `lane` holds. The answers are this lane's and touch no other holder.
+    pub(crate) fn reclaim_lane(&mut self, lane: usize, mut released: impl FnMut(u32, u64) -> bool) {
         self.each_run_of(lane, |this, at| {
-            this.reclaim(at, &mut released);
+            if released(at as u32, this.runs[at].number) {
+                this.drop_holder(at, lane);
+            }
         });
     }
 
@@ -223,3 +225,6 @@ impl Occupation {
         self.high_water
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -122,11 +122,19 @@ impl Lane {
 
     /// Wakes the receiver in the way it asked for.
     #[cold]
-    pub(crate) fn wake(&self, how: Sleep) {
-        match (how, &self.slots) {
-            (Sleep::Futex, Some(slots)) => futex::wake(&slots.board().head.head),
-            (Sleep::Socket, _) => ring_socket(&self.control),
-            _ => {}
+    pub(crate) fn wake(&mut self, how: Sleep) {
+        let Some(slots) = &mut self.slots else { return };
+        let met = match how {
+            Sleep::Futex => futex::wake(&slots.board().head.head),
+            // A datagram waits for a sleeper that comes late.
+            Sleep::Socket => {
+                ring_socket(&self.control);
+                true
+            }
+            Sleep::No | Sleep::Left => false,
+        };
+        if met {
+            slots.publisher.has_woken();
         }
     }
 

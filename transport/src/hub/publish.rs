@@ -147,7 +147,7 @@ impl Hub {
         if fits(pool.occupation.held(place).slots) {
             return true;
         }
-        pool.occupation.reclaim_lane(place, |_, slot, number| lane.has_released(slot, number));
+        pool.occupation.reclaim_lane(place, |slot, number| lane.has_released(slot, number));
         if fits(pool.occupation.held(place).slots) {
             return true;
         }

@@ -25,7 +25,7 @@ mod publish;
 mod release;
 mod take;
 
-#[cfg(all(test, loom))]
+#[cfg(test)]
 mod models;
 
 pub(crate) use publish::{Publisher, begin, publish_fence};

@@ -47,7 +47,7 @@ pub(crate) enum SleepCheck {
     Look,
     /// The sender has closed and everything it published has been taken.
     Ended(Closing),
-    /// The head speaks of a message whose entry is not there, or of fewer messages than were taken.
+    /// The head speaks of a message whose entry is not there, or of fewer messages than were taken but for the last.
     Alien {
         /// The head word that was expected.
         awaited: u32,
@@ -133,6 +133,11 @@ impl Taker {
             } else {
                 Closing::Done
             });
+        }
+        // The head is stored a moment after the ticket, so it may not count the last message taken yet. Once it does it
+        // has changed, and its sender looks for sleepers after that.
+        if self.next > self.first && found == head_word(self.next - 1) {
+            return SleepCheck::Sleep(found);
         }
         SleepCheck::Alien { awaited, found }
     }
