@@ -1,4 +1,6 @@
 //! Wrong input is an error that says what is wrong and where.
+// Helpers of tests may stop a test where it cannot go on, as tests themselves may.
+#![allow(clippy::unwrap_used)]
 
 #[path = "support/forge.rs"]
 mod forge;
