@@ -1,6 +1,5 @@
 //! Wrong input is an error that says what is wrong and where.
-// Helpers of tests may stop a test where it cannot go on, as tests themselves may.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "support/forge.rs"]
 mod forge;
