@@ -2,9 +2,12 @@
 
 pub(crate) mod bits;
 mod error;
+mod nested;
 mod scan;
 mod sink;
+mod views;
 mod walk;
+mod window;
 
 use std::sync::Arc;
 
@@ -14,7 +17,8 @@ use arrow_schema::Field;
 pub use self::error::EncodeError;
 use self::scan::Cover;
 use self::sink::{Measure, Write, Written};
-use self::walk::{Walk, Window};
+use self::walk::Walk;
+use self::window::Window;
 use crate::error::LayoutError;
 use crate::layout::Tree;
 use crate::plan::Plan;
@@ -87,7 +91,7 @@ impl Encoder {
     /// How many bytes [`encode_dictionary`](Self::encode_dictionary) will write for these values.
     pub fn dictionary_len(&mut self, index: usize, values: &dyn Array) -> Result<usize, EncodeError> {
         let Self { plan, dictionaries, covers, .. } = self;
-        let (dictionary, template, grown) = dictionary(plan, dictionaries, index)?;
+        let (dictionary, template, grown) = dictionary(plan, dictionaries, index, values)?;
         let columns = core::iter::once(Window::whole(values));
         measure(&dictionary.values, columns, covers, Carries::Dictionary(dictionary.id), template, grown)
     }
@@ -103,7 +107,7 @@ impl Encoder {
         region: &mut [u8],
     ) -> Result<usize, EncodeError> {
         let Self { plan, dictionaries, covers, .. } = self;
-        let (dictionary, template, grown) = dictionary(plan, dictionaries, index)?;
+        let (dictionary, template, grown) = dictionary(plan, dictionaries, index, values)?;
         let header = Header { carries: Carries::Dictionary(dictionary.id), rows: values.len(), delta };
         let columns = || core::iter::once(Window::whole(values));
         write(&dictionary.values, columns, covers, template, grown, header, region)
@@ -116,10 +120,15 @@ fn dictionary<'a>(
     plan: &'a Plan,
     grown: &'a mut [Option<Template>],
     index: usize,
+    values: &dyn Array,
 ) -> Result<Dictionary<'a>, EncodeError> {
     let missing = EncodeError::NoDictionary { index };
     let dictionary = plan.layout().dictionaries().get(index).ok_or(missing)?;
     let template = plan.dictionaries().get(index).ok_or(missing)?;
+    let planned = dictionary.values.nodes().first().ok_or(missing)?;
+    if !planned.data_type.equals_datatype(values.data_type()) {
+        return Err(EncodeError::WrongType { node: 0 });
+    }
     Ok((dictionary, template, grown.get_mut(index).ok_or(missing)?))
 }
 
