@@ -256,7 +256,8 @@ fn arrays_broken_by_unsafe_code_are_errors_and_no_panic() {
         let result = encoder.encode(&batch, region.bytes());
         assert_eq!(result.err(), expected);
     };
-    // SAFETY: the arrays are only encoded, which looks at offsets and views with care; that is what is tested.
+    // SAFETY: the arrays are only encoded, which looks at offsets and views with care; that is what is
+    // tested.
     #[allow(unsafe_code)]
     let offsets = |offsets: &[i32]| unsafe { OffsetBuffer::new_unchecked(offsets.to_vec().into()) };
     // SAFETY: as above.

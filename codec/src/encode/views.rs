@@ -1,4 +1,5 @@
-//! Views: of each variadic buffer only what the rows refer to is written, and the views are moved accordingly.
+//! Views: of each variadic buffer only what the rows refer to is written, and the views are moved
+//! accordingly.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::ByteViewType;

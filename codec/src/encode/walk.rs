@@ -1,7 +1,7 @@
 //! Walks arrays along a layout and hands every node and buffer to a sink, without a heap.
 //!
-//! Arrow's own ways to take an array apart (`to_data`, `slice`, `child_data`) build vectors. Here each array is
-//! borrowed and downcast, and a slice of one is a [`Window`]: the array and a range of its rows.
+//! Arrow's own ways to take an array apart (`to_data`, `slice`, `child_data`) build vectors. Here each array
+//! is borrowed and downcast, and a slice of one is a [`Window`]: the array and a range of its rows.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
