@@ -58,7 +58,7 @@ pub(crate) struct Envelope<'s, 'm> {
 /// The versions of the format that are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Version {
-    /// Arrow 0.8 to 0.17. Unions have a validity buffer.
+    /// Arrow 0.8 to 0.17. Unions (and run-end encoded columns, had there been any) have a validity buffer.
     V4,
     /// Arrow 1.0 and later.
     V5,

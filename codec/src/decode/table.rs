@@ -137,7 +137,7 @@ impl Table {
             Class::Union { .. } | Class::RunEnd { .. } if slot.nulls > 0 => {
                 return Err(ColumnFault::NullsNotAllowed { nulls: slot.nulls });
             }
-            Class::Union { .. } => incoming.skip_union_validity(),
+            Class::Union { .. } | Class::RunEnd { .. } => incoming.skip_old_validity(),
             _ => {}
         }
         for &kind in tree.buffers_of(node) {
@@ -196,7 +196,8 @@ struct Incoming<'a> {
     body: &'a [u8],
     buffers: Option<flatbuffers::Vector<'a, ipc::Buffer>>,
     variadic: Option<flatbuffers::Vector<'a, i64>>,
-    union_validity: bool,
+    /// Whether types without nulls of their own have a validity buffer all the same.
+    old_validity: bool,
     next: usize,
 }
 
@@ -210,10 +211,11 @@ impl<'a> Incoming<'a> {
     ) -> Result<Self, ReadError> {
         let buffers = batch.buffers();
         let found = buffers.map_or(0, |buffers| buffers.len());
-        let union_validity = version == Version::V4;
+        let old_validity = version == Version::V4;
         let mut expected = tree.buffers().len();
-        if union_validity {
-            expected += tree.nodes().iter().filter(|node| matches!(node.class, Class::Union { .. })).count();
+        if old_validity {
+            let has = |node: &&Node| matches!(node.class, Class::Union { .. } | Class::RunEnd { .. });
+            expected += tree.nodes().iter().filter(has).count();
         }
         let variadic = batch.variadicBufferCounts();
         let counts = variadic.map_or(0, |counts| counts.len());
@@ -230,7 +232,7 @@ impl<'a> Incoming<'a> {
         if found != expected {
             return Err(off(expected));
         }
-        Ok(Self { body, buffers, variadic, union_validity, next: 0 })
+        Ok(Self { body, buffers, variadic, old_validity, next: 0 })
     }
 
     /// How many variadic buffers the view column at `place` among the view columns has.
@@ -239,9 +241,10 @@ impl<'a> Incoming<'a> {
         self.variadic.map_or(0, |counts| counts.get(place as usize) as u32)
     }
 
-    /// Unions had a validity buffer until V4. Their nulls were refused before, so it says nothing.
-    fn skip_union_validity(&mut self) {
-        self.next += usize::from(self.union_validity);
+    /// Until V4 every type but that of nulls had a validity buffer. Nulls where there are none now were refused
+    /// before, so this one says nothing.
+    fn skip_old_validity(&mut self) {
+        self.next += usize::from(self.old_validity);
     }
 
     /// The next buffer, in bounds.
