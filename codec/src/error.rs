@@ -1,4 +1,5 @@
-//! What can be wrong with a schema. The errors of encoding, building and decoding live next to what raises them.
+//! What can be wrong with a schema. The errors of encoding, building and decoding live next to what raises
+//! them.
 
 use core::fmt;
 

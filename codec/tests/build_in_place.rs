@@ -1,4 +1,5 @@
-//! What is built in place is read by arrow-rs as it was meant, whatever the region held; and misuse is an error.
+//! What is built in place is read by arrow-rs as it was meant, whatever the region held; and misuse is an
+//! error.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "support/feed.rs"]

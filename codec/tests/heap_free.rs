@@ -1,4 +1,5 @@
-//! No heap on the hot path: encoding a second batch, tracking its dictionaries, and building in place, for every type.
+//! No heap on the hot path: encoding a second batch, tracking its dictionaries, and building in place, for
+//! every type.
 //!
 //! # Safety
 //!

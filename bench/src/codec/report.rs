@@ -20,7 +20,8 @@ impl Report {
         }
     }
 
-    /// A case of ours and theirs. `per` is what a call is divided by for the figure that should be flat: columns.
+    /// A case of ours and theirs. `per` is what a call is divided by for the figure that should be flat:
+    /// columns.
     pub(super) fn against(&mut self, case: &str, ours: Figures, theirs: Figures, per: usize) {
         let ratio = theirs.median / ours.median;
         let each = ours.median / per as f64;
