@@ -12,11 +12,14 @@ use std::path::Path;
 use bowstring_codec::testing::fuzz;
 use libtest_mimic::{Arguments, Completion, Trial};
 
+/// What is done with each input.
+type Body = fn(&[u8]);
+
 fn main() {
     let arguments = Arguments::from_args();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz");
     let mut trials = Vec::new();
-    let targets: [(&str, fn(&[u8])); 4] = [
+    let targets: [(&str, Body); 4] = [
         ("decode", fuzz::decode),
         ("decode_use_everything", |bytes| match bytes.starts_with(b"ARROW1") {
             true => drop(fuzz::file(bytes)),

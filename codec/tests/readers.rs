@@ -247,14 +247,16 @@ fn dictionaries_in_any_order() {
     let mut structs = Forged::rows(2).node(2, 0).node(2, 0).buffer(&[]).buffer(&[]).buffer(&[3, 0]);
     structs.dictionary = Some((1, false));
     let batch = Forged::rows(1).node(1, 0).buffer(&[]).buffer(&[0]).message();
-    let good = file(&schema, &[structs.message(), text(false), text(true)], &[batch.clone()], |_| {});
+    let good =
+        file(&schema, &[structs.message(), text(false), text(true)], std::slice::from_ref(&batch), |_| {});
     let outcome = fuzz::file(&good);
     assert_eq!(outcome.error, None);
     let column = outcome.batches[0].column(0).to_data();
     // Outer key 0 is the struct with inner key 3, which is in the delta.
     assert_eq!(column.child_data()[0].child_data()[0].child_data()[0].len(), 4);
 
-    let twice = file(&schema, &[text(false), text(false), structs.message()], &[batch.clone()], |_| {});
+    let twice =
+        file(&schema, &[text(false), text(false), structs.message()], std::slice::from_ref(&batch), |_| {});
     let fault = DictionaryFault::ReplacedInFile;
     assert_eq!(file_fault(&twice), ReadError::Dictionary { id: 0, fault });
 

@@ -6,7 +6,8 @@ use std::io::{self, Read};
 use arrow_buffer::{Buffer, MutableBuffer};
 use arrow_schema::SchemaRef;
 
-use crate::decode::metadata::{self, Scratch};
+use crate::decode::flat::FlatTable;
+use crate::decode::metadata::Scratch;
 use crate::decode::{Decoder, FrameFault, Limits, MessageKind, MetadataFault, ReadError, frame};
 use crate::interop::{Align, ImportError, Imported};
 
@@ -134,9 +135,9 @@ fn next(source: &mut impl Read, scratch: &mut Scratch, limits: Limits) -> Result
     let mut memory = MutableBuffer::from_len_zeroed(lead);
     memory.extend_from_slice(prefix);
     read_on(source, &mut memory, lead, length)?;
-    let message = metadata::message(scratch.copy(&memory[lead + prefix_len..]))?;
-    let kind = MessageKind::of(&message);
-    let body = message.bodyLength();
+    let message = FlatTable::root(scratch.copy(&memory[lead + prefix_len..]))?;
+    let kind = MessageKind::of(message.header_type()?);
+    let body = message.body_length()?;
     let body =
         usize::try_from(body).map_err(|_| ReadError::metadata(MetadataFault::NegativeBodyLength(body)))?;
     read_on(source, &mut memory, lead, body)?;

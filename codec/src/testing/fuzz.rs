@@ -186,6 +186,7 @@ fn put<const N: usize>(bytes: &mut [u8], at: usize, number: &[u8; N]) {
 /// Uses a batch as it is, checks it fully, and uses it again.
 fn use_view(batch: BatchView<'_, Structure>) -> Result<(), ReadError> {
     assert!(format!("{batch:?}").len() > 1);
+    let _ = batch.custom_metadata();
     touch(&batch);
     let batch = batch.validate()?;
     touch(&batch);
