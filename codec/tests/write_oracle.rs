@@ -243,6 +243,17 @@ fn view_columns_may_bring_more_buffers_than_any_before() {
     let schema = of(1).schema();
     let batches = [0, 1, 2, 40, 3, 41].map(|n| of(n).with_schema(schema.clone()).unwrap());
     assert_eq!(read_stream(&stream(&batches, OnGrowth::Replace)), batches);
+
+    // Encoding sees for itself that there is too little room, without having been asked for the length.
+    let plan = Plan::new(schema).unwrap();
+    let (mut measured, mut unmeasured) = (Encoder::new(plan.clone()), Encoder::new(plan));
+    for batch in &batches {
+        let len = measured.encoded_len(batch).unwrap();
+        let (mut first, mut second) = (Region::new(1 << 14, 0xaa), Region::new(1 << 14, 0x55));
+        assert_eq!(measured.encode(batch, first.bytes()), Ok(len));
+        assert_eq!(unmeasured.encode(batch, second.bytes()), Ok(len));
+        assert!(first.bytes()[..len] == second.bytes()[..len]);
+    }
 }
 
 #[test]
