@@ -199,6 +199,10 @@ fn dictionaries_grow_by_deltas_and_files_refuse_to_replace_them() {
     assert_eq!(sizes, [(1, false), (1, true)], "the third has the same words at another address");
     assert_eq!(read_stream(&stream(&grown, OnGrowth::Delta)), grown);
 
+    let mut encoder = Encoder::new(Plan::new(grown[0].schema()).unwrap());
+    let numbers = Int64Array::from(vec![1]);
+    assert_eq!(encoder.dictionary_len(0, &numbers), Err(EncodeError::WrongType { node: 0 }));
+
     let plan = Plan::new(grown[0].schema()).unwrap();
     let mut file = FileWriter::new(Vec::new(), plan, OnGrowth::Delta).unwrap();
     grown.iter().for_each(|batch| file.write(batch).unwrap());
