@@ -10,8 +10,8 @@ use arrow_array::builder::StringViewBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int8Type, Int32Type};
 use arrow_array::{
-    Array, ArrayRef, DictionaryArray, Int8Array, Int64Array, RecordBatch, RunArray, StringArray,
-    StringViewArray, StructArray, UnionArray,
+    Array, ArrayRef, DictionaryArray, Float64Array, Int8Array, Int64Array, RecordBatch, RunArray,
+    StringArray, StringViewArray, StructArray, UnionArray,
 };
 use arrow_buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, Schema, UnionFields};
@@ -199,9 +199,11 @@ fn dictionaries_grow_by_deltas_and_files_refuse_to_replace_them() {
     assert_eq!(sizes, [(1, false), (1, true)], "the third has the same words at another address");
     assert_eq!(read_stream(&stream(&grown, OnGrowth::Delta)), grown);
 
-    let mut encoder = Encoder::new(Plan::new(grown[0].schema()).unwrap());
-    let numbers = Int64Array::from(vec![1]);
-    assert_eq!(encoder.dictionary_len(0, &numbers), Err(EncodeError::WrongType { node: 0 }));
+    let numbers = DataType::Dictionary(Box::new(DataType::Int8), Box::new(DataType::Int64));
+    let numbers = Arc::new(Schema::new(vec![Field::new("d", numbers, true)]));
+    let mut encoder = Encoder::new(Plan::new(numbers).unwrap());
+    let other = Float64Array::from(vec![1.0]);
+    assert_eq!(encoder.dictionary_len(0, &other), Err(EncodeError::WrongType { node: 0 }));
 
     let plan = Plan::new(grown[0].schema()).unwrap();
     let mut file = FileWriter::new(Vec::new(), plan, OnGrowth::Delta).unwrap();
