@@ -1,7 +1,9 @@
-//! Measures what this project claims, next to what it is compared with: `bowstring-bench BENCH [--json]`.
+//! Measures what this project claims, next to what it is compared with:
+//! `bowstring-bench BENCH [--json] [--instructions]`.
 
 mod allocations;
 mod codec;
+mod instructions;
 mod stats;
 
 use std::process::ExitCode;
@@ -11,6 +13,8 @@ use std::process::ExitCode;
 struct Options {
     /// One JSON object a line, instead of tables.
     json: bool,
+    /// This process is run under callgrind: let instructions be counted, and measure nothing.
+    count: bool,
 }
 
 /// A bench: its name, what it measures, and what runs it.
@@ -19,11 +23,14 @@ type Bench = (&'static str, &'static str, fn(Options));
 const BENCHES: &[Bench] = &[("codec", "Arrow IPC messages against arrow-ipc and memcpy", codec::run)];
 
 fn main() -> ExitCode {
-    let mut options = Options { json: false };
+    let mut options = Options { json: false, count: false };
+    let mut instructions = false;
     let mut chosen = None;
     for argument in std::env::args().skip(1) {
         match argument.as_str() {
             "--json" => options.json = true,
+            "--instructions" => instructions = true,
+            "--count" => options.count = true,
             name => match BENCHES.iter().find(|(known, ..)| *known == name) {
                 Some(bench) => chosen = Some(bench),
                 None => {
@@ -33,13 +40,16 @@ fn main() -> ExitCode {
             },
         }
     }
-    let Some((_, _, run)) = chosen else { return usage() };
+    let Some((name, _, run)) = chosen else { return usage() };
+    if instructions {
+        return instructions::report(name, options);
+    }
     run(options);
     ExitCode::SUCCESS
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: bowstring-bench BENCH [--json]");
+    eprintln!("usage: bowstring-bench BENCH [--json] [--instructions]");
     for (name, what, _) in BENCHES {
         eprintln!("  {name:10} {what}");
     }

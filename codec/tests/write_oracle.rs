@@ -10,8 +10,8 @@ use arrow_array::builder::StringViewBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int8Type, Int32Type};
 use arrow_array::{
-    Array, ArrayRef, DictionaryArray, Int8Array, Int64Array, RecordBatch, RunArray, StringArray,
-    StringViewArray, StructArray, UnionArray,
+    Array, ArrayRef, DictionaryArray, Float64Array, Int8Array, Int64Array, RecordBatch, RunArray,
+    StringArray, StringViewArray, StructArray, UnionArray,
 };
 use arrow_buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, Schema, UnionFields};
@@ -199,6 +199,12 @@ fn dictionaries_grow_by_deltas_and_files_refuse_to_replace_them() {
     assert_eq!(sizes, [(1, false), (1, true)], "the third has the same words at another address");
     assert_eq!(read_stream(&stream(&grown, OnGrowth::Delta)), grown);
 
+    let numbers = DataType::Dictionary(Box::new(DataType::Int8), Box::new(DataType::Int64));
+    let numbers = Arc::new(Schema::new(vec![Field::new("d", numbers, true)]));
+    let mut encoder = Encoder::new(Plan::new(numbers).unwrap());
+    let other = Float64Array::from(vec![1.0]);
+    assert_eq!(encoder.dictionary_len(0, &other), Err(EncodeError::WrongType { node: 0 }));
+
     let plan = Plan::new(grown[0].schema()).unwrap();
     let mut file = FileWriter::new(Vec::new(), plan, OnGrowth::Delta).unwrap();
     grown.iter().for_each(|batch| file.write(batch).unwrap());
@@ -243,6 +249,17 @@ fn view_columns_may_bring_more_buffers_than_any_before() {
     let schema = of(1).schema();
     let batches = [0, 1, 2, 40, 3, 41].map(|n| of(n).with_schema(schema.clone()).unwrap());
     assert_eq!(read_stream(&stream(&batches, OnGrowth::Replace)), batches);
+
+    // Encoding sees for itself that there is too little room, without having been asked for the length.
+    let plan = Plan::new(schema).unwrap();
+    let (mut measured, mut unmeasured) = (Encoder::new(plan.clone()), Encoder::new(plan));
+    for batch in &batches {
+        let len = measured.encoded_len(batch).unwrap();
+        let (mut first, mut second) = (Region::new(1 << 14, 0xaa), Region::new(1 << 14, 0x55));
+        assert_eq!(measured.encode(batch, first.bytes()), Ok(len));
+        assert_eq!(unmeasured.encode(batch, second.bytes()), Ok(len));
+        assert!(first.bytes()[..len] == second.bytes()[..len]);
+    }
 }
 
 #[test]
