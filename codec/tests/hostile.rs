@@ -296,6 +296,19 @@ fn dictionaries_that_are_not_there() {
     decoder.decode(&message).unwrap().validate().unwrap();
 }
 
+/// A negative key is none, even where taken for an unsigned one it would be.
+#[test]
+fn negative_keys_of_large_dictionaries() {
+    let encoded = DataType::Dictionary(Box::new(DataType::Int8), Box::new(DataType::Null));
+    let mut decoder = decoder(&encoded);
+    let mut values = Forged::rows(300).node(300, 300);
+    values.dictionary = Some((0, false));
+    decoder.dictionary(&values.message()).unwrap();
+    let message = Forged::rows(1).node(1, 0).buffer(&[]).buffer(&[0xff]).message();
+    let fault = ColumnFault::DictionaryIndex { index: 0, values: 300 };
+    assert_eq!(decoder.decode(&message).unwrap().validate().map(|_| ()), Err(in_a(fault)));
+}
+
 #[test]
 fn what_is_not_read_is_named() {
     let int = || Forged::rows(1).node(1, 0).buffer(&[]).i32s(&[7]);
@@ -428,6 +441,9 @@ fn nulls_below_nulls() {
     assert_eq!(verdict(pair(), structs(0b11_1111_1110, 0b11_1111_1101)), fault("a.x"));
     assert_eq!(verdict(pair(), structs(0b01_1111_1111, 0b10_1111_1111)), fault("a.x"));
     assert_eq!(verdict(pair(), structs(0b11_1111_1111, 0b11_1111_1110)), fault("a.x"));
+    assert_eq!(verdict(pair(), structs(0b11_1111_1110, 0b11_1111_1111)), Ok(()));
+    assert_eq!(verdict(pair(), structs(0b01_1111_1111, 0b01_1111_1111)), Ok(()));
+    assert_eq!(verdict(pair(), structs(0b01_1111_1111, 0b01_1111_1110)), fault("a.x"));
 
     let fixed = || DataType::FixedSizeList(strict("item"), 2);
     let lists = |parent: u8, child: u8| {
