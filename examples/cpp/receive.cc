@@ -115,7 +115,7 @@ class FrozenFile : public Buffer {
     if (length == 0 || static_cast<uint64_t>(found.st_size) < length) {
       return Status::Invalid("a message of ", length, " bytes in a file of ", found.st_size);
     }
-    if (static_cast<uint64_t>(found.st_blocks) * 512 < length) return Status::Invalid("the sender's file has holes");
+    if (found.st_blocks * 512 < found.st_size) return Status::Invalid("the sender's file has holes");
     void* pages = mmap(nullptr, length, PROT_READ, MAP_SHARED | MAP_POPULATE, file.get(), 0);
     if (pages == MAP_FAILED) return Failed("mmap");
     return std::shared_ptr<Buffer>(new FrozenFile(static_cast<uint8_t*>(pages), static_cast<int64_t>(length)));

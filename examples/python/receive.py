@@ -13,6 +13,7 @@ HELLO, WELCOME, ATTACH, START, REFUSE, WAKE, MESSAGE, BYE = 1, 2, 3, 4, 5, 16, 1
 SEALED = 4  # the delivery
 SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 PREFIX, CARD, NOTE = struct.Struct("<8sHHI"), struct.Struct("<QIIIIQQIIIIQIIQ"), struct.Struct("<QQQII")
+LEAST = {WELCOME: 96, MESSAGE: 48, BYE: 24}  # the bytes of a datagram
 
 
 def datagram(kind, body=b""):
@@ -54,8 +55,8 @@ def hear(sock, *due):
         raise ValueError(f"not a datagram of the protocol: {data[:16]}")
     if kind == REFUSE:
         raise ConnectionRefusedError(f"the peer refused: {data[24:].decode(errors='replace')!r}")
-    if kind not in due:
-        raise ValueError(f"a datagram of kind {kind} out of turn")
+    if kind not in due or length < LEAST.get(kind, 16) or file is not None and kind not in (WELCOME, MESSAGE):
+        raise ValueError(f"a datagram of kind {kind}, of {length} bytes, that has no place here")
     return kind, data[16:], file
 
 
@@ -92,7 +93,7 @@ class Channel:
         kind, body, file = heard
         if kind == BYE:
             raise ConnectionAbortedError("cut off for being too slow") if any(body) else EOFError
-        number, length, *_ = NOTE.unpack(body)
+        number, length, *_ = NOTE.unpack_from(body)
         if file is None or not 0 < length <= file.size or number <= self.last:
             raise ValueError(f"message {number}, after {self.last}: {length} bytes in {file and file.size}")
         if self.last and number > self.last + 1:
@@ -103,14 +104,17 @@ class Channel:
     def read_buffer(self, size):
         """The next bytes of the stream; Arrow asks for prefix, metadata and body in turn."""
         part = self.message.read_buffer(size)
-        if size and not part.size and not self.end:
+        if part.size or not size:
+            return part
+        if self.end is None:
             try:
                 self.message = self.take()
-                part = self.message.read_buffer(size)
-            except Exception as end:
-                self.end = end
-        if self.end and not isinstance(self.end, EOFError):
-            raise self.end
+                return self.message.read_buffer(size)
+            except Exception as end:  # kept without its traceback, which would keep this channel alive
+                self.end = type(end), end.args
+        kind, words = self.end
+        if kind is not EOFError:
+            raise kind(*words)
         return part
 
     read = read_buffer

@@ -43,7 +43,8 @@ def tests():
         for name, stream in tables.STREAMS.items():
             yield f"{pair}: {name}", carries(sends, receives, stream)
     for module in (endings, hostile, pages):
-        yield from module.tests()
+        for name, test in module.tests():
+            yield f"{module.__name__}: {name}", test
 
 
 def main(wanted):
