@@ -97,7 +97,8 @@ def python_sends(stream, directory, socket):
         except Exception as error:
             failed.append(error)
 
-    thread = threading.Thread(target=run)
+    # A receiver that fails or is skipped leaves it waiting: that must not keep the tests from ending.
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
     until(lambda: failed or listening(socket))
 
