@@ -143,7 +143,7 @@ def receive(path=None, fd=None):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Receive a table and print it.")
     parser.add_argument("path", nargs="?", help="the sender's socket")
-    parser.add_argument("--fd", type=int, help="an inherited socket instead")
+    parser.add_argument("--fd", type=int, default=os.environ.get("BOWSTRING_FD"), help="an inherited socket instead")
     parser.add_argument("--json", action="store_true", help="one object a line")
     args = parser.parse_args()
     for batch in (reader := receive(args.path, args.fd)):

@@ -117,7 +117,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Send an Arrow IPC file or stream.")
     parser.add_argument("file", help="an .arrow or .arrows file")
     parser.add_argument("path", nargs="?", help="the socket to wait on")
-    parser.add_argument("--fd", type=int, help="an inherited socket instead")
+    parser.add_argument("--fd", type=int, default=os.environ.get("BOWSTRING_FD"), help="an inherited socket instead")
     args = parser.parse_args()
     with pa.memory_map(args.file) as file:
         stream = file.read(6) != b"ARROW1"

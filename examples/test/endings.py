@@ -21,7 +21,7 @@ class Pair:
         self.far.send(send.datagram(send.WELCOME, self.welcome(stream[0].serialize().to_pybytes())))
         self.far.send(send.datagram(send.START))
         self.reader = receive.receive(fd=near.detach())
-        # Read, since closing a socket with something unread in it throws away what it sent.
+        # Read, since closing with something unread makes the receiver see that ahead of the messages.
         self.heard = [struct.unpack_from("<H", self.far.recv(4096), 10)[0] for _ in range(2)]
 
     def welcome(self, greeting):
