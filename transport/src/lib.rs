@@ -70,6 +70,7 @@ mod lobby;
 mod observer;
 mod peer;
 mod pool;
+mod prefetch;
 mod receiver;
 pub mod region;
 mod ring;

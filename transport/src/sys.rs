@@ -357,9 +357,10 @@ pub(crate) fn futex_wait_any<'a>(words: impl Iterator<Item = (&'a AtomicU32, u32
     }
 }
 
-pub(crate) fn futex_wake(word: &AtomicU32) {
+/// Wakes every sleeper on `word`; answers whether there was one.
+pub(crate) fn futex_wake(word: &AtomicU32) -> bool {
     // The word is mapped for as long as the reference lives, which leaves nothing that could fail here.
-    let _ = futex::wake(word, futex::Flags::empty(), i32::MAX as u32);
+    futex::wake(word, futex::Flags::empty(), i32::MAX as u32).is_ok_and(|woken| woken > 0)
 }
 
 pub(crate) fn epoll(of: &[BorrowedFd<'_>]) -> Sys<OwnedFd> {

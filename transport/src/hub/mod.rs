@@ -175,7 +175,7 @@ impl Hub {
         self.live &= !(1 << place);
         self.gauge.set(Counter::Receivers, self.receivers().into());
         if let (Some(pool), Some(lane)) = (&mut self.pool, &self.lanes[place]) {
-            pool.occupation.reclaim_lane(place, |_, slot, number| lane.has_released(slot, number));
+            pool.occupation.reclaim_lane(place, |slot, number| lane.has_released(slot, number));
             if pool.occupation.held(place).messages > 0 {
                 return;
             }

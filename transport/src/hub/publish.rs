@@ -13,7 +13,7 @@ use crate::session::wire::Announcement;
 use crate::sys;
 use crate::wait::{Step, Wait, Waiting};
 
-use super::lane::{End, OnSlow};
+use super::lane::{End, Lane, OnSlow};
 use super::{Hub, LaneId};
 
 /// Who is to have a message.
@@ -47,6 +47,12 @@ pub struct Receipt {
     pub receivers: u32,
     /// The receivers that were passed over because they are slow.
     pub skipped: u32,
+}
+
+/// Whether the lane in `place` has given back a message, or is gone.
+#[inline]
+pub(crate) fn has_released(lanes: &[Option<Lane>], place: usize, slot: u32, number: u64) -> bool {
+    lanes[place].as_ref().is_none_or(|lane| lane.has_released(slot, number))
 }
 
 /// The places of the bits set in a word.
@@ -99,6 +105,8 @@ impl Hub {
         let left = self.wake_sleepers(given);
         if let Some(pool) = &mut self.pool {
             pool.occupation.occupy(slot, span, number, given & !left);
+            let lanes = &self.lanes;
+            pool.occupation.look_ahead(|lane, slot, number| has_released(lanes, lane, slot, number));
             self.gauge.set(Counter::SlotsInUse, pool.occupation.in_use().into());
             self.gauge.set(Counter::HighWater, pool.occupation.high_water().into());
         }
@@ -139,7 +147,7 @@ impl Hub {
         if fits(pool.occupation.held(place).slots) {
             return true;
         }
-        pool.occupation.reclaim_lane(place, |_, slot, number| lane.has_released(slot, number));
+        pool.occupation.reclaim_lane(place, |slot, number| lane.has_released(slot, number));
         if fits(pool.occupation.held(place).slots) {
             return true;
         }

@@ -16,6 +16,7 @@ use rustix::fs::SealFlags;
 use rustix::io::Errno;
 
 use super::map::Mapping;
+use super::words::Mapped;
 use crate::error::{Call, RegionFault};
 use crate::sys::{self, Hint};
 
@@ -38,8 +39,10 @@ impl PeerMap {
         check(fd, SealFlags::FUTURE_WRITE, huge_tlb, len, |found, wanted| found == wanted)?;
         Ok(PeerMap { map: map_all(fd, len)? })
     }
+}
 
-    pub(crate) fn map(&self) -> &Mapping {
+impl Mapped for PeerMap {
+    fn mapping(&self) -> &Mapping {
         &self.map
     }
 }

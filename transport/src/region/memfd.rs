@@ -15,6 +15,7 @@ use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::io::Errno;
 
 use super::map::Mapping;
+use super::words::Mapped;
 use crate::error::{Call, OsError};
 use crate::sys::{self, Hint};
 
@@ -186,8 +187,10 @@ impl Published {
         // SAFETY: as above, and `&self` keeps this process from writing through `bytes_mut`.
         unsafe { core::slice::from_raw_parts(self.map.at(range.start), range.end - range.start) }
     }
+}
 
-    pub(crate) fn map(&self) -> &Mapping {
+impl Mapped for Published {
+    fn mapping(&self) -> &Mapping {
         &self.map
     }
 }

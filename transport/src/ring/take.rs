@@ -7,6 +7,9 @@ use crate::sync::{
     order::{Place, acquire, full_fence},
 };
 
+/// Looks in a burst.
+const BURST: u32 = 32;
+
 /// The receiver's private place in a channel.
 #[derive(Debug)]
 pub(crate) struct Taker {
@@ -44,7 +47,7 @@ pub(crate) enum SleepCheck {
     Look,
     /// The sender has closed and everything it published has been taken.
     Ended(Closing),
-    /// The head speaks of a message whose entry is not there, or of fewer messages than were taken.
+    /// The head speaks of a message whose entry is not there, or of fewer messages than were taken but for the last.
     Alien {
         /// The head word that was expected.
         awaited: u32,
@@ -79,6 +82,20 @@ impl Taker {
         let round = board.entries.len() as u64;
         self.stale = if self.next - self.first >= round { self.next - round } else { 0 };
         Polled::Message(note)
+    }
+
+    /// Looks at the awaited entry some dozens of times; whether it changed. `meanwhile` runs between two looks.
+    #[inline]
+    pub(crate) fn burst(&self, board: Board<'_>, meanwhile: impl Fn()) -> bool {
+        let entry = board.entry(self.next);
+        for _ in 0..BURST {
+            if entry.ticket.load(acquire(Place::TakeTicket)) != self.stale {
+                return true;
+            }
+            meanwhile();
+            core::hint::spin_loop();
+        }
+        false
     }
 
     #[inline]
@@ -116,6 +133,11 @@ impl Taker {
             } else {
                 Closing::Done
             });
+        }
+        // The head is stored a moment after the ticket, so it may not count the last message taken yet. Once it does it
+        // has changed, and its sender looks for sleepers after that.
+        if self.next > self.first && found == head_word(self.next - 1) {
+            return SleepCheck::Sleep(found);
         }
         SleepCheck::Alien { awaited, found }
     }
