@@ -211,6 +211,10 @@ pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>) -> Sys<()> {
     once(Call::SetFlags, || rustix::fs::fcntl_setfl(fd, flags | OFlags::NONBLOCK))
 }
 
+pub(crate) fn set_close_on_exec(fd: BorrowedFd<'_>) -> Sys<()> {
+    once(Call::SetFlags, || rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::CLOEXEC))
+}
+
 /// Accepts a connection, or `None` if none waits.
 pub(crate) fn accept(fd: BorrowedFd<'_>) -> Sys<Option<OwnedFd>> {
     match retrying(Call::Accept, || rustix::net::accept_with(fd, SocketFlags::CLOEXEC)) {

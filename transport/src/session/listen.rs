@@ -101,6 +101,7 @@ impl Listener {
         if sys::socket_kind(socket.as_fd()) != Ok((true, true, true)) {
             return Err(MeetError::WrongSocket);
         }
+        sys::set_close_on_exec(socket.as_fd())?;
         sys::set_nonblocking(socket.as_fd())?;
         Ok(Listener { socket, bound: None })
     }
@@ -200,9 +201,10 @@ fn connect_to(address: &SocketAddrUnix) -> Result<OwnedFd, MeetError> {
 
 /// Checks that an inherited descriptor is a connected socket of the right kind.
 pub(crate) fn connected(socket: OwnedFd) -> Result<OwnedFd, MeetError> {
-    if sys::socket_kind(socket.as_fd()) == Ok((true, true, false)) {
-        Ok(socket)
-    } else {
-        Err(MeetError::WrongSocket)
+    if sys::socket_kind(socket.as_fd()) != Ok((true, true, false)) {
+        return Err(MeetError::WrongSocket);
     }
+    // Whoever left it open for this process did not mean this process's children.
+    sys::set_close_on_exec(socket.as_fd())?;
+    Ok(socket)
 }
