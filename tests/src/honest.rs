@@ -201,3 +201,9 @@ impl Drop for Pump {
 pub fn sockets() -> (OwnedFd, OwnedFd) {
     socket_pair().expect("a pair of sockets")
 }
+
+/// Meets a sender over a connected socket, for pooled delivery.
+pub fn meet(socket: OwnedFd) -> Incoming {
+    let meeting = Meeting::new(Deliveries::only(Delivery::Pooled)).patience(PATIENCE);
+    meeting.over(socket).expect("an honest sender")
+}

@@ -12,8 +12,8 @@ use bowstring_tests::honest::{self, PATIENCE, Pair};
 use bowstring_tests::puppet::Puppet;
 use bowstring_transport::region::{FrozenView, Pages, Writable};
 use bowstring_transport::{
-    Access, Answer, Deliveries, Delivery, End, Introduction, Listener, MeetError, Meeting, Observer, OnSlow, Opened,
-    RecvError, SenderConfig, Wait, handover,
+    Access, Answer, Deliveries, Delivery, End, Introduction, Listener, MeetError, Meeting, Observer, OnSlow,
+    Opened, RecvError, SenderConfig, Wait, handover,
 };
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use sendfd::{RecvWithFd, SendWithFd};
@@ -190,7 +190,10 @@ fn forked_server() -> Result<(), Failed> {
     for number in 4..=100 {
         assert_eq!(honest::take(&mut opened, watchful)??, number);
     }
-    assert_eq!(honest::take(&mut opened, watchful.at_most(std::time::Duration::ZERO)), Err(RecvError::TimedOut));
+    assert_eq!(
+        honest::take(&mut opened, watchful.at_most(std::time::Duration::ZERO)),
+        Err(RecvError::TimedOut)
+    );
     server.kill_orphan();
     let since = Instant::now();
     assert_eq!(honest::take(&mut opened, AT_ONCE), Err(RecvError::Crashed));
@@ -243,7 +246,9 @@ fn other_user() -> Result<Completion, Failed> {
         let heard = std::thread::scope(|scope| {
             let heard = scope.spawn(|| other.line());
             while !heard.is_finished() {
-                came += u32::from(pair.sender.tend_for(&listener, access, &mut |_| Answer::Welcome(b""))?.is_some());
+                came += u32::from(
+                    pair.sender.tend_for(&listener, access, &mut |_| Answer::Welcome(b""))?.is_some(),
+                );
                 std::thread::yield_now();
             }
             Ok::<_, MeetError>(heard.join().expect("no panic"))
@@ -388,7 +393,8 @@ fn many_receivers() -> Result<(), Failed> {
         number += 1;
         honest::send(&mut sender, number, 64)?;
         for (opened, next) in &mut there {
-            let taken = honest::take(opened, AT_ONCE)?.map_err(|e| format!("{e}; {number} was sent to {opened:?}"))?;
+            let taken = honest::take(opened, AT_ONCE)?
+                .map_err(|e| format!("{e}; {number} was sent to {opened:?}"))?;
             assert_eq!(taken, *next.get_or_insert(number));
             *next = Some(number + 1);
         }
@@ -415,7 +421,9 @@ fn many_receivers() -> Result<(), Failed> {
         let turned_away = scope.spawn(move || meeting().over(away).map(drop));
         assert_eq!(sender.meet(here, &patient()).map(drop), Err(MeetError::Full));
         let heard = turned_away.join().expect("no panic");
-        assert!(matches!(heard, Err(MeetError::Refused(r)) if r.code == bowstring_transport::RefusalCode::Full));
+        assert!(
+            matches!(heard, Err(MeetError::Refused(r)) if r.code == bowstring_transport::RefusalCode::Full)
+        );
     });
     assert_eq!(house.len(), 63);
     Ok(())
@@ -441,10 +449,14 @@ fn observers() -> Result<(), Failed> {
             Ok::<_, MeetError>(())
         });
         while !watching.is_finished() {
-            assert!(pair.sender.tend(&listener, &mut |knock| {
-                assert!(knock.observer);
-                Answer::Welcome(b"")
-            })?.is_none());
+            assert!(
+                pair.sender
+                    .tend(&listener, &mut |knock| {
+                        assert!(knock.observer);
+                        Answer::Welcome(b"")
+                    })?
+                    .is_none()
+            );
             pair.serve(1)?;
         }
         watching.join().expect("no panic")?;
@@ -452,4 +464,3 @@ fn observers() -> Result<(), Failed> {
     })?;
     Ok(Census::take().same_as(&before)?)
 }
-

@@ -10,7 +10,9 @@ fn main() {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(1);
     let trials = vec![
-        Trial::ignorable_test("busy sides under SECCOMP_MODE_STRICT: no system call for a message", || both("strict")),
+        Trial::ignorable_test("busy sides under SECCOMP_MODE_STRICT: no system call for a message", || {
+            both("strict")
+        }),
         Trial::ignorable_test("sleeping sides that may only call futex", || both("futex")),
         Trial::ignorable_test("the sandbox kills who calls what it does not let through", the_sandbox_bites),
     ];

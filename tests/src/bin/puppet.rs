@@ -21,8 +21,8 @@ use bowstring_tests::raw::Socket;
 use bowstring_tests::trace;
 use bowstring_transport::session::inherited_listener;
 use bowstring_transport::{
-    Access, Answer, Deliveries, Delivery, Introduction, Lease, Listener, MeetError, Meeting, Opened, RefusalCode,
-    Sender, SenderConfig, Trust, Wait,
+    Access, Answer, Deliveries, Delivery, Introduction, Lease, Listener, MeetError, Meeting, Opened,
+    RefusalCode, Sender, SenderConfig, Trust, Wait,
 };
 use rustix::process::{Resource, Rlimit, setrlimit};
 

@@ -19,7 +19,8 @@ use std::time::Duration;
 
 use bowstring_tests::honest::{self, PATIENCE, check, fill};
 use bowstring_transport::{
-    Deliveries, Delivery, Introduction, LoanError, Meeting, Opened, PooledReceiver, Sender, SenderConfig, Wait,
+    Deliveries, Delivery, Introduction, LoanError, Meeting, Opened, PooledReceiver, Sender, SenderConfig,
+    Wait,
 };
 
 const MESSAGES: u64 = 20_000;
@@ -61,10 +62,8 @@ fn filter(calls: &[libc::c_long]) {
         program.push(step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW));
     }
     program.push(step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_KILL_PROCESS));
-    let filter = libc::sock_fprog {
-        len: u16::try_from(program.len()).expect("short"),
-        filter: program.as_mut_ptr(),
-    };
+    let filter =
+        libc::sock_fprog { len: u16::try_from(program.len()).expect("short"), filter: program.as_mut_ptr() };
     // SAFETY: no pointers.
     let bound = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
     assert_eq!(bound, 0, "{}", std::io::Error::last_os_error());
@@ -110,7 +109,9 @@ fn send_busily(sender: &mut Sender, number: u64) {
             Err(_) => leave(3),
             Ok(mut loan) => {
                 fill(&mut loan, number);
-                return if loan.commit(SLOT).is_err() { leave(4) };
+                return if loan.commit(SLOT).is_err() {
+                    leave(4)
+                };
             }
         }
     }
