@@ -227,7 +227,6 @@ const SESSIONS: [Session; 9] = [
     Session::Calls,
     Session::Listens,
     Session::Observes,
-    // Last, so that what comes before has made what is made once.
     Session::Sends(Delivery::Copied),
 ];
 
