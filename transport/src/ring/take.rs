@@ -176,17 +176,18 @@ impl Taker {
 mod tests {
     use super::*;
     use crate::abi::Geometry;
-    use crate::hub::lane::{board, ledger, new_board};
+    use crate::hub::lane::new_board;
     use crate::region::{Pages, Writable};
+    use crate::ring::LedgerWords;
 
     #[test]
     fn a_head_may_stay_one_message_behind_and_no_more() {
         let geometry = Geometry::new(4, 64, u64::MAX).unwrap();
         let region = new_board(geometry, 1).unwrap();
-        let board = board(region.map(), geometry);
+        let board = region.board();
         let memory = Writable::create(c"ledger", geometry.ledger_bytes(), Pages::Normal).unwrap();
-        let memory = memory.publish().unwrap();
-        let ledger = ledger(memory.map(), geometry);
+        let memory = LedgerWords::of(memory.publish().unwrap(), geometry);
+        let ledger = memory.ledger();
         let mut taker = Taker::new(1);
         // The sender is between its two stores: the ticket is there, the head is not.
         board.entries[1].ticket.store(1, Ordering::Relaxed);
