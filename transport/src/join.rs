@@ -197,9 +197,10 @@ pub(crate) fn connect(
     if !access.permits(uid) {
         return Err(MeetError::Denied { uid });
     }
-    parley.introduce(Kind::Hello, ours, greeting, &[])?;
-    let (agreement, ours, theirs, second) =
-        answer_welcome(&mut parley, hub.as_deref()).inspect_err(|e| parley.tell(e))?;
+    parley.introduce(Kind::Hello, ours, greeting, &[]).map_err(|e| parley.or_last_words(e))?;
+    let (agreement, ours, theirs, second) = answer_welcome(&mut parley, hub.as_deref())
+        .map_err(|e| parley.or_last_words(e))
+        .inspect_err(|e| parley.tell(e))?;
     let Heard::Start(_) = parley.await_word()? else { return Err(MeetError::HungUp) };
     let Parley { control, greeting, .. } = parley;
     // From the connector's side, the first socket carries what comes in, unless nothing does.
@@ -251,7 +252,7 @@ pub(crate) fn observe(
     if !access.permits(uid) {
         return Err(MeetError::Denied { uid });
     }
-    parley.introduce(Kind::Hello, ours, &[], &[])?;
+    parley.introduce(Kind::Hello, ours, &[], &[]).map_err(|e| parley.or_last_words(e))?;
     let Heard::Welcome(_) = parley.await_word()? else { return Err(MeetError::HungUp) };
     let fd = parley.fds.take()?;
     let gauge = PeerGauge::attach(fd.as_fd()).map_err(|e| MeetError::Region(RegionKind::Gauge, e))?;

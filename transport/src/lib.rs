@@ -66,6 +66,7 @@ mod incoming;
 mod join;
 mod lease;
 mod loan;
+mod lobby;
 mod observer;
 mod peer;
 mod pool;

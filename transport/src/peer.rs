@@ -4,7 +4,8 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::error::OsError;
-use crate::sys;
+use crate::session::wire::WireFault;
+use crate::sys::{self, Received};
 
 /// Who is at the other end of a connection, as the kernel vouches for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +109,24 @@ impl Control {
 
     pub(crate) fn pidfd(&self) -> Option<BorrowedFd<'_>> {
         self.pidfd.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Reads one datagram of an open channel, which carries no descriptors: what comes all the same is closed and
+    /// against the protocol. `None` if none is waiting.
+    pub(crate) fn hear<'d>(&self, into: &'d mut [u8]) -> Option<Result<&'d [u8], WireFault>> {
+        let mut found = 0;
+        let close = |fd| {
+            drop::<OwnedFd>(fd);
+            found += 1;
+        };
+        match sys::receive(self.socket(), into, close) {
+            Ok(Received::Datagram { truncated: true, .. }) => Some(Err(WireFault::Truncated)),
+            Ok(Received::Datagram { .. }) if found > 0 => {
+                Some(Err(WireFault::Descriptors { found, wanted: 0 }))
+            }
+            Ok(Received::Datagram { bytes, .. }) => Some(into.get(..bytes).ok_or(WireFault::Truncated)),
+            Ok(Received::Nothing | Received::HungUp) | Err(_) => None,
+        }
     }
 
     /// Looks at the peer without waiting.

@@ -16,15 +16,3 @@ pub(crate) fn to_read<T>(at: *const T) {
     #[cfg(not(target_arch = "x86_64"))]
     let _ = at;
 }
-
-/// Asks for the line at `at` as its only holder, to write it.
-#[inline(always)]
-pub(crate) fn to_write<T>(at: *const T) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a hint, see above; processors that do not know it treat it as nothing.
-    unsafe {
-        core::arch::asm!("prefetchw [{}]", in(reg) at, options(nostack, preserves_flags, readonly));
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = at;
-}

@@ -18,7 +18,7 @@ use crate::ring::{HEAD_CLOSED, Note, Polled, SleepCheck, Taker};
 use crate::session::parley::Greeting;
 use crate::session::wire::{self, Kind};
 use crate::sync::{Ordering, futex};
-use crate::sys::{self, Received};
+use crate::sys;
 use crate::wait::{Step, Wait, Waiting, Watch};
 
 /// Why nothing was received.
@@ -196,7 +196,6 @@ impl<T: Trust> Receiver<T> {
         progress.missed += if progress.last == 0 { 0 } else { note.number - progress.last - 1 };
         progress.last = note.number;
         progress.expected = self.channel.slot_after(&note);
-        prefetch::to_write(&self.channel.ledger().released[note.slot as usize]);
         let ledger = self.channel.ledger().head;
         ledger.taken.store(ledger.taken.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         ledger.bytes.store(ledger.bytes.load(Ordering::Relaxed).wrapping_add(note.len), Ordering::Relaxed);
@@ -390,13 +389,10 @@ pub(crate) fn pollable(control: &crate::peer::Control) -> Result<OwnedFd, OsErro
 fn drain(channel: &Channel) -> Result<(), wire::WireFault> {
     for _ in 0..16 {
         let mut datagram = [0; wire::PREFIX];
-        match sys::receive(channel.control.socket(), &mut datagram, drop) {
-            Ok(Received::Datagram { truncated: true, .. }) => return Err(wire::WireFault::Truncated),
-            Ok(Received::Datagram { bytes, .. }) => match wire::kind(datagram.get(..bytes).unwrap_or(&[]))? {
-                Kind::Wake => {}
-                kind => return Err(wire::WireFault::Unexpected(kind)),
-            },
-            Ok(Received::Nothing | Received::HungUp) | Err(_) => return Ok(()),
+        let Some(heard) = channel.control.hear(&mut datagram) else { return Ok(()) };
+        match wire::kind(heard?)? {
+            Kind::Wake => {}
+            kind => return Err(wire::WireFault::Unexpected(kind)),
         }
     }
     Ok(())

@@ -7,7 +7,7 @@ use crate::region::{Pages, PeerMap, Published, Writable};
 use crate::ring::{self, Board, BoardWords, Ledger, LedgerWords, Publisher};
 use crate::session::wire::{self, Kind};
 use crate::sync::{Ordering, futex};
-use crate::sys::{self, Received};
+use crate::sys;
 
 use super::LaneId;
 
@@ -139,23 +139,26 @@ impl Lane {
     }
 
     /// Reads what lies on the socket, a bounded amount: wake-ups are what they are, a good-bye is noted, and all else
-    /// is against the protocol. Descriptors are closed as they come.
+    /// is against the protocol.
     pub(crate) fn drain_socket(&mut self) {
         for _ in 0..16 {
             let mut datagram = [0; wire::BYE];
-            match sys::receive(self.control.socket(), &mut datagram, drop) {
-                Ok(Received::Datagram { bytes, truncated: false }) => {
-                    let datagram = datagram.get(..bytes).unwrap_or(&[]);
-                    match wire::kind(datagram) {
-                        Ok(Kind::Wake) => {}
-                        Ok(Kind::Bye) => self.said_bye = true,
-                        Ok(kind) => self.fault = Some(wire::WireFault::Unexpected(kind)),
-                        Err(fault) => self.fault = Some(fault),
-                    }
-                }
-                Ok(Received::Datagram { .. }) => self.fault = Some(wire::WireFault::Truncated),
-                Ok(Received::Nothing | Received::HungUp) | Err(_) => return,
+            let Some(heard) = self.control.hear(&mut datagram) else { return };
+            let understood = heard.and_then(|datagram| self.understand(datagram));
+            self.fault = self.fault.or(understood.err());
+        }
+    }
+
+    fn understand(&mut self, datagram: &[u8]) -> Result<(), wire::WireFault> {
+        match wire::kind(datagram)? {
+            Kind::Wake => Ok(()),
+            // Through slots, leaving is said in the ledger.
+            Kind::Bye if self.slots.is_none() => {
+                wire::read_bye(datagram)?;
+                self.said_bye = true;
+                Ok(())
             }
+            kind => Err(wire::WireFault::Unexpected(kind)),
         }
     }
 

@@ -147,11 +147,14 @@ impl Hub {
     pub(crate) fn reap(&mut self) -> Result<(), OsError> {
         for place in 0..MAX_LANES {
             let Some(lane) = &mut self.lanes[place] else { continue };
-            lane.drain_socket();
+            // First the process, then its last words: a good-bye said before the end is then heard.
             let vital = lane.control.vital()?;
+            lane.drain_socket();
             let left = lane.has_left();
             match vital {
-                Vital::Alive if !left && lane.state == LaneState::Live && lane.fault.is_none() => {}
+                // Whoever breaks the protocol is owed nothing more, and holds nothing up: its slots come back now.
+                _ if lane.fault.is_some() => self.forget(place, End::Faulty),
+                Vital::Alive if !left && lane.state == LaneState::Live => {}
                 Vital::Alive => self.retire(place),
                 Vital::HungUp | Vital::Dead => {
                     let end = match (lane.state, left) {

@@ -73,18 +73,6 @@ impl Hub {
         }
     }
 
-    /// Asks for what publishing will write, while the message is being written.
-    #[inline]
-    pub(crate) fn prepare(&self) {
-        // Only where it pays: many receivers have their lines fetched one by one anyway.
-        if let (1, Some(slots)) = (
-            self.live.count_ones(),
-            self.lanes[self.live.trailing_zeros() as usize % 64].as_ref().and_then(|l| l.slots.as_ref()),
-        ) {
-            slots.publisher.prepare(slots.board());
-        }
-    }
-
     /// Whether the message can do without slots: everyone who gets it gets a file.
     pub(crate) fn all_sealed(&self) -> bool {
         self.pool.is_none() || self.lanes().all(|(_, lane)| lane.slots.is_none())

@@ -105,8 +105,11 @@ fn check(
     fits: impl FnOnce(u64, u64) -> bool,
 ) -> Result<(), RegionFault> {
     let seals = match sys::seals(fd) {
-        // Not a file of the kinds that can carry seals: a disk file, a device, a socket.
-        Err(e) if e.call() == Call::GetSeals && e.is(Errno::INVAL) => return Err(RegionFault::NotMemory),
+        // Not a file of the kinds that can carry seals: a disk file, a device, a socket; or, with the second, no open
+        // file at all but an `O_PATH` descriptor.
+        Err(e) if e.call() == Call::GetSeals && (e.is(Errno::INVAL) || e.is(Errno::BADF)) => {
+            return Err(RegionFault::NotMemory);
+        }
         outcome => outcome?,
     };
     if !seals.contains(SealFlags::SHRINK) {
@@ -134,10 +137,11 @@ fn check(
     if !fits(found, wanted) {
         return Err(RegionFault::Size { found, wanted });
     }
-    // Blocks are counted in 512 bytes whatever the page size.
+    // Blocks are counted in 512 bytes whatever the page size. The whole file counts, also where less of it is read: what
+    // is allocated may lie behind what is read.
     let allocated = u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512);
-    if allocated < wanted {
-        return Err(RegionFault::Holes { allocated, wanted });
+    if allocated < found {
+        return Err(RegionFault::Holes { allocated, wanted: found });
     }
     Ok(())
 }

@@ -2,7 +2,6 @@
 
 use super::{Board, HEAD_CLOSED, Ledger, Note, head_word};
 use crate::abi::{Closing, Sleep};
-use crate::prefetch;
 use crate::sync::{
     Ordering,
     order::{Place, full_fence, release},
@@ -23,12 +22,6 @@ impl Publisher {
     /// Starts at `first`, which both sides know from the handshake. [`begin`] has prepared the board for it.
     pub(crate) fn new(first: u64) -> Publisher {
         Publisher { next: first, found: 0, woken: 0 }
-    }
-
-    /// Asks for the line of the next entry, which the receiver is looking at, while the message is being written.
-    #[inline]
-    pub(crate) fn prepare(&self, board: Board<'_>) {
-        prefetch::to_write(board.entry(self.next));
     }
 
     /// Publishes a message whose bytes are already in its slot.

@@ -1,0 +1,1 @@
+//! Children that say where they are.
