@@ -38,7 +38,8 @@ fn word(number: u64, place: usize) -> [u8; 8] {
 /// Checks that `bytes` are those of message `number`, all of them.
 pub fn check(bytes: &[u8], number: u64) -> Result<(), String> {
     // Without the heap, for this is also stepped through instruction by instruction.
-    let torn = bytes.chunks(8).enumerate().position(|(place, part)| *part != word(number, place)[..part.len()]);
+    let torn =
+        bytes.chunks(8).enumerate().position(|(place, part)| *part != word(number, place)[..part.len()]);
     match torn {
         None => Ok(()),
         Some(place) => Err(format!("message {number} is torn at byte {} of {}", 8 * place, bytes.len())),
