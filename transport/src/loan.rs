@@ -64,7 +64,13 @@ impl<'a> Loan<'a> {
         }
         match self.span {
             0 => self.commit_file(used, label),
-            span => Ok(self.hub.publish(self.slot as u32, span as u32, used, label)),
+            1 => Ok(self.hub.publish(self.slot as u32, 1, used, label)),
+            lent => {
+                // Slots beyond those used are not occupied.
+                let needed = self.hub.pool.as_ref().and_then(|pool| pool.geometry.span(used));
+                let span = needed.map_or(lent as u32, |needed| needed.min(lent as u32));
+                Ok(self.hub.publish(self.slot as u32, span, used, label))
+            }
         }
     }
 
