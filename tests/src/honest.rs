@@ -12,8 +12,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bowstring_transport::{
-    Deliveries, Delivery, Introduction, Meeting, Opened, PooledReceiver, RecvError, Sender, SenderConfig,
-    Wait, socket_pair,
+    Deliveries, Delivery, Incoming, Introduction, Meeting, Opened, OsError, PooledReceiver, RecvError,
+    Sender, SenderConfig, Wait, socket_pair,
 };
 
 /// Longer than anything here takes; what takes longer has hung.
@@ -81,9 +81,14 @@ pub fn take(opened: &mut Opened, wait: Wait) -> Result<Result<u64, String>, Recv
 
 /// Opens a channel whose sender is one of these tests.
 #[must_use]
-pub fn open(incoming: bowstring_transport::Incoming) -> Opened {
+pub fn open(incoming: Incoming) -> Opened {
+    try_open(incoming).expect("memory for a receiver")
+}
+
+/// As [`open`], where memory may run out.
+pub fn try_open(incoming: Incoming) -> Result<Opened, OsError> {
     // SAFETY: every sender of these tests, in this process or in a child of it, leaves leased slots alone.
-    unsafe { incoming.open() }.expect("memory for a receiver")
+    unsafe { incoming.open() }
 }
 
 /// Meets `sender` over a pair of sockets, from another thread.
