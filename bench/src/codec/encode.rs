@@ -1,0 +1,128 @@
+//! Writing: the metadata of small batches, the data of large ones, and columns computed in place.
+
+use std::hint::black_box;
+
+use arrow_array::RecordBatch;
+use arrow_array::types::Int64Type;
+use arrow_ipc::writer::StreamWriter;
+use bowstring_codec::{Encoder, Plan, Shape};
+
+use super::batches::Columns;
+use super::report::Report;
+use crate::stats::measure;
+
+/// Rows of a batch whose data is next to nothing.
+const FEW: usize = 8;
+
+/// Memory at a multiple of 64 bytes that has been touched before.
+struct Region {
+    bytes: Vec<u8>,
+    start: usize,
+}
+
+impl Region {
+    fn new(len: usize) -> Self {
+        let bytes = vec![1; len + 64];
+        let start = bytes.as_ptr().addr().next_multiple_of(64) - bytes.as_ptr().addr();
+        Self { bytes, start }
+    }
+
+    fn bytes(&mut self) -> &mut [u8] {
+        &mut self.bytes[self.start..]
+    }
+}
+
+fn encoder(batch: &RecordBatch) -> Encoder {
+    Encoder::new(Plan::new(batch.schema()).expect("a schema that can be planned"))
+}
+
+/// Small batches of ever more columns: what a message costs apart from its data.
+pub(super) fn metadata(report: &mut Report) {
+    report.title("encode, 8 rows: ours (length, then message) / arrow-ipc StreamWriter::write into a Vec");
+    for kind in Columns::ALL {
+        for columns in [1, 8, 64, 512] {
+            let batch = kind.batch(columns, FEW);
+            let mut encoder = encoder(&batch);
+            let mut region = Region::new(encoder.encoded_len(&batch).expect("a batch of the plan"));
+            let mut writer =
+                StreamWriter::try_new(Vec::new(), &batch.schema()).expect("a Vec takes anything");
+            let mut ours = || {
+                let len = encoder.encoded_len(&batch).expect("a batch of the plan");
+                encoder.encode(&batch, &mut region.bytes()[..len]).expect("as long as was said");
+                black_box(region.bytes());
+            };
+            let mut theirs = || {
+                writer.get_mut().clear();
+                writer.write(&batch).expect("a Vec takes anything");
+                black_box(writer.get_ref());
+            };
+            let [ours, theirs] = measure([&mut ours, &mut theirs]);
+            report.against(&format!("encode/{}/{columns}", kind.name()), ours, theirs, columns);
+        }
+    }
+}
+
+/// Large batches, against a copy of as many bytes from and to as many places.
+pub(super) fn data(report: &mut Report) {
+    report.title("encode, 8 columns of data: ours / memcpy of a message as long into the same region");
+    for (kind, rows) in [
+        (Columns::Int64, 1 << 10),
+        (Columns::Int64, 1 << 14),
+        (Columns::Int64, 1 << 18),
+        (Columns::Strings, 1 << 12),
+        (Columns::Strings, 1 << 16),
+    ] {
+        let batch = kind.batch(8, rows);
+        let mut encoder = encoder(&batch);
+        let len = encoder.encoded_len(&batch).expect("a batch of the plan");
+        let mut region = Region::new(len);
+        let mut source = Region::new(len);
+        let mut target = Region::new(len);
+        let mut ours = || {
+            encoder.encode(&batch, &mut region.bytes()[..len]).expect("as long as was said");
+            black_box(region.bytes());
+        };
+        let mut copy = || {
+            target.bytes()[..len].copy_from_slice(black_box(&source.bytes()[..len]));
+            black_box(target.bytes());
+        };
+        let [ours, copy] = measure([&mut ours, &mut copy]);
+        report.against_copy(&format!("encode/{}/{} KiB", kind.name(), len / 1024), ours, copy, len);
+    }
+}
+
+/// Columns computed straight into the message, against the same loop on ordinary memory.
+pub(super) fn in_place(report: &mut Report) {
+    report.title("build in place, 8 int64 columns: ours / the same loop into eight Vecs that are reused");
+    for rows in [1 << 10, 1 << 14, 1 << 18] {
+        let schema = Columns::Int64.batch(8, 0).schema();
+        let plan = Plan::new(schema).expect("a schema that can be planned");
+        let shape = Shape::new(&plan, rows, |_| 0).expect("a shape that fits memory");
+        let mut region = Region::new(shape.len());
+        let mut plain: Vec<Vec<i64>> = vec![vec![1; rows]; 8];
+        let value = |row: usize, seed: i64| (row as i64).wrapping_mul(seed);
+        let mut ours = || {
+            let seed = black_box(3);
+            let mut message = shape.begin(region.bytes()).expect("a region of the shape");
+            let mut fields = message.fields();
+            for _ in 0..8 {
+                let mut column = fields.fixed::<Int64Type>().expect("an int64 column");
+                column.fill_with(rows, |row| value(row, seed)).expect("rows of the shape");
+                column.finish().expect("no keys");
+            }
+            message.finish(rows).expect("all columns are finished");
+            black_box(region.bytes());
+        };
+        let mut ordinary = || {
+            let seed = black_box(3);
+            for column in &mut plain {
+                for (row, place) in column.iter_mut().enumerate() {
+                    *place = value(row, seed);
+                }
+            }
+            black_box(&plain);
+        };
+        let [ours, ordinary] = measure([&mut ours, &mut ordinary]);
+        report.against_copy(&format!("build/int64/{} KiB", shape.len() / 1024), ours, ordinary, 64 * rows);
+    }
+}

@@ -1,0 +1,63 @@
+//! Prints what was measured: a table a bench, or a JSON object a case.
+
+use crate::Options;
+use crate::stats::Figures;
+
+/// Where results go, case by case.
+pub(super) struct Report {
+    options: Options,
+}
+
+impl Report {
+    pub(super) fn new(options: Options) -> Self {
+        Self { options }
+    }
+
+    /// Begins a table.
+    pub(super) fn title(&self, title: &str) {
+        if !self.options.json {
+            println!("\n{title}");
+        }
+    }
+
+    /// A case of ours and theirs. `per` is what a call is divided by for the figure that should be flat: columns.
+    pub(super) fn against(&mut self, case: &str, ours: Figures, theirs: Figures, per: usize) {
+        let ratio = theirs.median / ours.median;
+        let each = ours.median / per as f64;
+        if self.options.json {
+            println!(
+                "{{\"bench\":\"codec\",\"case\":\"{case}\",\"ours_ns\":{:.1},\"theirs_ns\":{:.1},\"ratio\":{ratio:.2},\
+                 \"ours_ns_per_column\":{each:.2},\"ours_allocations\":{},\"theirs_allocations\":{}}}",
+                ours.median, theirs.median, ours.allocations, theirs.allocations
+            );
+        } else {
+            println!(
+                "  {case:34} {:>11.0} ns  {:>11.0} ns  {ratio:>6.2}x  {each:>8.1} ns/column  {:>3} / {} allocations",
+                ours.median, theirs.median, ours.allocations, theirs.allocations
+            );
+        }
+    }
+
+    /// A case that is held against a copy of `bytes` bytes.
+    pub(super) fn against_copy(&mut self, case: &str, ours: Figures, copy: Figures, bytes: usize) {
+        let ratio = copy.median / ours.median;
+        let rate = |figures: Figures| bytes as f64 / figures.median;
+        if self.options.json {
+            println!(
+                "{{\"bench\":\"codec\",\"case\":\"{case}\",\"bytes\":{bytes},\"ours_gb_s\":{:.2},\"copy_gb_s\":{:.2},\
+                 \"ratio\":{ratio:.2},\"ours_best_quarter_gb_s\":{:.2},\"ours_allocations\":{}}}",
+                rate(ours),
+                rate(copy),
+                bytes as f64 / ours.quartile,
+                ours.allocations
+            );
+        } else {
+            println!(
+                "  {case:34} {:>8.2} GB/s  {:>8.2} GB/s  {ratio:>6.2}x  {:>3} allocations",
+                rate(ours),
+                rate(copy),
+                ours.allocations
+            );
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! The decoder: what is known of a schema's messages before they come, and the dictionaries that came.
+
+use std::sync::Arc;
+
+use arrow_buffer::Buffer;
+use arrow_ipc as ipc;
+use arrow_schema::SchemaRef;
+
+use super::dictionary::{Dictionary, Held, Inner, Part};
+use super::error::{DictionaryFault, FrameFault, ReadError};
+use super::metadata::{self, Envelope, Opened, Scratch};
+use super::schema::{self, WireSchema};
+use super::table::Table;
+use crate::layout::{Layout, Tree};
+use crate::validate;
+use crate::view::{BatchView, ColumnView, Source, Structure};
+
+/// Bounds on what a decoder takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Most bytes of metadata in one message. Scratch of up to this size is kept.
+    pub metadata: usize,
+}
+
+impl Default for Limits {
+    /// Metadata of 64 MiB: over half a million columns.
+    fn default() -> Self {
+        Self { metadata: 64 << 20 }
+    }
+}
+
+/// What kind of message some bytes are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MessageKind {
+    /// A schema.
+    Schema,
+    /// Values of a dictionary.
+    Dictionary,
+    /// A batch of rows.
+    Batch,
+    /// The end of a stream.
+    End,
+    /// Something this crate does not read: the header's tag (tensors have some).
+    Other(u8),
+}
+
+impl MessageKind {
+    pub(crate) fn of(message: &ipc::Message<'_>) -> Self {
+        match message.header_type() {
+            ipc::MessageHeader::Schema => Self::Schema,
+            ipc::MessageHeader::DictionaryBatch => Self::Dictionary,
+            ipc::MessageHeader::RecordBatch => Self::Batch,
+            other => Self::Other(other.0),
+        }
+    }
+}
+
+/// What a dictionary message did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DictionaryReceived {
+    /// The dictionary's id.
+    pub id: i64,
+    /// Whether the values were added to those there were. Otherwise they replace any.
+    pub is_delta: bool,
+    /// How many values the dictionary has now.
+    pub values: usize,
+}
+
+/// Reads the messages of one schema.
+///
+/// Making one allocates: a plan of the schema's messages and the scratch to check them in. Decoding batches then
+/// does not, unless a message's metadata is several times the size that its schema needs, or its view columns have
+/// hundreds of buffers. Scratch then grows, with what is there and within [`Limits`], and stays so.
+///
+/// ```
+/// use bowstring_codec::decode::Decoder;
+/// # use std::sync::Arc;
+/// # use arrow_array::{Int64Array, RecordBatch, StringArray};
+/// # let batch = RecordBatch::try_from_iter([
+/// #     ("n", Arc::new(Int64Array::from(vec![1, 2, 3])) as arrow_array::ArrayRef),
+/// #     ("s", Arc::new(StringArray::from(vec!["a", "b", "c"]))),
+/// # ]).unwrap();
+/// # let mut writer = arrow_ipc::writer::StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
+/// # let schema_len = writer.get_ref().len();
+/// # writer.write(&batch).unwrap();
+/// # let stream = arrow_buffer::Buffer::from(writer.into_inner().unwrap());
+/// # let (schema, message) = stream.split_at(schema_len);
+/// let mut decoder = Decoder::from_schema_message(schema)?;
+/// let batch = decoder.decode(message)?.validate()?;
+/// let sum: i64 = batch.column(0).unwrap().as_slice::<i64>().unwrap().iter().sum();
+/// assert_eq!(sum, 6);
+/// assert_eq!(batch.column(1).unwrap().as_bytes().unwrap().str(2), Some("c"));
+/// # Ok::<(), bowstring_codec::decode::ReadError>(())
+/// ```
+#[derive(Debug)]
+pub struct Decoder {
+    schema: SchemaRef,
+    layout: Arc<Layout>,
+    limits: Limits,
+    scratch: Scratch,
+    table: Table,
+    /// By place in the layout.
+    dictionaries: Vec<Option<Arc<Dictionary>>>,
+}
+
+impl Decoder {
+    /// A decoder for the messages of a schema known from elsewhere, whose dictionaries are numbered as `arrow-ipc`
+    /// numbers them: 0, 1, 2, … in the order of the fields, those below a field before that field.
+    pub fn new(schema: SchemaRef) -> Result<Self, ReadError> {
+        let layout = Layout::new(&schema)?;
+        Ok(Self::with_layout(schema, layout, Limits::default()))
+    }
+
+    /// A decoder for the messages that follow a schema message.
+    pub fn from_schema_message(message: &[u8]) -> Result<Self, ReadError> {
+        Self::from_schema_message_within(message, Limits::default())
+    }
+
+    /// A decoder for the messages that follow a schema message, with limits of one's own.
+    pub fn from_schema_message_within(message: &[u8], limits: Limits) -> Result<Self, ReadError> {
+        let mut scratch = Scratch::default();
+        let envelope = open_message(message, &mut scratch, limits)?;
+        let schema = envelope.message.header_as_schema();
+        let schema = schema.ok_or_else(|| metadata::unexpected("schema", &envelope.message))?;
+        Self::from_wire(schema, limits)
+    }
+
+    /// A decoder for the messages of a verified schema.
+    pub(crate) fn from_wire(schema: ipc::Schema<'_>, limits: Limits) -> Result<Self, ReadError> {
+        let WireSchema { schema, dictionary_ids } = schema::read(schema)?;
+        let layout = Layout::with_dictionary_ids(&schema, &dictionary_ids)?;
+        Ok(Self::with_layout(Arc::new(schema), layout, limits))
+    }
+
+    fn with_layout(schema: SchemaRef, layout: Layout, limits: Limits) -> Self {
+        let tree = layout.batch();
+        // What any writer needs: nodes, buffers and variadic counts, then vtables and the fields around them, and
+        // the same again for custom metadata.
+        let plain = tree.nodes().len() * 16 + tree.buffers().len() * 16 + tree.views() * 8 + 512;
+        Self {
+            scratch: Scratch::with_capacity(plain * 2),
+            table: Table::for_tree(tree),
+            dictionaries: vec![None; layout.dictionaries().len()],
+            layout: Arc::new(layout),
+            schema,
+            limits,
+        }
+    }
+
+    /// The schema.
+    #[must_use]
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// What kind of message `bytes` begin with.
+    pub fn peek(&mut self, bytes: &[u8]) -> Result<MessageKind, ReadError> {
+        self.measure(bytes).map(|(kind, _)| kind)
+    }
+
+    /// What kind of message `bytes` begin with, and how long it is.
+    pub(crate) fn measure(&mut self, bytes: &[u8]) -> Result<(MessageKind, usize), ReadError> {
+        let envelope = match metadata::open(bytes, &mut self.scratch, self.limits.metadata)? {
+            Opened::End { len } => return Ok((MessageKind::End, len)),
+            Opened::Message(envelope) => envelope,
+        };
+        Ok((MessageKind::of(&envelope.message), envelope.len))
+    }
+
+    /// Reads a batch, and checks its [`Structure`].
+    ///
+    /// `message` begins with the message; what follows it is left alone. The view borrows the message, and the
+    /// decoder whose scratch it was checked in. Its memory must be aligned to 8 bytes. Allocates nothing.
+    pub fn decode<'a>(&'a mut self, message: &'a [u8]) -> Result<BatchView<'a, Structure>, ReadError> {
+        let tree = self.layout.batch();
+        let envelope = open_message(message, &mut self.scratch, self.limits)?;
+        let batch = envelope.message.header_as_record_batch();
+        let batch = batch.ok_or_else(|| metadata::unexpected("record batch", &envelope.message))?;
+        metadata::refuse_compressed(&envelope, &batch)?;
+        self.table.load(tree, &batch, envelope.body, envelope.version)?;
+        let body = envelope.body;
+        let source = Source {
+            layout: &self.layout,
+            tree,
+            table: &self.table,
+            body,
+            dictionaries: Held::all(&self.dictionaries),
+        };
+        Ok(BatchView::new(&self.schema, source, self.scratch.bytes()))
+    }
+
+    /// Takes a dictionary's values, or more of them, for the batches that follow.
+    ///
+    /// The values are checked fully, here and once, and their memory is kept until no batch and not this decoder
+    /// refers to the dictionary. [`share`](crate::interop::share) makes a buffer of any memory's owner;
+    /// `Buffer::from(slice)` makes a copy.
+    pub fn dictionary(&mut self, message: &Buffer) -> Result<DictionaryReceived, ReadError> {
+        let envelope = open_message(message, &mut self.scratch, self.limits)?;
+        let batch = envelope.message.header_as_dictionary_batch();
+        let batch = batch.ok_or_else(|| metadata::unexpected("dictionary", &envelope.message))?;
+        let id = batch.id();
+        let in_dictionary = |fault| ReadError::Dictionary { id, fault };
+        let index =
+            self.layout.dictionary_index(id).ok_or_else(|| in_dictionary(DictionaryFault::UnknownId))?;
+        let values = batch.data();
+        let values = values.ok_or(ReadError::metadata(super::MetadataFault::MissingField("data")))?;
+        metadata::refuse_compressed(&envelope, &values)?;
+
+        let tree = &self.layout.dictionaries()[index].values;
+        let part = read_part(&self.layout, tree, &values, &envelope, message, &self.dictionaries)?;
+        let is_delta = batch.isDelta();
+        let slot = &mut self.dictionaries[index];
+        match (slot.as_mut(), is_delta) {
+            (None, true) => return Err(in_dictionary(DictionaryFault::DeltaWithoutBase)),
+            (Some(held), true) => {
+                // Batches that refer to the dictionary as it was keep it so.
+                let extended = Arc::make_mut(held).extend(part);
+                extended.ok_or_else(|| in_dictionary(DictionaryFault::TooLong))?;
+            }
+            (_, false) => {
+                let index = index as u32;
+                *slot = Some(Arc::new(Dictionary::new(Arc::clone(&self.layout), index, part)));
+            }
+        }
+        let values = slot.as_deref().map_or(0, Dictionary::len);
+        Ok(DictionaryReceived { id, is_delta, values })
+    }
+
+    /// Whether a dictionary has arrived.
+    pub(crate) fn has_dictionary(&self, id: i64) -> bool {
+        let index = self.layout.dictionary_index(id);
+        index.is_some_and(|index| self.dictionaries[index].is_some())
+    }
+
+    /// The id of the dictionary that a message holds values of and the place of that dictionary in the layout, in
+    /// which each stands after those that its values refer to; and whether the message is a delta.
+    pub(crate) fn peek_dictionary(&mut self, message: &[u8]) -> Result<(i64, usize, bool), ReadError> {
+        let envelope = open_message(message, &mut self.scratch, self.limits)?;
+        let batch = envelope.message.header_as_dictionary_batch();
+        let batch = batch.ok_or_else(|| metadata::unexpected("dictionary", &envelope.message))?;
+        let id = batch.id();
+        let index = self.layout.dictionary_index(id);
+        let index = index.ok_or(ReadError::Dictionary { id, fault: DictionaryFault::UnknownId })?;
+        Ok((id, index, batch.isDelta()))
+    }
+}
+
+/// Opens a message where there must be one.
+fn open_message<'s, 'm>(
+    bytes: &'m [u8],
+    scratch: &'s mut Scratch,
+    limits: Limits,
+) -> Result<Envelope<'s, 'm>, ReadError> {
+    match metadata::open(bytes, scratch, limits.metadata)? {
+        Opened::Message(envelope) => Ok(envelope),
+        Opened::End { .. } => Err(ReadError::Frame { at: 0, fault: FrameFault::UnexpectedEnd }),
+    }
+}
+
+/// Reads and fully checks a dictionary's values.
+fn read_part(
+    layout: &Layout,
+    tree: &Tree,
+    values: &ipc::RecordBatch<'_>,
+    envelope: &Envelope<'_, '_>,
+    message: &Buffer,
+    dictionaries: &[Option<Arc<Dictionary>>],
+) -> Result<Part, ReadError> {
+    let mut table = Table::default();
+    table.load(tree, values, envelope.body, envelope.version)?;
+    let body = message.slice_with_length(envelope.len - envelope.body.len(), envelope.body.len());
+    let part = Part { body, table, inner: Inner::of(tree, dictionaries) };
+    validate::column(ColumnView::new(part.source(layout, tree), 0))?;
+    Ok(part)
+}

@@ -1,0 +1,198 @@
+//! Metadata: a private copy, verified before anything in it is believed.
+//!
+//! The bytes are copied once into scratch memory of our own. A peer that changes them afterwards changes nothing
+//! that was checked, and the copy is 8-aligned whatever the original was (before 0.15 metadata began at odd
+//! multiples of four). Scratch grows with bytes that are present, never with a number that says how many there
+//! will be, and not past a limit.
+
+use arrow_ipc as ipc;
+use flatbuffers::{InvalidFlatbuffer, VerifierOptions};
+
+use crate::decode::error::{BatchFault, Compression, FrameFault, MetadataFault, ReadError};
+use crate::decode::frame::{self, Frame};
+use crate::layout::MAX_DEPTH;
+
+/// Private memory that metadata is copied into.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Scratch {
+    words: Vec<u64>,
+    /// Bytes of the last copy.
+    len: usize,
+}
+
+impl Scratch {
+    /// Scratch that takes `bytes` of metadata without growing.
+    pub(crate) fn with_capacity(bytes: usize) -> Self {
+        Self { words: Vec::with_capacity(bytes.div_ceil(8)), len: 0 }
+    }
+
+    /// Takes a copy of `bytes` and returns it.
+    pub(crate) fn copy(&mut self, bytes: &[u8]) -> &[u8] {
+        self.words.clear();
+        self.words.resize(bytes.len().div_ceil(8), 0);
+        self.len = bytes.len();
+        let copy = &mut bytemuck::cast_slice_mut::<u64, u8>(&mut self.words)[..bytes.len()];
+        copy.copy_from_slice(bytes);
+        copy
+    }
+
+    /// The last copy.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &bytemuck::cast_slice::<u64, u8>(&self.words)[..self.len]
+    }
+}
+
+/// One message, apart from its header: where its parts are, and what was agreed about them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Envelope<'s, 'm> {
+    /// The verified message, in scratch.
+    pub(crate) message: ipc::Message<'s>,
+    /// The version of the format it was written by: one of those that are supported.
+    pub(crate) version: Version,
+    /// The message's body.
+    pub(crate) body: &'m [u8],
+    /// The length of it all, frame and body included: where the next message begins.
+    pub(crate) len: usize,
+}
+
+/// The versions of the format that are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Version {
+    /// Arrow 0.8 to 0.17. Unions have a validity buffer.
+    V4,
+    /// Arrow 1.0 and later.
+    V5,
+}
+
+/// What stands at the start of a run of bytes, verified.
+#[derive(Debug)]
+pub(crate) enum Opened<'s, 'm> {
+    /// The stream says that it ends; `len` bytes say it.
+    End { len: usize },
+    /// A message.
+    Message(Envelope<'s, 'm>),
+}
+
+/// Copies, verifies and opens the message at the start of `bytes`.
+pub(crate) fn open<'s, 'm>(
+    bytes: &'m [u8],
+    scratch: &'s mut Scratch,
+    limit: usize,
+) -> Result<Opened<'s, 'm>, ReadError> {
+    let (metadata, metadata_at, body_at) = match frame::read(bytes).map_err(ReadError::frame)? {
+        Frame::End { len } => return Ok(Opened::End { len }),
+        Frame::Message { metadata, metadata_at, body } => (metadata, metadata_at, body),
+    };
+    if metadata.len() > limit {
+        let fault = FrameFault::MetadataTooLong { length: metadata.len(), limit };
+        return Err(ReadError::Frame { at: metadata_at - 4, fault });
+    }
+    let message = message(scratch.copy(metadata))?;
+    let version = version(message.version())?;
+    let length = message.bodyLength();
+    let body_len = usize::try_from(length)
+        .map_err(|_| ReadError::metadata(MetadataFault::NegativeBodyLength(length)))?;
+    let needed = body_at.saturating_add(body_len);
+    let body = bytes.get(body_at..needed).ok_or(ReadError::Frame {
+        at: body_at,
+        fault: FrameFault::Truncated { needed, present: bytes.len() },
+    })?;
+    Ok(Opened::Message(Envelope { message, version, body, len: needed }))
+}
+
+/// Verifies a message's flatbuffer.
+pub(crate) fn message(metadata: &[u8]) -> Result<ipc::Message<'_>, ReadError> {
+    ipc::root_as_message_with_opts(&limits(metadata.len()), metadata).map_err(corrupt)
+}
+
+/// Verifies a file footer's flatbuffer.
+pub(crate) fn footer(bytes: &[u8]) -> Result<ipc::Footer<'_>, ReadError> {
+    ipc::root_as_footer_with_opts(&limits(bytes.len()), bytes).map_err(corrupt)
+}
+
+/// The version, if it is one that is read.
+pub(crate) fn version(version: ipc::MetadataVersion) -> Result<Version, ReadError> {
+    match version {
+        ipc::MetadataVersion::V4 => Ok(Version::V4),
+        ipc::MetadataVersion::V5 => Ok(Version::V5),
+        other => Err(ReadError::metadata(MetadataFault::UnsupportedVersion(other.0))),
+    }
+}
+
+/// The error for a header of another kind than expected.
+pub(crate) fn unexpected(expected: &'static str, message: &ipc::Message<'_>) -> ReadError {
+    ReadError::metadata(MetadataFault::UnexpectedKind { expected, found: message.header_type().0 })
+}
+
+/// Refuses a compressed body, in either of the two ways of saying so.
+pub(crate) fn refuse_compressed(
+    envelope: &Envelope<'_, '_>,
+    batch: &ipc::RecordBatch<'_>,
+) -> Result<(), ReadError> {
+    let compression = match (batch.compression(), envelope.version) {
+        (Some(compression), _) => match compression.codec() {
+            ipc::CompressionType::LZ4_FRAME => Compression::Lz4Frame,
+            ipc::CompressionType::ZSTD => Compression::Zstd,
+            other => Compression::Unknown(other.0),
+        },
+        // Arrow 0.17 compressed before there was a field to say so in.
+        (None, Version::V4) => match experimental_compression(&envelope.message) {
+            Some(compression) => compression,
+            None => return Ok(()),
+        },
+        (None, Version::V5) => return Ok(()),
+    };
+    Err(ReadError::Batch(BatchFault::Compressed(compression)))
+}
+
+fn experimental_compression(message: &ipc::Message<'_>) -> Option<Compression> {
+    let entries = message.custom_metadata()?;
+    let entry = entries.iter().find(|entry| entry.key() == Some("ARROW:experimental_compression"))?;
+    Some(match entry.value() {
+        Some(name) if name.eq_ignore_ascii_case("lz4") => Compression::Lz4Frame,
+        Some(name) if name.eq_ignore_ascii_case("zstd") => Compression::Zstd,
+        _ => Compression::Unknown(-1),
+    })
+}
+
+/// Bounds within which metadata of `len` bytes is verified, and so within which it can be read afterwards.
+///
+/// A table takes four bytes at least. Honest metadata shares vtables (and sometimes strings) between tables, which
+/// are then counted each time they are reached, at some twenty bytes for a table of sixteen; more sharing than the
+/// factor here is an attempt to be read for a long time. The nesting of a schema is bounded by the layout: each
+/// level is one table, and around it stand the message, the schema, a type or a dictionary's index type.
+fn limits(len: usize) -> VerifierOptions {
+    VerifierOptions {
+        max_depth: MAX_DEPTH + 8,
+        max_tables: len / 4,
+        max_apparent_size: len.saturating_mul(16),
+        // Rust strings have lengths and need no terminator.
+        ignore_missing_null_terminator: true,
+    }
+}
+
+fn corrupt(error: InvalidFlatbuffer) -> ReadError {
+    let (at, fault) = match error {
+        InvalidFlatbuffer::MissingRequiredField { required, .. } => {
+            let name = match required {
+                std::borrow::Cow::Borrowed(name) => name,
+                std::borrow::Cow::Owned(_) => "",
+            };
+            (None, MetadataFault::MissingField(name))
+        }
+        InvalidFlatbuffer::InconsistentUnion { .. } => (None, MetadataFault::InconsistentUnion),
+        InvalidFlatbuffer::Utf8Error { range, .. } => (Some(range.start), MetadataFault::NotUtf8),
+        InvalidFlatbuffer::MissingNullTerminator { range, .. } => {
+            (Some(range.start), MetadataFault::NoTerminator)
+        }
+        InvalidFlatbuffer::Unaligned { position, .. } => (Some(position), MetadataFault::Unaligned),
+        InvalidFlatbuffer::RangeOutOfBounds { range, .. } => (Some(range.start), MetadataFault::OutOfBounds),
+        InvalidFlatbuffer::SignedOffsetOutOfBounds { position, .. } => {
+            (Some(position), MetadataFault::OutOfBounds)
+        }
+        InvalidFlatbuffer::TooManyTables => (None, MetadataFault::TooManyTables),
+        InvalidFlatbuffer::ApparentSizeTooLarge => (None, MetadataFault::TooLarge),
+        InvalidFlatbuffer::DepthLimitReached => (None, MetadataFault::TooDeep),
+    };
+    ReadError::Metadata { at, fault }
+}

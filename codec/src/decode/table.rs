@@ -1,0 +1,359 @@
+//! The structure check: a message's flat lists of nodes and buffers, held against the layout and the body.
+//!
+//! What passes is a [`Table`]: for each node its rows and nulls, for each buffer where it lies. From then on no
+//! number of the message is looked at again. This is the *structure* level; what it promises is written at
+//! [`Structure`](crate::view::Structure).
+
+use arrow_ipc as ipc;
+
+use crate::decode::error::{BatchFault, BufferRole, ColumnFault, ReadError};
+use crate::decode::metadata::Version;
+use crate::layout::{BufferKind, Class, Node, OffsetWidth, Tree};
+
+/// More rows than this no message can mean: a bit for each would be more memory than any address space has.
+const MAX_ROWS: usize = 1 << 56;
+
+/// A batch's nodes and buffers, checked.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Table {
+    pub(crate) rows: usize,
+    slots: Vec<Slot>,
+    spans: Vec<Span>,
+}
+
+/// One node's share of a batch.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Slot {
+    /// How many rows the node has as declared, which are what its buffers have room for.
+    pub(crate) declared: usize,
+    /// How many of them its parent makes use of: all, but for children that are longer than need be.
+    pub(crate) len: usize,
+    /// How many of the declared rows are null, as declared.
+    pub(crate) nulls: usize,
+    /// Whether the validity buffer is there (it need not be without nulls).
+    pub(crate) has_validity: bool,
+    /// The index of its first buffer.
+    first_span: u32,
+    /// How many variadic buffers it has on top of those of its class.
+    pub(crate) variadic: u32,
+}
+
+/// Where in the body a buffer lies. In bounds, once in a table.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) offset: usize,
+    pub(crate) len: usize,
+}
+
+impl Table {
+    /// A table that takes batches of this tree without allocating, as long as views do not have very many buffers:
+    /// eight for each column of them, and some hundreds in all.
+    pub(crate) fn for_tree(tree: &Tree) -> Self {
+        let spans = tree.buffers().len() + tree.views() * 8 + if tree.views() > 0 { 256 } else { 0 };
+        Self { rows: 0, slots: Vec::with_capacity(tree.nodes().len()), spans: Vec::with_capacity(spans) }
+    }
+
+    /// The share of the node at `index` of the tree that this table was loaded for.
+    pub(crate) fn slot(&self, index: usize) -> Slot {
+        debug_assert!(index < self.slots.len(), "a table has a slot for each node of its tree");
+        self.slots.get(index).copied().unwrap_or_default()
+    }
+
+    /// The `nth` buffer of a slot.
+    pub(crate) fn span(&self, slot: &Slot, nth: usize) -> Span {
+        self.spans.get(slot.first_span as usize + nth).copied().unwrap_or_default()
+    }
+
+    /// Checks a batch against the tree and its body, and takes down where everything is.
+    ///
+    /// After an error the table's content means nothing.
+    pub(crate) fn load(
+        &mut self,
+        tree: &Tree,
+        batch: &ipc::RecordBatch<'_>,
+        body: &[u8],
+        version: Version,
+    ) -> Result<(), ReadError> {
+        self.rows = count_rows(batch.length())?;
+        self.take_nodes(tree, batch)?;
+        let mut incoming = Incoming::new(tree, batch, body, version)?;
+        self.spans.clear();
+        for &column in tree.columns() {
+            self.slots[column as usize].len = self.rows;
+        }
+        for (index, node) in tree.nodes().iter().enumerate() {
+            self.node(tree, index, node, &mut incoming)
+                .map_err(|fault| ReadError::Column { path: node.path.clone(), fault })?;
+        }
+        for &column in tree.columns() {
+            let found = self.slots[column as usize].declared;
+            if found != self.rows {
+                let path = tree.nodes()[column as usize].path.clone();
+                return Err(ReadError::Column {
+                    path,
+                    fault: ColumnFault::RowCount { expected: self.rows, found },
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn take_nodes(&mut self, tree: &Tree, batch: &ipc::RecordBatch<'_>) -> Result<(), ReadError> {
+        let expected = tree.nodes().len();
+        let nodes = batch.nodes();
+        let found = nodes.map_or(0, |nodes| nodes.len());
+        if found != expected {
+            return Err(ReadError::Batch(BatchFault::NodeCount { expected, found }));
+        }
+        self.slots.clear();
+        for (node, wire) in tree.nodes().iter().zip(nodes.into_iter().flatten()) {
+            let in_column = |fault| ReadError::Column { path: node.path.clone(), fault };
+            let len = count(wire.length()).map_err(in_column)?;
+            let nulls = count(wire.null_count()).map_err(in_column)?;
+            if len > MAX_ROWS {
+                return Err(in_column(ColumnFault::TooManyRows { rows: len }));
+            }
+            if nulls > len {
+                return Err(in_column(ColumnFault::TooManyNulls { rows: len, nulls }));
+            }
+            self.slots.push(Slot { declared: len, nulls, ..Slot::default() });
+        }
+        Ok(())
+    }
+
+    /// Checks one node. Its parent has been checked before, and has said how many rows it needs.
+    fn node(
+        &mut self,
+        tree: &Tree,
+        index: usize,
+        node: &Node,
+        incoming: &mut Incoming<'_>,
+    ) -> Result<(), ColumnFault> {
+        let mut slot = self.slots[index];
+        slot.first_span = self.spans.len() as u32;
+        match &node.class {
+            // Every row of such a column is null. Old writers declared none.
+            Class::Null => slot.nulls = slot.declared,
+            Class::Union { .. } | Class::RunEnd { .. } if slot.nulls > 0 => {
+                return Err(ColumnFault::NullsNotAllowed { nulls: slot.nulls });
+            }
+            Class::Union { .. } => incoming.skip_union_validity(),
+            _ => {}
+        }
+        for &kind in tree.buffers_of(node) {
+            let span = incoming.next(kind, &mut slot)?;
+            self.spans.push(span);
+        }
+        if let Class::View { .. } = node.class {
+            slot.variadic = incoming.variadic(node.views_before);
+            for nth in 0..slot.variadic {
+                let span = incoming.span(BufferRole::Data(nth))?;
+                self.spans.push(span);
+            }
+        }
+        self.slots[index] = slot;
+        self.children(tree, index, node, slot)
+    }
+
+    /// Tells the children how many rows they need.
+    ///
+    /// Children stand behind their parent, so they have been counted by now and are checked later.
+    fn children(&mut self, tree: &Tree, index: usize, node: &Node, slot: Slot) -> Result<(), ColumnFault> {
+        let needed = match node.class {
+            Class::Struct | Class::Union { dense: false, .. } => Some(slot.len),
+            Class::FixedSizeList { size } => {
+                Some(slot.len.checked_mul(size as usize).ok_or(ColumnFault::Overflow)?)
+            }
+            _ => None,
+        };
+        for child in tree.children_of(index) {
+            let child = &mut self.slots[child];
+            child.len = needed.unwrap_or(child.declared);
+            if child.declared < child.len {
+                return Err(ColumnFault::ChildTooShort { needed: child.len, found: child.declared });
+            }
+        }
+        if let Class::RunEnd { .. } = node.class {
+            let mut children = tree.children_of(index).map(|child| self.slots[child]);
+            if let (Some(ends), Some(values)) = (children.next(), children.next()) {
+                if ends.nulls > 0 {
+                    return Err(ColumnFault::NullsNotAllowed { nulls: ends.nulls });
+                }
+                if ends.declared != values.declared {
+                    return Err(ColumnFault::ChildTooShort {
+                        needed: ends.declared.max(values.declared),
+                        found: ends.declared.min(values.declared),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The buffers of a batch as the message lists them, taken one by one.
+struct Incoming<'a> {
+    body: &'a [u8],
+    buffers: Option<flatbuffers::Vector<'a, ipc::Buffer>>,
+    variadic: Option<flatbuffers::Vector<'a, i64>>,
+    union_validity: bool,
+    next: usize,
+}
+
+impl<'a> Incoming<'a> {
+    /// Holds the number of buffers against the tree, so that none can be missing later.
+    fn new(
+        tree: &Tree,
+        batch: &ipc::RecordBatch<'a>,
+        body: &'a [u8],
+        version: Version,
+    ) -> Result<Self, ReadError> {
+        let buffers = batch.buffers();
+        let found = buffers.map_or(0, |buffers| buffers.len());
+        let union_validity = version == Version::V4;
+        let mut expected = tree.buffers().len();
+        if union_validity {
+            expected += tree.nodes().iter().filter(|node| matches!(node.class, Class::Union { .. })).count();
+        }
+        let variadic = batch.variadicBufferCounts();
+        let counts = variadic.map_or(0, |counts| counts.len());
+        if counts != tree.views() {
+            let fault = BatchFault::VariadicCount { expected: tree.views(), found: counts };
+            return Err(ReadError::Batch(fault));
+        }
+        let off = |expected| ReadError::Batch(BatchFault::BufferCount { expected, found });
+        for count in variadic.into_iter().flatten() {
+            // A count that is negative, or more than there are buffers, cannot be met.
+            let count = usize::try_from(count).map_err(|_| off(expected))?;
+            expected = expected.checked_add(count).ok_or_else(|| off(usize::MAX))?;
+        }
+        if found != expected {
+            return Err(off(expected));
+        }
+        Ok(Self { body, buffers, variadic, union_validity, next: 0 })
+    }
+
+    /// How many variadic buffers the view column at `place` among the view columns has.
+    fn variadic(&self, place: u32) -> u32 {
+        // Checked at construction: there are as many counts as view columns, and together they count buffers.
+        self.variadic.map_or(0, |counts| counts.get(place as usize) as u32)
+    }
+
+    /// Unions had a validity buffer until V4. Their nulls were refused before, so it says nothing.
+    fn skip_union_validity(&mut self) {
+        self.next += usize::from(self.union_validity);
+    }
+
+    /// The next buffer, in bounds.
+    fn span(&mut self, role: BufferRole) -> Result<Span, ColumnFault> {
+        let wire = self.buffers.filter(|buffers| self.next < buffers.len());
+        debug_assert!(wire.is_some(), "buffers were counted");
+        let Some(wire) = wire.map(|buffers| buffers.get(self.next)) else {
+            return Ok(Span::default());
+        };
+        self.next += 1;
+        if wire.length() == 0 {
+            // Where nothing lies does not matter.
+            return Ok(Span::default());
+        }
+        let span = || {
+            let offset = usize::try_from(wire.offset()).ok()?;
+            let len = usize::try_from(wire.length()).ok()?;
+            (offset.checked_add(len)? <= self.body.len()).then_some(Span { offset, len })
+        };
+        span().ok_or(ColumnFault::BufferOutOfBounds {
+            role,
+            offset: wire.offset(),
+            length: wire.length(),
+            body: self.body.len(),
+        })
+    }
+
+    /// The next buffer, in bounds, aligned, and long enough for the rows of `slot`.
+    fn next(&mut self, kind: BufferKind, slot: &mut Slot) -> Result<Span, ColumnFault> {
+        let shape = Shape::of(kind);
+        let span = self.span(shape.role)?;
+        if kind == BufferKind::Validity {
+            let needed = slot.declared.div_ceil(8);
+            slot.has_validity = slot.declared > 0 && span.len >= needed;
+            return match (slot.nulls, span.len) {
+                (nulls @ 1.., 0) => Err(ColumnFault::NoValidity { nulls }),
+                (1.., found) if found < needed => {
+                    Err(ColumnFault::BufferTooShort { role: shape.role, needed, found })
+                }
+                _ => Ok(span),
+            };
+        }
+        // Nothing is read from a column without rows: writers disagree on whether it has a first offset.
+        let rows = slot.declared;
+        let values = if rows == 0 { 0 } else { rows + usize::from(shape.one_more) };
+        let needed = match shape.width {
+            Width::Bit => values.div_ceil(8),
+            Width::Bytes(width) => values.checked_mul(width).ok_or(ColumnFault::Overflow)?,
+        };
+        if span.len < needed {
+            return Err(ColumnFault::BufferTooShort { role: shape.role, needed, found: span.len });
+        }
+        let address = self.body.as_ptr().addr() + span.offset;
+        if needed > 0 && !address.is_multiple_of(shape.align) {
+            return Err(ColumnFault::Misaligned { role: shape.role, needed: shape.align });
+        }
+        Ok(span)
+    }
+}
+
+/// What a kind of buffer needs of its bytes.
+struct Shape {
+    role: BufferRole,
+    width: Width,
+    /// Whether there is one value more than rows.
+    one_more: bool,
+    /// The alignment that its values are read with.
+    align: usize,
+}
+
+enum Width {
+    Bit,
+    Bytes(usize),
+}
+
+impl Shape {
+    fn of(kind: BufferKind) -> Self {
+        let of =
+            |role, width| Shape { role, width: Width::Bytes(width), one_more: false, align: align(width) };
+        match kind {
+            BufferKind::Validity => {
+                Shape { role: BufferRole::Validity, width: Width::Bit, one_more: false, align: 1 }
+            }
+            BufferKind::Bits => {
+                Shape { role: BufferRole::Values, width: Width::Bit, one_more: false, align: 1 }
+            }
+            BufferKind::Fixed(width) => of(BufferRole::Values, width as usize),
+            BufferKind::Offsets(width) => Shape { one_more: true, ..of(BufferRole::Offsets, width.bytes()) },
+            BufferKind::ViewOffsets(width) => of(BufferRole::Offsets, width.bytes()),
+            BufferKind::ViewSizes(width) => of(BufferRole::Sizes, width.bytes()),
+            BufferKind::Bytes => of(BufferRole::Values, 0),
+            BufferKind::Views => of(BufferRole::Views, 16),
+            BufferKind::TypeIds => of(BufferRole::TypeIds, 1),
+            BufferKind::UnionOffsets => of(BufferRole::Offsets, OffsetWidth::W32.bytes()),
+        }
+    }
+}
+
+/// The alignment of values of so many bytes: their size, if that is a size that machines know, up to the eight
+/// that the format asks of every buffer. Values of other sizes are read as bytes.
+const fn align(width: usize) -> usize {
+    match width {
+        2 | 4 | 8 => width,
+        16 | 32 => 8,
+        _ => 1,
+    }
+}
+
+fn count(value: i64) -> Result<usize, ColumnFault> {
+    usize::try_from(value).map_err(|_| ColumnFault::NegativeCount(value))
+}
+
+fn count_rows(value: i64) -> Result<usize, ReadError> {
+    usize::try_from(value).map_err(|_| ReadError::Batch(BatchFault::NegativeRows(value)))
+}

@@ -1,0 +1,218 @@
+//! A finished `RecordBatch`, written into a region: one copy of its data, and no heap.
+
+pub(crate) mod bits;
+mod error;
+mod scan;
+mod sink;
+mod walk;
+
+use std::sync::Arc;
+
+use arrow_array::{Array, RecordBatch};
+use arrow_schema::Field;
+
+pub use self::error::EncodeError;
+use self::scan::Cover;
+use self::sink::{Measure, Write};
+use self::walk::{Walk, Window};
+use crate::error::LayoutError;
+use crate::layout::Tree;
+use crate::plan::Plan;
+use crate::template::{Carries, Template};
+use crate::wire::ALIGNMENT;
+
+/// Writes batches and dictionaries of one schema as messages.
+///
+/// Every message is framed (continuation, length, metadata, body), and all its buffers begin at multiples of 64 bytes
+/// from the start of the region. What is written is exactly what the rows refer to: a slice takes no more than its own
+/// rows do, and every byte of the message is written, padding as zeroes.
+///
+/// From the second batch of a shape on there are no heap allocations. (A batch whose view columns have more buffers
+/// than any before makes the metadata larger, and that takes a few.)
+///
+/// ```
+/// use std::sync::Arc;
+/// use arrow_array::{Int32Array, RecordBatch};
+/// use bowstring_codec::{Encoder, Plan};
+///
+/// # #[repr(align(64))] struct Region([u8; 1024]);
+/// # let mut memory = Region([0; 1024]);
+/// # let region = &mut memory.0[..];
+/// let batch = RecordBatch::try_from_iter([("n", Arc::new(Int32Array::from(vec![1, 2, 3])) as _)])?;
+/// let mut encoder = Encoder::new(Plan::new(batch.schema())?);
+/// let len = encoder.encoded_len(&batch)?;
+/// assert_eq!(encoder.encode(&batch, &mut region[..len])?, len);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Encoder {
+    plan: Arc<Plan>,
+    /// Templates with room for more variadic buffers than the plan's, where a batch asked for it.
+    batch: Option<Template>,
+    dictionaries: Box<[Option<Template>]>,
+    covers: Vec<Cover>,
+}
+
+impl Encoder {
+    /// An encoder for the schema of `plan`.
+    #[must_use]
+    pub fn new(plan: Arc<Plan>) -> Self {
+        let dictionaries = plan.dictionaries().iter().map(|_| None).collect();
+        Self { plan, batch: None, dictionaries, covers: Vec::new() }
+    }
+
+    /// The plan that messages follow.
+    #[must_use]
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// How many bytes [`encode`](Self::encode) will write for this batch: always a multiple of 64.
+    pub fn encoded_len(&mut self, batch: &RecordBatch) -> Result<usize, EncodeError> {
+        let Self { plan, batch: grown, covers, .. } = self;
+        check_schema(plan, batch)?;
+        let tree = plan.layout().batch();
+        measure(tree, columns(batch), covers, Carries::Batch, plan.batch(), grown)
+    }
+
+    /// Writes a batch to the front of `region`, and returns how many bytes it took. The dictionaries of the batch are
+    /// messages of their own: see [`encode_dictionary`](Self::encode_dictionary).
+    pub fn encode(&mut self, batch: &RecordBatch, region: &mut [u8]) -> Result<usize, EncodeError> {
+        let Self { plan, batch: grown, covers, .. } = self;
+        check_schema(plan, batch)?;
+        let tree = plan.layout().batch();
+        if tree.views() != 0 {
+            measure(tree, columns(batch), covers, Carries::Batch, plan.batch(), grown)?;
+        }
+        let template = grown.as_ref().unwrap_or(plan.batch());
+        write(tree, columns(batch), covers, template, Header { rows: batch.num_rows(), delta: false }, region)
+    }
+
+    /// How many bytes [`encode_dictionary`](Self::encode_dictionary) will write for these values.
+    pub fn dictionary_len(&mut self, index: usize, values: &dyn Array) -> Result<usize, EncodeError> {
+        let Self { plan, dictionaries, covers, .. } = self;
+        let (dictionary, template, grown) = dictionary(plan, dictionaries, index)?;
+        let columns = core::iter::once(Window::whole(values));
+        measure(&dictionary.values, columns, covers, Carries::Dictionary(dictionary.id), template, grown)
+    }
+
+    /// Writes the values of a dictionary, and returns how many bytes they took. `index` is the dictionary's place in
+    /// [`Layout::dictionaries`](crate::Layout::dictionaries); with `delta` the values are appended to those sent before
+    /// instead of replacing them.
+    pub fn encode_dictionary(
+        &mut self,
+        index: usize,
+        values: &dyn Array,
+        delta: bool,
+        region: &mut [u8],
+    ) -> Result<usize, EncodeError> {
+        self.dictionary_len(index, values)?;
+        let Self { plan, dictionaries, covers, .. } = self;
+        let (dictionary, template, grown) = dictionary(plan, dictionaries, index)?;
+        let template = grown.as_ref().unwrap_or(template);
+        let columns = core::iter::once(Window::whole(values));
+        write(&dictionary.values, columns, covers, template, Header { rows: values.len(), delta }, region)
+    }
+}
+
+type Dictionary<'a> = (&'a crate::layout::Dictionary, &'a Template, &'a mut Option<Template>);
+
+fn dictionary<'a>(
+    plan: &'a Plan,
+    grown: &'a mut [Option<Template>],
+    index: usize,
+) -> Result<Dictionary<'a>, EncodeError> {
+    let missing = EncodeError::NoDictionary { index };
+    let dictionary = plan.layout().dictionaries().get(index).ok_or(missing)?;
+    let template = plan.dictionaries().get(index).ok_or(missing)?;
+    Ok((dictionary, template, grown.get_mut(index).ok_or(missing)?))
+}
+
+fn columns(batch: &RecordBatch) -> impl Iterator<Item = Window<'_>> {
+    batch.columns().iter().map(|column| Window::whole(&**column))
+}
+
+/// Whether the batch fits the plan. That it has the very schema of the plan is the usual case, and costs nothing.
+fn check_schema(plan: &Plan, batch: &RecordBatch) -> Result<(), EncodeError> {
+    if Arc::ptr_eq(plan.schema(), batch.schema_ref()) {
+        return Ok(());
+    }
+    let fields = plan.schema().fields();
+    if fields.len() != batch.num_columns() {
+        return Err(EncodeError::WrongSchema { column: fields.len().min(batch.num_columns()) });
+    }
+    // The column's own nulls are meant, as everywhere in Arrow: those in a union's child or in a dictionary are not.
+    let fits = |field: &Field, array: &dyn Array| {
+        field.data_type().equals_datatype(array.data_type())
+            && (field.is_nullable() || array.null_count() == 0)
+    };
+    match fields.iter().zip(batch.columns()).position(|(field, array)| !fits(field, array)) {
+        Some(column) => Err(EncodeError::WrongSchema { column }),
+        None => Ok(()),
+    }
+}
+
+/// Sees how long a message will be, and that there is a template with room for its variadic buffers.
+fn measure<'a>(
+    tree: &Tree,
+    columns: impl Iterator<Item = Window<'a>>,
+    covers: &mut Vec<Cover>,
+    carries: Carries,
+    planned: &Template,
+    grown: &mut Option<Template>,
+) -> Result<usize, EncodeError> {
+    let mut walk = Walk { tree, sink: Measure::default(), covers };
+    for (node, column) in tree.columns().iter().zip(columns) {
+        walk.node(*node as usize, column)?;
+    }
+    let Measure { body, variadic } = walk.sink;
+    let mut template = grown.as_ref().unwrap_or(planned);
+    if variadic > template.variadic_capacity() {
+        // Twice as many: a column that grows by a buffer a batch shall not take a template a batch.
+        let capacity = variadic.checked_next_power_of_two().ok_or(EncodeError::TooLarge)?;
+        let larger =
+            Template::new(carries, tree, capacity).map_err(|LayoutError { .. }| EncodeError::TooLarge)?;
+        template = grown.insert(larger);
+    }
+    template.len().checked_add(body).ok_or(EncodeError::TooLarge)
+}
+
+/// The numbers of a message that do not come from its columns.
+struct Header {
+    rows: usize,
+    delta: bool,
+}
+
+fn write<'a>(
+    tree: &Tree,
+    columns: impl Iterator<Item = Window<'a>>,
+    covers: &mut Vec<Cover>,
+    template: &Template,
+    header: Header,
+    region: &mut [u8],
+) -> Result<usize, EncodeError> {
+    let given = region.len();
+    let (head, body) = split(region, template)?;
+    let mut walk = Walk { tree, sink: Write::new(template.stamp(head), body), covers };
+    for (node, column) in tree.columns().iter().zip(columns) {
+        walk.node(*node as usize, column).map_err(|error| match error {
+            EncodeError::RegionTooSmall { needed, .. } => {
+                EncodeError::RegionTooSmall { needed: template.len().saturating_add(needed), given }
+            }
+            other => other,
+        })?;
+    }
+    let (buffers, body) = walk.sink.finish();
+    template.seal(head, header.rows, buffers, body, header.delta);
+    Ok(template.len() + body)
+}
+
+/// Parts a region into the head that the template takes, and what is left for the body.
+fn split<'r>(region: &'r mut [u8], template: &Template) -> Result<(&'r mut [u8], &'r mut [u8]), EncodeError> {
+    match region.as_ptr().addr() % ALIGNMENT {
+        0 => (),
+        by => return Err(EncodeError::RegionMisaligned { by }),
+    }
+    let (needed, given) = (template.len(), region.len());
+    region.split_at_mut_checked(needed).ok_or(EncodeError::RegionTooSmall { needed, given })
+}

@@ -1,0 +1,110 @@
+//! Where a walk over arrays goes to: it is either measured, or written.
+//!
+//! The same walk does both, so that what is measured is what will be written.
+
+use super::error::EncodeError;
+use crate::template::{Pair, Tables, pair};
+use crate::wire::padded;
+
+/// Takes the nodes and buffers of a message in their order.
+pub(super) trait Sink {
+    /// A field node.
+    fn node(&mut self, len: usize, nulls: usize) -> Result<(), EncodeError>;
+
+    /// The number of variadic buffers of a view column.
+    fn variadic(&mut self, count: usize) -> Result<(), EncodeError>;
+
+    /// A buffer of `len` bytes. `fill` is handed exactly these, and writes every one of them.
+    fn buffer(&mut self, len: usize, fill: impl FnOnce(&mut [u8])) -> Result<(), EncodeError>;
+
+    /// A buffer that exists already.
+    fn copy(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        self.buffer(bytes.len(), |out| out.copy_from_slice(bytes))
+    }
+
+    /// A buffer without bytes.
+    fn empty(&mut self) -> Result<(), EncodeError> {
+        self.buffer(0, |_| ())
+    }
+}
+
+/// Adds up what a message takes.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Measure {
+    /// Bytes of the body.
+    pub(super) body: usize,
+    /// Variadic buffers of all columns.
+    pub(super) variadic: usize,
+}
+
+impl Sink for Measure {
+    fn node(&mut self, _: usize, _: usize) -> Result<(), EncodeError> {
+        Ok(())
+    }
+
+    fn variadic(&mut self, count: usize) -> Result<(), EncodeError> {
+        self.variadic = self.variadic.checked_add(count).ok_or(EncodeError::TooLarge)?;
+        Ok(())
+    }
+
+    fn buffer(&mut self, len: usize, _: impl FnOnce(&mut [u8])) -> Result<(), EncodeError> {
+        let end = padded(len).and_then(|len| self.body.checked_add(len));
+        self.body = end.ok_or(EncodeError::TooLarge)?;
+        Ok(())
+    }
+}
+
+/// Writes a message: entries into its tables, bytes into its body.
+#[derive(Debug)]
+pub(super) struct Write<'r> {
+    tables: Tables<'r>,
+    body: &'r mut [u8],
+    /// Bytes of the body in use.
+    at: usize,
+    nodes: usize,
+    buffers: usize,
+    views: usize,
+}
+
+impl<'r> Write<'r> {
+    pub(super) fn new(tables: Tables<'r>, body: &'r mut [u8]) -> Self {
+        Self { tables, body, at: 0, nodes: 0, buffers: 0, views: 0 }
+    }
+
+    /// The buffers and the bytes of body written.
+    pub(super) fn finish(self) -> (usize, usize) {
+        (self.buffers, self.at)
+    }
+}
+
+/// Sets the next entry of a table. The tables are as long as the plan says, and the walk follows the plan.
+fn set<T>(table: &mut [T], next: &mut usize, value: T) -> Result<(), EncodeError> {
+    *table.get_mut(*next).ok_or(EncodeError::TooLarge)? = value;
+    *next += 1;
+    Ok(())
+}
+
+impl Sink for Write<'_> {
+    fn node(&mut self, len: usize, nulls: usize) -> Result<(), EncodeError> {
+        set(self.tables.nodes, &mut self.nodes, pair(len, nulls))
+    }
+
+    fn variadic(&mut self, count: usize) -> Result<(), EncodeError> {
+        set(self.tables.counts, &mut self.views, (count as u64).to_le_bytes())
+    }
+
+    fn buffer(&mut self, len: usize, fill: impl FnOnce(&mut [u8])) -> Result<(), EncodeError> {
+        let entry: Pair = pair(self.at, len);
+        set(self.tables.buffers, &mut self.buffers, entry)?;
+        let given = self.body.len();
+        let end = padded(len).and_then(|len| self.at.checked_add(len)).ok_or(EncodeError::TooLarge)?;
+        let Some(slot) = self.body.get_mut(self.at..end) else {
+            return Err(EncodeError::RegionTooSmall { needed: end, given });
+        };
+        let (bytes, padding) = slot.split_at_mut(len);
+        fill(bytes);
+        padding.fill(0);
+        self.at = end;
+        Ok(())
+    }
+}

@@ -1,0 +1,65 @@
+//! What can be wrong with a schema. The errors of encoding, building and decoding live next to what raises them.
+
+use core::fmt;
+
+/// A schema that has no place in an Arrow IPC message, and the field where this shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LayoutError {
+    /// Names of the fields from the column down to the one at fault, joined by dots.
+    pub path: Box<str>,
+    /// What is wrong with that field.
+    pub fault: LayoutFault,
+}
+
+/// What makes a field impossible to lay out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LayoutFault {
+    /// Fields are nested deeper than [`MAX_DEPTH`](crate::layout::MAX_DEPTH).
+    TooDeep,
+    /// The schema has more nodes, or more buffers, than a message may count.
+    TooMany,
+    /// A fixed-size binary or fixed-size list of negative size.
+    NegativeSize(i32),
+    /// A map whose entries are not a struct of two fields.
+    MapEntries,
+    /// A dictionary whose keys are not integers.
+    DictionaryKey,
+    /// A dictionary whose values are themselves dictionary-encoded: Arrow IPC cannot say this of one field.
+    DictionaryOfDictionary,
+    /// Two fields name the same dictionary, but disagree on the type of its values.
+    DictionaryConflict(i64),
+    /// There were fewer dictionary ids than dictionary-encoded fields.
+    DictionaryIdMissing,
+    /// Run ends that are not 16, 32 or 64 bit signed integers.
+    RunEnds,
+    /// A union whose type ids are negative or used twice.
+    UnionTypeIds,
+}
+
+impl fmt::Display for LayoutFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooDeep => write!(f, "nested more than {} deep", crate::layout::MAX_DEPTH),
+            Self::TooMany => f.write_str("more nodes or buffers than a message can count"),
+            Self::NegativeSize(n) => write!(f, "fixed size of {n}"),
+            Self::MapEntries => f.write_str("map entries are not a struct of two fields"),
+            Self::DictionaryKey => f.write_str("dictionary keys are not integers"),
+            Self::DictionaryOfDictionary => f.write_str("dictionary values are dictionary-encoded"),
+            Self::DictionaryConflict(id) => {
+                write!(f, "dictionary {id} is used elsewhere with values of another type")
+            }
+            Self::DictionaryIdMissing => f.write_str("no dictionary id was given"),
+            Self::RunEnds => f.write_str("run ends are not 16, 32 or 64 bit signed integers"),
+            Self::UnionTypeIds => f.write_str("union type ids are negative or used twice"),
+        }
+    }
+}
+
+impl fmt::Display for LayoutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "field `{}`: {}", self.path, self.fault)
+    }
+}
+
+impl core::error::Error for LayoutError {}

@@ -1,0 +1,133 @@
+//! Arrow arrays over memory that somebody else owns, without copying it.
+//!
+//! A [`Buffer`] made by [`share`] holds the memory's owner: a lease, a mapping, a vector. Arrays made from a
+//! message in such a buffer are slices of it, so they hold the owner too, and when the last of them is dropped, on
+//! whatever thread, the owner is dropped.
+//!
+//! ```
+//! use bowstring_codec::decode::Decoder;
+//! use bowstring_codec::interop::{Align, share};
+//! # use std::sync::Arc;
+//! # use arrow_array::{Int64Array, RecordBatch};
+//! # let column = Arc::new(Int64Array::from(vec![1, 2, 3])) as arrow_array::ArrayRef;
+//! # let batch = RecordBatch::try_from_iter([("n", column)]).unwrap();
+//! # let mut writer = arrow_ipc::writer::StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
+//! # let at = writer.get_ref().len();
+//! # writer.write(&batch).unwrap();
+//! # let stream = writer.into_inner().unwrap();
+//! # let mut decoder = Decoder::from_schema_message(&stream).unwrap();
+//! # let lease = stream[at..].to_vec();
+//! let memory = share(lease);
+//! let view = decoder.decode(&memory)?.validate()?;
+//! let arrow = view.to_record_batch(&memory, Align::Refuse)?;
+//! drop(memory); // The arrays keep the lease.
+//! assert_eq!(arrow.batch.num_rows(), 3);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod concat;
+mod import;
+mod share;
+
+use std::fmt;
+
+use arrow_array::RecordBatch;
+use arrow_buffer::Buffer;
+
+pub use self::share::share;
+
+use crate::decode::{Decoder, ReadError};
+use crate::view::{BatchView, Full};
+
+/// What to do with data that is aligned well enough for Arrow, but not for Rust.
+///
+/// Arrow asks that buffers are aligned to 8 bytes. Decimals of 128 and 256 bits and views are read in Rust as 16-byte
+/// numbers, which ask for 16. Writers that align to 64 (this crate, and C++) never make a copy necessary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Align {
+    /// Refuse: [`ImportError::Misaligned`] says for which fields.
+    Refuse,
+    /// Copy those buffers, and only those: [`Imported::copied`] says of which fields.
+    Copy,
+}
+
+/// A batch as Arrow arrays.
+#[derive(Debug, Clone)]
+pub struct Imported {
+    /// The arrays, in the memory they came in.
+    pub batch: RecordBatch,
+    /// The fields of which a buffer was copied for the sake of alignment: names joined by dots.
+    pub copied: Vec<Box<str>>,
+}
+
+/// Why a batch did not become Arrow arrays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ImportError {
+    /// The message is not sound.
+    Read(ReadError),
+    /// The view's message does not lie in the memory that was given as its own.
+    ForeignMemory,
+    /// Fields whose buffers would have to be copied, which was not allowed.
+    Misaligned {
+        /// Names of each, joined by dots.
+        fields: Vec<Box<str>>,
+    },
+    /// A dictionary's deltas cannot be put together into the one array that Arrow has for a dictionary. Borrowed
+    /// views, which keep the parts apart, can use it all the same.
+    DictionaryParts {
+        /// The dictionary's id.
+        id: i64,
+        /// Why.
+        why: &'static str,
+    },
+    /// Arrow has its reasons.
+    Arrow(Box<str>),
+}
+
+impl BatchView<'_, Full> {
+    /// The batch as Arrow arrays, which are slices of `memory`, the buffer that holds the message.
+    ///
+    /// Allocates the arrays, and copies no data unless asked to with [`Align::Copy`]. The deltas of a dictionary are
+    /// put together into one array, which does copy, once for each delta.
+    pub fn to_record_batch(&self, memory: &Buffer, align: Align) -> Result<Imported, ImportError> {
+        import::batch(self, memory, align)
+    }
+}
+
+impl Decoder {
+    /// Decodes and fully checks a batch, and makes Arrow arrays of it: see [`BatchView::to_record_batch`].
+    pub fn record_batch(&mut self, message: &Buffer, align: Align) -> Result<Imported, ImportError> {
+        self.decode(message)?.validate()?.to_record_batch(message, align)
+    }
+}
+
+impl ImportError {
+    /// Puts the error where its message stands in a stream or file.
+    pub(crate) fn in_message(self, at: usize) -> Self {
+        match self {
+            Self::Read(error) => Self::Read(error.in_message(at)),
+            other => other,
+        }
+    }
+}
+
+impl From<ReadError> for ImportError {
+    fn from(error: ReadError) -> Self {
+        Self::Read(error)
+    }
+}
+
+impl fmt::Display for ImportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read(error) => error.fmt(f),
+            Self::ForeignMemory => f.write_str("the message does not lie in the memory given"),
+            Self::Misaligned { fields } => write!(f, "not aligned for Rust: {}", fields.join(", ")),
+            Self::DictionaryParts { id, why } => write!(f, "the parts of dictionary {id}: {why}"),
+            Self::Arrow(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for ImportError {}

@@ -1,0 +1,67 @@
+//! The parts of a dictionary, put together.
+//!
+//! Arrow has one array for a dictionary, so deltas must be joined, and that is a copy. Arrow's `concat` does it, and
+//! panics or takes memory without bound where the parts are odd enough. What could lead there is found first.
+
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef};
+use arrow_select::concat::concat;
+
+use super::ImportError;
+use crate::decode::dictionary::{Dictionary, Part};
+use crate::layout::{Class, OffsetWidth, Tree};
+
+/// Joins the parts of a dictionary, which are at least two.
+pub(super) fn parts(dictionary: &Dictionary, arrays: &[ArrayRef]) -> Result<ArrayRef, ImportError> {
+    let refused = |why| ImportError::DictionaryParts { id: dictionary.id(), why };
+    check(dictionary.tree(), dictionary.raw_parts()).map_err(refused)?;
+    let arrays: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
+    concat(&arrays).map_err(|_| refused("more than their type can count"))
+}
+
+/// Finds what cannot be joined, or not within memory in proportion to the parts.
+fn check(tree: &Tree, parts: &[Arc<Part>]) -> Result<(), &'static str> {
+    const UNCOUNTABLE: &str = "more than offsets of their type can count";
+    let bytes: usize = parts.iter().map(|part| part.body.len()).sum();
+    let total = |node: usize| -> usize { parts.iter().map(|part| part.table.slot(node).declared).sum() };
+    let narrow = |width: OffsetWidth, count: usize| width == OffsetWidth::W32 && count > i32::MAX as usize;
+    let mut below_union = 0;
+    for (index, node) in tree.nodes().iter().enumerate() {
+        let rows = total(index);
+        let children = || tree.children_of(index).map(total);
+        match &node.class {
+            Class::Null => continue,
+            Class::RunEnd { width } => {
+                let most = match width {
+                    2 => i16::MAX as usize,
+                    4 => i32::MAX as usize,
+                    _ => usize::MAX,
+                };
+                if rows > most {
+                    return Err(UNCOUNTABLE);
+                }
+                continue;
+            }
+            // Joined row by row: rows that refer to one long value over and over would each become a copy.
+            Class::Union { dense: true, .. } => return Err("dense unions cannot be joined"),
+            Class::Union { dense: false, .. } => below_union = below_union.max(node.end),
+            Class::ListView { .. } if (index as u32) < below_union => {
+                return Err("list views in unions cannot be joined");
+            }
+            Class::List { offsets } | Class::ListView { offsets }
+                if children().any(|count| narrow(*offsets, count)) =>
+            {
+                return Err(UNCOUNTABLE);
+            }
+            Class::Bytes { offsets, .. } if narrow(*offsets, bytes) => return Err(UNCOUNTABLE),
+            _ => {}
+        }
+        // A validity bitmap is made for all rows as soon as one part has one; rows that take up no bytes
+        // themselves (of structs without fields, say) could make it as long as they like.
+        if rows > bytes.saturating_mul(8) && parts.iter().any(|part| part.table.slot(index).nulls > 0) {
+            return Err("far more rows than bytes");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,154 @@
+//! A schema, flattened depth-first into the nodes and buffers that its messages will have.
+//!
+//! Arrow IPC describes a batch by two flat lists: a *node* (length, null count) per field, parents before their
+//! children, and the *buffers* of each node in an order fixed by its type. [`Layout`] is that order, worked out once,
+//! so that writing and reading walk arrays instead of trees and need no heap to do it.
+//!
+//! A dictionary-encoded field has its keys in the batch and its values in messages of their own, so a layout is one
+//! [`Tree`] for the batch and one for each dictionary.
+
+mod class;
+mod flatten;
+
+use arrow_schema::{DataType, Schema};
+
+pub use self::class::{BufferKind, Class, OffsetWidth};
+use crate::error::LayoutError;
+
+/// Deepest nesting of fields that is laid out. The flatbuffer verifiers of other Arrow implementations give up at 64
+/// tables, and a bound here bounds every recursion over a schema.
+pub const MAX_DEPTH: usize = 60;
+
+/// The nodes and buffers of a schema's messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    batch: Tree,
+    dictionaries: Box<[Dictionary]>,
+}
+
+/// One dictionary of a schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dictionary {
+    /// The number by which messages name this dictionary.
+    pub id: i64,
+    /// Its values: a tree with exactly one column.
+    pub values: Tree,
+}
+
+/// The columns of one kind of message, flattened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tree {
+    nodes: Box<[Node]>,
+    columns: Box<[u32]>,
+    buffers: Box<[BufferKind]>,
+    views: u32,
+}
+
+/// One field: a node of the message, with the buffers it owns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// How the field lies in memory.
+    pub class: Class,
+    /// The field's Arrow type. For a dictionary-encoded field this is the dictionary type.
+    pub data_type: DataType,
+    /// Whether the schema allows nulls here.
+    pub nullable: bool,
+    /// How many fields lie directly below this one.
+    pub children: u32,
+    /// One past the last node of this field's subtree, hence its next sibling, if it has one.
+    pub end: u32,
+    /// Index of its first buffer, counting only the buffers that every message has. Each view column before this one
+    /// adds its own variadic buffers to the index in a given message.
+    pub first_buffer: u32,
+    /// How many buffers it always has (a view column's variadic buffers come on top, right behind these).
+    pub buffers: u32,
+    /// How many view columns come before this node: the index of its variadic count if it is one itself.
+    pub views_before: u32,
+    /// For a dictionary-encoded field, the index of its dictionary in [`Layout::dictionaries`].
+    pub dictionary: Option<u32>,
+    /// Names of the fields from the column down to this one, joined by dots.
+    pub path: Box<str>,
+}
+
+impl Layout {
+    /// Lays out a schema whose dictionaries are numbered as `arrow-ipc` numbers them: 0, 1, 2, … children first.
+    pub fn new(schema: &Schema) -> Result<Self, LayoutError> {
+        flatten::schema(schema, &mut (0..))
+    }
+
+    /// Lays out a schema that came from elsewhere, with the dictionary ids that it came with.
+    ///
+    /// `ids` holds one id per dictionary-encoded field, depth-first, the fields below a field before that field. Fields
+    /// with the same id share a dictionary.
+    pub fn with_dictionary_ids(schema: &Schema, ids: &[i64]) -> Result<Self, LayoutError> {
+        flatten::schema(schema, &mut ids.iter().copied())
+    }
+
+    /// The columns of a record batch.
+    #[must_use]
+    pub fn batch(&self) -> &Tree {
+        &self.batch
+    }
+
+    /// The dictionaries, each after those that its own values use.
+    #[must_use]
+    pub fn dictionaries(&self) -> &[Dictionary] {
+        &self.dictionaries
+    }
+
+    /// The index in [`dictionaries`](Self::dictionaries) of the dictionary that messages call `id`.
+    #[must_use]
+    pub fn dictionary_index(&self, id: i64) -> Option<usize> {
+        // Ids are mostly 0, 1, 2, …: look where such an id would be before searching.
+        let guess =
+            usize::try_from(id).ok().filter(|&i| self.dictionaries.get(i).is_some_and(|d| d.id == id));
+        guess.or_else(|| self.dictionaries.iter().position(|d| d.id == id))
+    }
+}
+
+impl Tree {
+    /// All nodes, parents before children: the order of a message's field nodes.
+    #[must_use]
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// The index in [`nodes`](Self::nodes) of each column.
+    #[must_use]
+    pub fn columns(&self) -> &[u32] {
+        &self.columns
+    }
+
+    /// The kinds of the buffers that every message has, in the order of the message.
+    #[must_use]
+    pub fn buffers(&self) -> &[BufferKind] {
+        &self.buffers
+    }
+
+    /// How many of the nodes are views, and so have variadic buffers on top.
+    #[must_use]
+    pub fn views(&self) -> usize {
+        self.views as usize
+    }
+
+    /// The kinds of one node's buffers, without variadic ones.
+    #[must_use]
+    pub fn buffers_of(&self, node: &Node) -> &[BufferKind] {
+        let first = node.first_buffer as usize;
+        self.buffers.get(first..first + node.buffers as usize).unwrap_or_default()
+    }
+
+    /// The indices in [`nodes`](Self::nodes) of the fields directly below a node.
+    pub fn children_of(&self, index: usize) -> impl Iterator<Item = usize> + '_ {
+        let count = self.nodes.get(index).map_or(0, |node| node.children);
+        let mut next = index + 1;
+        (0..count).map_while(move |_| {
+            let child = next;
+            next = self.nodes.get(child)?.end as usize;
+            Some(child)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,19 @@
+//! Whole streams and files of messages.
+//!
+//! A reader goes over [`Memory`]: borrowed bytes, out of which dictionaries are copied, or a shared
+//! [`Buffer`](arrow_buffer::Buffer), of which dictionaries and arrays are slices. [`IoReader`] takes a stream from
+//! any `io::Read`, one message at a time.
+//!
+//! Read are streams and files of the format's versions V4 and V5: those of Arrow 0.8 and later, with the framing of
+//! before 0.15 too. Refused, each by name: foreign byte order, compressed bodies, older versions, and unions with
+//! nulls of their own (which ceased to be with V5).
+
+mod file;
+mod io;
+mod memory;
+mod stream;
+
+pub use self::file::FileReader;
+pub use self::io::{IoError, IoReader};
+pub use self::memory::Memory;
+pub use self::stream::StreamReader;

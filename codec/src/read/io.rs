@@ -1,0 +1,224 @@
+//! Streams out of an `io::Read`: a pipe, a socket, a file that is not mapped.
+
+use std::fmt;
+use std::io::{self, Read};
+
+use arrow_buffer::{Buffer, MutableBuffer};
+use arrow_schema::SchemaRef;
+
+use crate::decode::metadata::{self, Scratch};
+use crate::decode::{Decoder, FrameFault, Limits, MessageKind, MetadataFault, ReadError, frame};
+use crate::interop::{Align, ImportError, Imported};
+
+/// The body of each message begins at a multiple of this, so that no buffer of a well-aligned writer is copied.
+const BODY_ALIGN: usize = 64;
+
+/// Most bytes that memory is taken for before any of them have come.
+const STEP: usize = 1 << 20;
+
+/// Why a stream could not be read on.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum IoError {
+    /// The source failed.
+    Io(io::Error),
+    /// What came from it is not sound.
+    Import(ImportError),
+}
+
+/// Reads a stream from its source, message by message.
+///
+/// Each message is read into memory of its own, of which the arrays made from it are slices. Memory is taken as bytes
+/// come, and not because a length says that they will.
+#[derive(Debug)]
+pub struct IoReader<R> {
+    source: R,
+    decoder: Decoder,
+    scratch: Scratch,
+    limits: Limits,
+    /// Bytes read so far.
+    at: usize,
+    ended: bool,
+}
+
+/// What came next.
+enum Next {
+    Message { kind: MessageKind, bytes: Buffer },
+    End,
+}
+
+impl<R: Read> IoReader<R> {
+    /// Opens a stream: reads its schema.
+    pub fn new(source: R) -> Result<Self, IoError> {
+        Self::new_within(source, Limits::default())
+    }
+
+    /// Opens a stream, with limits of one's own.
+    pub fn new_within(mut source: R, limits: Limits) -> Result<Self, IoError> {
+        let mut scratch = Scratch::default();
+        let decoder = match next(&mut source, &mut scratch, limits)? {
+            Next::Message { bytes, .. } => {
+                let decoder = Decoder::from_schema_message_within(&bytes, limits);
+                (decoder.map_err(|error| error.in_message(0))?, bytes.len())
+            }
+            Next::End => {
+                let fault = FrameFault::UnexpectedEnd;
+                return Err(ReadError::Frame { at: 0, fault }.into());
+            }
+        };
+        let (decoder, at) = decoder;
+        Ok(Self { source, decoder, scratch, limits, at, ended: false })
+    }
+
+    /// The schema.
+    #[must_use]
+    pub fn schema(&self) -> &SchemaRef {
+        self.decoder.schema()
+    }
+
+    /// The next batch as Arrow arrays, fully checked, after any dictionaries before it. `None` at the end of the
+    /// stream, which is where it says so, or where the source ends between two messages.
+    pub fn next_record_batch(&mut self, align: Align) -> Result<Option<Imported>, IoError> {
+        while !self.ended {
+            let at = self.at;
+            let next = next(&mut self.source, &mut self.scratch, self.limits);
+            let next = next.map_err(|error| error.in_message(at))?;
+            let Next::Message { kind, bytes } = next else {
+                self.ended = true;
+                break;
+            };
+            self.at += bytes.len();
+            let found = match kind {
+                MessageKind::Batch => {
+                    let imported = self.decoder.record_batch(&bytes, align);
+                    return Ok(Some(imported.map_err(|error| error.in_message(at))?));
+                }
+                MessageKind::Dictionary => {
+                    self.decoder.dictionary(&bytes).map_err(|error| error.in_message(at))?;
+                    continue;
+                }
+                MessageKind::Schema => 1,
+                MessageKind::Other(tag) => tag,
+                MessageKind::End => break,
+            };
+            let fault = MetadataFault::UnexpectedKind { expected: "dictionary or record batch", found };
+            return Err(ReadError::Metadata { at: None, fault }.in_message(at).into());
+        }
+        Ok(None)
+    }
+}
+
+/// Reads one message, frame and all, into memory in which its body is well aligned.
+fn next(source: &mut impl Read, scratch: &mut Scratch, limits: Limits) -> Result<Next, IoError> {
+    let truncated = |needed, present| -> IoError {
+        ReadError::Frame { at: present, fault: FrameFault::Truncated { needed, present } }.into()
+    };
+    let mut prefix = [0; 8];
+    match fill(source, &mut prefix[..4])? {
+        0 => return Ok(Next::End),
+        4 => {}
+        short => return Err(truncated(4, short)),
+    }
+    let mut prefix_len = 4;
+    if prefix[..4] == frame::CONTINUATION {
+        prefix_len = 8;
+        let read = fill(source, &mut prefix[4..])?;
+        if read < 4 {
+            return Err(truncated(8, 4 + read));
+        }
+    }
+    let prefix = &prefix[..prefix_len];
+    let length = i32::from_le_bytes(*prefix.last_chunk().unwrap_or(&[0; 4]));
+    if length == 0 {
+        return Ok(Next::End);
+    }
+    let in_frame = |fault| IoError::from(ReadError::Frame { at: prefix_len - 4, fault });
+    let length = usize::try_from(length).map_err(|_| in_frame(FrameFault::NegativeLength(length)))?;
+    if length > limits.metadata {
+        return Err(in_frame(FrameFault::MetadataTooLong { length, limit: limits.metadata }));
+    }
+    let lead = (prefix_len + length).next_multiple_of(BODY_ALIGN) - (prefix_len + length);
+    let mut memory = MutableBuffer::from_len_zeroed(lead);
+    memory.extend_from_slice(prefix);
+    read_on(source, &mut memory, length)?;
+    let message = metadata::message(scratch.copy(&memory[lead + prefix_len..]))?;
+    let kind = MessageKind::of(&message);
+    let body = message.bodyLength();
+    let body =
+        usize::try_from(body).map_err(|_| ReadError::metadata(MetadataFault::NegativeBodyLength(body)))?;
+    read_on(source, &mut memory, body)?;
+    Ok(Next::Message { kind, bytes: Buffer::from(memory).slice(lead) })
+}
+
+/// Reads `count` bytes more into `memory`, which grows as they come.
+fn read_on(source: &mut impl Read, memory: &mut MutableBuffer, count: usize) -> Result<(), IoError> {
+    let mut left = count;
+    while left > 0 {
+        let start = memory.len();
+        let step = left.min(start.max(STEP));
+        memory.resize(start + step, 0);
+        let read = fill(source, &mut memory[start..])?;
+        if read < step {
+            let present = start + read;
+            let needed = start.saturating_add(left);
+            return Err(
+                ReadError::Frame { at: present, fault: FrameFault::Truncated { needed, present } }.into()
+            );
+        }
+        left -= step;
+    }
+    Ok(())
+}
+
+/// Reads until `into` is full or the source ends, and says how much came.
+fn fill(source: &mut impl Read, into: &mut [u8]) -> Result<usize, IoError> {
+    let mut filled = 0;
+    while filled < into.len() {
+        match source.read(&mut into[filled..]) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(IoError::Io(error)),
+        }
+    }
+    Ok(filled)
+}
+
+impl IoError {
+    fn in_message(self, at: usize) -> Self {
+        match self {
+            Self::Import(error) => Self::Import(error.in_message(at)),
+            io => io,
+        }
+    }
+}
+
+impl From<ReadError> for IoError {
+    fn from(error: ReadError) -> Self {
+        Self::Import(ImportError::Read(error))
+    }
+}
+
+impl From<ImportError> for IoError {
+    fn from(error: ImportError) -> Self {
+        Self::Import(error)
+    }
+}
+
+impl fmt::Display for IoError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => error.fmt(f),
+            Self::Import(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for IoError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            Self::Import(error) => Some(error),
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! What a stream or file lies in.
+
+use std::ops::Range;
+
+use arrow_buffer::Buffer;
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for &[u8] {}
+    impl Sealed for super::Buffer {}
+}
+
+/// Memory that holds a stream or a file, and should be aligned to 8 bytes.
+///
+/// Borrowed bytes are copied where they are needed for longer than a batch, which is only for dictionaries. A shared
+/// buffer is never copied.
+pub trait Memory: sealed::Sealed {
+    /// All of it.
+    fn bytes(&self) -> &[u8];
+
+    /// A part of it, to keep. The range is one that `bytes` has.
+    #[doc(hidden)]
+    fn keep(&self, range: Range<usize>) -> Buffer;
+}
+
+impl Memory for &[u8] {
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+
+    fn keep(&self, range: Range<usize>) -> Buffer {
+        Buffer::from(self.get(range).unwrap_or_default())
+    }
+}
+
+impl Memory for Buffer {
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+
+    fn keep(&self, range: Range<usize>) -> Buffer {
+        self.slice_with_length(range.start, range.len())
+    }
+}

@@ -1,0 +1,222 @@
+//! What fuzz targets do with their input. Ordinary tests do the same with corpora, so that the bodies are the same
+//! on every toolchain.
+
+use arrow_array::{Array, RecordBatch};
+use arrow_buffer::Buffer;
+
+use super::agree::assert_agree;
+use super::source::Source;
+use super::touch::{touch, touch_full};
+use crate::decode::{Decoder, ReadError};
+use crate::interop::{Align, ImportError, Imported};
+use crate::read::{FileReader, IoReader, StreamReader};
+use crate::view::{BatchView, Structure};
+use crate::{OnGrowth, Plan, StreamWriter};
+
+/// What came of some bytes.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub struct Outcome {
+    /// The batches that were read and found fully valid.
+    pub batches: Vec<RecordBatch>,
+    /// What was wrong, if something was.
+    pub error: Option<ImportError>,
+}
+
+/// Takes bytes for a single message, of whatever kind.
+pub fn decode(bytes: &[u8]) {
+    let memory = Buffer::from(bytes);
+    let Ok(mut decoder) = Decoder::from_schema_message(&memory) else { return };
+    // The same bytes again, now as what they are not; and what follows the schema, as what it may be.
+    let _ = decoder.decode(&memory);
+    let _ = decoder.dictionary(&memory);
+    let Ok((_, len)) = decoder.measure(&memory) else { return };
+    let rest = memory.slice(len);
+    let _ = decoder.peek(&rest);
+    let _ = decoder.dictionary(&rest);
+    let _ = decoder.decode(&rest).map(|batch| batch.validate().map(|_| ()));
+}
+
+/// Takes bytes for a stream, in each way there is to read one, and uses everything in it.
+///
+/// # Panics
+///
+/// If what passes for valid is not, or if ways of reading disagree.
+pub fn stream(bytes: &[u8]) -> Outcome {
+    let memory = Buffer::from(bytes);
+    let verdict = use_stream(&memory);
+    let mut shared = Outcome::default();
+    let mut at_once = || -> Result<(), ImportError> {
+        let mut reader = StreamReader::new(memory.clone())?;
+        while let Some(Imported { batch, .. }) = reader.next_record_batch(Align::Copy)? {
+            keep(&mut shared, batch);
+        }
+        Ok(())
+    };
+    shared.error = at_once().err();
+    assert_same_verdict(verdict.as_ref().err(), shared.error.as_ref());
+
+    let mut piecewise = Vec::new();
+    let mut reader = IoReader::new(bytes);
+    while let Ok(Ok(Some(imported))) = reader.as_mut().map(|reader| reader.next_record_batch(Align::Copy)) {
+        piecewise.push(imported.batch);
+    }
+    assert_eq!(piecewise, shared.batches);
+    shared
+}
+
+/// Takes bytes for a file, and uses everything in it.
+///
+/// # Panics
+///
+/// If what passes for valid is not, or if ways of reading disagree.
+pub fn file(bytes: &[u8]) -> Outcome {
+    let memory = Buffer::from(bytes);
+    let mut outcome = Outcome::default();
+    let mut views = match FileReader::new(memory.as_slice()) {
+        Ok(reader) => reader,
+        Err(error) => {
+            assert_eq!(FileReader::new(memory.clone()).map(|_| ()), Err(error.clone()));
+            outcome.error = Some(error.into());
+            return outcome;
+        }
+    };
+    let mut shared = FileReader::new(memory.clone()).expect("it opened before");
+    assert_eq!(views.schema(), shared.schema());
+    for index in 0..views.num_batches().min(64) {
+        let verdict = views.batch(index).map(use_view).and_then(|verdict| verdict);
+        let imported = shared.record_batch(index, Align::Copy);
+        assert_same_verdict(verdict.as_ref().err(), imported.as_ref().err());
+        match imported {
+            Ok(imported) => keep(&mut outcome, imported.batch),
+            Err(error) => outcome.error = outcome.error.or(Some(error)),
+        }
+    }
+    outcome
+}
+
+/// Takes bytes for choices: makes batches of them, writes those, and reads them back.
+///
+/// # Panics
+///
+/// If what is read is not what was written.
+pub fn round_trip(bytes: &[u8]) {
+    let batches = super::batches_from(bytes);
+    for on_growth in [OnGrowth::Replace, OnGrowth::Delta] {
+        let read = stream(&written(&batches, on_growth));
+        if let Some(ImportError::DictionaryParts { .. }) = read.error {
+            // Views have read it; arrays cannot be made of it.
+            continue;
+        }
+        assert_eq!(read.error, None);
+        assert_eq!(read.batches, batches);
+    }
+}
+
+/// Takes bytes for choices: makes a valid stream, and damages it in a few places.
+///
+/// # Panics
+///
+/// If what passes for valid afterwards is not.
+pub fn mutate(bytes: &[u8]) -> Outcome {
+    let (choices, damage) = bytes.split_at(bytes.len() / 2);
+    let mut valid = written(&super::batches_from(choices), OnGrowth::Delta);
+    let mut source = Source::new(damage);
+    for _ in 0..=source.below(8) {
+        let at = source.value_below(valid.len());
+        // Numbers in Arrow are little-endian and aligned; the interesting ones are small, huge and negative.
+        match source.below(6) {
+            0 => valid[at] ^= 1 << source.below(8),
+            1 => valid[at] = source.below(256) as u8,
+            2 => put(&mut valid, at & !3, &(source.value() as u32 % 64).to_le_bytes()),
+            3 => put(&mut valid, at & !7, &(source.value() % 4096).to_le_bytes()),
+            4 => put(&mut valid, at & !7, &[i64::MIN, i64::MAX, -1, 1 << 33][source.below(4)].to_le_bytes()),
+            _ => valid.truncate(at.max(1)),
+        }
+    }
+    stream(&valid)
+}
+
+/// A stream of batches, as this crate writes it.
+fn written(batches: &[RecordBatch], on_growth: OnGrowth) -> Vec<u8> {
+    let plan = Plan::new(batches[0].schema()).expect("generated schemas lay out");
+    let mut writer = StreamWriter::new(Vec::new(), plan, on_growth).expect("memory takes all");
+    for batch in batches {
+        writer.write(batch).expect("generated batches encode");
+    }
+    writer.finish().expect("memory takes all")
+}
+
+fn put<const N: usize>(bytes: &mut [u8], at: usize, number: &[u8; N]) {
+    if let Some(place) = bytes.get_mut(at..at + N) {
+        place.copy_from_slice(number);
+    }
+}
+
+/// Uses a batch as it is, checks it fully, and uses it again.
+fn use_view(batch: BatchView<'_, Structure>) -> Result<(), ReadError> {
+    assert!(format!("{batch:?}").len() > 1);
+    touch(&batch);
+    let batch = batch.validate()?;
+    touch(&batch);
+    batch.columns().for_each(|column| touch_full(&column));
+    Ok(())
+}
+
+/// Uses the batches of a stream until there are no more, or until one is wrong.
+fn use_stream(bytes: &[u8]) -> Result<(), ReadError> {
+    let mut reader = StreamReader::new(bytes)?;
+    while let Some(batch) = reader.next_batch()? {
+        use_view(batch)?;
+    }
+    Ok(())
+}
+
+/// Keeps a batch, if Arrow finds it as valid as we do.
+fn keep(outcome: &mut Outcome, batch: RecordBatch) {
+    for column in batch.columns() {
+        // Some of Arrow's own checks are not made for lengths that no bytes stand behind.
+        column.to_data().validate_full().expect("what is fully valid here is so in Arrow");
+    }
+    outcome.batches.push(batch);
+}
+
+/// A view and the arrays made of it are sound, or unsound, together and for the same reason. But arrays have reasons
+/// of their own not to be made.
+fn assert_same_verdict(view: Option<&ReadError>, arrays: Option<&ImportError>) {
+    match (view, arrays) {
+        (view, Some(ImportError::Read(error))) => {
+            assert_eq!(view.map(ReadError::innermost), Some(error.innermost()));
+        }
+        (view, None) => assert_eq!(view, None),
+        (_, Some(ImportError::DictionaryParts { .. })) => {}
+        (_, Some(other)) => panic!("arrays were not made: {other}"),
+    }
+}
+
+/// Decodes each batch of a stream as a view and as arrays side by side, and compares them row by row.
+///
+/// # Panics
+///
+/// If they differ.
+pub fn views_agree(bytes: &[u8]) {
+    let memory = Buffer::from(bytes);
+    let Ok(mut decoder) = Decoder::from_schema_message(&memory) else { return };
+    let mut at = 0;
+    while at < memory.len() {
+        let message = memory.slice(at);
+        let Ok((kind, len)) = decoder.measure(&message) else { return };
+        match kind {
+            crate::decode::MessageKind::Dictionary if decoder.dictionary(&message).is_err() => return,
+            crate::decode::MessageKind::Batch => {
+                let Ok(Ok(view)) = decoder.decode(&message).map(BatchView::validate) else { return };
+                match view.to_record_batch(&message, Align::Copy) {
+                    Ok(imported) => assert_agree(&view, &imported.batch),
+                    Err(error) => assert!(matches!(error, ImportError::DictionaryParts { .. }), "{error}"),
+                }
+            }
+            crate::decode::MessageKind::End => return,
+            _ => {}
+        }
+        at += len;
+    }
+}

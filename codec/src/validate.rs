@@ -1,0 +1,95 @@
+//! The full check: every value that another value relies on.
+//!
+//! The structure has been checked by now, so slices are in bounds; what is left is what the values say. Nodes are
+//! checked one after the other, as they stand in the message. Each check is a loop over slices without early exit,
+//! so that compilers turn it into vector code; only once it has failed does another loop look for the culprit.
+//!
+//! # Safety
+//! What passes becomes [`Full`](crate::view::Full), which unsafe code relies on. This is the one place that
+//! vouches for it.
+#![allow(unsafe_code)]
+
+mod dictionary;
+mod nulls;
+mod offsets;
+mod text;
+mod union;
+mod views;
+
+use crate::decode::{ColumnFault, DictionaryFault, ReadError};
+use crate::view::{BatchView, ColumnView, Full, Source, Structure, Values};
+
+/// Checks a whole batch.
+pub(crate) fn batch(batch: BatchView<'_, Structure>) -> Result<BatchView<'_, Full>, ReadError> {
+    let source = batch.source();
+    nodes(source, 0, source.tree.nodes().len())?;
+    // SAFETY: all nodes of the batch were checked, and dictionaries are checked when they arrive.
+    Ok(unsafe { batch.assume_valid() })
+}
+
+/// Checks a column, and what is below it.
+pub(crate) fn column(column: ColumnView<'_, Structure>) -> Result<ColumnView<'_, Full>, ReadError> {
+    nodes(column.source(), column.node_index(), column.node().end as usize)?;
+    // SAFETY: the column's node and all below it were checked, and dictionaries are checked when they arrive.
+    Ok(unsafe { column.assume_valid() })
+}
+
+fn nodes(source: Source<'_>, first: usize, end: usize) -> Result<(), ReadError> {
+    for &column in source.tree.columns() {
+        let column = column as usize;
+        if (first..end).contains(&column) {
+            let column = ColumnView::new(source, column);
+            nulls::column(&column).map_err(|fault| in_column(&column, fault))?;
+        }
+    }
+    for index in first..end {
+        let column = ColumnView::new(source, index);
+        node(&column)?;
+    }
+    Ok(())
+}
+
+fn in_column(column: &ColumnView<'_, Structure>, fault: ColumnFault) -> ReadError {
+    ReadError::Column { path: column.path().into(), fault }
+}
+
+/// Checks one node: its own nulls and values, and its children's nulls where it has a say in them.
+fn node(column: &ColumnView<'_, Structure>) -> Result<(), ReadError> {
+    nulls::counted(column).map_err(|fault| in_column(column, fault))?;
+    nulls::children(column)?;
+    let checked = match column.values() {
+        Values::Null | Values::Boolean(_) | Values::Fixed(_) => Ok(()),
+        Values::FixedSizeList(_) | Values::Struct(_) => Ok(()),
+        Values::Bytes(bytes) => {
+            offsets::rising(bytes.offsets(), bytes.data().len()).and_then(|()| match bytes.is_utf8() {
+                true => text::bytes(&bytes),
+                false => Ok(()),
+            })
+        }
+        Values::Views(views) => views::views(&views),
+        Values::List(list) => offsets::rising(list.offsets(), list.values().len()),
+        Values::ListView(list) => offsets::anywhere(&list),
+        Values::Union(union) => union::union(&union),
+        Values::RunEnd(runs) => offsets::runs(&runs),
+        Values::Dictionary(keys) => {
+            let checked = dictionary::keys(&keys, column.validity());
+            // A dictionary that never came has no values; say so rather than that a key is out of bounds.
+            if let (Err(_), Some(id)) = (&checked, missing_dictionary(column)) {
+                return Err(ReadError::Dictionary { id, fault: DictionaryFault::Missing });
+            }
+            checked
+        }
+    };
+    checked.map_err(|fault| in_column(column, fault))
+}
+
+/// The id of the column's dictionary, if it never arrived.
+fn missing_dictionary(column: &ColumnView<'_, Structure>) -> Option<i64> {
+    let index = column.node().dictionary?;
+    column
+        .source()
+        .dictionaries
+        .get(index)
+        .is_none()
+        .then(|| column.source().layout.dictionaries()[index as usize].id)
+}

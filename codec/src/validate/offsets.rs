@@ -1,0 +1,99 @@
+//! Offsets: into bytes, into children, into rows.
+
+use crate::decode::ColumnFault;
+use crate::view::{Level, ListView, Offsets, RunEnd};
+
+/// Checks that offsets begin at zero or above, never go down, and end at `limit` or before.
+pub(super) fn rising(offsets: Offsets<'_>, limit: usize) -> Result<(), ColumnFault> {
+    match offsets {
+        Offsets::W32(offsets) => rising_in(offsets, i32::try_from(limit).unwrap_or(i32::MAX), limit),
+        Offsets::W64(offsets) => rising_in(offsets, i64::try_from(limit).unwrap_or(i64::MAX), limit),
+    }
+}
+
+fn rising_in<T: Copy + Ord + Default>(offsets: &[T], bound: T, limit: usize) -> Result<(), ColumnFault> {
+    let (Some(&first), Some(&last)) = (offsets.first(), offsets.last()) else {
+        return Ok(());
+    };
+    if first < T::default() {
+        return Err(ColumnFault::OffsetOrder { index: 0 });
+    }
+    let falls = |pair: (&T, &T)| pair.1 < pair.0;
+    // If they never go down, they are all within bounds as soon as the first and the last are.
+    let fell = offsets.iter().zip(&offsets[1..]).fold(false, |fell, pair| fell | falls(pair));
+    if fell {
+        let before = offsets.iter().zip(&offsets[1..]).position(falls).unwrap_or_default();
+        return Err(ColumnFault::OffsetOrder { index: before + 1 });
+    }
+    if last > bound {
+        let index = offsets.partition_point(|&offset| offset <= bound);
+        return Err(ColumnFault::OffsetOutOfBounds { index, limit });
+    }
+    Ok(())
+}
+
+/// Checks that the rows of list views, null ones too, lie within the child.
+pub(super) fn anywhere<L: Level>(list: &ListView<'_, L>) -> Result<(), ColumnFault> {
+    let limit = list.values().len();
+    let culprit = match (list.offsets(), list.sizes()) {
+        (Offsets::W32(offsets), Offsets::W32(sizes)) => {
+            let within = |(&offset, &size): (&i32, &i32)| {
+                // Neither negative, and a sum of 64 bits, which cannot overflow.
+                (offset | size) >= 0 && (i64::from(offset) + i64::from(size)) as u64 <= limit as u64
+            };
+            let all = offsets.iter().zip(sizes).fold(true, |all, pair| all & within(pair));
+            (!all).then(|| offsets.iter().zip(sizes).position(|pair| !within(pair)))
+        }
+        (Offsets::W64(offsets), Offsets::W64(sizes)) => {
+            let within = |(&offset, &size): (&i64, &i64)| {
+                // Neither negative, so the unsigned sum cannot overflow.
+                (offset | size) >= 0 && offset as u64 + size as u64 <= limit as u64
+            };
+            let all = offsets.iter().zip(sizes).fold(true, |all, pair| all & within(pair));
+            (!all).then(|| offsets.iter().zip(sizes).position(|pair| !within(pair)))
+        }
+        // A list view's offsets and sizes have one width.
+        _ => Some(None),
+    };
+    match culprit {
+        None => Ok(()),
+        Some(index) => Err(ColumnFault::OffsetOutOfBounds { index: index.unwrap_or_default(), limit }),
+    }
+}
+
+/// Checks that run ends rise from above zero, to the last row or beyond.
+pub(super) fn runs<L: Level>(runs: &RunEnd<'_, L>) -> Result<(), ColumnFault> {
+    let mut end = 0;
+    for run in 0..runs.num_runs() {
+        end = match runs.end(run) {
+            Some(next) if next > end => next,
+            _ => return Err(ColumnFault::RunEndOrder { index: run }),
+        };
+    }
+    match end >= runs.len() {
+        true => Ok(()),
+        false => Err(ColumnFault::RunsTooShort { rows: runs.len(), end }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(offsets: &[i32], limit: usize) -> Result<(), ColumnFault> {
+        rising(Offsets::W32(offsets), limit)
+    }
+
+    #[test]
+    fn finds_the_first_offset_at_fault() {
+        assert_eq!(check(&[], 0), Ok(()));
+        assert_eq!(check(&[3, 3, 5], 5), Ok(()));
+        assert_eq!(check(&[-1, 3], 5), Err(ColumnFault::OffsetOrder { index: 0 }));
+        assert_eq!(check(&[0, 4, 2, 1], 5), Err(ColumnFault::OffsetOrder { index: 2 }));
+        assert_eq!(check(&[0, -4, 2], 5), Err(ColumnFault::OffsetOrder { index: 1 }));
+        assert_eq!(check(&[0, 5, 6, 7], 5), Err(ColumnFault::OffsetOutOfBounds { index: 2, limit: 5 }));
+        assert_eq!(check(&[i32::MAX], usize::MAX), Ok(()));
+        let wide = Offsets::W64(&[0, i64::MAX]);
+        assert_eq!(rising(wide, 9), Err(ColumnFault::OffsetOutOfBounds { index: 1, limit: 9 }));
+    }
+}

@@ -1,0 +1,109 @@
+//! Borrowed views: a decoded batch, its columns, and what lies in them, all in the memory the message came in.
+//!
+//! A view is a few pointers and copies nothing. How far it can be trusted is part of its type: see [`Level`].
+//!
+//! | | after *structure* | after *full* |
+//! |---|---|---|
+//! | lengths, fixed-width slices, bitmaps | as declared, in bounds, aligned | the same |
+//! | null counts | as declared | true |
+//! | `get(i)`, `range(i)`, `key(i)`, … | in bounds or `None` | `None` only past the end |
+//! | `str(i)`, `iter_str()` | not there | there |
+//! | turning into a `RecordBatch` | not there | there |
+
+mod bitmap;
+mod bytes;
+mod column;
+mod dictionary;
+mod fixed;
+mod level;
+mod list;
+mod nested;
+mod text;
+mod views;
+
+use std::collections::HashMap;
+
+use arrow_schema::SchemaRef;
+
+pub use self::bitmap::Bitmap;
+pub use self::bytes::{Bytes, Offsets};
+pub use self::column::{ColumnView, Values};
+pub use self::dictionary::Keys;
+pub use self::fixed::Fixed;
+pub use self::level::{Full, Level, Structure};
+pub use self::list::{FixedSizeList, List, ListView};
+pub use self::nested::{RunEnd, Struct, Union};
+pub use self::views::{View, Views};
+
+pub(crate) use self::column::Source;
+
+use crate::decode::ReadError;
+use crate::validate;
+
+/// A batch, in the memory its message came in.
+#[derive(Debug, Clone, Copy)]
+pub struct BatchView<'a, L: Level> {
+    schema: &'a SchemaRef,
+    source: Source<'a>,
+    metadata: &'a [u8],
+    level: std::marker::PhantomData<L>,
+}
+
+impl<'a> BatchView<'a, Structure> {
+    /// A batch whose table was just loaded; `metadata` is the private copy of the message's metadata.
+    pub(crate) fn new(schema: &'a SchemaRef, source: Source<'a>, metadata: &'a [u8]) -> Self {
+        Self { schema, source, metadata, level: std::marker::PhantomData }
+    }
+
+    /// Checks every value that another value relies on, and so unlocks what [`Full`] promises.
+    ///
+    /// Allocates nothing. Offsets are checked at the speed of memory and strings at that of `simdutf8`.
+    pub fn validate(self) -> Result<BatchView<'a, Full>, ReadError> {
+        validate::batch(self)
+    }
+}
+
+impl<'a, L: Level> BatchView<'a, L> {
+    /// The schema.
+    #[must_use]
+    pub fn schema(&self) -> &'a SchemaRef {
+        self.schema
+    }
+
+    /// How many rows each column has.
+    #[must_use]
+    pub fn num_rows(&self) -> usize {
+        self.source.table.rows
+    }
+
+    /// How many columns there are.
+    #[must_use]
+    pub fn num_columns(&self) -> usize {
+        self.source.tree.columns().len()
+    }
+
+    /// The column at `index`, if there is one.
+    #[must_use]
+    pub fn column(&self, index: usize) -> Option<ColumnView<'a, L>> {
+        let node = *self.source.tree.columns().get(index)?;
+        Some(ColumnView::at(self.source, node as usize))
+    }
+
+    /// All columns in their order.
+    pub fn columns(&self) -> impl ExactSizeIterator<Item = ColumnView<'a, L>> + use<'a, L> {
+        let source = self.source;
+        source.tree.columns().iter().map(move |&node| ColumnView::at(source, node as usize))
+    }
+
+    /// What the message carries besides the batch, as keys and values. Allocates the map.
+    #[must_use]
+    pub fn custom_metadata(&self) -> HashMap<String, String> {
+        // Verified before; verifying it again is cheaper than arguing that it need not be.
+        let message = crate::decode::metadata::message(self.metadata);
+        message.map(|message| crate::decode::schema::strings(message.custom_metadata())).unwrap_or_default()
+    }
+
+    pub(crate) fn source(&self) -> Source<'a> {
+        self.source
+    }
+}

@@ -1,0 +1,15 @@
+//! Whole streams and files, written to anything that takes bytes.
+//!
+//! Who writes into memory of their own uses [`Encoder`](crate::Encoder) and [`Dictionaries`] directly; the writers
+//! here are those two, a buffer, and an [`io::Write`](std::io::Write).
+
+mod dictionaries;
+mod error;
+mod file;
+mod messages;
+mod stream;
+
+pub use self::dictionaries::{Dictionaries, DictionaryUpdate, OnGrowth};
+pub use self::error::WriteError;
+pub use self::file::FileWriter;
+pub use self::stream::StreamWriter;

@@ -1,0 +1,66 @@
+//! What can go wrong while writing a stream or a file.
+
+use std::fmt;
+use std::io;
+
+use crate::encode::EncodeError;
+use crate::error::LayoutError;
+
+/// Why a stream or a file could not be written on.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// The schema has no place in Arrow IPC.
+    Layout(LayoutError),
+    /// The batch, or one of its dictionaries, could not be made a message.
+    Encode(EncodeError),
+    /// The batch replaces a dictionary (by index), and the file format cannot say so.
+    Replaced {
+        /// The dictionary's place in [`Layout::dictionaries`](crate::Layout::dictionaries).
+        index: usize,
+    },
+    /// What takes the bytes did not take them.
+    Io(io::Error),
+}
+
+impl fmt::Display for WriteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Layout(error) => error.fmt(f),
+            Self::Encode(error) => error.fmt(f),
+            Self::Replaced { index } => {
+                write!(f, "dictionary {index} is replaced, which a file cannot express")
+            }
+            Self::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for WriteError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Layout(error) => Some(error),
+            Self::Encode(error) => Some(error),
+            Self::Io(error) => Some(error),
+            Self::Replaced { .. } => None,
+        }
+    }
+}
+
+impl From<EncodeError> for WriteError {
+    fn from(error: EncodeError) -> Self {
+        Self::Encode(error)
+    }
+}
+
+impl From<LayoutError> for WriteError {
+    fn from(error: LayoutError) -> Self {
+        Self::Layout(error)
+    }
+}
+
+impl From<io::Error> for WriteError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}

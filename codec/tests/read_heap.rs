@@ -1,0 +1,135 @@
+//! Decoding a batch, checking it fully, and using all of it takes no heap: not for any type.
+#![allow(unsafe_code)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_buffer::Buffer;
+use arrow_schema::{Field, Schema};
+use bowstring_codec::decode::{Decoder, MessageKind};
+use bowstring_codec::testing::{self, Source};
+use bowstring_codec::{OnGrowth, Plan, StreamWriter};
+
+thread_local! {
+    /// Allocations of this thread. Other tests have threads of their own.
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+// SAFETY: all is left to the system's allocator; counting neither allocates nor unwinds.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller's promises are passed on as they are.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promises are passed on as they are.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller's promises are passed on as they are.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+fn counted<T>(work: impl FnOnce() -> T) -> (T, usize) {
+    let before = ALLOCATIONS.get();
+    let value = work();
+    (value, ALLOCATIONS.get() - before)
+}
+
+/// Reads a stream, and counts the allocations of its batches; dictionaries are taken in between, uncounted.
+fn count(stream: &Buffer) -> usize {
+    let mut decoder = Decoder::from_schema_message(stream).unwrap();
+    let mut at = message_len(stream);
+    let mut total = 0;
+    loop {
+        let message = stream.slice(at);
+        match decoder.peek(&message).unwrap() {
+            MessageKind::Dictionary => {
+                decoder.dictionary(&message).unwrap();
+            }
+            MessageKind::Batch => {
+                let ((), allocations) = counted(|| {
+                    let view = decoder.decode(&message).unwrap();
+                    testing::touch(&view);
+                    let view = view.validate().unwrap();
+                    testing::touch(&view);
+                    view.columns().for_each(|column| testing::touch_full(&column));
+                });
+                total += allocations;
+            }
+            _ => return total,
+        }
+        at += message_len(&message);
+    }
+}
+
+/// How long the message is that some bytes begin with, as its frame and metadata say.
+fn message_len(bytes: &[u8]) -> usize {
+    let length = i32::from_le_bytes(bytes[4..8].try_into().unwrap()) as usize;
+    let message = arrow_ipc::root_as_message(&bytes[8..8 + length]).unwrap();
+    8 + length + message.bodyLength() as usize
+}
+
+fn stream(batches: &[RecordBatch]) -> Buffer {
+    let mut writer =
+        StreamWriter::new(Vec::new(), Plan::new(batches[0].schema()).unwrap(), OnGrowth::Delta).unwrap();
+    batches.iter().for_each(|batch| writer.write(batch).unwrap());
+    Buffer::from(writer.finish().unwrap().as_slice())
+}
+
+#[test]
+fn the_counter_counts() {
+    assert_eq!(counted(|| vec![1_u8; 100]).1, 1);
+    assert_eq!(counted(|| 1 + 1).1, 0);
+}
+
+#[test]
+fn every_type_takes_no_heap() {
+    for data_type in testing::every_type() {
+        for seed in 0..8u8 {
+            let bytes: Vec<u8> = (0..200u8).map(|i| i.wrapping_mul(seed).wrapping_add(seed >> 1)).collect();
+            let mut source = Source::new(&bytes);
+            let schema = Arc::new(Schema::new(vec![Field::new("c", data_type.clone(), true)]));
+            let batches: Vec<_> =
+                [33, 0, 100].map(|rows| testing::batch_of(&mut source, &schema, rows)).to_vec();
+            assert_eq!(count(&stream(&batches)), 0, "{data_type}");
+        }
+    }
+}
+
+#[test]
+fn batches_of_all_types_at_once_take_no_heap() {
+    let fields: Vec<_> =
+        testing::every_type().into_iter().map(|data_type| Field::new("c", data_type, true)).collect();
+    let schema = Arc::new(Schema::new(fields));
+    let batches: Vec<_> =
+        (0..3u8).map(|seed| testing::batch_of(&mut Source::new(&[seed; 300]), &schema, 50)).collect();
+    assert_eq!(count(&stream(&batches)), 0);
+}
+
+/// What arrow-rs writes has other paddings and fewer 64-byte boundaries; that takes no heap either.
+#[test]
+fn streams_from_arrow_take_no_heap() {
+    let schema = Arc::new(Schema::new(vec![
+        Field::new("a", arrow_schema::DataType::Int64, true),
+        Field::new("b", arrow_schema::DataType::Utf8, true),
+        Field::new("c", arrow_schema::DataType::Utf8View, true),
+    ]));
+    let batch = testing::batch_of(&mut Source::new(b"some choices"), &schema, 1000);
+    let mut writer = arrow_ipc::writer::StreamWriter::try_new(Vec::new(), &schema).unwrap();
+    (0..3).for_each(|_| writer.write(&batch).unwrap());
+    writer.finish().unwrap();
+    assert_eq!(count(&Buffer::from(writer.into_inner().unwrap().as_slice())), 0);
+}

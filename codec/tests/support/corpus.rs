@@ -1,0 +1,30 @@
+//! Where the Arrow project's test data is, and what is in it.
+#![allow(dead_code)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The data, if it is there; otherwise where it was looked for.
+pub(crate) fn root() -> Result<PathBuf, String> {
+    let root = match std::env::var_os("ARROW_TEST_DATA") {
+        Some(root) => PathBuf::from(root),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus/data"),
+    };
+    match root.join("arrow-ipc-stream").is_dir() {
+        true => Ok(root),
+        false => Err(format!("no Arrow test data: set ARROW_TEST_DATA (tried {})", root.display())),
+    }
+}
+
+/// What a directory holds, in order.
+pub(crate) fn entries(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten();
+    let mut paths: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.sort();
+    paths
+}
+
+/// A path's last part.
+pub(crate) fn name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
