@@ -188,6 +188,25 @@ impl Sender {
         Ok(Loan::in_file(hub, file, len, wait))
     }
 
+    /// Waits, as told, until a loan of `len` bytes would have room at once. Messages that travel as files of their own
+    /// always have: what they wait for is told by their commit.
+    ///
+    /// For who does other things between two waits, such as tending newcomers.
+    #[inline]
+    pub fn await_room(&mut self, len: usize, wait: Wait) -> Result<(), LoanError> {
+        let hub = &mut self.inner.hub;
+        if hub.all_sealed() {
+            return hub.somebody_is_there();
+        }
+        match hub.pool.as_ref().map(|pool| pool.geometry) {
+            Some(geometry) => match geometry.span(len) {
+                Some(span) => hub.find_room(span, Some(wait)).map(drop),
+                None => Err(LoanError::TooLong { len, most: geometry.pool_bytes() }),
+            },
+            None => Ok(()),
+        }
+    }
+
     /// A message that is there already: loan, copy, commit.
     pub fn send(&mut self, message: &[u8]) -> Result<crate::Receipt, SendError> {
         let mut loan = self.loan(message.len()).map_err(SendError::Loan)?;
