@@ -4,10 +4,13 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use bowstring_transport::{MeetError, RefusalCode};
+use bowstring::codec::interop::ImportError;
+use bowstring::transport::{MeetError, RefusalCode};
+use bowstring::{ReceiveError, SetUpError};
 
 use crate::args::Format;
 use crate::place::Place;
+use crate::signals::Signal;
 
 /// Exit codes, as `--help` lists them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +39,14 @@ pub(crate) enum Failure {
     NoSender { place: Place, error: MeetError, waited: Option<Duration> },
     /// A sender was there, and the two did not come together.
     Meeting { place: Place, error: MeetError },
+    /// The two came together, and the sender's greeting tells of no table.
+    SetUp { place: Place, error: SetUpError },
+    /// The table did not come to its end.
+    Receive(ReceiveError),
+    /// The columns could not be taken out of a batch.
+    Choice(String),
+    /// A signal came before there was a sender.
+    Interrupted(Signal),
     /// The output could not be written to.
     Output { name: String, error: io::Error },
     /// The writer of a format would not take the data.
@@ -43,7 +54,7 @@ pub(crate) enum Failure {
     /// A dictionary was replaced, which an Arrow file cannot express.
     ReplacedDictionary,
     /// Data was copied and should not have been.
-    Copied { columns: Vec<String>, why: &'static str },
+    Copied { columns: Vec<String>, why: &'static str, advice: &'static str },
     /// The host would not do something.
     Host { what: &'static str, error: io::Error },
 }
@@ -55,9 +66,18 @@ impl Failure {
     }
 
     /// The exit code.
-    pub(crate) fn exit(&self) -> Exit {
+    pub(crate) fn exit(&self) -> u8 {
+        match self {
+            Failure::Interrupted(signal) => signal.exit(),
+            failure => failure.kind() as u8,
+        }
+    }
+
+    fn kind(&self) -> Exit {
         match self {
             Failure::Usage { .. } | Failure::NoColumn { .. } => Exit::Usage,
+            Failure::SetUp { error, .. } => of_set_up(error),
+            Failure::Receive(error) => of_receiving(error),
             Failure::NoSender { error, .. } | Failure::Meeting { error, .. } => of_meeting(error),
             Failure::Output { error, .. } if error.kind() == io::ErrorKind::PermissionDenied => {
                 Exit::Permission
@@ -66,7 +86,9 @@ impl Failure {
             | Failure::Output { .. }
             | Failure::Format { .. }
             | Failure::ReplacedDictionary => Exit::Output,
-            Failure::Copied { .. } | Failure::Host { .. } => Exit::Other,
+            Failure::Copied { .. } | Failure::Host { .. } | Failure::Choice(_) | Failure::Interrupted(_) => {
+                Exit::Other
+            }
         }
     }
 
@@ -97,9 +119,58 @@ impl Failure {
                 _ => None,
             },
             Failure::ReplacedDictionary => Some("write an .arrows stream instead".to_owned()),
-            Failure::Copied { .. } | Failure::Format { .. } | Failure::Host { .. } => None,
+            Failure::SetUp { error, .. } => match error {
+                SetUpError::Meet(error) => meeting_advice(error).map(str::to_owned),
+                SetUpError::Greeting(_) => {
+                    Some("is it a bowstring `sender`, and not another program of the transport?".to_owned())
+                }
+                _ => None,
+            },
+            Failure::Receive(error) => receiving_advice(error).map(str::to_owned),
+            Failure::Copied { advice, .. } => Some((*advice).to_owned()),
+            Failure::Format { .. } | Failure::Host { .. } | Failure::Choice(_) | Failure::Interrupted(_) => {
+                None
+            }
         }
     }
+}
+
+fn of_set_up(error: &SetUpError) -> Exit {
+    match error {
+        SetUpError::Meet(error) => of_meeting(error),
+        SetUpError::Greeting(_) | SetUpError::Layout(_) => Exit::Malformed,
+        _ => Exit::Other,
+    }
+}
+
+fn of_receiving(error: &ReceiveError) -> Exit {
+    match error {
+        ReceiveError::Crashed | ReceiveError::CutOff => Exit::Crashed,
+        ReceiveError::TimedOut => Exit::TimedOut,
+        ReceiveError::Import { error: ImportError::Misaligned { .. }, .. } => Exit::Other,
+        ReceiveError::Malformed { .. }
+        | ReceiveError::Import { .. }
+        | ReceiveError::UnknownTag { .. }
+        | ReceiveError::Protocol(_) => Exit::Malformed,
+        _ => Exit::Other,
+    }
+}
+
+fn receiving_advice(error: &ReceiveError) -> Option<&'static str> {
+    Some(match error {
+        ReceiveError::Crashed => "look at what the sender said; what it had sent was delivered",
+        ReceiveError::CutOff => "take less time for each batch, or start the sender with --on-slow block",
+        ReceiveError::TimedOut => {
+            "look whether the sender still works, or give it longer with --idle SECONDS"
+        }
+        ReceiveError::Import { error: ImportError::Misaligned { .. }, .. } => {
+            "leave --require-zero-copy out, or align buffers to 16 bytes and more on the sender's side"
+        }
+        ReceiveError::Malformed { .. } | ReceiveError::UnknownTag { .. } | ReceiveError::Protocol(_) => {
+            "the sender is at fault: report it to its author; --delivery copied keeps such a sender at arm's length"
+        }
+        _ => return None,
+    })
 }
 
 fn of_meeting(error: &MeetError) -> Exit {
@@ -160,12 +231,16 @@ impl fmt::Display for Failure {
                 write!(f, "no sender came to {place} within {} s", waited.as_secs_f64())
             }
             Failure::Meeting { place, error } => write!(f, "at {place}: {error}"),
+            Failure::SetUp { place, error } => write!(f, "at {place}: {error}"),
+            Failure::Receive(error) => error.fmt(f),
+            Failure::Choice(why) => f.write_str(why),
+            Failure::Interrupted(_) => f.write_str("interrupted while waiting for a sender"),
             Failure::Output { name, error } => write!(f, "cannot write {name}: {error}"),
             Failure::Format { name, why } => write!(f, "cannot write {name}: {why}"),
             Failure::ReplacedDictionary => {
                 f.write_str("a dictionary was replaced midway, which an .arrow file cannot express")
             }
-            Failure::Copied { columns, why } => write!(f, "{why}: {}", columns.join(", ")),
+            Failure::Copied { columns, why, .. } => write!(f, "{why}: {}", columns.join(", ")),
             Failure::Host { what, error } => write!(f, "{what}: {error}"),
         }
     }

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bowstring_transport::{Deliveries, Delivery, session};
+use bowstring::transport::{Deliveries, Delivery, session};
 
 use crate::args::{
     ChoiceArgs, Format, Handover, MannersArgs, MeetingArgs, Receive, ReportAs, SinkArgs, Validate,
@@ -96,6 +96,14 @@ impl Plan {
                 quiet,
             },
         })
+    }
+}
+
+impl Plan {
+    /// Whether a file is written that is only kept when whole.
+    pub(crate) fn writes_file(&self) -> bool {
+        matches!(&self.handling,
+            Handling::Keep(SinkPlan::Write { path: Some(path), .. }) if path.as_os_str() != "-")
     }
 }
 

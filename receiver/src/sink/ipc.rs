@@ -4,7 +4,7 @@ use std::io::Write;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use bowstring_codec::{FileWriter, OnGrowth, Plan, StreamWriter, WriteError};
+use bowstring::codec::{FileWriter, OnGrowth, Plan, StreamWriter, WriteError};
 
 use super::{End, Sink};
 use crate::failure::Failure;
