@@ -1,7 +1,9 @@
 //! The codec against `arrow-ipc`, and against a plain copy of as many bytes.
 
 mod batches;
+mod decode;
 mod encode;
+mod region;
 mod report;
 
 use crate::Options;
@@ -12,4 +14,6 @@ pub(crate) fn run(options: Options) {
     encode::metadata(&mut report);
     encode::data(&mut report);
     encode::in_place(&mut report);
+    decode::metadata(&mut report);
+    decode::validation(&mut report);
 }

@@ -1,7 +1,8 @@
-//! Measures what this project claims, next to what it is compared with: `bowstring-bench BENCH [--json]`.
+//! Measures what this project claims, next to what it is compared with: `bowstring-bench BENCH [--json] [--only PART]`.
 
 mod allocations;
 mod codec;
+mod handoff;
 mod stats;
 
 use std::process::ExitCode;
@@ -11,19 +12,36 @@ use std::process::ExitCode;
 struct Options {
     /// One JSON object a line, instead of tables.
     json: bool,
+    /// Only what has this in its name.
+    only: Option<&'static str>,
+}
+
+impl Options {
+    /// Whether a case is to be run.
+    fn wants(&self, case: &str) -> bool {
+        self.only.is_none_or(|only| case.contains(only))
+    }
 }
 
 /// A bench: its name, what it measures, and what runs it.
 type Bench = (&'static str, &'static str, fn(Options));
 
-const BENCHES: &[Bench] = &[("codec", "Arrow IPC messages against arrow-ipc and memcpy", codec::run)];
+const BENCHES: &[Bench] = &[
+    ("codec", "Arrow IPC messages against arrow-ipc and memcpy", codec::run),
+    ("handoff", "one message from process to process against the bare machine and its peers", handoff::run),
+];
 
 fn main() -> ExitCode {
-    let mut options = Options { json: false };
+    let mut options = Options { json: false, only: None };
     let mut chosen = None;
-    for argument in std::env::args().skip(1) {
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--json" => options.json = true,
+            "--only" => match arguments.next() {
+                Some(part) => options.only = Some(part.leak()),
+                None => return usage(),
+            },
             name => match BENCHES.iter().find(|(known, ..)| *known == name) {
                 Some(bench) => chosen = Some(bench),
                 None => {
@@ -39,7 +57,7 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: bowstring-bench BENCH [--json]");
+    eprintln!("usage: bowstring-bench BENCH [--json] [--only PART]");
     for (name, what, _) in BENCHES {
         eprintln!("  {name:10} {what}");
     }

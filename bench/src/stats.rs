@@ -24,7 +24,7 @@ pub(crate) struct Figures {
 /// Measures contenders that do the same work.
 pub(crate) fn measure<const N: usize>(mut contenders: [&mut dyn FnMut(); N]) -> [Figures; N] {
     let calls = contenders.each_mut().map(|work| calls_per_turn(work));
-    let allocations = contenders.each_mut().map(|work| allocations::count(|| work()));
+    let allocations = contenders.each_mut().map(allocations::count);
     let mut turns: [Vec<f64>; N] = std::array::from_fn(|_| Vec::with_capacity(ROUNDS));
     for _ in 0..ROUNDS {
         for (i, work) in contenders.iter_mut().enumerate() {

@@ -13,7 +13,7 @@ use arrow_schema::Field;
 
 pub use self::error::EncodeError;
 use self::scan::Cover;
-use self::sink::{Measure, Write};
+use self::sink::{Measure, Write, Written};
 use self::walk::{Walk, Window};
 use crate::error::LayoutError;
 use crate::layout::Tree;
@@ -80,12 +80,8 @@ impl Encoder {
     pub fn encode(&mut self, batch: &RecordBatch, region: &mut [u8]) -> Result<usize, EncodeError> {
         let Self { plan, batch: grown, covers, .. } = self;
         check_schema(plan, batch)?;
-        let tree = plan.layout().batch();
-        if tree.views() != 0 {
-            measure(tree, columns(batch), covers, Carries::Batch, plan.batch(), grown)?;
-        }
-        let template = grown.as_ref().unwrap_or(plan.batch());
-        write(tree, columns(batch), covers, template, Header { rows: batch.num_rows(), delta: false }, region)
+        let header = Header { carries: Carries::Batch, rows: batch.num_rows(), delta: false };
+        write(plan.layout().batch(), || columns(batch), covers, plan.batch(), grown, header, region)
     }
 
     /// How many bytes [`encode_dictionary`](Self::encode_dictionary) will write for these values.
@@ -106,12 +102,11 @@ impl Encoder {
         delta: bool,
         region: &mut [u8],
     ) -> Result<usize, EncodeError> {
-        self.dictionary_len(index, values)?;
         let Self { plan, dictionaries, covers, .. } = self;
         let (dictionary, template, grown) = dictionary(plan, dictionaries, index)?;
-        let template = grown.as_ref().unwrap_or(template);
-        let columns = core::iter::once(Window::whole(values));
-        write(&dictionary.values, columns, covers, template, Header { rows: values.len(), delta }, region)
+        let header = Header { carries: Carries::Dictionary(dictionary.id), rows: values.len(), delta };
+        let columns = || core::iter::once(Window::whole(values));
+        write(&dictionary.values, columns, covers, template, grown, header, region)
     }
 }
 
@@ -129,7 +124,8 @@ fn dictionary<'a>(
 }
 
 fn columns(batch: &RecordBatch) -> impl Iterator<Item = Window<'_>> {
-    batch.columns().iter().map(|column| Window::whole(&**column))
+    let len = batch.num_rows();
+    batch.columns().iter().map(move |column| Window { array: &**column, start: 0, len })
 }
 
 /// Whether the batch fits the plan. That it has the very schema of the plan is the usual case, and costs nothing.
@@ -168,29 +164,64 @@ fn measure<'a>(
     let Measure { body, variadic } = walk.sink;
     let mut template = grown.as_ref().unwrap_or(planned);
     if variadic > template.variadic_capacity() {
-        // Twice as many: a column that grows by a buffer a batch shall not take a template a batch.
-        let capacity = variadic.checked_next_power_of_two().ok_or(EncodeError::TooLarge)?;
-        let larger =
-            Template::new(carries, tree, capacity).map_err(|LayoutError { .. }| EncodeError::TooLarge)?;
-        template = grown.insert(larger);
+        template = grow(carries, tree, variadic, grown)?;
     }
     template.len().checked_add(body).ok_or(EncodeError::TooLarge)
 }
 
-/// The numbers of a message that do not come from its columns.
+/// Makes a template with room for that many variadic buffers, and for more: a column that grows by a buffer a batch
+/// shall not take a template a batch.
+fn grow<'a>(
+    carries: Carries,
+    tree: &Tree,
+    variadic: usize,
+    grown: &'a mut Option<Template>,
+) -> Result<&'a Template, EncodeError> {
+    let capacity = variadic.checked_next_power_of_two().ok_or(EncodeError::TooLarge)?;
+    let larger =
+        Template::new(carries, tree, capacity).map_err(|LayoutError { .. }| EncodeError::TooLarge)?;
+    Ok(grown.insert(larger))
+}
+
+/// What a message says that does not come from its columns.
+#[derive(Clone, Copy)]
 struct Header {
+    carries: Carries,
     rows: usize,
     delta: bool,
 }
 
-fn write<'a>(
+/// Writes a message. Without measuring first: should the template lack room for variadic buffers, which is rare, the
+/// message is written once more with one that has it.
+fn write<'a, C: Iterator<Item = Window<'a>>>(
+    tree: &Tree,
+    columns: impl Fn() -> C,
+    covers: &mut Vec<Cover>,
+    planned: &Template,
+    grown: &mut Option<Template>,
+    header: Header,
+    region: &mut [u8],
+) -> Result<usize, EncodeError> {
+    let template = grown.as_ref().unwrap_or(planned);
+    let written = write_with(tree, columns(), covers, template, header, region)?;
+    if written.complete {
+        return Ok(template.len() + written.body);
+    }
+    let variadic = written.buffers - tree.buffers().len();
+    let template = grow(header.carries, tree, variadic, grown)?;
+    let written = write_with(tree, columns(), covers, template, header, region)?;
+    debug_assert!(written.complete, "the template was made for this message");
+    Ok(template.len() + written.body)
+}
+
+fn write_with<'a>(
     tree: &Tree,
     columns: impl Iterator<Item = Window<'a>>,
     covers: &mut Vec<Cover>,
     template: &Template,
     header: Header,
     region: &mut [u8],
-) -> Result<usize, EncodeError> {
+) -> Result<Written, EncodeError> {
     let given = region.len();
     let (head, body) = split(region, template)?;
     let mut walk = Walk { tree, sink: Write::new(template.stamp(head), body), covers };
@@ -202,9 +233,9 @@ fn write<'a>(
             other => other,
         })?;
     }
-    let (buffers, body) = walk.sink.finish();
-    template.seal(head, header.rows, buffers, body, header.delta);
-    Ok(template.len() + body)
+    let written = walk.sink.finish();
+    template.seal(head, header.rows, written.buffers, written.body, header.delta);
+    Ok(written)
 }
 
 /// Parts a region into the head that the template takes, and what is left for the body.

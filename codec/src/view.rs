@@ -37,7 +37,7 @@ pub use self::views::{View, Views};
 
 pub(crate) use self::column::Source;
 
-use crate::decode::ReadError;
+use crate::decode::{ReadError, metadata, schema};
 use crate::validate;
 
 /// A batch, in the memory its message came in.
@@ -96,11 +96,11 @@ impl<'a, L: Level> BatchView<'a, L> {
     }
 
     /// What the message carries besides the batch, as keys and values. Allocates the map.
-    #[must_use]
-    pub fn custom_metadata(&self) -> HashMap<String, String> {
-        // Verified before; verifying it again is cheaper than arguing that it need not be.
-        let message = crate::decode::metadata::message(self.metadata);
-        message.map(|message| crate::decode::schema::strings(message.custom_metadata())).unwrap_or_default()
+    ///
+    /// This is looked at, and checked, only here: a batch may be sound and this not.
+    pub fn custom_metadata(&self) -> Result<HashMap<String, String>, ReadError> {
+        let message = metadata::message(self.metadata)?;
+        Ok(schema::strings(message.custom_metadata()))
     }
 
     pub(crate) fn source(&self) -> Source<'a> {

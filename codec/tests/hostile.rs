@@ -1,4 +1,5 @@
 //! Wrong input is an error that says what is wrong and where.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "support/forge.rs"]
 mod forge;

@@ -103,7 +103,7 @@ fn nothing_is_copied_and_the_last_one_returns_the_lease() {
 
 fn has_dictionary(data_type: &DataType) -> bool {
     let schema = Schema::new(vec![Field::new("a", data_type.clone(), true)]);
-    !bowstring_codec::Layout::new(&schema).unwrap().dictionaries().is_empty()
+    !bowstring_codec::Layout::new(&schema).expect("a sound schema").dictionaries().is_empty()
 }
 
 /// Arrow asks for eight bytes, and Rust for sixteen where it reads numbers of sixteen.

@@ -1,5 +1,6 @@
 //! Decoding a batch, checking it fully, and using all of it takes no heap: not for any type.
 #![allow(unsafe_code)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

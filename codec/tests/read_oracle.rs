@@ -1,5 +1,6 @@
 //! Whatever is written, by arrow-rs or by this crate, is read as the same: as a view, as arrays, and in each way of
 //! reading a stream or file.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 

@@ -79,6 +79,9 @@ mod sync;
 mod sys;
 mod wait;
 
+/// The descriptor types of this crate's interface: std's own with the feature `std`, and the same without a std else.
+pub use rustix::fd;
+
 pub use abi::{Geometry, MAX_SLOTS};
 pub use error::{Call, Fault, GeometryError, OsError, RegionFault, RegionKind};
 pub use figures::{Figures, LaneFigures};
@@ -103,6 +106,6 @@ pub use wait::Wait;
 pub use sys::fault;
 
 /// A pair of connected sockets, for a program that starts the other side itself and lets it inherit one end.
-pub fn socket_pair() -> Result<(rustix::fd::OwnedFd, rustix::fd::OwnedFd), OsError> {
+pub fn socket_pair() -> Result<(fd::OwnedFd, fd::OwnedFd), OsError> {
     sys::socket_pair()
 }

@@ -8,6 +8,12 @@ use arrow_array::{
     LargeStringArray, ListArray, RecordBatch, StringArray, StringViewArray, TimestampMicrosecondArray,
 };
 
+/// Rows of a batch whose data is next to nothing.
+pub(super) const FEW: usize = 8;
+
+/// Numbers of columns over which the cost of one should be flat.
+pub(super) const COLUMNS: [usize; 4] = [1, 8, 64, 512];
+
 /// What the columns of a batch are.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Columns {

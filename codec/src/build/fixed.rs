@@ -48,8 +48,9 @@ impl<T: ArrowNativeType> Fixed<'_, T> {
     pub fn fill_with(&mut self, rows: usize, mut value: impl FnMut(usize) -> T) -> Result<(), BuildError> {
         self.column.room(rows)?;
         let first = self.column.len;
-        for (row, place) in self.values.values[first..][..rows].iter_mut().enumerate() {
-            *place = value(first + row);
+        let places = &mut self.values.values[first..][..rows];
+        for (place, row) in places.iter_mut().zip(first..) {
+            *place = value(row);
         }
         self.column.len += rows;
         Ok(())

@@ -8,6 +8,7 @@ use arrow_schema::SchemaRef;
 
 use super::dictionary::{Dictionary, Held, Inner, Part};
 use super::error::{DictionaryFault, FrameFault, ReadError};
+use super::flat::{WireBatch, WireDictionary};
 use super::metadata::{self, Envelope, Opened, Scratch};
 use super::schema::{self, WireSchema};
 use super::table::Table;
@@ -46,8 +47,8 @@ pub enum MessageKind {
 }
 
 impl MessageKind {
-    pub(crate) fn of(message: &ipc::Message<'_>) -> Self {
-        match message.header_type() {
+    pub(crate) fn of(header: ipc::MessageHeader) -> Self {
+        match header {
             ipc::MessageHeader::Schema => Self::Schema,
             ipc::MessageHeader::DictionaryBatch => Self::Dictionary,
             ipc::MessageHeader::RecordBatch => Self::Batch,
@@ -121,9 +122,7 @@ impl Decoder {
     pub fn from_schema_message_within(message: &[u8], limits: Limits) -> Result<Self, ReadError> {
         let mut scratch = Scratch::default();
         let envelope = open_message(message, &mut scratch, limits)?;
-        let schema = envelope.message.header_as_schema();
-        let schema = schema.ok_or_else(|| metadata::unexpected("schema", &envelope.message))?;
-        Self::from_wire(schema, limits)
+        Self::from_wire(envelope.schema()?, limits)
     }
 
     /// A decoder for the messages of a verified schema.
@@ -165,7 +164,7 @@ impl Decoder {
             Opened::End { len } => return Ok((MessageKind::End, len)),
             Opened::Message(envelope) => envelope,
         };
-        Ok((MessageKind::of(&envelope.message), envelope.len))
+        Ok((MessageKind::of(envelope.header), envelope.len))
     }
 
     /// Reads a batch, and checks its [`Structure`].
@@ -175,9 +174,7 @@ impl Decoder {
     pub fn decode<'a>(&'a mut self, message: &'a [u8]) -> Result<BatchView<'a, Structure>, ReadError> {
         let tree = self.layout.batch();
         let envelope = open_message(message, &mut self.scratch, self.limits)?;
-        let batch = envelope.message.header_as_record_batch();
-        let batch = batch.ok_or_else(|| metadata::unexpected("record batch", &envelope.message))?;
-        metadata::refuse_compressed(&envelope, &batch)?;
+        let batch = envelope.batch()?;
         self.table.load(tree, &batch, envelope.body, envelope.version)?;
         let body = envelope.body;
         let source = Source {
@@ -197,19 +194,13 @@ impl Decoder {
     /// `Buffer::from(slice)` makes a copy.
     pub fn dictionary(&mut self, message: &Buffer) -> Result<DictionaryReceived, ReadError> {
         let envelope = open_message(message, &mut self.scratch, self.limits)?;
-        let batch = envelope.message.header_as_dictionary_batch();
-        let batch = batch.ok_or_else(|| metadata::unexpected("dictionary", &envelope.message))?;
-        let id = batch.id();
+        let WireDictionary { id, is_delta, values } = envelope.dictionary()?;
         let in_dictionary = |fault| ReadError::Dictionary { id, fault };
         let index =
             self.layout.dictionary_index(id).ok_or_else(|| in_dictionary(DictionaryFault::UnknownId))?;
-        let values = batch.data();
-        let values = values.ok_or(ReadError::metadata(super::MetadataFault::MissingField("data")))?;
-        metadata::refuse_compressed(&envelope, &values)?;
-
+        envelope.refuse_compressed(&values)?;
         let tree = &self.layout.dictionaries()[index].values;
         let part = read_part(&self.layout, tree, &values, &envelope, message, &self.dictionaries)?;
-        let is_delta = batch.isDelta();
         let slot = &mut self.dictionaries[index];
         match (slot.as_mut(), is_delta) {
             (None, true) => return Err(in_dictionary(DictionaryFault::DeltaWithoutBase)),
@@ -237,12 +228,10 @@ impl Decoder {
     /// which each stands after those that its values refer to; and whether the message is a delta.
     pub(crate) fn peek_dictionary(&mut self, message: &[u8]) -> Result<(i64, usize, bool), ReadError> {
         let envelope = open_message(message, &mut self.scratch, self.limits)?;
-        let batch = envelope.message.header_as_dictionary_batch();
-        let batch = batch.ok_or_else(|| metadata::unexpected("dictionary", &envelope.message))?;
-        let id = batch.id();
+        let WireDictionary { id, is_delta, .. } = envelope.dictionary()?;
         let index = self.layout.dictionary_index(id);
         let index = index.ok_or(ReadError::Dictionary { id, fault: DictionaryFault::UnknownId })?;
-        Ok((id, index, batch.isDelta()))
+        Ok((id, index, is_delta))
     }
 }
 
@@ -262,7 +251,7 @@ fn open_message<'s, 'm>(
 fn read_part(
     layout: &Layout,
     tree: &Tree,
-    values: &ipc::RecordBatch<'_>,
+    values: &WireBatch<'_>,
     envelope: &Envelope<'_, '_>,
     message: &Buffer,
     dictionaries: &[Option<Arc<Dictionary>>],

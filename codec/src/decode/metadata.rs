@@ -1,52 +1,52 @@
-//! Metadata: a private copy, verified before anything in it is believed.
+//! Metadata: a private copy, of which nothing is believed before it is checked.
 //!
-//! The bytes are copied once into scratch memory of our own. A peer that changes them afterwards changes nothing
-//! that was checked, and the copy is 8-aligned whatever the original was (before 0.15 metadata began at odd
-//! multiples of four). Scratch grows with bytes that are present, never with a number that says how many there
-//! will be, and not past a limit.
+//! The bytes are copied once into scratch memory of our own: a peer that changes them afterwards changes nothing that
+//! was checked. Scratch grows with bytes that are present, never with a number that says how many there will be, and
+//! not past a limit. What batches need is read step by step ([`flat`](super::flat)); schemas and footers are verified
+//! as a whole by the generated code, within bounds that keep the work in proportion to the bytes.
 
 use arrow_ipc as ipc;
 use flatbuffers::{InvalidFlatbuffer, VerifierOptions};
 
 use crate::decode::error::{BatchFault, Compression, FrameFault, MetadataFault, ReadError};
+use crate::decode::flat::{FlatTable, WireBatch, WireDictionary};
 use crate::decode::frame::{self, Frame};
 use crate::layout::MAX_DEPTH;
 
 /// Private memory that metadata is copied into.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Scratch {
-    words: Vec<u64>,
-    /// Bytes of the last copy.
-    len: usize,
+    copy: Vec<u8>,
 }
 
 impl Scratch {
     /// Scratch that takes `bytes` of metadata without growing.
     pub(crate) fn with_capacity(bytes: usize) -> Self {
-        Self { words: Vec::with_capacity(bytes.div_ceil(8)), len: 0 }
+        Self { copy: Vec::with_capacity(bytes) }
     }
 
     /// Takes a copy of `bytes` and returns it.
     pub(crate) fn copy(&mut self, bytes: &[u8]) -> &[u8] {
-        self.words.clear();
-        self.words.resize(bytes.len().div_ceil(8), 0);
-        self.len = bytes.len();
-        let copy = &mut bytemuck::cast_slice_mut::<u64, u8>(&mut self.words)[..bytes.len()];
-        copy.copy_from_slice(bytes);
-        copy
+        self.copy.clear();
+        self.copy.extend_from_slice(bytes);
+        &self.copy
     }
 
     /// The last copy.
     pub(crate) fn bytes(&self) -> &[u8] {
-        &bytemuck::cast_slice::<u64, u8>(&self.words)[..self.len]
+        &self.copy
     }
 }
 
 /// One message, apart from its header: where its parts are, and what was agreed about them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Envelope<'s, 'm> {
-    /// The verified message, in scratch.
-    pub(crate) message: ipc::Message<'s>,
+    /// The message's metadata, in scratch.
+    pub(crate) metadata: &'s [u8],
+    /// The message's table in it.
+    pub(crate) message: FlatTable<'s>,
+    /// What its header is.
+    pub(crate) header: ipc::MessageHeader,
     /// The version of the format it was written by: one of those that are supported.
     pub(crate) version: Version,
     /// The message's body.
@@ -58,13 +58,13 @@ pub(crate) struct Envelope<'s, 'm> {
 /// The versions of the format that are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Version {
-    /// Arrow 0.8 to 0.17. Unions have a validity buffer.
+    /// Arrow 0.8 to 0.17. Unions (and run-end encoded columns, had there been any) have a validity buffer.
     V4,
     /// Arrow 1.0 and later.
     V5,
 }
 
-/// What stands at the start of a run of bytes, verified.
+/// What stands at the start of a run of bytes.
 #[derive(Debug)]
 pub(crate) enum Opened<'s, 'm> {
     /// The stream says that it ends; `len` bytes say it.
@@ -73,7 +73,7 @@ pub(crate) enum Opened<'s, 'm> {
     Message(Envelope<'s, 'm>),
 }
 
-/// Copies, verifies and opens the message at the start of `bytes`.
+/// Copies and opens the message at the start of `bytes`.
 pub(crate) fn open<'s, 'm>(
     bytes: &'m [u8],
     scratch: &'s mut Scratch,
@@ -87,9 +87,11 @@ pub(crate) fn open<'s, 'm>(
         let fault = FrameFault::MetadataTooLong { length: metadata.len(), limit };
         return Err(ReadError::Frame { at: metadata_at - 4, fault });
     }
-    let message = message(scratch.copy(metadata))?;
-    let version = version(message.version())?;
-    let length = message.bodyLength();
+    let metadata = scratch.copy(metadata);
+    let message = FlatTable::root(metadata)?;
+    let version = version(message.version()?)?;
+    let header = message.header_type()?;
+    let length = message.body_length()?;
     let body_len = usize::try_from(length)
         .map_err(|_| ReadError::metadata(MetadataFault::NegativeBodyLength(length)))?;
     let needed = body_at.saturating_add(body_len);
@@ -97,7 +99,7 @@ pub(crate) fn open<'s, 'm>(
         at: body_at,
         fault: FrameFault::Truncated { needed, present: bytes.len() },
     })?;
-    Ok(Opened::Message(Envelope { message, version, body, len: needed }))
+    Ok(Opened::Message(Envelope { metadata, message, header, version, body, len: needed }))
 }
 
 /// Verifies a message's flatbuffer.
@@ -119,30 +121,50 @@ pub(crate) fn version(version: ipc::MetadataVersion) -> Result<Version, ReadErro
     }
 }
 
-/// The error for a header of another kind than expected.
-pub(crate) fn unexpected(expected: &'static str, message: &ipc::Message<'_>) -> ReadError {
-    ReadError::metadata(MetadataFault::UnexpectedKind { expected, found: message.header_type().0 })
-}
+impl<'s> Envelope<'s, '_> {
+    /// The record batch that this message is to be, with its body as it is in memory.
+    pub(crate) fn batch(&self) -> Result<WireBatch<'s>, ReadError> {
+        self.expect("record batch", ipc::MessageHeader::RecordBatch)?;
+        let batch = self.message.batch()?;
+        self.refuse_compressed(&batch)?;
+        Ok(batch)
+    }
 
-/// Refuses a compressed body, in either of the two ways of saying so.
-pub(crate) fn refuse_compressed(
-    envelope: &Envelope<'_, '_>,
-    batch: &ipc::RecordBatch<'_>,
-) -> Result<(), ReadError> {
-    let compression = match (batch.compression(), envelope.version) {
-        (Some(compression), _) => match compression.codec() {
-            ipc::CompressionType::LZ4_FRAME => Compression::Lz4Frame,
-            ipc::CompressionType::ZSTD => Compression::Zstd,
-            other => Compression::Unknown(other.0),
-        },
-        // Arrow 0.17 compressed before there was a field to say so in.
-        (None, Version::V4) => match experimental_compression(&envelope.message) {
-            Some(compression) => compression,
-            None => return Ok(()),
-        },
-        (None, Version::V5) => return Ok(()),
-    };
-    Err(ReadError::Batch(BatchFault::Compressed(compression)))
+    /// The dictionary that this message is to be.
+    pub(crate) fn dictionary(&self) -> Result<WireDictionary<'s>, ReadError> {
+        self.expect("dictionary", ipc::MessageHeader::DictionaryBatch)?;
+        self.message.dictionary()
+    }
+
+    /// The schema that this message is to be: verified as a whole.
+    pub(crate) fn schema(&self) -> Result<ipc::Schema<'s>, ReadError> {
+        self.expect("schema", ipc::MessageHeader::Schema)?;
+        let schema = message(self.metadata)?.header_as_schema();
+        schema.ok_or(ReadError::metadata(MetadataFault::MissingField("header")))
+    }
+
+    fn expect(&self, expected: &'static str, header: ipc::MessageHeader) -> Result<(), ReadError> {
+        if self.header == header {
+            return Ok(());
+        }
+        Err(ReadError::metadata(MetadataFault::UnexpectedKind { expected, found: self.header.0 }))
+    }
+
+    /// Refuses a compressed body, in either of the two ways of saying that it is.
+    pub(crate) fn refuse_compressed(&self, batch: &WireBatch<'_>) -> Result<(), ReadError> {
+        let compression = match (batch.compression, self.version) {
+            (Some(ipc::CompressionType::LZ4_FRAME), _) => Compression::Lz4Frame,
+            (Some(ipc::CompressionType::ZSTD), _) => Compression::Zstd,
+            (Some(other), _) => Compression::Unknown(other.0),
+            // Arrow 0.17 compressed before there was a field to say so in.
+            (None, Version::V4) => match experimental_compression(&message(self.metadata)?) {
+                Some(compression) => compression,
+                None => return Ok(()),
+            },
+            (None, Version::V5) => return Ok(()),
+        };
+        Err(ReadError::Batch(BatchFault::Compressed(compression)))
+    }
 }
 
 fn experimental_compression(message: &ipc::Message<'_>) -> Option<Compression> {

@@ -4,9 +4,8 @@
 //! number of the message is looked at again. This is the *structure* level; what it promises is written at
 //! [`Structure`](crate::view::Structure).
 
-use arrow_ipc as ipc;
-
 use crate::decode::error::{BatchFault, BufferRole, ColumnFault, ReadError};
+use crate::decode::flat::{WireBatch, pair};
 use crate::decode::metadata::Version;
 use crate::layout::{BufferKind, Class, Node, OffsetWidth, Tree};
 
@@ -70,11 +69,11 @@ impl Table {
     pub(crate) fn load(
         &mut self,
         tree: &Tree,
-        batch: &ipc::RecordBatch<'_>,
+        batch: &WireBatch<'_>,
         body: &[u8],
         version: Version,
     ) -> Result<(), ReadError> {
-        self.rows = count_rows(batch.length())?;
+        self.rows = count_rows(batch.rows)?;
         self.take_nodes(tree, batch)?;
         let mut incoming = Incoming::new(tree, batch, body, version)?;
         self.spans.clear();
@@ -98,18 +97,18 @@ impl Table {
         Ok(())
     }
 
-    fn take_nodes(&mut self, tree: &Tree, batch: &ipc::RecordBatch<'_>) -> Result<(), ReadError> {
+    fn take_nodes(&mut self, tree: &Tree, batch: &WireBatch<'_>) -> Result<(), ReadError> {
         let expected = tree.nodes().len();
-        let nodes = batch.nodes();
-        let found = nodes.map_or(0, |nodes| nodes.len());
+        let found = batch.nodes.len();
         if found != expected {
             return Err(ReadError::Batch(BatchFault::NodeCount { expected, found }));
         }
         self.slots.clear();
-        for (node, wire) in tree.nodes().iter().zip(nodes.into_iter().flatten()) {
+        for (node, wire) in tree.nodes().iter().zip(batch.nodes) {
             let in_column = |fault| ReadError::Column { path: node.path.clone(), fault };
-            let len = count(wire.length()).map_err(in_column)?;
-            let nulls = count(wire.null_count()).map_err(in_column)?;
+            let (len, nulls) = pair(wire);
+            let len = count(len).map_err(in_column)?;
+            let nulls = count(nulls).map_err(in_column)?;
             if len > MAX_ROWS {
                 return Err(in_column(ColumnFault::TooManyRows { rows: len }));
             }
@@ -137,7 +136,7 @@ impl Table {
             Class::Union { .. } | Class::RunEnd { .. } if slot.nulls > 0 => {
                 return Err(ColumnFault::NullsNotAllowed { nulls: slot.nulls });
             }
-            Class::Union { .. } => incoming.skip_union_validity(),
+            Class::Union { .. } | Class::RunEnd { .. } => incoming.skip_old_validity(),
             _ => {}
         }
         for &kind in tree.buffers_of(node) {
@@ -194,79 +193,68 @@ impl Table {
 /// The buffers of a batch as the message lists them, taken one by one.
 struct Incoming<'a> {
     body: &'a [u8],
-    buffers: Option<flatbuffers::Vector<'a, ipc::Buffer>>,
-    variadic: Option<flatbuffers::Vector<'a, i64>>,
-    union_validity: bool,
+    buffers: &'a [[u8; 16]],
+    variadic: &'a [[u8; 8]],
+    /// Whether types without nulls of their own have a validity buffer all the same.
+    old_validity: bool,
     next: usize,
 }
 
 impl<'a> Incoming<'a> {
     /// Holds the number of buffers against the tree, so that none can be missing later.
-    fn new(
-        tree: &Tree,
-        batch: &ipc::RecordBatch<'a>,
-        body: &'a [u8],
-        version: Version,
-    ) -> Result<Self, ReadError> {
-        let buffers = batch.buffers();
-        let found = buffers.map_or(0, |buffers| buffers.len());
-        let union_validity = version == Version::V4;
+    fn new(tree: &Tree, batch: &WireBatch<'a>, body: &'a [u8], version: Version) -> Result<Self, ReadError> {
+        let found = batch.buffers.len();
+        let old_validity = version == Version::V4;
         let mut expected = tree.buffers().len();
-        if union_validity {
-            expected += tree.nodes().iter().filter(|node| matches!(node.class, Class::Union { .. })).count();
+        if old_validity {
+            let has = |node: &&Node| matches!(node.class, Class::Union { .. } | Class::RunEnd { .. });
+            expected += tree.nodes().iter().filter(has).count();
         }
-        let variadic = batch.variadicBufferCounts();
-        let counts = variadic.map_or(0, |counts| counts.len());
+        let counts = batch.variadic.len();
         if counts != tree.views() {
             let fault = BatchFault::VariadicCount { expected: tree.views(), found: counts };
             return Err(ReadError::Batch(fault));
         }
         let off = |expected| ReadError::Batch(BatchFault::BufferCount { expected, found });
-        for count in variadic.into_iter().flatten() {
+        for count in batch.variadic {
             // A count that is negative, or more than there are buffers, cannot be met.
-            let count = usize::try_from(count).map_err(|_| off(expected))?;
+            let count = usize::try_from(i64::from_le_bytes(*count)).map_err(|_| off(expected))?;
             expected = expected.checked_add(count).ok_or_else(|| off(usize::MAX))?;
         }
         if found != expected {
             return Err(off(expected));
         }
-        Ok(Self { body, buffers, variadic, union_validity, next: 0 })
+        Ok(Self { body, buffers: batch.buffers, variadic: batch.variadic, old_validity, next: 0 })
     }
 
     /// How many variadic buffers the view column at `place` among the view columns has.
     fn variadic(&self, place: u32) -> u32 {
         // Checked at construction: there are as many counts as view columns, and together they count buffers.
-        self.variadic.map_or(0, |counts| counts.get(place as usize) as u32)
+        self.variadic.get(place as usize).map_or(0, |count| i64::from_le_bytes(*count) as u32)
     }
 
-    /// Unions had a validity buffer until V4. Their nulls were refused before, so it says nothing.
-    fn skip_union_validity(&mut self) {
-        self.next += usize::from(self.union_validity);
+    /// Until V4 every type but that of nulls had a validity buffer. Nulls where there are none now were refused
+    /// before, so this one says nothing.
+    fn skip_old_validity(&mut self) {
+        self.next += usize::from(self.old_validity);
     }
 
     /// The next buffer, in bounds.
     fn span(&mut self, role: BufferRole) -> Result<Span, ColumnFault> {
-        let wire = self.buffers.filter(|buffers| self.next < buffers.len());
-        debug_assert!(wire.is_some(), "buffers were counted");
-        let Some(wire) = wire.map(|buffers| buffers.get(self.next)) else {
-            return Ok(Span::default());
-        };
+        debug_assert!(self.next < self.buffers.len(), "buffers were counted");
+        let Some(wire) = self.buffers.get(self.next) else { return Ok(Span::default()) };
+        let (offset, length) = pair(wire);
         self.next += 1;
-        if wire.length() == 0 {
+        if length == 0 {
             // Where nothing lies does not matter.
             return Ok(Span::default());
         }
         let span = || {
-            let offset = usize::try_from(wire.offset()).ok()?;
-            let len = usize::try_from(wire.length()).ok()?;
+            let offset = usize::try_from(offset).ok()?;
+            let len = usize::try_from(length).ok()?;
             (offset.checked_add(len)? <= self.body.len()).then_some(Span { offset, len })
         };
-        span().ok_or(ColumnFault::BufferOutOfBounds {
-            role,
-            offset: wire.offset(),
-            length: wire.length(),
-            body: self.body.len(),
-        })
+        span().ok_or(ColumnFault::BufferOutOfBounds { role, offset, length, body: self.body.len() })
     }
 
     /// The next buffer, in bounds, aligned, and long enough for the rows of `slot`.

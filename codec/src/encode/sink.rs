@@ -3,8 +3,8 @@
 //! The same walk does both, so that what is measured is what will be written.
 
 use super::error::EncodeError;
-use crate::template::{Pair, Tables, pair};
-use crate::wire::padded;
+use crate::template::{Tables, pair};
+use crate::wire::{ALIGNMENT, padded};
 
 /// Takes the nodes and buffers of a message in their order.
 pub(super) trait Sink {
@@ -14,17 +14,25 @@ pub(super) trait Sink {
     /// The number of variadic buffers of a view column.
     fn variadic(&mut self, count: usize) -> Result<(), EncodeError>;
 
-    /// A buffer of `len` bytes. `fill` is handed exactly these, and writes every one of them.
-    fn buffer(&mut self, len: usize, fill: impl FnOnce(&mut [u8])) -> Result<(), EncodeError>;
+    /// A buffer of `len` bytes. `fill` is handed exactly these, and writes every one of them. What is only needed for
+    /// that is left to it, so that measuring does without.
+    fn buffer(
+        &mut self,
+        len: usize,
+        fill: impl FnOnce(&mut [u8]) -> Result<(), EncodeError>,
+    ) -> Result<(), EncodeError>;
 
     /// A buffer that exists already.
     fn copy(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
-        self.buffer(bytes.len(), |out| out.copy_from_slice(bytes))
+        self.buffer(bytes.len(), |out| {
+            out.copy_from_slice(bytes);
+            Ok(())
+        })
     }
 
     /// A buffer without bytes.
     fn empty(&mut self) -> Result<(), EncodeError> {
-        self.buffer(0, |_| ())
+        self.buffer(0, |_| Ok(()))
     }
 }
 
@@ -47,7 +55,11 @@ impl Sink for Measure {
         Ok(())
     }
 
-    fn buffer(&mut self, len: usize, _: impl FnOnce(&mut [u8])) -> Result<(), EncodeError> {
+    fn buffer(
+        &mut self,
+        len: usize,
+        _: impl FnOnce(&mut [u8]) -> Result<(), EncodeError>,
+    ) -> Result<(), EncodeError> {
         let end = padded(len).and_then(|len| self.body.checked_add(len));
         self.body = end.ok_or(EncodeError::TooLarge)?;
         Ok(())
@@ -66,14 +78,24 @@ pub(super) struct Write<'r> {
     views: usize,
 }
 
+/// What was written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Written {
+    /// Buffers of the message. If that is more than the table holds, only the first of them are in it.
+    pub(super) buffers: usize,
+    /// Bytes of the body.
+    pub(super) body: usize,
+    /// Whether all buffers are in the table.
+    pub(super) complete: bool,
+}
+
 impl<'r> Write<'r> {
     pub(super) fn new(tables: Tables<'r>, body: &'r mut [u8]) -> Self {
         Self { tables, body, at: 0, nodes: 0, buffers: 0, views: 0 }
     }
 
-    /// The buffers and the bytes of body written.
-    pub(super) fn finish(self) -> (usize, usize) {
-        (self.buffers, self.at)
+    pub(super) fn finish(self) -> Written {
+        Written { buffers: self.buffers, body: self.at, complete: self.buffers <= self.tables.buffers.len() }
     }
 }
 
@@ -93,17 +115,25 @@ impl Sink for Write<'_> {
         set(self.tables.counts, &mut self.views, (count as u64).to_le_bytes())
     }
 
-    fn buffer(&mut self, len: usize, fill: impl FnOnce(&mut [u8])) -> Result<(), EncodeError> {
-        let entry: Pair = pair(self.at, len);
-        set(self.tables.buffers, &mut self.buffers, entry)?;
+    fn buffer(
+        &mut self,
+        len: usize,
+        fill: impl FnOnce(&mut [u8]) -> Result<(), EncodeError>,
+    ) -> Result<(), EncodeError> {
+        if let Some(entry) = self.tables.buffers.get_mut(self.buffers) {
+            *entry = pair(self.at, len);
+        }
+        self.buffers += 1;
         let given = self.body.len();
         let end = padded(len).and_then(|len| self.at.checked_add(len)).ok_or(EncodeError::TooLarge)?;
         let Some(slot) = self.body.get_mut(self.at..end) else {
             return Err(EncodeError::RegionTooSmall { needed: end, given });
         };
-        let (bytes, padding) = slot.split_at_mut(len);
-        fill(bytes);
-        padding.fill(0);
+        // The padding is within the last 64 bytes: clearing all of these is cheaper than counting which.
+        if let Some(last) = slot.last_chunk_mut::<ALIGNMENT>() {
+            *last = [0; ALIGNMENT];
+        }
+        fill(&mut slot[..len])?;
         self.at = end;
         Ok(())
     }

@@ -5,18 +5,19 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    BinaryType, BinaryViewType, Int16Type, Int32Type, Int64Type, LargeBinaryType, LargeUtf8Type,
-    RunEndIndexType, StringViewType, Utf8Type,
+    BinaryType, BinaryViewType, ByteArrayType, ByteViewType, Int16Type, Int32Type, Int64Type,
+    LargeBinaryType, LargeUtf8Type, RunEndIndexType, StringViewType, Utf8Type,
 };
-use arrow_array::types::{ByteArrayType, ByteViewType};
 use arrow_array::{Array, PrimitiveArray, downcast_primitive};
-use arrow_buffer::{ArrowNativeType, NullBuffer, ToByteSlice};
+use arrow_buffer::{ArrowNativeType, BooleanBuffer, NullBuffer, ToByteSlice};
+
+use arrow_schema::DataType;
 
 use super::bits;
 use super::error::EncodeError;
 use super::scan::{self, Cover};
 use super::sink::Sink;
-use crate::layout::{Class, OffsetWidth, Tree};
+use crate::layout::{Class, Node, OffsetWidth, Tree};
 use crate::native::values_mut;
 
 /// Some rows of an array.
@@ -42,14 +43,20 @@ impl<'a> Window<'a> {
         Self { array, start: rows.start, len: rows.len() }
     }
 
+    /// Whether something of `len` rows has these.
+    fn within(self, len: usize) -> Option<()> {
+        self.start.checked_add(self.len).is_some_and(|end| end <= len).then_some(())
+    }
+
     /// The validity of these rows, if any of them is null, and how many are.
-    fn nulls(self) -> Option<(&'a NullBuffer, usize)> {
-        let nulls = self.array.nulls()?;
+    fn nulls(self, broken: EncodeError) -> Result<Option<(&'a NullBuffer, usize)>, EncodeError> {
+        let Some(nulls) = self.array.nulls() else { return Ok(None) };
+        self.within(nulls.len()).ok_or(broken)?;
         let count = match self.len == nulls.len() {
             true => nulls.null_count(),
             false => self.len - bits::count_ones(nulls.validity(), nulls.offset() + self.start, self.len),
         };
-        (count != 0).then_some((nulls, count))
+        Ok((count != 0).then_some((nulls, count)))
     }
 }
 
@@ -67,29 +74,25 @@ impl<S: Sink> Walk<'_, S> {
         let broken = EncodeError::BrokenArray { node };
         let wrong = EncodeError::WrongType { node };
         let tree = self.tree;
-        let class = &tree.nodes().get(node).ok_or(wrong)?.class;
-        if rows.start.checked_add(rows.len).is_none_or(|end| end > rows.array.len()) {
-            return Err(broken);
-        }
+        let Node { class, data_type, .. } = tree.nodes().get(node).ok_or(wrong)?;
         match class {
             Class::Null => return self.sink.node(rows.len, rows.len),
             Class::Union { .. } | Class::RunEnd { .. } => self.sink.node(rows.len, 0)?,
-            _ => self.validity(rows)?,
+            _ => self.validity(rows, broken)?,
         }
         match class {
             Class::Null => Ok(()),
-            Class::Boolean => {
+            Class::Boolean => self.sink.buffer(bits::bytes_for(rows.len), |out| {
                 let values = rows.array.as_boolean_opt().ok_or(wrong)?.values();
-                self.bits(values.values(), values.offset() + rows.start, rows.len)
-            }
+                copy_bits(values, rows, out).ok_or(broken)
+            }),
             Class::Fixed { width } => {
-                let bytes = fixed_bytes(rows.array).ok_or(wrong)?;
-                self.fixed(bytes, *width as usize, rows, broken)
+                self.fixed(*width, rows, broken, || fixed_bytes(rows.array, data_type).ok_or(wrong))
             }
-            Class::Dictionary { width, .. } => {
+            Class::Dictionary { width, .. } => self.fixed(*width, rows, broken, || {
                 let keys = rows.array.as_any_dictionary_opt().ok_or(wrong)?.keys();
-                self.fixed(fixed_bytes(keys).ok_or(wrong)?, *width as usize, rows, broken)
-            }
+                fixed_bytes(keys, keys.data_type()).ok_or(wrong)
+            }),
             Class::Bytes { offsets, utf8 } => match (offsets, utf8) {
                 (OffsetWidth::W32, false) => self.bytes::<BinaryType>(node, rows),
                 (OffsetWidth::W32, true) => self.bytes::<Utf8Type>(node, rows),
@@ -146,33 +149,36 @@ impl<S: Sink> Walk<'_, S> {
         }
     }
 
-    fn validity(&mut self, rows: Window<'_>) -> Result<(), EncodeError> {
-        match rows.nulls() {
+    fn validity(&mut self, rows: Window<'_>, broken: EncodeError) -> Result<(), EncodeError> {
+        match rows.nulls(broken)? {
             None => {
                 self.sink.node(rows.len, 0)?;
                 self.sink.empty()
             }
             Some((nulls, count)) => {
                 self.sink.node(rows.len, count)?;
-                self.bits(nulls.validity(), nulls.offset() + rows.start, rows.len)
+                self.sink.buffer(bits::bytes_for(rows.len), |out| {
+                    copy_bits(nulls.inner(), rows, out).ok_or(broken)
+                })
             }
         }
     }
 
-    fn bits(&mut self, bytes: &[u8], from: usize, len: usize) -> Result<(), EncodeError> {
-        self.sink.buffer(bits::bytes_for(len), |out| bits::copy(bytes, from, len, out))
-    }
-
-    fn fixed(
+    /// Writes rows of `width` bytes, of which `bytes` has more or as many.
+    fn fixed<'b>(
         &mut self,
-        bytes: &[u8],
-        width: usize,
+        width: u32,
         rows: Window<'_>,
         broken: EncodeError,
+        bytes: impl FnOnce() -> Result<&'b [u8], EncodeError>,
     ) -> Result<(), EncodeError> {
-        let start = rows.start.checked_mul(width).ok_or(broken)?;
-        let end = rows.len.checked_mul(width).and_then(|len| start.checked_add(len)).ok_or(broken)?;
-        self.sink.copy(bytes.get(start..end).ok_or(broken)?)
+        let start = rows.start.checked_mul(width as usize).ok_or(broken)?;
+        let len = rows.len.checked_mul(width as usize).ok_or(broken)?;
+        self.sink.buffer(len, |out| {
+            let end = start.checked_add(len).ok_or(broken)?;
+            out.copy_from_slice(bytes()?.get(start..end).ok_or(broken)?);
+            Ok(())
+        })
     }
 
     /// Writes the offsets of some rows, moved so that they begin at 0, and returns what they span.
@@ -182,7 +188,8 @@ impl<S: Sink> Walk<'_, S> {
         rows: Window<'_>,
         broken: EncodeError,
     ) -> Result<core::ops::Range<usize>, EncodeError> {
-        let offsets = offsets.get(rows.start..=rows.start + rows.len).ok_or(broken)?;
+        let end = rows.start.checked_add(rows.len).ok_or(broken)?;
+        let offsets = offsets.get(rows.start..=end).ok_or(broken)?;
         let (Some(&first), Some(&last)) = (offsets.first(), offsets.last()) else { return Err(broken) };
         let (Some(start), Some(end)) = (first.to_usize(), last.to_usize()) else { return Err(broken) };
         if start > end {
@@ -234,6 +241,7 @@ impl<S: Sink> Walk<'_, S> {
                 // A list without rows may lie anywhere; 0 is within whatever is left of the child.
                 *out = if *size == O::usize_as(0) { *size } else { *offset - first };
             }
+            Ok(())
         })?;
         self.sink.copy(sizes.to_byte_slice())?;
         self.node(node + 1, Window::rows(list.values(), span))
@@ -244,7 +252,7 @@ impl<S: Sink> Walk<'_, S> {
         let array = rows.array.as_byte_view_opt::<T>().ok_or(EncodeError::WrongType { node })?;
         let views = window(array.views(), rows).ok_or(broken)?;
         let buffers = array.data_buffers();
-        let nulls = rows.nulls().map(|(nulls, _)| nulls);
+        let nulls = rows.nulls(broken)?.map(|(nulls, _)| nulls);
         // What lies under a null need not be a view.
         let is_view = |row: usize| nulls.is_none_or(|nulls| nulls.is_valid(rows.start + row));
         self.covers.clear();
@@ -258,16 +266,18 @@ impl<S: Sink> Walk<'_, S> {
         }
         let covers = &*self.covers;
         let moved = nulls.is_some() || covers.iter().any(|cover| cover.range().start != 0);
-        self.sink.buffer(size_of_val(views), |out| match moved {
-            false => out.copy_from_slice(views.to_byte_slice()),
-            true => {
+        self.sink.buffer(size_of_val(views), |out| {
+            if moved {
                 for (row, (out, view)) in out.as_chunks_mut::<16>().0.iter_mut().zip(views).enumerate() {
                     *out = match is_view(row) {
                         true => View::moved(*view, covers).to_le_bytes(),
                         false => [0; 16],
                     };
                 }
+            } else {
+                out.copy_from_slice(views.to_byte_slice());
             }
+            Ok(())
         })?;
         for (buffer, cover) in buffers.iter().zip(covers) {
             self.sink.copy(buffer.get(cover.range()).ok_or(broken)?)?;
@@ -289,6 +299,7 @@ impl<S: Sink> Walk<'_, S> {
                 // The scan has seen that ids are not negative and offsets are within their cover.
                 *out = offset - covers[*id as usize & 127].range().start as i32;
             }
+            Ok(())
         })?;
         let tree = self.tree;
         for (child, id) in tree.children_of(node).zip(ids) {
@@ -300,6 +311,7 @@ impl<S: Sink> Walk<'_, S> {
 
     fn runs<R: RunEndIndexType>(&mut self, node: usize, rows: Window<'_>) -> Result<(), EncodeError> {
         let array = rows.array.as_run_opt::<R>().ok_or(EncodeError::WrongType { node })?;
+        rows.within(array.len()).ok_or(EncodeError::BrokenArray { node })?;
         let ends = array.run_ends().values();
         let first = array.run_ends().offset() + rows.start;
         let span = match rows.len {
@@ -316,6 +328,7 @@ impl<S: Sink> Walk<'_, S> {
             for (out, end) in values_mut::<R::Native>(out).into_iter().flatten().zip(kept) {
                 *out = R::Native::usize_as((end.as_usize() - first).min(rows.len));
             }
+            Ok(())
         })?;
         self.node(node + 2, Window::rows(array.values(), span))
     }
@@ -349,18 +362,30 @@ impl View {
 }
 
 /// Writes offsets less the first of them.
-fn rebase<O: ArrowNativeType + core::ops::Sub<Output = O>>(offsets: &[O], first: O, out: &mut [u8]) {
+fn rebase<O: ArrowNativeType + core::ops::Sub<Output = O>>(
+    offsets: &[O],
+    first: O,
+    out: &mut [u8],
+) -> Result<(), EncodeError> {
     for (out, offset) in values_mut::<O>(out).into_iter().flatten().zip(offsets) {
         *out = *offset - first;
     }
+    Ok(())
+}
+
+/// Writes the bits of some rows, if there are as many.
+fn copy_bits(bits: &BooleanBuffer, rows: Window<'_>, out: &mut [u8]) -> Option<()> {
+    rows.within(bits.len())?;
+    bits::copy(bits.values(), bits.offset() + rows.start, rows.len, out);
+    Some(())
 }
 
 fn window<'a, T>(values: &'a [T], rows: Window<'_>) -> Option<&'a [T]> {
-    values.get(rows.start..rows.start + rows.len)
+    values.get(rows.start..rows.start.checked_add(rows.len)?)
 }
 
-/// The values of any array that has a fixed number of bytes per row.
-fn fixed_bytes(array: &dyn Array) -> Option<&[u8]> {
+/// The values of an array that has a fixed number of bytes per row, if it is of this type.
+fn fixed_bytes<'a>(array: &'a dyn Array, data_type: &DataType) -> Option<&'a [u8]> {
     macro_rules! primitive {
         ($type:ty) => {
             array
@@ -370,7 +395,7 @@ fn fixed_bytes(array: &dyn Array) -> Option<&[u8]> {
         };
     }
     downcast_primitive! {
-        array.data_type() => (primitive),
+        data_type => (primitive),
         _ => array.as_fixed_size_binary_opt().map(|array| array.value_data())
     }
 }

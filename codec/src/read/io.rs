@@ -6,7 +6,8 @@ use std::io::{self, Read};
 use arrow_buffer::{Buffer, MutableBuffer};
 use arrow_schema::SchemaRef;
 
-use crate::decode::metadata::{self, Scratch};
+use crate::decode::flat::FlatTable;
+use crate::decode::metadata::Scratch;
 use crate::decode::{Decoder, FrameFault, Limits, MessageKind, MetadataFault, ReadError, frame};
 use crate::interop::{Align, ImportError, Imported};
 
@@ -56,17 +57,13 @@ impl<R: Read> IoReader<R> {
     /// Opens a stream, with limits of one's own.
     pub fn new_within(mut source: R, limits: Limits) -> Result<Self, IoError> {
         let mut scratch = Scratch::default();
-        let decoder = match next(&mut source, &mut scratch, limits)? {
+        let mut open = || match next(&mut source, &mut scratch, limits)? {
             Next::Message { bytes, .. } => {
-                let decoder = Decoder::from_schema_message_within(&bytes, limits);
-                (decoder.map_err(|error| error.in_message(0))?, bytes.len())
+                Ok((Decoder::from_schema_message_within(&bytes, limits)?, bytes.len()))
             }
-            Next::End => {
-                let fault = FrameFault::UnexpectedEnd;
-                return Err(ReadError::Frame { at: 0, fault }.into());
-            }
+            Next::End => Err(ReadError::Frame { at: 0, fault: FrameFault::UnexpectedEnd }.into()),
         };
-        let (decoder, at) = decoder;
+        let (decoder, at) = open().map_err(|error: IoError| error.in_message(0))?;
         Ok(Self { source, decoder, scratch, limits, at, ended: false })
     }
 
@@ -110,9 +107,6 @@ impl<R: Read> IoReader<R> {
 
 /// Reads one message, frame and all, into memory in which its body is well aligned.
 fn next(source: &mut impl Read, scratch: &mut Scratch, limits: Limits) -> Result<Next, IoError> {
-    let truncated = |needed, present| -> IoError {
-        ReadError::Frame { at: present, fault: FrameFault::Truncated { needed, present } }.into()
-    };
     let mut prefix = [0; 8];
     match fill(source, &mut prefix[..4])? {
         0 => return Ok(Next::End),
@@ -140,18 +134,23 @@ fn next(source: &mut impl Read, scratch: &mut Scratch, limits: Limits) -> Result
     let lead = (prefix_len + length).next_multiple_of(BODY_ALIGN) - (prefix_len + length);
     let mut memory = MutableBuffer::from_len_zeroed(lead);
     memory.extend_from_slice(prefix);
-    read_on(source, &mut memory, length)?;
-    let message = metadata::message(scratch.copy(&memory[lead + prefix_len..]))?;
-    let kind = MessageKind::of(&message);
-    let body = message.bodyLength();
+    read_on(source, &mut memory, lead, length)?;
+    let message = FlatTable::root(scratch.copy(&memory[lead + prefix_len..]))?;
+    let kind = MessageKind::of(message.header_type()?);
+    let body = message.body_length()?;
     let body =
         usize::try_from(body).map_err(|_| ReadError::metadata(MetadataFault::NegativeBodyLength(body)))?;
-    read_on(source, &mut memory, body)?;
+    read_on(source, &mut memory, lead, body)?;
     Ok(Next::Message { kind, bytes: Buffer::from(memory).slice(lead) })
 }
 
-/// Reads `count` bytes more into `memory`, which grows as they come.
-fn read_on(source: &mut impl Read, memory: &mut MutableBuffer, count: usize) -> Result<(), IoError> {
+/// Reads `count` bytes more into `memory`, which grows as they come. The message begins at `lead`.
+fn read_on(
+    source: &mut impl Read,
+    memory: &mut MutableBuffer,
+    lead: usize,
+    count: usize,
+) -> Result<(), IoError> {
     let mut left = count;
     while left > 0 {
         let start = memory.len();
@@ -159,15 +158,16 @@ fn read_on(source: &mut impl Read, memory: &mut MutableBuffer, count: usize) -> 
         memory.resize(start + step, 0);
         let read = fill(source, &mut memory[start..])?;
         if read < step {
-            let present = start + read;
-            let needed = start.saturating_add(left);
-            return Err(
-                ReadError::Frame { at: present, fault: FrameFault::Truncated { needed, present } }.into()
-            );
+            let present = start - lead + read;
+            return Err(truncated((start - lead).saturating_add(left), present));
         }
         left -= step;
     }
     Ok(())
+}
+
+fn truncated(needed: usize, present: usize) -> IoError {
+    ReadError::Frame { at: present, fault: FrameFault::Truncated { needed, present } }.into()
 }
 
 /// Reads until `into` is full or the source ends, and says how much came.

@@ -7,9 +7,9 @@ use arrow_buffer::Buffer;
 use super::agree::assert_agree;
 use super::source::Source;
 use super::touch::{touch, touch_full};
-use crate::decode::{Decoder, ReadError};
+use crate::decode::{ColumnFault, Decoder, ReadError};
 use crate::interop::{Align, ImportError, Imported};
-use crate::read::{FileReader, IoReader, StreamReader};
+use crate::read::{FileReader, IoError, IoReader, StreamReader};
 use crate::view::{BatchView, Structure};
 use crate::{OnGrowth, Plan, StreamWriter};
 
@@ -55,13 +55,44 @@ pub fn stream(bytes: &[u8]) -> Outcome {
     shared.error = at_once().err();
     assert_same_verdict(verdict.as_ref().err(), shared.error.as_ref());
 
-    let mut piecewise = Vec::new();
-    let mut reader = IoReader::new(bytes);
-    while let Ok(Ok(Some(imported))) = reader.as_mut().map(|reader| reader.next_record_batch(Align::Copy)) {
-        piecewise.push(imported.batch);
+    let pieces = piece_by_piece(bytes);
+    if pieces.batches != shared.batches {
+        // Piece by piece each body is aligned, where it was not in one go, or the other way round. Nothing else may
+        // come between them.
+        let common = pieces.batches.len().min(shared.batches.len());
+        assert_eq!(pieces.batches[..common], shared.batches[..common]);
+        let shorter = if pieces.batches.len() == common { &pieces } else { &shared };
+        assert!(
+            is_misaligned(shorter),
+            "read piece by piece: {:?}, in one go: {:?}",
+            pieces.error,
+            shared.error
+        );
     }
-    assert_eq!(piecewise, shared.batches);
     shared
+}
+
+/// Reads a stream as it would come out of a pipe.
+fn piece_by_piece(bytes: &[u8]) -> Outcome {
+    let mut outcome = Outcome::default();
+    let mut read = || -> Result<(), IoError> {
+        let mut reader = IoReader::new(bytes)?;
+        while let Some(imported) = reader.next_record_batch(Align::Copy)? {
+            outcome.batches.push(imported.batch);
+        }
+        Ok(())
+    };
+    outcome.error = match read() {
+        Ok(()) => None,
+        Err(IoError::Import(error)) => Some(error),
+        Err(IoError::Io(error)) => panic!("memory does not fail: {error}"),
+    };
+    outcome
+}
+
+fn is_misaligned(outcome: &Outcome) -> bool {
+    let Some(ImportError::Read(error)) = &outcome.error else { return false };
+    matches!(error.innermost(), ReadError::Column { fault: ColumnFault::Misaligned { .. }, .. })
 }
 
 /// Takes bytes for a file, and uses everything in it.
@@ -155,6 +186,7 @@ fn put<const N: usize>(bytes: &mut [u8], at: usize, number: &[u8; N]) {
 /// Uses a batch as it is, checks it fully, and uses it again.
 fn use_view(batch: BatchView<'_, Structure>) -> Result<(), ReadError> {
     assert!(format!("{batch:?}").len() > 1);
+    let _ = batch.custom_metadata();
     touch(&batch);
     let batch = batch.validate()?;
     touch(&batch);

@@ -1,0 +1,143 @@
+//! Reading: the metadata of small batches, and what full validation costs on large ones.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{BinaryType, Utf8Type};
+use arrow_array::{ArrayRef, BinaryArray, RecordBatch};
+use arrow_buffer::Buffer;
+use arrow_ipc::reader::StreamDecoder;
+use bowstring_codec::decode::Decoder;
+use bowstring_codec::interop::Align;
+use bowstring_codec::{Dictionaries, Encoder, OnGrowth, Plan};
+
+use super::batches::{COLUMNS, Columns, FEW};
+use super::region::Region;
+use super::report::Report;
+use crate::stats::measure;
+
+/// The messages of one batch, each in memory of its own.
+struct Messages {
+    schema: Buffer,
+    dictionaries: Vec<Buffer>,
+    batch: Buffer,
+}
+
+fn messages(batch: &RecordBatch) -> Messages {
+    let plan = Plan::new(batch.schema()).expect("a schema that can be planned");
+    let mut encoder = Encoder::new(plan.clone());
+    let mut updates = Vec::new();
+    Dictionaries::new(plan.clone(), OnGrowth::Replace)
+        .updates(batch, &mut updates)
+        .expect("a batch of the plan");
+    let dictionaries = updates.iter().map(|update| {
+        let len = encoder.dictionary_len(update.index, &update.values).expect("values of the plan");
+        let mut region = Region::new(len);
+        encoder
+            .encode_dictionary(update.index, &update.values, false, region.bytes())
+            .expect("as long as was said");
+        Buffer::from_slice_ref(&region.bytes()[..len])
+    });
+    let dictionaries = dictionaries.collect();
+    let len = encoder.encoded_len(batch).expect("a batch of the plan");
+    let mut region = Region::new(len);
+    encoder.encode(batch, region.bytes()).expect("as long as was said");
+    let batch = Buffer::from_slice_ref(&region.bytes()[..len]);
+    Messages { schema: Buffer::from_slice_ref(plan.schema_message()), dictionaries, batch }
+}
+
+fn decoder(messages: &Messages) -> Decoder {
+    let mut decoder = Decoder::from_schema_message(&messages.schema).expect("our own schema");
+    for message in &messages.dictionaries {
+        decoder.dictionary(message).expect("our own dictionary");
+    }
+    decoder
+}
+
+/// `arrow-ipc`'s decoder, right before the batch.
+fn stream_decoder(messages: &Messages) -> StreamDecoder {
+    let mut decoder = StreamDecoder::new();
+    for message in std::iter::once(&messages.schema).chain(&messages.dictionaries) {
+        decoder.decode(&mut message.clone()).expect("a message that arrow-ipc reads");
+    }
+    decoder
+}
+
+/// Small batches of ever more columns: what a message costs apart from its data.
+pub(super) fn metadata(report: &mut Report) {
+    for (title, full) in [("structure checked, as a view", false), ("fully checked, as a RecordBatch", true)]
+    {
+        report.title(&format!("decode, 8 rows: ours ({title}) / arrow-ipc StreamDecoder::decode"));
+        for kind in Columns::ALL {
+            for columns in COLUMNS {
+                let messages = messages(&kind.batch(columns, FEW));
+                let mut decoder = decoder(&messages);
+                let mut arrow = stream_decoder(&messages);
+                let mut view = || {
+                    let view = decoder.decode(&messages.batch).expect("our own batch");
+                    assert_eq!(black_box(&view).num_rows(), FEW);
+                };
+                let mut theirs = || {
+                    let batch =
+                        arrow.decode(&mut messages.batch.clone()).expect("a batch that arrow-ipc reads");
+                    assert_eq!(black_box(batch).map(|batch| batch.num_rows()), Some(FEW));
+                };
+                let name = if full { "record-batch" } else { "view" };
+                let case = format!("decode/{name}/{}/{columns}", kind.name());
+                if full {
+                    let mut decoder = self::decoder(&messages);
+                    let mut whole = || {
+                        let batch =
+                            decoder.record_batch(&messages.batch, Align::Refuse).expect("our own batch");
+                        assert_eq!(black_box(batch).batch.num_rows(), FEW);
+                    };
+                    let [ours, theirs] = measure([&mut whole, &mut theirs]);
+                    report.against(&case, ours, theirs, columns);
+                } else {
+                    let [ours, theirs] = measure([&mut view, &mut theirs]);
+                    report.against(&case, ours, theirs, columns);
+                }
+            }
+        }
+    }
+}
+
+/// Full validation of large batches, against a bare loop over what it looks at.
+pub(super) fn validation(report: &mut Report) {
+    report.title("decode and validate 8 columns fully: ours / a bare loop over the same bytes");
+    let rows = 1 << 16;
+    let texts = Columns::Strings.batch(8, rows);
+    let binaries = texts.columns().iter().map(|column| {
+        let (offsets, values, nulls) = column.as_bytes::<Utf8Type>().clone().into_parts();
+        Arc::new(BinaryArray::new(offsets, values, nulls)) as ArrayRef
+    });
+    let binaries =
+        RecordBatch::try_from_iter((0..8).map(|i| format!("b{i}")).zip(binaries)).expect("eight columns");
+
+    let strings: Vec<&[u8]> = texts.columns().iter().map(|c| c.as_bytes::<Utf8Type>().value_data()).collect();
+    let bytes = strings.iter().map(|bytes| bytes.len()).sum();
+    let mut utf8 =
+        || assert!(black_box(&strings).iter().all(|bytes| simdutf8::basic::from_utf8(bytes).is_ok()));
+    case(report, "validate/utf8, against simdutf8", &texts, bytes, &mut utf8);
+
+    let offsets: Vec<&[i32]> =
+        binaries.columns().iter().map(|c| &**c.as_bytes::<BinaryType>().offsets()).collect();
+    let bytes = offsets.iter().map(|offsets| size_of_val(*offsets)).sum();
+    let mut sum = || {
+        let sum = |offsets: &&[i32]| offsets.iter().fold(0, |sum: i32, offset| sum.wrapping_add(*offset));
+        black_box(black_box(&offsets).iter().map(sum).max());
+    };
+    case(report, "validate/offsets, against a sum", &binaries, bytes, &mut sum);
+}
+
+fn case(report: &mut Report, name: &str, batch: &RecordBatch, bytes: usize, bare: &mut dyn FnMut()) {
+    let messages = messages(batch);
+    let mut decoder = decoder(&messages);
+    let mut ours = || {
+        let view = decoder.decode(&messages.batch).and_then(|view| view.validate()).expect("our own batch");
+        black_box(view.num_rows());
+    };
+    let [ours, bare] = measure([&mut ours, bare]);
+    report.against_bare(name, ours, bare, bytes);
+}

@@ -1,0 +1,112 @@
+//! This project's contenders: a channel each way between the two processes.
+#![allow(unsafe_code)]
+
+use bowstring_transport::{
+    Deliveries, Delivery, Incoming, Meeting, PooledReceiver, SealedReceiver, Sender, SenderConfig, Wait,
+};
+
+use super::process::Pair;
+use super::{End, Load, PingPong};
+
+/// Both directions over the pair's socket.
+pub(crate) fn join(end: End, pair: &Pair, config: SenderConfig, delivery: Delivery) -> (Sender, Incoming) {
+    let mut sender = config.build().expect("a sender");
+    let meeting = Meeting::new(Deliveries::only(delivery));
+    let socket = pair.socket(end);
+    let (_, incoming) = match end {
+        End::Asks => sender.connect_both_over(socket, &meeting),
+        End::Answers => sender.meet_both(socket, &meeting),
+    }
+    .expect("the two processes meet");
+    (sender, incoming)
+}
+
+struct Pooled {
+    sender: Sender,
+    receiver: PooledReceiver,
+    load: Load,
+    wait: Wait,
+    round: u8,
+}
+
+fn pooled(end: End, pair: &Pair, load: Load, wait: Wait) -> Option<Box<dyn PingPong>> {
+    let config = SenderConfig::new().slots(load.buffers() as u32, load.len.next_multiple_of(4096));
+    let (sender, incoming) = join(end, pair, config, Delivery::Pooled);
+    // SAFETY: the other process runs this same code, which leaves published slots alone.
+    let receiver = unsafe { incoming.pooled() }.expect("pooled delivery");
+    Some(Box::new(Pooled { sender, receiver, load, wait, round: 0 }))
+}
+
+pub(crate) fn spin(end: End, pair: &Pair, load: Load) -> Option<Box<dyn PingPong>> {
+    pooled(end, pair, load, Wait::spinning())
+}
+
+pub(crate) fn sleep(end: End, pair: &Pair, load: Load) -> Option<Box<dyn PingPong>> {
+    pooled(end, pair, load, Wait::sleeping().spins(0))
+}
+
+impl Pooled {
+    #[inline]
+    fn say(&mut self) {
+        let mut loan = self.sender.loan(self.load.len).expect("room");
+        self.load.write(&mut loan, self.round);
+        loan.commit(self.load.len).expect("a receiver");
+    }
+
+    #[inline]
+    fn hear(&mut self) {
+        self.load.read(&self.receiver.recv_with(self.wait).expect("a message"));
+    }
+}
+
+impl PingPong for Pooled {
+    fn ping(&mut self) {
+        self.round = self.round.wrapping_add(1);
+        self.say();
+        self.hear();
+    }
+    fn pong(&mut self) {
+        self.round = self.round.wrapping_add(1);
+        self.hear();
+        self.say();
+    }
+}
+
+struct Sealed {
+    sender: Sender,
+    receiver: SealedReceiver,
+    load: Load,
+    round: u8,
+}
+
+pub(crate) fn sealed(end: End, pair: &Pair, load: Load) -> Option<Box<dyn PingPong>> {
+    let config = SenderConfig::new().deliveries(Deliveries::SEALED);
+    let (sender, incoming) = join(end, pair, config, Delivery::Sealed);
+    let receiver = incoming.sealed().expect("sealed delivery");
+    Some(Box::new(Sealed { sender, receiver, load, round: 0 }))
+}
+
+impl Sealed {
+    fn say(&mut self) {
+        let mut loan = self.sender.loan(self.load.len).expect("room");
+        self.load.write(&mut loan, self.round);
+        loan.commit(self.load.len).expect("a receiver");
+    }
+
+    fn hear(&mut self) {
+        self.load.read(&self.receiver.recv().expect("a message"));
+    }
+}
+
+impl PingPong for Sealed {
+    fn ping(&mut self) {
+        self.round = self.round.wrapping_add(1);
+        self.say();
+        self.hear();
+    }
+    fn pong(&mut self) {
+        self.round = self.round.wrapping_add(1);
+        self.hear();
+        self.say();
+    }
+}
