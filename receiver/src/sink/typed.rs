@@ -1,5 +1,6 @@
 //! Which types a format has, asked before anything is written.
 
+use arrow_array::timezone::Tz;
 use arrow_schema::{DataType, Field, IntervalUnit, Schema};
 
 use crate::args::Format;
@@ -40,6 +41,7 @@ fn misfit(path: &str, data_type: &DataType, why: &'static str) -> Result<(), Mis
 fn csv(field: &Field, path: &str) -> Result<(), Misfit> {
     match field.data_type() {
         nested if nested.is_nested() => misfit(path, nested, "a cell holds one value"),
+        time if !is_on_a_clock(time) => misfit(path, time, "its time zone is not known here"),
         _ => Ok(()),
     }
 }
@@ -59,7 +61,17 @@ fn json(field: &Field, path: &str) -> Result<(), Misfit> {
             }
             below(field, path, json)
         }
+        time if !is_on_a_clock(time) => misfit(path, time, "its time zone is not known here"),
         _ => below(field, path, json),
+    }
+}
+
+/// Whether a type's values can be told as times of day, if it says that they are such.
+fn is_on_a_clock(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Timestamp(_, Some(zone)) => zone.parse::<Tz>().is_ok(),
+        DataType::Dictionary(_, values) => is_on_a_clock(values),
+        _ => true,
     }
 }
 

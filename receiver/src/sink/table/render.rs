@@ -53,8 +53,8 @@ impl Grid<'_> {
                 format!("{}{}{}", paint(DIM), heading(under, width, column.right), paint(PLAIN))
             })?;
         }
-        let rule: Vec<String> = shown.iter().map(|shown| "─".repeat(shown.width() + 2)).collect();
-        writeln!(out, "{}", rule.join("┼"))?;
+        let rule: Vec<String> = shown.iter().map(|shown| "─".repeat(shown.width())).collect();
+        writeln!(out, "─{}", rule.join("─┼─"))?;
         for row in self.rows {
             self.line(out, &shown, " │ ", |index, width| {
                 let Some(cell) = row.get(index) else { return " ".repeat(width) };
@@ -127,7 +127,7 @@ mod tests {
         let column = |name: &str, right| Column { name: name.into(), under: Some("T".into()), right };
         let rows = [vec![cell("1"), cell("数据")], vec![cell("1000"), cell("e\u{301}")]];
         let drawn = draw(vec![column("n", true), column("s", false)], &rows, 80);
-        let wanted = "    n │ s\n    T │ T\n──────┼──────\n    1 │ 数据\n 1000 │ e\u{301}\n";
+        let wanted = "    n │ s\n    T │ T\n──────┼─────\n    1 │ 数据\n 1000 │ e\u{301}\n";
         assert_eq!(drawn, wanted);
     }
 
