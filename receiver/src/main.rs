@@ -22,7 +22,7 @@ mod text;
 mod trust;
 mod zero_copy;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use bowstring::allocations::Counting;
@@ -44,6 +44,7 @@ fn main() -> ExitCode {
     let Cli { command, receive: args } = Cli::parse();
     let outcome = match command {
         None => receive(args),
+        Some(Command::Top(top)) => watch(&top),
         Some(Command::Completions { shell }) => print(|out| {
             clap_complete::generate(shell, &mut Cli::command(), "receiver", out);
             Ok(())
@@ -75,6 +76,17 @@ fn receive(args: Receive) -> Result<u8, Failure> {
     }
     Report::new(&receiver, before, &meter, &ending).state(&plan.manners, exit)?;
     Ok(exit)
+}
+
+/// Shows the running channels; answers the exit code.
+fn watch(top: &bowstring_top::Top) -> Result<u8, Failure> {
+    let catch = Signals::catch();
+    let signals = catch.map_err(|error| Failure::Host { what: "cannot catch signals", error })?;
+    let mut out = io::stdout();
+    let terminal = out.is_terminal();
+    bowstring_top::run(top, &mut out, terminal, || signals.caught().is_some())
+        .map_err(|error| Failure::Output { name: "standard output".to_owned(), error })?;
+    Ok(signals.caught().map_or(0, |signal| signal.exit()))
 }
 
 /// Prints something of the program's own.
