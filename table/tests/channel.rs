@@ -314,8 +314,7 @@ fn a_greeting_that_is_no_schema_and_a_message_that_is_no_batch_are_errors() {
     use bowstring::transport::{Introduction, Label};
     let greet = |greeting: &'static [u8]| {
         let (here, there) = socket_pair().unwrap();
-        let incoming =
-            std::thread::spawn(move || Meeting::new(Deliveries::SLOTS).over(there).unwrap());
+        let incoming = std::thread::spawn(move || Meeting::new(Deliveries::SLOTS).over(there).unwrap());
         let mut sender = SenderConfig::new().build().unwrap();
         sender.meet(here, &Introduction::new(greeting)).unwrap();
         (sender, incoming.join().unwrap())
