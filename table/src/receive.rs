@@ -131,7 +131,9 @@ impl TableReceiver {
                     figures.dictionaries += 1;
                     figures.dictionary_bytes += memory.len() as u64;
                     let buffer = keep(memory, figures);
-                    decoder.dictionary(&buffer).map_err(ReceiveError::malformed(meta.number))?;
+                    let received = decoder.dictionary(&buffer);
+                    let received = received.map_err(ReceiveError::malformed(meta.number))?;
+                    figures.dictionary_deltas += u64::from(received.is_delta);
                     before = heap::allocations();
                 }
                 tag => return Err(ReceiveError::UnknownTag { message: meta.number, tag }),

@@ -5,7 +5,7 @@ use std::ops::Range;
 use arrow_array::RecordBatch;
 use bowstring_codec::decode::Decoder;
 use bowstring_codec::interop::{Align, share};
-use bowstring_codec::view::{BatchView, Full, Structure};
+use bowstring_codec::view::{BatchView, Full, Level, Structure};
 use bowstring_transport::Meta;
 
 use super::channel::Memory;
@@ -91,19 +91,19 @@ impl<'a> Batch<'a> {
         let before = heap::allocations();
         let view = self.decoder.decode(&self.memory);
         let view = view.map_err(ReceiveError::malformed(self.meta.number))?;
-        if !self.counted {
-            self.counted = true;
-            self.figures.rows += view.num_rows() as u64;
-            self.figures.census.add(&Census::of_view(&view, &self.shared));
-        }
+        count(&view, &self.shared, self.figures, &mut self.counted);
         self.figures.note_allocations(before);
         Ok(view)
     }
 
     /// The batch as a view of the memory it came in, checked in full. Takes no heap.
     pub fn full_view(&mut self) -> Result<BatchView<'_, Full>, ReceiveError> {
-        let malformed = ReceiveError::malformed(self.meta.number);
-        self.view()?.validate().map_err(malformed)
+        let before = heap::allocations();
+        let view = self.decoder.decode(&self.memory).and_then(BatchView::validate);
+        let view = view.map_err(ReceiveError::malformed(self.meta.number))?;
+        count(&view, &self.shared, self.figures, &mut self.counted);
+        self.figures.note_allocations(before);
+        Ok(view)
     }
 
     /// The batch as Arrow arrays whose buffers are the memory it came in. That memory goes back to the sender when the
@@ -116,12 +116,31 @@ impl<'a> Batch<'a> {
             Memory::Copy(copy) => share(copy),
             Memory::Sealed(message) => share(message),
         };
-        let imported = decoder.record_batch(&buffer, align).map_err(ReceiveError::import(meta.number))?;
+        figures.array_allocations += heap::allocations() - before;
+        let before = heap::allocations();
+        let view = decoder.decode(&buffer).and_then(BatchView::validate);
+        figures.note_allocations(before);
+        let view = view.map_err(ReceiveError::malformed(meta.number))?;
+        let before = heap::allocations();
+        let imported = view.to_record_batch(&buffer, align).map_err(ReceiveError::import(meta.number))?;
         figures.array_allocations += heap::allocations() - before;
         if !counted {
             figures.rows += imported.batch.num_rows() as u64;
             figures.census.add(&Census::of_arrays(&imported.batch, &shared));
         }
         Ok(imported.batch)
+    }
+}
+
+/// Counts a batch's rows and buffers, once.
+fn count<L: Level>(
+    view: &BatchView<'_, L>,
+    shared: &Range<usize>,
+    figures: &mut ReceiverFigures,
+    counted: &mut bool,
+) {
+    if !std::mem::replace(counted, true) {
+        figures.rows += view.num_rows() as u64;
+        figures.census.add(&Census::of_view(view, shared));
     }
 }

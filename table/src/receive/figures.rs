@@ -18,7 +18,9 @@ pub struct ReceiverFigures {
     pub bytes_copied: u64,
     /// Dictionaries, and additions to dictionaries.
     pub dictionaries: u64,
-    /// Bytes of these, as messages.
+    /// Of these, additions. Making arrays puts a dictionary and its additions together, which copies them.
+    pub dictionary_deltas: u64,
+    /// Bytes of dictionaries and additions, as messages.
     pub dictionary_bytes: u64,
     /// Bytes of dictionaries that were copied out of the sender's memory, to be kept.
     pub dictionary_bytes_copied: u64,
