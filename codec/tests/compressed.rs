@@ -82,17 +82,15 @@ fn what_arrow_compressed_comes_out_as_it_went_in() {
 #[test]
 fn damage_anywhere_is_an_error_or_goes_unseen_and_never_panics() {
     for codec in CODECS {
-        for (bytes, read) in
-            [(stream(codec), read_stream as Reading), (file(codec), read_file as Reading)]
-        {
+        for (bytes, read) in [(stream(codec), read_stream as Reading), (file(codec), read_file as Reading)] {
             let mut refused = 0;
-            for at in (0..bytes.len()).step_by(7) {
+            for at in (0..bytes.len()).step_by(61) {
                 let mut damaged = bytes.clone();
                 damaged[at] ^= 0x55;
                 refused += usize::from(read(&damaged).is_err());
                 let _ = read(&bytes[..at]);
             }
-            assert!(refused > 100, "{codec:?}: {refused}");
+            assert!(refused > 10, "{codec:?}: {refused}");
         }
     }
 }
