@@ -16,6 +16,6 @@ pub(crate) mod table;
 
 pub use self::decoder::{Decoder, DictionaryReceived, Limits, MessageKind};
 pub use self::error::{
-    BatchFault, BufferRole, ColumnFault, Compression, DictionaryFault, FileFault, FrameFault, MetadataFault,
-    ReadError, SchemaFault,
+    BatchFault, BufferRole, ColumnFault, Compression, CorruptFault, DictionaryFault, FileFault, FrameFault,
+    MetadataFault, ReadError, SchemaFault,
 };

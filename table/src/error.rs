@@ -54,7 +54,7 @@ pub enum SendError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReceiveError {
-    /// The sender died before the table's end. Everything it had committed has been received.
+    /// The sender died before the table's end, or gave up sending it. Everything it had committed has been received.
     Crashed,
     /// The sender found this receiver too slow and cut it off.
     CutOff,
@@ -221,7 +221,7 @@ fn ending(end: End) -> &'static str {
 impl fmt::Display for ReceiveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Crashed => f.write_str("the sender died before the end of the table"),
+            Self::Crashed => f.write_str("the sender died, or broke off, before the end of the table"),
             Self::CutOff => f.write_str("the sender cut this receiver off for being slow"),
             Self::TimedOut => f.write_str("nothing came in time"),
             Self::Malformed { message, error } => write!(f, "message {message} is malformed: {error}"),

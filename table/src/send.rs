@@ -390,6 +390,18 @@ impl TableSender {
         Ok(())
     }
 
+    /// Bytes that a message may have, beyond which batches are sent in slices: half the pool. `None` without a pool.
+    #[must_use]
+    pub fn longest_message(&self) -> Option<usize> {
+        self.outlet.most()
+    }
+
+    /// Gives the table up before its end. Receivers get what was sent, and then
+    /// [`ReceiveError::Crashed`](crate::ReceiveError::Crashed) in place of the end: nobody takes a part for the whole.
+    pub fn abandon(self) {
+        self.outlet.sender.abandon();
+    }
+
     /// What was sent so far.
     #[must_use]
     pub fn figures(&self) -> SenderFigures {

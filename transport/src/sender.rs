@@ -444,6 +444,12 @@ impl Sender {
         self.inner.patience = patience;
     }
 
+    /// Ends without closing: to receivers it looks as if this process had died, once they have taken what was committed.
+    /// For a sender that cannot send all that it was to, so that nobody takes a part for the whole.
+    pub fn abandon(mut self) {
+        self.inner.hub.abandon();
+    }
+
     // ---- figures ----
 
     /// The figures of this sender.

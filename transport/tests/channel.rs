@@ -153,3 +153,15 @@ fn slow_receivers_are_skipped_or_cut_off_and_the_others_get_everything() {
     assert_eq!(sender.next_ended(), Some((cut_id, End::CutOff)));
     assert_eq!(sender.figures().skips, 18);
 }
+
+#[test]
+fn a_sender_that_abandons_looks_as_if_it_had_died() {
+    for wanted in [Delivery::Pooled, Delivery::Copied, Delivery::Sealed] {
+        let mut sender = SenderConfig::new().slots(4, 4096).build().unwrap();
+        let mut receiver = join(&mut sender, Deliveries::only(wanted));
+        sender.send(b"half of it").unwrap();
+        sender.abandon();
+        assert_eq!(take(&mut receiver).unwrap().0, b"half of it", "{wanted:?}");
+        assert_eq!(take(&mut receiver), Err(RecvError::Crashed), "{wanted:?}");
+    }
+}
