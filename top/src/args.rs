@@ -6,7 +6,8 @@ use std::time::Duration;
 /// Show the running channels of this user: rate, slots in use, stalls, receivers.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Top {
-    /// Sockets to look at, or directories to look for sockets in [default: $XDG_RUNTIME_DIR].
+    /// Sockets to look at (`@NAME` for the abstract namespace), or directories to look for sockets in [default:
+    /// $XDG_RUNTIME_DIR].
     #[arg(value_name = "SOCKET")]
     pub sockets: Vec<PathBuf>,
     /// One JSON object a line for each sender, instead of a view.

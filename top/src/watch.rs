@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use bowstring_transport::{Access, Figures, LaneFigures, Observer};
+use bowstring_transport::{Access, Figures, LaneFigures, MeetError, Observer};
 
 /// A sender at one moment, and what it did since the moment before.
 #[derive(Clone, Debug)]
@@ -76,20 +76,28 @@ impl Watch {
         for socket in sockets {
             let state = match self.watched.get_mut(socket) {
                 Some(watched) => State::Running(Box::new(watched.sample())),
-                None => match Observer::attach(socket.as_os_str().as_bytes(), Access::SameUser) {
+                None => match attach(socket) {
                     Ok(observer) => {
                         let mut watched = Watched::new(observer);
                         let sample = watched.sample();
                         self.watched.insert(socket.clone(), watched);
                         State::Running(Box::new(sample))
                     }
-                    Err(bowstring_transport::MeetError::Os(_)) => continue,
+                    Err(MeetError::Os(_)) => continue,
                     Err(error) => State::Silent(error.to_string()),
                 },
             };
             samples.push(Sample { socket: socket.clone(), state });
         }
         samples
+    }
+}
+
+/// Attaches to the sender at a path, or at a name in the abstract namespace.
+fn attach(socket: &Path) -> Result<Observer, MeetError> {
+    match socket.as_os_str().as_bytes() {
+        [b'@', name @ ..] if !name.is_empty() => Observer::attach_abstract(name, Access::SameUser),
+        path => Observer::attach(path, Access::SameUser),
     }
 }
 
