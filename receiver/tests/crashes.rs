@@ -82,7 +82,7 @@ fn sender_killed(delivery: &'static str) {
         sender.0.kill().unwrap();
         let output = child.wait_with_output().unwrap();
         let stderr = support::expect_code(&output, 5);
-        assert!(stderr.contains("died before the end"), "{stderr}");
+        assert!(stderr.contains("before the end of the table"), "{stderr}");
         assert!(stderr.contains("250 rows"), "everything committed is received: {stderr}");
         match file {
             None => assert_eq!(output.stdout.lines().count(), COMMITTED * ROWS),
