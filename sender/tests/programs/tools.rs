@@ -69,7 +69,7 @@ fn top(programs: &Programs) -> Result<(), Failed> {
 
 fn manuals(programs: &Programs) -> Result<(), Failed> {
     for shell in ["bash", "zsh", "fish"] {
-        assert!(programs.send(&["completions", shell])?.ok()?.contains("--on-slow"));
+        assert!(programs.send(&["completions", shell])?.ok()?.contains("on-slow"));
     }
     let manual = programs.send(&["man"])?.ok()?;
     assert!(manual.starts_with(".ie") && manual.contains("Exit codes"), "{manual:.200}");
