@@ -54,7 +54,12 @@ fn send(args: Send) -> Result<u8, Failure> {
     let plan = Plan::resolve(args)?;
     let signals = Signals::catch().map_err(|error| Failure::host("cannot catch signals", &error))?;
     let mut source = source::open(&plan)?;
-    let mut met = meet::meet(&plan, &source, &signals)?;
+    let mut met = match (meet::meet(&plan, &source, &signals), signals.caught()) {
+        (Ok(met), _) => met,
+        // Asked to end while it waited.
+        (Err(_), Some(signal)) => return Ok(signal.exit()),
+        (Err(failure), None) => return Err(failure),
+    };
     let ended = pump::pump(&mut met, &mut source, &plan, &signals);
     let exit = match &ended.failure {
         Some(failure) => tell(failure),

@@ -37,6 +37,11 @@ impl Pace {
         Pace { rate, begun: Instant::now() }
     }
 
+    /// Whether there is a rate to keep.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.rate.is_some()
+    }
+
     /// How long to pause after so many rows and bytes in all.
     pub(crate) fn pause(&self, rows: u64, bytes: u64) -> Duration {
         let due = match self.rate {

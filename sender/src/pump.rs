@@ -184,7 +184,7 @@ impl Pump<'_> {
 
     /// Pauses as long as the rate asks for, and lets newcomers in meanwhile.
     fn keep_pace(&mut self, sender: &mut TableSender) -> Result<(), Stop> {
-        loop {
+        while self.pace.is_kept() {
             let figures = sender.figures();
             let pause = self.pace.pause(figures.rows, figures.bytes);
             if pause.is_zero() {
@@ -196,5 +196,6 @@ impl Pump<'_> {
             sender.tend()?;
             std::thread::sleep(pause.min(NAP));
         }
+        Ok(())
     }
 }

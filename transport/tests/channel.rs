@@ -86,6 +86,7 @@ fn leases_outlive_the_receiver_and_come_back_in_any_order_from_any_thread() {
     sender.reap().unwrap();
     assert_eq!(sender.receivers(), 0, "it has left, and is given nothing more");
     assert_eq!(sender.next_ended(), None, "but it is not over while leases are out");
+    assert_eq!(sender.try_loan(1).unwrap_err(), LoanError::NoReceiver(Some(End::Closed)));
     drop((first, third));
     sender.reap().unwrap();
     assert_eq!(sender.next_ended().map(|(_, end)| end), Some(End::Closed));

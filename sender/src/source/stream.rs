@@ -14,8 +14,8 @@ use crate::failure::Failure;
 pub(crate) struct ArrowStream {
     reader: IoReader<Whole>,
     name: String,
-    /// Whether only one more batch is wanted, or none.
-    chosen: Option<bool>,
+    /// The one batch that is wanted, if not all are; `None` in it once it was given.
+    chosen: Option<Option<RecordBatch>>,
 }
 
 impl ArrowStream {
@@ -38,22 +38,22 @@ impl Batches for ArrowStream {
     }
 
     fn choose(&mut self, batch: usize) -> Result<bool, Failure> {
-        for there in 0..batch {
-            if self.read()?.is_none() {
+        for there in 0..=batch {
+            let Some(found) = self.read()? else {
                 let what = format!("there is no batch {batch} in {}: it has {there}", self.name);
                 return Err(Failure::usage(what));
+            };
+            if there == batch {
+                self.chosen = Some(Some(found));
             }
         }
-        self.chosen = Some(true);
         Ok(true)
     }
 
     fn next(&mut self) -> Result<Option<RecordBatch>, Failure> {
-        match self.chosen {
-            Some(false) => return Ok(None),
-            Some(true) => self.chosen = Some(false),
-            None => {}
+        match &mut self.chosen {
+            Some(chosen) => Ok(chosen.take()),
+            None => self.read(),
         }
-        self.read()
     }
 }
