@@ -26,12 +26,14 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use bowstring::allocations::Counting;
+use bowstring_top::{Top, TopError};
 use clap::{CommandFactory, Parser};
 
 use crate::args::{Cli, Command, Receive};
 use crate::drain::Ending;
 use crate::failure::Failure;
 use crate::meter::Meter;
+use crate::place::Place;
 use crate::plan::Plan;
 use crate::report::{Before, Report};
 use crate::signals::Signals;
@@ -79,14 +81,19 @@ fn receive(args: Receive) -> Result<u8, Failure> {
 }
 
 /// Shows the running channels; answers the exit code.
-fn watch(top: &bowstring_top::Top) -> Result<u8, Failure> {
+fn watch(top: &Top) -> Result<u8, Failure> {
     let catch = Signals::catch();
     let signals = catch.map_err(|error| Failure::Host { what: "cannot catch signals", error })?;
     let mut out = io::stdout();
     let terminal = out.is_terminal();
-    bowstring_top::run(top, &mut out, terminal, || signals.caught().is_some())
-        .map_err(|error| Failure::Output { name: "standard output".to_owned(), error })?;
-    Ok(signals.caught().map_or(0, |signal| signal.exit()))
+    match bowstring_top::run(top, &mut out, terminal, || signals.caught().is_some()) {
+        // Being interrupted is how it ends.
+        Ok(()) => Ok(0),
+        Err(TopError::Sender { socket, error }) => {
+            Err(Failure::NoSender { place: Place::named(socket), error, waited: None })
+        }
+        Err(TopError::Output(error)) => Err(Failure::Output { name: "standard output".to_owned(), error }),
+    }
 }
 
 /// Prints something of the program's own.

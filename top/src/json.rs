@@ -8,6 +8,7 @@ use crate::watch::{Running, Sample, State};
 pub(crate) fn object(sample: &Sample) -> Value {
     let socket = sample.socket.display().to_string();
     match &sample.state {
+        State::Absent(error) => json!({ "socket": socket, "error": error.to_string() }),
         State::Silent(why) => json!({ "socket": socket, "error": why }),
         State::Running(running) => {
             let Running { now, rates, receivers } = running.as_ref();

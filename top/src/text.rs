@@ -17,6 +17,7 @@ pub(crate) fn view(out: &mut impl Write, samples: &[Sample], place: &str) -> io:
     for sample in samples {
         let socket = clean(&sample.socket.display().to_string());
         match &sample.state {
+            State::Absent(_) => {}
             State::Silent(why) => writeln!(out, "{:>8} {}: {}", "?", socket, clean(why))?,
             State::Running(running) => sender(out, running, &socket)?,
         }

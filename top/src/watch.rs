@@ -19,6 +19,8 @@ pub(crate) struct Sample {
 pub(crate) enum State {
     /// A sender.
     Running(Box<Running>),
+    /// Nobody that we can connect to.
+    Absent(MeetError),
     /// Somebody who does not answer as a sender would.
     Silent(String),
 }
@@ -65,7 +67,7 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Takes a sample of every sender at these sockets. Sockets that nobody listens on are passed over.
+    /// Takes a sample of every sender at these sockets.
     pub(crate) fn look(&mut self, sockets: &[PathBuf]) -> Vec<Sample> {
         self.watched.retain(|socket, watched| {
             sockets.contains(socket)
@@ -83,7 +85,7 @@ impl Watch {
                         self.watched.insert(socket.clone(), watched);
                         State::Running(Box::new(sample))
                     }
-                    Err(MeetError::Os(_)) => continue,
+                    Err(error @ MeetError::Os(_)) => State::Absent(error),
                     Err(error) => State::Silent(error.to_string()),
                 },
             };
