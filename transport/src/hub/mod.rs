@@ -178,17 +178,19 @@ impl Hub {
     pub(crate) fn retire(&mut self, place: usize) {
         self.live &= !(1 << place);
         self.gauge.set(Counter::Receivers, self.receivers().into());
+        let end = match &self.lanes[place] {
+            Some(lane) if lane.state == LaneState::CutOff => End::CutOff,
+            Some(lane) if lane.fault.is_some() => End::Faulty,
+            _ => End::Closed,
+        };
+        // What keeps its slots a while has ended all the same, for who asks why nobody is left.
+        self.last_end = Some(end);
         if let (Some(pool), Some(lane)) = (&mut self.pool, &self.lanes[place]) {
             pool.occupation.reclaim_lane(place, |slot, number| lane.has_released(slot, number));
             if pool.occupation.held(place).messages > 0 {
                 return;
             }
         }
-        let end = match &self.lanes[place] {
-            Some(lane) if lane.state == LaneState::CutOff => End::CutOff,
-            Some(lane) if lane.fault.is_some() => End::Faulty,
-            _ => End::Closed,
-        };
         self.forget(place, end);
     }
 
@@ -234,6 +236,14 @@ impl Hub {
         self.live = 0;
         self.gauge.set(Counter::Receivers, 0);
         self.gauge.close();
+    }
+}
+
+impl Hub {
+    /// Ends every lane as the death of this process would: without a word.
+    pub(crate) fn abandon(&mut self) {
+        self.live = 0;
+        self.lanes = [const { None }; MAX_LANES];
     }
 }
 
