@@ -1,9 +1,8 @@
 //! Decoding: a message's bytes become a checked, borrowed view.
 //!
-//! Stages, each of which believes only what the one before has checked: [`frame`] finds the metadata,
-//! [`metadata`] copies and verifies it, [`schema`] reads a schema out of it, [`table`] holds a batch's counts and
-//! buffers against the layout and the body. [`Decoder`] ties them together for the messages of one schema and keeps
-//! the dictionaries.
+//! Stages, each of which believes only what the one before has checked: `frame` finds the metadata, `metadata` copies
+//! and verifies it, `schema` reads a schema out of it, `table` holds a batch's counts and buffers against the layout
+//! and the body. [`Decoder`] ties them together for the messages of one schema and keeps the dictionaries.
 
 mod decoder;
 pub(crate) mod dictionary;

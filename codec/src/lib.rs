@@ -6,7 +6,7 @@
 //! - [`Plan`]: what is worked out once for a schema.
 //! - [`Encoder`]: a finished `RecordBatch` into a region, with one copy of its data.
 //! - [`Shape`] and [`build`]: a message whose columns are computed straight into the region.
-//! - [`write`]: whole streams and files, and which dictionaries must go before a batch.
+//! - [`mod@write`]: whole streams and files, and which dictionaries must go before a batch.
 //! - [`decode`]: a message's bytes become a checked view of them.
 //! - [`view`]: what a batch looks like in the memory it came in, and how far it was checked.
 //! - [`interop`]: the same as a `RecordBatch`, without copying.
