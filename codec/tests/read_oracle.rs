@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow_array::{Int64Array, RecordBatch};
 use arrow_buffer::Buffer;
 use arrow_ipc::writer::{DictionaryHandling, IpcWriteOptions};
 use arrow_schema::{DataType, Field, Schema};
+use bowstring_codec::decode::{BufferRole, ColumnFault, ReadError};
 use bowstring_codec::interop::{Align, ImportError};
-use bowstring_codec::read::{FileReader, StreamReader};
+use bowstring_codec::read::{FileReader, IoReader, StreamReader};
 use bowstring_codec::testing::{self, Source, fuzz};
 use bowstring_codec::{OnGrowth, Plan, StreamWriter};
 use proptest::prelude::*;
@@ -111,6 +112,25 @@ fn our_own_alignment_is_enough() {
             assert!(imported.copied.is_empty());
         }
     });
+}
+
+/// A schema message that is four bytes too long puts every body out of step: in one piece of memory they are
+/// misaligned, and read piece by piece they are not.
+#[test]
+fn bodies_out_of_step() {
+    let batch = RecordBatch::try_from_iter([("n", Arc::new(Int64Array::from(vec![1, 2])) as _)]).unwrap();
+    let stream = arrow_stream(std::slice::from_ref(&batch), DictionaryHandling::Resend, 8).unwrap();
+    let length = u32::from_le_bytes(stream[4..8].try_into().unwrap());
+    let (metadata, rest) = stream[8..].split_at(length as usize);
+    let longer = (length + 4).to_le_bytes();
+    let stream = [&stream[..4], &longer, metadata, &[0; 4], rest].concat();
+
+    let outcome = fuzz::stream(&stream);
+    let Some(ImportError::Read(error)) = outcome.error else { panic!("a body at an odd place passed") };
+    let misaligned = ColumnFault::Misaligned { role: BufferRole::Values, needed: 8 };
+    assert_eq!(*error.innermost(), ReadError::Column { path: "n".into(), fault: misaligned });
+    let mut reader = IoReader::new(stream.as_slice()).unwrap();
+    assert_eq!(reader.next_record_batch(Align::Refuse).unwrap().map(|imported| imported.batch), Some(batch));
 }
 
 proptest! {
