@@ -174,6 +174,7 @@ impl Sender {
 
     #[cold]
     fn lend_file(hub: &mut Hub, len: usize, wait: Option<Wait>) -> Result<Loan<'_>, LoanError> {
+        hub.draft = None;
         hub.reap_if_due()?;
         if hub.receivers() == 0 {
             return Err(LoanError::NoReceiver(hub.last_end()));

@@ -149,6 +149,7 @@ impl Hub {
 
     /// Looks at every lane's process and takes back what the dead, and the gone, still held.
     pub(crate) fn reap(&mut self) -> Result<(), OsError> {
+        self.draft = None;
         for place in 0..MAX_LANES {
             let Some(lane) = &mut self.lanes[place] else { continue };
             // First the process, then its last words: a good-bye said before the end is then heard.
@@ -226,6 +227,7 @@ impl Hub {
 
     /// Ends every lane in good order. Messages that were committed stay with their receivers.
     pub(crate) fn close(&mut self) {
+        self.draft = None;
         for place in 0..MAX_LANES {
             if let Some(lane) = &mut self.lanes[place] {
                 lane.close();
