@@ -136,7 +136,7 @@ fn fill(fields: &mut Fields<'_>, first: u64, rows: usize) -> Result<usize, Build
     notes.finish();
     let mut express = fields.booleans()?;
     for row in 0..rows {
-        express.push(mix(at(row)) % 3 == 0)?;
+        express.push(mix(at(row)).is_multiple_of(3))?;
     }
     express.finish();
     Ok(rows)
