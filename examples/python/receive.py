@@ -77,8 +77,8 @@ class Channel:
         sock.send(datagram(HELLO, card(wants=SEALED)))
         _, welcome, file = hear(sock, WELCOME)
         _, _, _, sends, *_, length, in_file, _ = CARD.unpack_from(welcome)
-        greeting = file if in_file else pa.py_buffer(welcome[CARD.size :])
-        if sends != SEALED or greeting is None or greeting.size < max(length, 8):
+        greeting = file or pa.py_buffer(welcome[CARD.size :])
+        if sends != SEALED or in_file != (file is not None) or greeting.size < max(length, 8):
             raise ValueError("the peer sends something else than tables in sealed messages")
         sock.send(datagram(ATTACH))
         hear(sock, START)

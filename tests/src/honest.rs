@@ -12,8 +12,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bowstring_transport::{
-    Deliveries, Delivery, Introduction, Meeting, Opened, PooledReceiver, RecvError, Sender, SenderConfig,
-    Wait, socket_pair,
+    Deliveries, Delivery, Incoming, Introduction, Meeting, Opened, OsError, PooledReceiver, RecvError,
+    Sender, SenderConfig, Wait, socket_pair,
 };
 
 /// Longer than anything here takes; what takes longer has hung.
@@ -38,7 +38,8 @@ fn word(number: u64, place: usize) -> [u8; 8] {
 /// Checks that `bytes` are those of message `number`, all of them.
 pub fn check(bytes: &[u8], number: u64) -> Result<(), String> {
     // Without the heap, for this is also stepped through instruction by instruction.
-    let torn = bytes.chunks(8).enumerate().position(|(place, part)| *part != word(number, place)[..part.len()]);
+    let torn =
+        bytes.chunks(8).enumerate().position(|(place, part)| *part != word(number, place)[..part.len()]);
     match torn {
         None => Ok(()),
         Some(place) => Err(format!("message {number} is torn at byte {} of {}", 8 * place, bytes.len())),
@@ -80,9 +81,14 @@ pub fn take(opened: &mut Opened, wait: Wait) -> Result<Result<u64, String>, Recv
 
 /// Opens a channel whose sender is one of these tests.
 #[must_use]
-pub fn open(incoming: bowstring_transport::Incoming) -> Opened {
+pub fn open(incoming: Incoming) -> Opened {
+    try_open(incoming).expect("memory for a receiver")
+}
+
+/// As [`open`], where memory may run out.
+pub fn try_open(incoming: Incoming) -> Result<Opened, OsError> {
     // SAFETY: every sender of these tests, in this process or in a child of it, leaves leased slots alone.
-    unsafe { incoming.open() }.expect("memory for a receiver")
+    unsafe { incoming.open() }
 }
 
 /// Meets `sender` over a pair of sockets, from another thread.
@@ -194,4 +200,10 @@ impl Drop for Pump {
 #[must_use]
 pub fn sockets() -> (OwnedFd, OwnedFd) {
     socket_pair().expect("a pair of sockets")
+}
+
+/// Meets a sender over a connected socket, for pooled delivery.
+pub fn meet(socket: OwnedFd) -> Incoming {
+    let meeting = Meeting::new(Deliveries::only(Delivery::Pooled)).patience(PATIENCE);
+    meeting.over(socket).expect("an honest sender")
 }

@@ -83,6 +83,12 @@ impl Tracee {
         Tracee { pid: i32::try_from(pid).expect("a process number"), over: false }
     }
 
+    /// The child's number.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
     /// Waits until the child has stopped.
     pub fn await_stop(&mut self) -> Stop {
         let mut status = 0;

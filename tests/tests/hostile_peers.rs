@@ -339,7 +339,8 @@ fn flood(before: usize, after: usize, hello: bool) -> Result<(), Failed> {
         }
         drop(listener);
         if came {
-            Ok(drop(honest.join().expect("it came in")))
+            let _lent = honest.join().expect("it came in");
+            Ok(())
         } else {
             Err("the honest one never came in".into())
         }

@@ -125,13 +125,13 @@ fn add(to: &AtomicU64, n: u64) {
 /// The sender's own end of its gauge.
 #[derive(Debug)]
 pub(crate) struct Gauge {
-    region: Words<Published, Block, AtomicU64>,
+    region: Words<Published, Block, Block>,
 }
 
 impl Gauge {
     pub(crate) fn create(slots: u32, slot_size: usize) -> Result<Gauge, OsError> {
         let region = Writable::create(c"bowstring-gauge", GAUGE_BYTES, Pages::Normal)?.publish()?;
-        let region: Words<_, Block, _> = Words::new(region, 0);
+        let region: Words<_, Block, Block> = Words::new(region, 0);
         let block = region.head();
         block.pid.store(sys::own_pid() as u64, Ordering::Relaxed);
         block.started.store(sys::now(), Ordering::Relaxed);
@@ -205,7 +205,7 @@ impl Gauge {
 /// Another process's gauge.
 #[derive(Debug)]
 pub(crate) struct PeerGauge {
-    map: Words<PeerMap, Block, AtomicU64>,
+    map: Words<PeerMap, Block, Block>,
 }
 
 impl PeerGauge {

@@ -69,11 +69,19 @@ impl Control {
         Ok(control)
     }
 
-    /// Names the peer's process where the kernel could not: `pid` is the peer's own word. A peer that lies gains
-    /// nothing over one that tells the truth and stalls.
+    /// Hears the peer's own word for its process, and decides whom to watch. A peer that lies gains nothing over one
+    /// that tells the truth and stalls.
     pub(crate) fn trust_pid(&mut self, pid: i32) -> Result<(), OsError> {
-        if self.pidfd.is_none() && pid > 0 && self.credentials.pid == sys::own_pid() && pid != sys::own_pid()
-        {
+        let known = self.credentials.pid;
+        if known != sys::own_pid() {
+            // The kernel knows who made the socket. If that is not who speaks (a server that forks, a service manager, a
+            // parent that hands down a pair, another namespace of processes), its end says nothing about the
+            // connection, and the hang-up alone tells.
+            if known != pid {
+                self.pidfd = None;
+            }
+        } else if pid > 0 && pid != known {
+            // We made the socket, and the kernel knows us only: the peer names itself.
             self.credentials.pid = pid;
             self.watch(pid)?;
         }

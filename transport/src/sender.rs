@@ -13,7 +13,7 @@ use crate::hub::room::LoanError;
 use crate::hub::{Hub, LaneId};
 use crate::incoming::Incoming;
 use crate::join::{self, Joined, Joining, Step, Wants};
-use crate::loan::Loan;
+use crate::loan::{Draft, Loan};
 use crate::lobby::{Lobby, Terms};
 use crate::peer::{Access, Credentials};
 use crate::pool::MAX_LANES;
@@ -179,7 +179,7 @@ impl Sender {
             return Err(LoanError::NoReceiver(hub.last_end()));
         }
         let file = Writable::create(c"bowstring-message", len, hub.pages)?;
-        Ok(Loan::in_file(hub, file, len, wait))
+        Ok(Loan::in_file(hub, Draft { file, wait }))
     }
 
     /// A message that is there already: loan, copy, commit.

@@ -95,6 +95,13 @@ pub(crate) fn file_size_limit() -> Option<u64> {
     rustix::process::getrlimit(Resource::Fsize).current
 }
 
+/// The bytes of memory and swap that this machine has in all.
+pub(crate) fn machine_memory() -> u64 {
+    let info = rustix::system::sysinfo();
+    let units = (info.totalram as u64).saturating_add(info.totalswap as u64);
+    units.saturating_mul(info.mem_unit.into())
+}
+
 /// Reads the start of a small file into `into`; used for the kernel's switches under /sys.
 pub(crate) fn read_start(path: &CStr, into: &mut [u8]) -> Sys<usize> {
     let fd = once(Call::Open, || rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()))?;
@@ -202,6 +209,10 @@ pub(crate) fn connect(fd: BorrowedFd<'_>, to: &SocketAddrUnix) -> Sys<()> {
 pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>) -> Sys<()> {
     let flags = once(Call::SetFlags, || rustix::fs::fcntl_getfl(fd))?;
     once(Call::SetFlags, || rustix::fs::fcntl_setfl(fd, flags | OFlags::NONBLOCK))
+}
+
+pub(crate) fn set_close_on_exec(fd: BorrowedFd<'_>) -> Sys<()> {
+    once(Call::SetFlags, || rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::CLOEXEC))
 }
 
 /// Accepts a connection, or `None` if none waits.

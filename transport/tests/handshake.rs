@@ -81,6 +81,9 @@ fn change() -> impl Strategy<Value = Change> {
     prop_oneof![
         // The words of a card more often than its greeting.
         8 => (0..CARD, to).prop_map(|(at, to)| Change::Byte { at, to }),
+        // The choices: observer, deliveries, slots, huge pages.
+        8 => (prop::sample::select(vec![28, 32, 36, 56, 60, 64]), 0..8_u8)
+            .prop_map(|(at, to)| Change::Byte { at, to }),
         1 => (any::<usize>(), any::<u8>()).prop_map(|(at, to)| Change::Byte { at, to }),
         1 => any::<usize>().prop_map(|to| Change::Cut { to }),
         1 => (1..200_usize).prop_map(|by| Change::Longer { by }),

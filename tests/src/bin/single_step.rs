@@ -15,8 +15,8 @@ use std::time::Duration;
 use bowstring_tests::honest::{self, PATIENCE, Pair, check, fill};
 use bowstring_tests::trace::{self, Go, Stop, Tracee};
 use bowstring_transport::{
-    Deliveries, Delivery, End, Introduction, Label, LoanError, Meeting, Opened, PooledReceiver, RecvError, Sender,
-    SenderConfig, To, Wait,
+    Deliveries, Delivery, End, Introduction, Label, LoanError, Meeting, Opened, PooledReceiver, RecvError,
+    Sender, SenderConfig, To, Wait,
 };
 
 const SLOTS: u32 = 4;

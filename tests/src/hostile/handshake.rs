@@ -105,6 +105,12 @@ fn hellos(all: &mut Vec<Case>) {
     }));
     all.push(hello("an observer bit of 7", "Wire(Flags(7))", Card { observer: 7, ..good.clone() }));
     all.push(hello("unknown deliveries", "Wire(Flags(9))", Card { wants: 9, ..good.clone() }));
+    for (place, name) in [(0, "reserved bits at 68"), (1, "reserved bits at 88"), (2, "reserved bits at 92")]
+    {
+        let mut card = good.clone();
+        card.reserved[place] = 1 << 31;
+        all.push(hello(name, "Wire(Flags(2147483648))", card));
+    }
     all.push(hello("a wish for nothing", "Declined(NoReceiver)", Card { wants: 0, ..good.clone() }));
     all.push(hello("sending to a sender", "Declined(NoReceiver)", Card::sender(POOLED)));
     all.push(hello(

@@ -42,7 +42,7 @@ pub(super) fn add(all: &mut Vec<Case>) {
         }));
     }
     all.push(row("a message with forty descriptors", "Fault(Datagram(Truncated))", |s| {
-        s.send(&message(1, 64), &vec![s.as_fd(); 40]);
+        s.send(&message(1, 64), &[s.as_fd(); 40]);
     }));
     all.push(row("a wake-up with a descriptor", counted(1, 0), |s| s.send(&bare(Kind::Wake), &[s.as_fd()])));
     all.push(row("a good-bye with a descriptor", counted(1, 0), |s| {

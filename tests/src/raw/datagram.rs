@@ -49,6 +49,7 @@ pub struct Card {
     pub pool_is_huge: u32,
     pub takes_huge: u32,
     pub wants: u32,
+    pub reserved: [u32; 3],
     pub max_pool: u64,
     pub greeting_says: u32,
     pub greeting_in_descriptor: u32,
@@ -81,6 +82,7 @@ impl Card {
             pool_is_huge: 0,
             takes_huge: 0,
             wants: 0,
+            reserved: [0; 3],
             max_pool: 0,
             greeting_says: 0,
             greeting_in_descriptor: 0,
@@ -110,11 +112,16 @@ impl Card {
         bytes.extend(self.features.to_le_bytes());
         bytes.extend([self.pid, self.observer, self.offers, self.slots].iter().flat_map(|w| w.to_le_bytes()));
         bytes.extend([self.slot_size, self.first].iter().flat_map(|w| w.to_le_bytes()));
-        bytes
-            .extend([self.pool_is_huge, self.takes_huge, self.wants, 0].iter().flat_map(|w| w.to_le_bytes()));
+        bytes.extend(
+            [self.pool_is_huge, self.takes_huge, self.wants, self.reserved[0]]
+                .iter()
+                .flat_map(|w| w.to_le_bytes()),
+        );
         bytes.extend(self.max_pool.to_le_bytes());
         bytes.extend(
-            [self.greeting_says, self.greeting_in_descriptor, 0, 0].iter().flat_map(|w| w.to_le_bytes()),
+            [self.greeting_says, self.greeting_in_descriptor, self.reserved[1], self.reserved[2]]
+                .iter()
+                .flat_map(|w| w.to_le_bytes()),
         );
         bytes.extend(&self.greeting);
         bytes

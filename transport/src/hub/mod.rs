@@ -12,6 +12,7 @@ use core::time::Duration;
 use crate::abi::Geometry;
 use crate::error::OsError;
 use crate::figures::{Counter, Gauge};
+use crate::loan::Draft;
 use crate::peer::Vital;
 use crate::pool::{MAX_LANES, Occupation};
 use crate::region::{Pages, Published, Writable};
@@ -50,6 +51,8 @@ pub(crate) struct Hub {
     pub(crate) first_ticket: u64,
     pub(crate) on_slow: OnSlow,
     serial: u32,
+    /// The message that is lent out in a file, if one is.
+    pub(crate) draft: Option<Draft>,
     /// Why the host refused to send a file, until its sender is told.
     refused_by_host: Option<OsError>,
 }
@@ -90,6 +93,7 @@ impl Hub {
             first_ticket,
             on_slow,
             serial: 0,
+            draft: None,
             refused_by_host: None,
         })
     }

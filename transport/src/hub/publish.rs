@@ -5,8 +5,9 @@ use rustix::fd::AsFd;
 use rustix::io::Errno;
 
 use crate::abi::Sleep;
-use crate::error::OsError;
+use crate::error::{Call, OsError};
 use crate::figures::Counter;
+use crate::loan::Draft;
 use crate::region::{Frozen, Writable};
 use crate::ring::{self, Note};
 use crate::session::wire::Announcement;
@@ -219,13 +220,19 @@ impl Hub {
         }
     }
 
+    /// Sends the first `used` bytes of the draft. If that fails, a copy of them is the draft, unless the host cannot even
+    /// keep that.
+    pub(crate) fn publish_draft(&mut self, used: usize, label: Label) -> Result<Receipt, OsError> {
+        let Some(Draft { file, wait }) = self.draft.take() else {
+            return Err(OsError::new(Call::Send, Errno::INVAL));
+        };
+        let file = file.freeze_first(used)?;
+        self.publish_file(&file, label, wait)
+            .inspect_err(|_| self.draft = file.thaw().ok().map(|file| Draft { file, wait }))
+    }
+
     /// Sends a sealed message to everyone addressed. `Err` if it reached nobody for want of something on the host.
-    pub(crate) fn publish_file(
-        &mut self,
-        file: &Frozen,
-        label: Label,
-        wait: Option<Wait>,
-    ) -> Result<Receipt, OsError> {
+    fn publish_file(&mut self, file: &Frozen, label: Label, wait: Option<Wait>) -> Result<Receipt, OsError> {
         let addressed = self.addressed(label.to);
         let announcement = announcement(self.next_number, file.len(), label);
         let given = self.send_file(file, announcement, addressed, Some((wait, addressed.count_ones())));
@@ -310,7 +317,6 @@ impl Hub {
     }
 
     fn still_there(&self, place: usize) -> Result<(), OsError> {
-        use crate::error::Call;
         use crate::peer::Vital;
         match &self.lanes[place] {
             Some(lane) if lane.control.vital()? != Vital::Alive => Err(OsError::new(Call::Send, Errno::PIPE)),

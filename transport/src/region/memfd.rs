@@ -37,6 +37,9 @@ const HUGE: usize = 2 << 20;
 /// Below this, faulting pages in as they are written is no slower than asking for all of them first.
 const POPULATE_FROM: usize = 64 << 10;
 
+/// Below this, every machine that runs this has the memory, and asking for its size is not worth a system call.
+const ASK_FROM: usize = 64 << 20;
+
 /// A region whose descriptor has not left this process.
 #[derive(Debug)]
 pub struct Writable {
@@ -68,6 +71,10 @@ impl Writable {
         // Going beyond RLIMIT_FSIZE would raise a signal, whose default is to kill.
         if sys::file_size_limit().is_some_and(|most| size as u64 > most) {
             return Err(OsError::new(Call::Allocate, Errno::FBIG));
+        }
+        // Taking more page by page would end with the kernel killing a process, and not with an error.
+        if size >= ASK_FROM && size as u64 > sys::machine_memory() {
+            return Err(OsError::new(Call::Allocate, Errno::NOMEM));
         }
         let fd = create_sealable(name, pages)?;
         if pages == Pages::Huge {

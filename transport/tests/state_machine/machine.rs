@@ -108,7 +108,10 @@ fn lend<'s>(
     }
     let at = loan.as_ptr() as usize;
     let offset = at - *pool.get_or_insert(at);
-    assert!(offset % SLOT == 0 && oracle.is_free(offset / SLOT, len), "byte {offset} of the pool is taken");
+    assert!(
+        offset.is_multiple_of(SLOT) && oracle.is_free(offset / SLOT, len),
+        "byte {offset} of the pool is taken"
+    );
     Some((loan, Some(offset / SLOT)))
 }
 

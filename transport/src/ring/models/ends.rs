@@ -117,6 +117,10 @@ impl Sending {
         }
         self.wake_sleepers(given);
         self.occupation.occupy(slot, 1, self.number, given & self.live);
+        let channels = &self.channels;
+        let has_released =
+            |lane: usize, slot, number| ring::is_released(channels[lane].0.ledger(), slot, number);
+        self.occupation.look_ahead(has_released);
     }
 
     fn wake_sleepers(&mut self, given: u64) {

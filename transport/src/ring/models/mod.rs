@@ -37,7 +37,7 @@ fn a_message_wakes_a_sleeper() {
 
 #[test]
 fn room_wakes_a_sleeper() {
-    model("room_wakes_a_sleeper", Depth::Preemptions(3), || in_turn(2, 1, Waits::Asleep));
+    model("room_wakes_a_sleeper", Depth::Preemptions(4), || in_turn(2, 1, Waits::Asleep));
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn leaving_strands_no_slot() {
 /// One pool, two receivers: a slot is free when both have given it back, and the sender sleeps on both bells.
 #[test]
 fn a_slot_waits_for_both_receivers() {
-    model("a_slot_waits_for_both_receivers", Depth::Preemptions(1), || {
+    model("a_slot_waits_for_both_receivers", Depth::Preemptions(2), || {
         let slots = slots(1);
         let channels = [Channel::new(&slots), Channel::new(&slots)];
         let mut sending = Sending::new(&slots, &channels, Waits::Asleep);
