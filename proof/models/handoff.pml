@@ -17,6 +17,7 @@
  * before any message it likes.
  */
 
+/* checks: hand-off-model */
 #ifndef MESSAGES
 #define MESSAGES 3
 #endif

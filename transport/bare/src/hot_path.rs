@@ -4,6 +4,8 @@
 //! in the program and nothing else is: if it asked for memory, the linker would not find what it calls, and there would
 //! be no program. `panics.py` lists what in it can panic. With the feature `no-panic` the panic handler calls a function
 //! that does not exist, so that a single panic that is left keeps the program from being linked.
+
+// checks: hot-path-panics
 #![no_std]
 #![no_main]
 #![allow(unsafe_code)]

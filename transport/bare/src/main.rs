@@ -7,6 +7,8 @@
 //! # Safety
 //!
 //! What is unsafe here is the entry point, which a libc provides elsewhere, and the declaration that the sender is honest.
+
+// checks: no-allocator
 #![no_std]
 #![no_main]
 #![allow(unsafe_code)]
