@@ -5,6 +5,8 @@
 //! holds a batch's counts and buffers against the layout and the body. [`Decoder`] ties them together for the messages
 //! of one schema and keeps the dictionaries.
 
+// claim: codec-hostile, codec-oracle
+
 mod decoder;
 pub(crate) mod dictionary;
 mod error;

@@ -1,5 +1,7 @@
 //! A finished `RecordBatch`, written into a region: one copy of its data, and no heap.
 
+// claim: codec-heap-free
+
 pub(crate) mod bits;
 mod error;
 mod nested;

@@ -4,6 +4,8 @@
 //! # Safety
 //!
 //! A global allocator that passes every call on to the system's, unchanged, and counts it.
+
+// checks: codec-heap-free
 #![allow(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

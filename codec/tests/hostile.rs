@@ -1,4 +1,6 @@
 //! Wrong input is an error that says what is wrong and where.
+
+// checks: codec-hostile
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "support/forge.rs"]

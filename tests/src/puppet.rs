@@ -28,6 +28,12 @@ impl Puppet {
         Puppet { child, says, orphan: None }
     }
 
+    /// Its process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The next line that it says.
     pub fn line(&mut self) -> Result<String, String> {
         let mut line = String::new();

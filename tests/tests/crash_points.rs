@@ -1,5 +1,7 @@
 //! A process killed at every instruction of a publish/take/release cycle: the other sees whole messages, then a crash.
 
+// checks: kill
+
 use std::process::Command;
 
 use libtest_mimic::{Arguments, Failed, Trial};

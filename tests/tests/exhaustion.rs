@@ -1,5 +1,7 @@
 //! A host that has no more to give: each failure is a typed error, and nothing is lost or left behind.
 
+// checks: fault-injection
+
 use std::collections::BTreeSet;
 use std::os::fd::AsFd;
 use std::time::Duration;

@@ -4,6 +4,8 @@
 //! and afterwards; and that it holds as many descriptors and mappings after as before. Counting needs the process to
 //! itself, so the rows run one after the other.
 
+// checks: hostile-peers
+
 use std::io::{BufRead, BufReader};
 use std::os::fd::OwnedFd;
 use std::process::{Child, ChildStdout, Command, Stdio};

@@ -1,5 +1,7 @@
 //! The hand-off under seccomp: while both sides are busy it makes no system call, and while they sleep only `futex`.
 
+// checks: busy-no-syscalls
+
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 

@@ -1,5 +1,7 @@
 //! The other process: who it is, and whether it still lives.
 
+// claim: kill
+
 use rustix::event::{PollFd, PollFlags};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 

@@ -4,6 +4,8 @@
 //! ordinary memory, and the futex is a lock and a condition variable that behave as the kernel's does: the word is
 //! compared and the sleeper queued in one step.
 
+// claim: hand-off-orderings
+
 #[cfg(not(loom))]
 pub(crate) use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 

@@ -6,6 +6,8 @@
 //!
 //! Each wrapper retries `EINTR` where retrying is right, says which call failed, and passes a gate where a test can
 //! make it fail (feature `fault-injection`).
+
+// claim: fault-injection
 #![allow(unsafe_code)]
 
 use core::ffi::{CStr, c_void};

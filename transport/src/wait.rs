@@ -1,5 +1,7 @@
 //! How long to wait and how: spinning, sleeping, and when to look whether the peer still lives.
 
+// claim: busy-no-syscalls
+
 use core::time::Duration;
 
 use crate::sys;

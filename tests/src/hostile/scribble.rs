@@ -1,6 +1,8 @@
 //! Writing to what was only lent, in every way there is. The rows assert, in the hostile process, the errno that the
 //! kernel answers; the victim sees a peer that goes without a word.
 
+// checks: one-writer
+
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{FallocateFlags, Mode, OFlags, SealFlags, open};

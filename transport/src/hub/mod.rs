@@ -3,6 +3,8 @@
 //! All of it is private memory or memory that only this process writes. What a receiver can reach of it is what it was
 //! lent, and what it says is compared with what is written here.
 
+// claim: oracle
+
 pub(crate) mod lane;
 pub(crate) mod publish;
 pub(crate) mod room;

@@ -7,6 +7,8 @@
 //!
 //! [`Frozen`] gives out `&[u8]`, which is sound because `F_SEAL_WRITE` was seen on the file: the kernel grants that
 //! seal only when no writable mapping is left and never takes it back.
+
+// claim: hostile-peers
 #![allow(unsafe_code)]
 
 use core::ops::Deref;

@@ -5,6 +5,8 @@
 //! `&mut [u8]` over a region is sound while its descriptor has not left this process (`Writable`), or once the seals
 //! keep everyone else from writing (`Published`): then the others may read while we write, which is their concern and
 //! the reason why they hold no `&[u8]`.
+
+// claim: one-writer, kernel-seals
 #![allow(unsafe_code)]
 
 use core::ffi::CStr;

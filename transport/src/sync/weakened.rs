@@ -2,6 +2,8 @@
 //!
 //! Each model that is to fail runs in a process of its own, because loom may abort where it reports.
 
+// checks: hand-off-orderings
+
 use core::fmt::Write;
 use std::process::Command;
 use std::string::String;

@@ -1,6 +1,8 @@
 //! A sender and its receivers against a plain model of them: whatever the order of what they do, they do what it says.
 //!
 //! `PROPTEST_CASES=100000 cargo test --release -p bowstring-transport --test state_machine` is the deep run.
+
+// checks: oracle
 #![allow(unsafe_code)]
 
 mod machine;

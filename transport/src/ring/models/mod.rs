@@ -6,6 +6,8 @@
 //! written, or overwritten while they are read, show as a race on the slot. An entry that is torn, or overwritten
 //! before it was taken, shows in its words, each of which is derived from the message's number.
 
+// checks: hand-off
+
 mod ends;
 
 use std::vec::Vec;
