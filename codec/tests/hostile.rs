@@ -15,6 +15,7 @@ use bowstring_codec::decode::{
     BatchFault, BufferRole, ColumnFault, Compression, Decoder, DictionaryFault, FrameFault, Limits,
     MetadataFault, ReadError,
 };
+use bowstring_codec::interop::{Align, ImportError};
 use bowstring_codec::testing::fuzz;
 use forge::{Forged, schema_message};
 
@@ -419,6 +420,27 @@ fn every_bit_flipped() {
         fuzz::stream(&stream);
         stream[bit / 8] ^= 1 << (bit % 8);
     }
+}
+
+/// Rows of nulls take up no bytes, so parts of a dictionary can have more of them together than can be counted.
+#[test]
+fn parts_that_cannot_be_counted() {
+    let encoded =
+        DataType::Dictionary(Box::new(DataType::Int8), Box::new(DataType::List(item(DataType::Null))));
+    let most = (usize::MAX >> 8) as i64;
+    let values = |is_delta| {
+        let mut batch = Forged::rows(1).node(1, 0).node(most, most).buffer(&[]).i32s(&[0, 0]);
+        batch.dictionary = Some((0, is_delta));
+        batch.message()
+    };
+    let mut decoder = decoder(&encoded);
+    decoder.dictionary(&values(false)).unwrap();
+    let delta = values(true);
+    (0..257).for_each(|_| assert!(decoder.dictionary(&delta).is_ok()));
+    let message = Forged::rows(1).node(1, 0).buffer(&[]).buffer(&[0]).message();
+    let refused = decoder.record_batch(&message, Align::Refuse).map(|_| ());
+    let why = "more than offsets of their type can count";
+    assert_eq!(refused, Err(ImportError::DictionaryParts { id: 0, why }));
 }
 
 /// A child that may not be null may be where its parent is, in structs and fixed-size lists, and nowhere else.
