@@ -425,22 +425,29 @@ fn every_bit_flipped() {
 /// Rows of nulls take up no bytes, so parts of a dictionary can have more of them together than can be counted.
 #[test]
 fn parts_that_cannot_be_counted() {
-    let encoded =
-        DataType::Dictionary(Box::new(DataType::Int8), Box::new(DataType::List(item(DataType::Null))));
     let most = (usize::MAX >> 8) as i64;
-    let values = |is_delta| {
-        let mut batch = Forged::rows(1).node(1, 0).node(most, most).buffer(&[]).i32s(&[0, 0]);
-        batch.dictionary = Some((0, is_delta));
-        batch.message()
-    };
-    let mut decoder = decoder(&encoded);
-    decoder.dictionary(&values(false)).unwrap();
-    let delta = values(true);
-    (0..257).for_each(|_| assert!(decoder.dictionary(&delta).is_ok()));
-    let message = Forged::rows(1).node(1, 0).buffer(&[]).buffer(&[0]).message();
-    let refused = decoder.record_batch(&message, Align::Refuse).map(|_| ());
-    let why = "more than offsets of their type can count";
-    assert_eq!(refused, Err(ImportError::DictionaryParts { id: 0, why }));
+    let list = || Forged::rows(1).node(1, 0).node(most, most).buffer(&[]);
+    for (values, part) in [
+        (DataType::List(item(DataType::Null)), list().i32s(&[0, 0])),
+        (DataType::LargeList(item(DataType::Null)), list().i64s(&[0, most])),
+        (DataType::LargeListView(item(DataType::Null)), list().i64s(&[0]).i64s(&[most])),
+        (DataType::FixedSizeList(item(DataType::Null), i32::MAX), list()),
+        (DataType::Null, Forged::rows(most).node(most, most)),
+    ] {
+        let encoded = DataType::Dictionary(Box::new(DataType::Int8), Box::new(values.clone()));
+        let message = |is_delta| {
+            let mut batch = part.clone();
+            batch.dictionary = Some((0, is_delta));
+            batch.message()
+        };
+        let mut decoder = decoder(&encoded);
+        decoder.dictionary(&message(false)).unwrap();
+        let delta = message(true);
+        (0..255).for_each(|_| assert!(decoder.dictionary(&delta).is_ok(), "{values}"));
+        let batch = Forged::rows(1).node(1, 0).buffer(&[]).buffer(&[0]).message();
+        let refused = decoder.record_batch(&batch, Align::Refuse).map(|_| ());
+        assert!(matches!(refused, Err(ImportError::DictionaryParts { id: 0, .. })), "{values}: {refused:?}");
+    }
 }
 
 /// A child that may not be null may be where its parent is, in structs and fixed-size lists, and nowhere else.

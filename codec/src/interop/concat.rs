@@ -32,6 +32,10 @@ fn check(tree: &Tree, parts: &[Arc<Part>]) -> Result<(), &'static str> {
     let mut below_union = 0;
     for (index, node) in tree.nodes().iter().enumerate() {
         let rows = total(index);
+        // Neither Arrow's offsets nor its lengths go further.
+        if rows > isize::MAX as usize {
+            return Err(UNCOUNTABLE);
+        }
         let children = || tree.children_of(index).map(total);
         match &node.class {
             Class::Null => continue,
