@@ -10,10 +10,10 @@ use crate::Options;
 
 /// Runs every case.
 pub(crate) fn run(options: Options) {
-    let mut report = report::Report::new(options);
-    encode::metadata(&mut report);
-    encode::data(&mut report);
-    encode::in_place(&mut report);
-    decode::metadata(&mut report);
-    decode::validation(&mut report);
+    let report = report::Report::new(options);
+    encode::metadata(&report);
+    encode::data(&report);
+    encode::in_place(&report);
+    decode::metadata(&report);
+    decode::validation(&report);
 }

@@ -1,8 +1,10 @@
-//! Measures what this project claims, next to what it is compared with: `bowstring-bench BENCH [--json] [--only PART]`.
+//! Measures what this project claims, next to what it is compared with:
+//! `bowstring-bench BENCH [--json] [--only PART] [--instructions]`.
 
 mod allocations;
 mod codec;
 mod handoff;
+mod instructions;
 mod stats;
 
 use std::process::ExitCode;
@@ -12,6 +14,8 @@ use std::process::ExitCode;
 struct Options {
     /// One JSON object a line, instead of tables.
     json: bool,
+    /// This process is run under callgrind: let instructions be counted, and measure nothing.
+    count: bool,
     /// Only what has this in its name.
     only: Option<&'static str>,
 }
@@ -32,16 +36,19 @@ const BENCHES: &[Bench] = &[
 ];
 
 fn main() -> ExitCode {
-    let mut options = Options { json: false, only: None };
+    let mut options = Options { json: false, count: false, only: None };
+    let mut instructions = false;
     let mut chosen = None;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
-            "--json" => options.json = true,
             "--only" => match arguments.next() {
                 Some(part) => options.only = Some(part.leak()),
                 None => return usage(),
             },
+            "--json" => options.json = true,
+            "--instructions" => instructions = true,
+            "--count" => options.count = true,
             name => match BENCHES.iter().find(|(known, ..)| *known == name) {
                 Some(bench) => chosen = Some(bench),
                 None => {
@@ -51,13 +58,16 @@ fn main() -> ExitCode {
             },
         }
     }
-    let Some((_, _, run)) = chosen else { return usage() };
+    let Some((name, _, run)) = chosen else { return usage() };
+    if instructions {
+        return instructions::report(name, options);
+    }
     run(options);
     ExitCode::SUCCESS
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: bowstring-bench BENCH [--json] [--only PART]");
+    eprintln!("usage: bowstring-bench BENCH [--json] [--only PART] [--instructions]");
     for (name, what, _) in BENCHES {
         eprintln!("  {name:10} {what}");
     }

@@ -1,16 +1,17 @@
 //! A message whose columns are computed straight into the region it is sent from.
 //!
-//! A [`Shape`] says beforehand where everything lies. [`Shape::begin`] makes a region a message in the making,
-//! [`InPlace::fields`] hands out a cursor for each field, and [`InPlace::finish`] sees that the fields agree with each
-//! other and writes the numbers that only the end knows. None of this uses a heap.
+//! A [`Shape`] says beforehand where everything lies. [`Shape::begin`] makes a region a message in the
+//! making, [`InPlace::fields`] hands out a cursor for each field, and [`InPlace::finish`] sees that the
+//! fields agree with each other and writes the numbers that only the end knows. None of this uses a heap.
 //!
-//! Every type of the layout can be built: numbers, dates, times, decimals, intervals ([`Fields::fixed`]), booleans,
-//! fixed-size binary, text and binary with offsets or views, structs, fixed-size lists and nulls ([`Fields::rows`]),
-//! lists and maps, list views, both unions, run-end encoding, and keys of dictionaries. A dictionary's values are a
-//! message of their own, and are built like any other ([`Shape::dictionary`]).
+//! Every type of the layout can be built: numbers, dates, times, decimals, intervals ([`Fields::fixed`]),
+//! booleans, fixed-size binary, text and binary with offsets or views, structs, fixed-size lists and nulls
+//! ([`Fields::rows`]), lists and maps, list views, both unions, run-end encoding, and keys of dictionaries. A
+//! dictionary's values are a message of their own, and are built like any other ([`Shape::dictionary`]).
 //!
-//! A message always takes the whole length of its shape. What is not in use of it is written as zeroes, so capacities
-//! far above what is needed cost time; and whatever the region held before is nowhere in the message.
+//! A message always takes the whole length of its shape. What is not in use of it is written as zeroes, so
+//! capacities far above what is needed cost time; and whatever the region held before is nowhere in the
+//! message.
 
 mod check;
 mod error;
@@ -91,13 +92,15 @@ impl<'r> InPlace<'r> {
         Fields::new(self.shape, tables, self.body)
     }
 
-    /// Marks the values of a dictionary as ones to append to those sent before. On a record batch it has no effect.
+    /// Marks the values of a dictionary as ones to append to those sent before. On a record batch it has no
+    /// effect.
     pub fn set_delta(&mut self, delta: bool) {
         self.delta = delta;
     }
 
-    /// Sees that every field is finished and has the rows that its parent refers to, and completes the message of
-    /// `rows` rows. Gives the length of the message. After an error the fields can be filled again.
+    /// Sees that every field is finished and has the rows that its parent refers to, and completes the
+    /// message of `rows` rows. Gives the length of the message. After an error the fields can be filled
+    /// again.
     pub fn finish(&mut self, rows: usize) -> Result<usize, BuildError> {
         let shape = self.shape;
         let tables = shape.template().tables(self.head);

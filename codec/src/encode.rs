@@ -1,10 +1,15 @@
 //! A finished `RecordBatch`, written into a region: one copy of its data, and no heap.
 
+// claim: codec-heap-free
+
 pub(crate) mod bits;
 mod error;
+mod nested;
 mod scan;
 mod sink;
+mod views;
 mod walk;
+mod window;
 
 use std::sync::Arc;
 
@@ -14,7 +19,8 @@ use arrow_schema::Field;
 pub use self::error::EncodeError;
 use self::scan::Cover;
 use self::sink::{Measure, Write, Written};
-use self::walk::{Walk, Window};
+use self::walk::Walk;
+use self::window::Window;
 use crate::error::LayoutError;
 use crate::layout::Tree;
 use crate::plan::Plan;
@@ -23,12 +29,12 @@ use crate::wire::ALIGNMENT;
 
 /// Writes batches and dictionaries of one schema as messages.
 ///
-/// Every message is framed (continuation, length, metadata, body), and all its buffers begin at multiples of 64 bytes
-/// from the start of the region. What is written is exactly what the rows refer to: a slice takes no more than its own
-/// rows do, and every byte of the message is written, padding as zeroes.
+/// Every message is framed (continuation, length, metadata, body), and all its buffers begin at multiples of
+/// 64 bytes from the start of the region. What is written is exactly what the rows refer to: a slice takes no
+/// more than its own rows do, and every byte of the message is written, padding as zeroes.
 ///
-/// From the second batch of a shape on there are no heap allocations. (A batch whose view columns have more buffers
-/// than any before makes the metadata larger, and that takes a few.)
+/// From the second batch of a shape on there are no heap allocations. (A batch whose view columns have more
+/// buffers than any before makes the metadata larger, and that takes a few.)
 ///
 /// ```
 /// use std::sync::Arc;
@@ -75,8 +81,8 @@ impl Encoder {
         measure(tree, columns(batch), covers, Carries::Batch, plan.batch(), grown)
     }
 
-    /// Writes a batch to the front of `region`, and returns how many bytes it took. The dictionaries of the batch are
-    /// messages of their own: see [`encode_dictionary`](Self::encode_dictionary).
+    /// Writes a batch to the front of `region`, and returns how many bytes it took. The dictionaries of the
+    /// batch are messages of their own: see [`encode_dictionary`](Self::encode_dictionary).
     pub fn encode(&mut self, batch: &RecordBatch, region: &mut [u8]) -> Result<usize, EncodeError> {
         let Self { plan, batch: grown, covers, .. } = self;
         check_schema(plan, batch)?;
@@ -87,14 +93,14 @@ impl Encoder {
     /// How many bytes [`encode_dictionary`](Self::encode_dictionary) will write for these values.
     pub fn dictionary_len(&mut self, index: usize, values: &dyn Array) -> Result<usize, EncodeError> {
         let Self { plan, dictionaries, covers, .. } = self;
-        let (dictionary, template, grown) = dictionary(plan, dictionaries, index)?;
+        let (dictionary, template, grown) = dictionary(plan, dictionaries, index, values)?;
         let columns = core::iter::once(Window::whole(values));
         measure(&dictionary.values, columns, covers, Carries::Dictionary(dictionary.id), template, grown)
     }
 
-    /// Writes the values of a dictionary, and returns how many bytes they took. `index` is the dictionary's place in
-    /// [`Layout::dictionaries`](crate::Layout::dictionaries); with `delta` the values are appended to those sent before
-    /// instead of replacing them.
+    /// Writes the values of a dictionary, and returns how many bytes they took. `index` is the dictionary's
+    /// place in [`Layout::dictionaries`](crate::Layout::dictionaries); with `delta` the values are appended
+    /// to those sent before instead of replacing them.
     pub fn encode_dictionary(
         &mut self,
         index: usize,
@@ -103,7 +109,7 @@ impl Encoder {
         region: &mut [u8],
     ) -> Result<usize, EncodeError> {
         let Self { plan, dictionaries, covers, .. } = self;
-        let (dictionary, template, grown) = dictionary(plan, dictionaries, index)?;
+        let (dictionary, template, grown) = dictionary(plan, dictionaries, index, values)?;
         let header = Header { carries: Carries::Dictionary(dictionary.id), rows: values.len(), delta };
         let columns = || core::iter::once(Window::whole(values));
         write(&dictionary.values, columns, covers, template, grown, header, region)
@@ -116,10 +122,15 @@ fn dictionary<'a>(
     plan: &'a Plan,
     grown: &'a mut [Option<Template>],
     index: usize,
+    values: &dyn Array,
 ) -> Result<Dictionary<'a>, EncodeError> {
     let missing = EncodeError::NoDictionary { index };
     let dictionary = plan.layout().dictionaries().get(index).ok_or(missing)?;
     let template = plan.dictionaries().get(index).ok_or(missing)?;
+    let planned = dictionary.values.nodes().first().ok_or(missing)?;
+    if !planned.data_type.equals_datatype(values.data_type()) {
+        return Err(EncodeError::WrongType { node: 0 });
+    }
     Ok((dictionary, template, grown.get_mut(index).ok_or(missing)?))
 }
 
@@ -128,7 +139,8 @@ fn columns(batch: &RecordBatch) -> impl Iterator<Item = Window<'_>> {
     batch.columns().iter().map(move |column| Window { array: &**column, start: 0, len })
 }
 
-/// Whether the batch fits the plan. That it has the very schema of the plan is the usual case, and costs nothing.
+/// Whether the batch fits the plan. That it has the very schema of the plan is the usual case, and costs
+/// nothing.
 fn check_schema(plan: &Plan, batch: &RecordBatch) -> Result<(), EncodeError> {
     if Arc::ptr_eq(plan.schema(), batch.schema_ref()) {
         return Ok(());
@@ -137,7 +149,8 @@ fn check_schema(plan: &Plan, batch: &RecordBatch) -> Result<(), EncodeError> {
     if fields.len() != batch.num_columns() {
         return Err(EncodeError::WrongSchema { column: fields.len().min(batch.num_columns()) });
     }
-    // The column's own nulls are meant, as everywhere in Arrow: those in a union's child or in a dictionary are not.
+    // The column's own nulls are meant, as everywhere in Arrow: those in a union's child or in a dictionary
+    // are not.
     let fits = |field: &Field, array: &dyn Array| {
         field.data_type().equals_datatype(array.data_type())
             && (field.is_nullable() || array.null_count() == 0)
@@ -169,8 +182,8 @@ fn measure<'a>(
     template.len().checked_add(body).ok_or(EncodeError::TooLarge)
 }
 
-/// Makes a template with room for that many variadic buffers, and for more: a column that grows by a buffer a batch
-/// shall not take a template a batch.
+/// Makes a template with room for that many variadic buffers, and for more: a column that grows by a buffer a
+/// batch shall not take a template a batch.
 fn grow<'a>(
     carries: Carries,
     tree: &Tree,
@@ -191,8 +204,8 @@ struct Header {
     delta: bool,
 }
 
-/// Writes a message. Without measuring first: should the template lack room for variadic buffers, which is rare, the
-/// message is written once more with one that has it.
+/// Writes a message. Without measuring first: should the template lack room for variadic buffers, which is
+/// rare, the message is written once more with one that has it.
 fn write<'a, C: Iterator<Item = Window<'a>>>(
     tree: &Tree,
     columns: impl Fn() -> C,

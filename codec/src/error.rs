@@ -1,4 +1,5 @@
-//! What can be wrong with a schema. The errors of encoding, building and decoding live next to what raises them.
+//! What can be wrong with a schema. The errors of encoding, building and decoding live next to what raises
+//! them.
 
 use core::fmt;
 
@@ -35,6 +36,8 @@ pub enum LayoutFault {
     RunEnds,
     /// A union whose type ids are negative or used twice.
     UnionTypeIds,
+    /// A time of day in a unit that its width does not go with.
+    TimeUnit,
 }
 
 impl fmt::Display for LayoutFault {
@@ -52,6 +55,7 @@ impl fmt::Display for LayoutFault {
             Self::DictionaryIdMissing => f.write_str("no dictionary id was given"),
             Self::RunEnds => f.write_str("run ends are not 16, 32 or 64 bit signed integers"),
             Self::UnionTypeIds => f.write_str("union type ids are negative or used twice"),
+            Self::TimeUnit => f.write_str("a time of day in a unit of another width"),
         }
     }
 }

@@ -1,11 +1,11 @@
 //! A schema, flattened depth-first into the nodes and buffers that its messages will have.
 //!
-//! Arrow IPC describes a batch by two flat lists: a *node* (length, null count) per field, parents before their
-//! children, and the *buffers* of each node in an order fixed by its type. [`Layout`] is that order, worked out once,
-//! so that writing and reading walk arrays instead of trees and need no heap to do it.
+//! Arrow IPC describes a batch by two flat lists: a *node* (length, null count) per field, parents before
+//! their children, and the *buffers* of each node in an order fixed by its type. [`Layout`] is that order,
+//! worked out once, so that writing and reading walk arrays instead of trees and need no heap to do it.
 //!
-//! A dictionary-encoded field has its keys in the batch and its values in messages of their own, so a layout is one
-//! [`Tree`] for the batch and one for each dictionary.
+//! A dictionary-encoded field has its keys in the batch and its values in messages of their own, so a layout
+//! is one [`Tree`] for the batch and one for each dictionary.
 
 mod class;
 mod flatten;
@@ -15,8 +15,8 @@ use arrow_schema::{DataType, Schema};
 pub use self::class::{BufferKind, Class, OffsetWidth};
 use crate::error::LayoutError;
 
-/// Deepest nesting of fields that is laid out. The flatbuffer verifiers of other Arrow implementations give up at 64
-/// tables, and a bound here bounds every recursion over a schema.
+/// Deepest nesting of fields that is laid out. The flatbuffer verifiers of other Arrow implementations give
+/// up at 64 tables, and a bound here bounds every recursion over a schema.
 pub const MAX_DEPTH: usize = 60;
 
 /// The nodes and buffers of a schema's messages.
@@ -57,8 +57,8 @@ pub struct Node {
     pub children: u32,
     /// One past the last node of this field's subtree, hence its next sibling, if it has one.
     pub end: u32,
-    /// Index of its first buffer, counting only the buffers that every message has. Each view column before this one
-    /// adds its own variadic buffers to the index in a given message.
+    /// Index of its first buffer, counting only the buffers that every message has. Each view column before
+    /// this one adds its own variadic buffers to the index in a given message.
     pub first_buffer: u32,
     /// How many buffers it always has (a view column's variadic buffers come on top, right behind these).
     pub buffers: u32,
@@ -71,15 +71,16 @@ pub struct Node {
 }
 
 impl Layout {
-    /// Lays out a schema whose dictionaries are numbered as `arrow-ipc` numbers them: 0, 1, 2, … children first.
+    /// Lays out a schema whose dictionaries are numbered as `arrow-ipc` numbers them: 0, 1, 2, … children
+    /// first.
     pub fn new(schema: &Schema) -> Result<Self, LayoutError> {
         flatten::schema(schema, &mut (0..))
     }
 
     /// Lays out a schema that came from elsewhere, with the dictionary ids that it came with.
     ///
-    /// `ids` holds one id per dictionary-encoded field, depth-first, the fields below a field before that field. Fields
-    /// with the same id share a dictionary.
+    /// `ids` holds one id per dictionary-encoded field, depth-first, the fields below a field before that
+    /// field. Fields with the same id share a dictionary.
     pub fn with_dictionary_ids(schema: &Schema, ids: &[i64]) -> Result<Self, LayoutError> {
         flatten::schema(schema, &mut ids.iter().copied())
     }

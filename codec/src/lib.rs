@@ -1,12 +1,13 @@
 //! Arrow IPC messages, written into and read from memory that somebody else owns.
 //!
-//! Setting up may allocate and takes what it needs from `arrow-ipc`; afterwards a message is written without a heap.
+//! Setting up may allocate and takes what it needs from `arrow-ipc`; afterwards a message is written, and read
+//! as a view, without a heap.
 //!
 //! - [`layout`]: a schema, flattened into the nodes and buffers of its messages; both halves walk it.
 //! - [`Plan`]: what is worked out once for a schema.
 //! - [`Encoder`]: a finished `RecordBatch` into a region, with one copy of its data.
 //! - [`Shape`] and [`build`]: a message whose columns are computed straight into the region.
-//! - [`write`]: whole streams and files, and which dictionaries must go before a batch.
+//! - [`mod@write`]: whole streams and files, and which dictionaries must go before a batch.
 //! - [`decode`]: a message's bytes become a checked view of them.
 //! - [`view`]: what a batch looks like in the memory it came in, and how far it was checked.
 //! - [`interop`]: the same as a `RecordBatch`, without copying.

@@ -10,9 +10,11 @@ use crate::layout::Layout;
 use crate::template::{Carries, Template};
 use crate::wire;
 
-/// A schema, laid out and ready to be written: its own message, and a template of every message that may follow.
+/// A schema, laid out and ready to be written: its own message, and a template of every message that may
+/// follow.
 ///
-/// Making one may allocate; everything that is made from it afterwards is made without parsing or building anything.
+/// Making one may allocate; everything that is made from it afterwards is made without parsing or building
+/// anything.
 ///
 /// ```
 /// use std::sync::Arc;

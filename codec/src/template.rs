@@ -1,13 +1,14 @@
 //! The metadata of a message, made once and then only patched.
 //!
-//! Between two batches of a schema nothing in the metadata changes but numbers: rows, field nodes, where each buffer
-//! lies, how long the body is. `arrow-ipc`'s builders write these inline and at fixed places, provided that zeroes are
-//! not left out (`force_defaults`). So a message is built once with zeroes, the place of each number is asked of the
-//! generated accessors, and a new message is one copy of the template and a few stores.
+//! Between two batches of a schema nothing in the metadata changes but numbers: rows, field nodes, where each
+//! buffer lies, how long the body is. `arrow-ipc`'s builders write these inline and at fixed places, provided
+//! that zeroes are not left out (`force_defaults`). So a message is built once with zeroes, the place of each
+//! number is asked of the generated accessors, and a new message is one copy of the template and a few
+//! stores.
 //!
-//! View columns bring a number of buffers that differs from batch to batch. A template has room for a number of them,
-//! and the vector of buffers is told how many entries it really has; entries beyond that are bytes that nothing refers
-//! to. More than there is room for takes a new template with more.
+//! View columns bring a number of buffers that differs from batch to batch. A template has room for a number
+//! of them, and the vector of buffers is told how many entries it really has; entries beyond that are bytes
+//! that nothing refers to. More than there is room for takes a new template with more.
 
 use core::ops::Range;
 

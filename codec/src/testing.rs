@@ -1,7 +1,8 @@
 //! Arbitrary schemas and batches, for tests and fuzzers.
 //!
-//! A batch is made from a string of bytes: the bytes decide types, lengths, slicing and where nulls are, and seed the
-//! values. So the same generator serves `proptest`, whose shrunken bytes give simpler batches, and a fuzzer.
+//! A batch is made from a string of bytes: the bytes decide types, lengths, slicing and where nulls are, and
+//! seed the values. So the same generator serves `proptest`, whose shrunken bytes give simpler batches, and a
+//! fuzzer.
 
 mod agree;
 mod arrays;

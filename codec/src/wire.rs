@@ -17,8 +17,8 @@ pub(crate) const fn padded(len: usize) -> Option<usize> {
     len.checked_next_multiple_of(ALIGNMENT)
 }
 
-/// Frames metadata: the prefix, the bytes, and zeroes up to where a body may begin. `None` if the length has no room
-/// in its 31 bits.
+/// Frames metadata: the prefix, the bytes, and zeroes up to where a body may begin. `None` if the length has
+/// no room in its 31 bits.
 pub(crate) fn frame(metadata: &[u8]) -> Option<Box<[u8]>> {
     let len = padded(metadata.len().checked_add(PREFIX)?)?;
     let stated = i32::try_from(len - PREFIX).ok()?;

@@ -1,4 +1,5 @@
-//! What is built in place is read by arrow-rs as it was meant, whatever the region held; and misuse is an error.
+//! What is built in place is read by arrow-rs as it was meant, whatever the region held; and misuse is an
+//! error.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "support/feed.rs"]
@@ -231,4 +232,22 @@ fn what_is_not_written_is_zero_unless_stale_values_were_asked_for() {
     n.stale_rest_mut()[0] = 5;
     n.advance(2).unwrap();
     assert_eq!(n.written_mut(), [5, 2]);
+}
+
+#[test]
+fn bits_behind_the_last_row_are_cleared() {
+    let shape = Shape::new(&one(DataType::Boolean, true), 10, |_| 0).unwrap();
+    let mut region = Region::new(shape.len(), 0xaa);
+    let mut message = shape.begin(region.bytes()).unwrap();
+    let mut bits = message.fields().booleans().unwrap();
+    assert_eq!(bits.advance(1), Err(BuildError::NoSuchRow { node: 0, row: 0 }));
+    bits.bits_mut().fill(0xff);
+    bits.advance(3).unwrap();
+    bits.set_null(1).unwrap();
+    bits.finish();
+    let len = message.finish(3).unwrap();
+    // Two buffers, validity and values, each in 64 bytes of its own.
+    let body = &region.bytes()[len - 128..];
+    assert_eq!((body[0], body[64]), (0b101, 0b111));
+    assert!(body[1..64].iter().chain(&body[65..]).all(|byte| *byte == 0));
 }

@@ -3,6 +3,8 @@
 //! One trial per case and check, so the list of trials is the table of results. A case that cannot be compared is
 //! counted as ignored, with the reason.
 
+// checks: codec-oracle
+
 #[path = "support/corpus.rs"]
 mod corpus;
 

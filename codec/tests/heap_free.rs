@@ -1,8 +1,11 @@
-//! No heap on the hot path: encoding a second batch, tracking its dictionaries, and building in place, for every type.
+//! No heap on the hot path: encoding a second batch, tracking its dictionaries, and building in place, for
+//! every type.
 //!
 //! # Safety
 //!
 //! A global allocator that passes every call on to the system's, unchanged, and counts it.
+
+// checks: codec-heap-free
 #![allow(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -17,7 +20,7 @@ use arrow_array::{ArrowPrimitiveType, downcast_integer, downcast_primitive};
 use arrow_schema::{DataType, Field, Schema};
 use bowstring_codec::build::{Fields, VariableOf};
 use bowstring_codec::testing::{self, Source};
-use bowstring_codec::{BuildError, Dictionaries, Encoder, OnGrowth, Plan, Shape};
+use bowstring_codec::{BuildError, Dictionaries, Encoder, OnGrowth, Plan, Shape, StreamWriter};
 use support::Region;
 
 struct Counting;
@@ -97,6 +100,20 @@ fn a_second_batch_is_encoded_without_heap() {
             assert!(updates.is_empty());
             assert_eq!(calls, 0, "{data_type}");
         }
+    }
+}
+
+#[test]
+fn a_stream_is_written_on_without_heap() {
+    for data_type in testing::every_type() {
+        let schema = schema(data_type.clone());
+        let batch = testing::batch_of(&mut Source::new(&[1; 200]), &schema, 50);
+        let plan = Plan::new(schema).unwrap();
+        let mut writer = StreamWriter::new(std::io::sink(), plan, OnGrowth::Replace).unwrap();
+        writer.write(&batch).unwrap();
+        let (result, calls) = counted(|| writer.write(&batch));
+        result.unwrap();
+        assert_eq!(calls, 0, "{data_type}");
     }
 }
 

@@ -1,4 +1,6 @@
 //! Wrong input is an error that says what is wrong and where.
+
+// checks: codec-hostile
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "support/forge.rs"]
@@ -296,6 +298,19 @@ fn dictionaries_that_are_not_there() {
     decoder.decode(&message).unwrap().validate().unwrap();
 }
 
+/// A negative key is none, even where taken for an unsigned one it would be.
+#[test]
+fn negative_keys_of_large_dictionaries() {
+    let encoded = DataType::Dictionary(Box::new(DataType::Int8), Box::new(DataType::Null));
+    let mut decoder = decoder(&encoded);
+    let mut values = Forged::rows(300).node(300, 300);
+    values.dictionary = Some((0, false));
+    decoder.dictionary(&values.message()).unwrap();
+    let message = Forged::rows(1).node(1, 0).buffer(&[]).buffer(&[0xff]).message();
+    let fault = ColumnFault::DictionaryIndex { index: 0, values: 300 };
+    assert_eq!(decoder.decode(&message).unwrap().validate().map(|_| ()), Err(in_a(fault)));
+}
+
 #[test]
 fn what_is_not_read_is_named() {
     let int = || Forged::rows(1).node(1, 0).buffer(&[]).i32s(&[7]);
@@ -404,4 +419,49 @@ fn every_bit_flipped() {
         fuzz::stream(&stream);
         stream[bit / 8] ^= 1 << (bit % 8);
     }
+}
+
+/// A child that may not be null may be where its parent is, in structs and fixed-size lists, and nowhere else.
+#[test]
+fn nulls_below_nulls() {
+    let strict = |name: &str| Arc::new(Field::new(name, DataType::Int8, false));
+    let verdict = |data_type: DataType, batch: Forged| {
+        let message = batch.message();
+        decoder(&data_type).decode(&message).expect("a sound structure").validate().map(|_| ())
+    };
+    let fault =
+        |path: &str| Err(ReadError::Column { path: path.into(), fault: ColumnFault::NullInNonNullable });
+    let pair = || DataType::Struct(vec![strict("x")].into());
+    // Ten rows, so that a whole byte of bits and a part of one are compared.
+    let structs = |parent: u16, child: u16| {
+        let nulls = |bits: u16| 10 - i64::from((bits & 0x3ff).count_ones());
+        let batch = Forged::rows(10).node(10, nulls(parent)).node(10, nulls(child));
+        batch.buffer(&parent.to_le_bytes()).buffer(&child.to_le_bytes()).buffer(&[0; 10])
+    };
+    assert_eq!(verdict(pair(), structs(0b11_1111_1110, 0b11_1111_1110)), Ok(()));
+    assert_eq!(verdict(pair(), structs(0b01_1111_1110, 0b11_1111_1111)), Ok(()));
+    assert_eq!(verdict(pair(), structs(0b11_1111_1110, 0b11_1111_1101)), fault("a.x"));
+    assert_eq!(verdict(pair(), structs(0b01_1111_1111, 0b10_1111_1111)), fault("a.x"));
+    assert_eq!(verdict(pair(), structs(0b11_1111_1111, 0b11_1111_1110)), fault("a.x"));
+    assert_eq!(verdict(pair(), structs(0b11_1111_1110, 0b11_1111_1111)), Ok(()));
+    assert_eq!(verdict(pair(), structs(0b01_1111_1111, 0b01_1111_1111)), Ok(()));
+    assert_eq!(verdict(pair(), structs(0b01_1111_1111, 0b01_1111_1110)), fault("a.x"));
+
+    let fixed = || DataType::FixedSizeList(strict("item"), 2);
+    let lists = |parent: u8, child: u8| {
+        let nulls = |bits: u8, of: i64| of - i64::from(bits.count_ones());
+        let batch = Forged::rows(2).node(2, nulls(parent, 2)).node(4, nulls(child, 4));
+        batch.buffer(&[parent]).buffer(&[child]).buffer(&[0; 4])
+    };
+    assert_eq!(verdict(fixed(), lists(0b01, 0b0011)), Ok(()));
+    assert_eq!(verdict(fixed(), lists(0b01, 0b0101)), fault("a.item"));
+    assert_eq!(verdict(fixed(), lists(0b11, 0b0111)), fault("a.item"));
+
+    let list = || DataType::List(strict("item"));
+    let lists = |child: u8| {
+        let batch = Forged::rows(1).node(1, 0).node(2, 2 - i64::from(child.count_ones()));
+        batch.buffer(&[]).i32s(&[0, 1]).buffer(&[child]).buffer(&[0; 2])
+    };
+    assert_eq!(verdict(list(), lists(0b11)), Ok(()));
+    assert_eq!(verdict(list(), lists(0b01)), fault("a.item"));
 }

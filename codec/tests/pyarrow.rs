@@ -15,7 +15,8 @@ use bowstring_codec::testing::{self, Source};
 use bowstring_codec::{OnGrowth, Plan, StreamWriter};
 use libtest_mimic::{Arguments, Failed, Trial};
 
-/// Reads each stream, validates every batch in full, and writes them next to it. One line of output per stream.
+/// Reads each stream, validates every batch in full, and writes them next to it. One line of output per
+/// stream.
 const SCRIPT: &str = r#"
 import sys
 import pyarrow as pa

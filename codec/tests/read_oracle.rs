@@ -30,13 +30,16 @@ fn arrow_stream(batches: &[RecordBatch], handling: DictionaryHandling, alignment
     reader.collect::<Result<Vec<_>, _>>().is_ok().then_some(stream)
 }
 
+/// A file as arrow-rs writes it; likewise.
 fn arrow_file(batches: &[RecordBatch]) -> Option<Vec<u8>> {
     let mut writer = arrow_ipc::writer::FileWriter::try_new(Vec::new(), &batches[0].schema()).ok()?;
     writer.write_metadata("who", "arrow-rs");
     for batch in batches {
         writer.write(batch).ok()?;
     }
-    writer.into_inner().ok()
+    let file = writer.into_inner().ok()?;
+    let reader = arrow_ipc::reader::FileReader::try_new(std::io::Cursor::new(&file), None).ok()?;
+    reader.collect::<Result<Vec<_>, _>>().is_ok().then_some(file)
 }
 
 /// Reads a stream in every way, and compares with what went into it.

@@ -10,11 +10,11 @@ use arrow_array::builder::StringViewBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int8Type, Int32Type};
 use arrow_array::{
-    Array, ArrayRef, DictionaryArray, Int64Array, RecordBatch, RunArray, StringArray, StringViewArray,
-    StructArray,
+    Array, ArrayRef, DictionaryArray, Float64Array, Int8Array, Int64Array, RecordBatch, RunArray,
+    StringArray, StringViewArray, StructArray, UnionArray,
 };
-use arrow_buffer::{NullBuffer, ScalarBuffer};
-use arrow_schema::{Field, Schema};
+use arrow_buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_schema::{DataType, Field, Schema, UnionFields};
 use bowstring_codec::testing::{self, Source};
 use bowstring_codec::{
     Dictionaries, EncodeError, Encoder, FileWriter, OnGrowth, Plan, StreamWriter, WriteError,
@@ -199,6 +199,12 @@ fn dictionaries_grow_by_deltas_and_files_refuse_to_replace_them() {
     assert_eq!(sizes, [(1, false), (1, true)], "the third has the same words at another address");
     assert_eq!(read_stream(&stream(&grown, OnGrowth::Delta)), grown);
 
+    let numbers = DataType::Dictionary(Box::new(DataType::Int8), Box::new(DataType::Int64));
+    let numbers = Arc::new(Schema::new(vec![Field::new("d", numbers, true)]));
+    let mut encoder = Encoder::new(Plan::new(numbers).unwrap());
+    let other = Float64Array::from(vec![1.0]);
+    assert_eq!(encoder.dictionary_len(0, &other), Err(EncodeError::WrongType { node: 0 }));
+
     let plan = Plan::new(grown[0].schema()).unwrap();
     let mut file = FileWriter::new(Vec::new(), plan, OnGrowth::Delta).unwrap();
     grown.iter().for_each(|batch| file.write(batch).unwrap());
@@ -243,4 +249,60 @@ fn view_columns_may_bring_more_buffers_than_any_before() {
     let schema = of(1).schema();
     let batches = [0, 1, 2, 40, 3, 41].map(|n| of(n).with_schema(schema.clone()).unwrap());
     assert_eq!(read_stream(&stream(&batches, OnGrowth::Replace)), batches);
+
+    // Encoding sees for itself that there is too little room, without having been asked for the length.
+    let plan = Plan::new(schema).unwrap();
+    let (mut measured, mut unmeasured) = (Encoder::new(plan.clone()), Encoder::new(plan));
+    for batch in &batches {
+        let len = measured.encoded_len(batch).unwrap();
+        let (mut first, mut second) = (Region::new(1 << 14, 0xaa), Region::new(1 << 14, 0x55));
+        assert_eq!(measured.encode(batch, first.bytes()), Ok(len));
+        assert_eq!(unmeasured.encode(batch, second.bytes()), Ok(len));
+        assert!(first.bytes()[..len] == second.bytes()[..len]);
+    }
+}
+
+#[test]
+fn arrays_broken_by_unsafe_code_are_errors_and_no_panic() {
+    let broken = EncodeError::BrokenArray { node: 0 };
+    let check = |array: ArrayRef, expected: Option<EncodeError>| {
+        let schema = Arc::new(Schema::new(vec![Field::new("a", array.data_type().clone(), true)]));
+        let mut encoder = Encoder::new(Plan::new(schema.clone()).unwrap());
+        let batch = RecordBatch::try_new(schema, vec![array]).unwrap();
+        let mut region = Region::new(1 << 12, 0);
+        let result = encoder.encode(&batch, region.bytes());
+        assert_eq!(result.err(), expected);
+    };
+    // SAFETY: the arrays are only encoded, which looks at offsets and views with care; that is what is
+    // tested.
+    #[allow(unsafe_code)]
+    let offsets = |offsets: &[i32]| unsafe { OffsetBuffer::new_unchecked(offsets.to_vec().into()) };
+    // SAFETY: as above.
+    #[allow(unsafe_code)]
+    let strings =
+        |o: &[i32]| unsafe { StringArray::new_unchecked(offsets(o), Buffer::from(b"abcdef"), None) };
+    check(Arc::new(strings(&[0, 3, 7])), Some(broken));
+    check(Arc::new(strings(&[-1, 3, 6])), Some(broken));
+    check(Arc::new(strings(&[5, 6, 3])), Some(broken));
+    // Nonsense in the middle goes through: it is the reader who validates.
+    check(Arc::new(strings(&[1, i32::MIN, 6])), None);
+    // SAFETY: as above.
+    #[allow(unsafe_code)]
+    let views = |view: u128| unsafe {
+        StringViewArray::new_unchecked(vec![view].into(), vec![Buffer::from(b"abcdef")].into(), None)
+    };
+    check(Arc::new(views(13)), Some(broken));
+    check(Arc::new(views(13 | 1 << 64)), Some(broken));
+    let ids = vec![0i8, 0];
+    let fields = UnionFields::try_new([0], [Field::new("x", DataType::Int8, true)]).unwrap();
+    for offset in [-1, 9] {
+        let child: ArrayRef = Arc::new(Int8Array::from(vec![1, 2]));
+        let at = vec![0, offset].into();
+        // SAFETY: as above.
+        #[allow(unsafe_code)]
+        let union =
+            unsafe { UnionArray::new_unchecked(fields.clone(), ids.clone().into(), Some(at), vec![child]) };
+        let node = if offset < 0 { 0 } else { 1 };
+        check(Arc::new(union), Some(EncodeError::BrokenArray { node }));
+    }
 }

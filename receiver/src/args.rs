@@ -55,6 +55,7 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
+    Top(bowstring_top::Top),
     /// Print the completions for a shell.
     Completions {
         /// The shell.

@@ -90,7 +90,7 @@ pub(crate) fn drain(
             }
             Ok(None) => break Ending::Whole,
             Err(ReceiveError::TimedOut) if !meter.is_idle_for(plan.idle) => {}
-            Err(error) => break Ending::Failed(Failure::Receive(error)),
+            Err(error) => break Ending::Failed(Failure::from(error)),
         }
         if plan.require_zero_copy
             && let Err(failure) = zero_copy::still_holds(receiver)
@@ -158,7 +158,7 @@ fn look(
     } else {
         batch.view().map(|view| view.num_rows())
     };
-    meter.checked(choice.rows(rows.map_err(Failure::Receive)?));
+    meter.checked(choice.rows(rows.map_err(Failure::from)?));
     if what == Look::Touch {
         *sum = sum.wrapping_add(sum_of_words(batch.message()));
     }
@@ -173,7 +173,7 @@ fn keep(
     choice: &mut Choice,
     meter: &mut Meter,
 ) -> Result<(), Failure> {
-    let arrays = batch.into_record_batch().map_err(Failure::Receive)?;
+    let arrays = batch.into_record_batch().map_err(Failure::from)?;
     let chosen = choice.of(&arrays).map_err(|error| Failure::Choice(error.to_string()))?;
     meter.checked(chosen.num_rows());
     sink.write(&chosen)?;

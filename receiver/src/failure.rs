@@ -36,13 +36,13 @@ pub(crate) enum Failure {
     /// The format has no place for a type.
     Unsupported { column: String, data_type: String, format: Format, why: &'static str },
     /// No sender was there.
-    NoSender { place: Place, error: MeetError, waited: Option<Duration> },
+    NoSender { place: Place, error: Box<MeetError>, waited: Option<Duration> },
     /// A sender was there, and the two did not come together.
-    Meeting { place: Place, error: MeetError },
+    Meeting { place: Place, error: Box<MeetError> },
     /// The two came together, and the sender's greeting tells of no table.
-    SetUp { place: Place, error: SetUpError },
+    SetUp { place: Place, error: Box<SetUpError> },
     /// The table did not come to its end.
-    Receive(ReceiveError),
+    Receive(Box<ReceiveError>),
     /// The columns could not be taken out of a batch.
     Choice(String),
     /// A signal came before there was a sender.
@@ -119,7 +119,7 @@ impl Failure {
                 _ => None,
             },
             Failure::ReplacedDictionary => Some("write an .arrows stream instead".to_owned()),
-            Failure::SetUp { error, .. } => match error {
+            Failure::SetUp { error, .. } => match error.as_ref() {
                 SetUpError::Meet(error) => meeting_advice(error).map(str::to_owned),
                 SetUpError::Greeting(_) => {
                     Some("is it a bowstring `sender`, and not another program of the transport?".to_owned())
@@ -243,6 +243,12 @@ impl fmt::Display for Failure {
             Failure::Copied { columns, why, .. } => write!(f, "{why}: {}", columns.join(", ")),
             Failure::Host { what, error } => write!(f, "{what}: {error}"),
         }
+    }
+}
+
+impl From<ReceiveError> for Failure {
+    fn from(error: ReceiveError) -> Failure {
+        Failure::Receive(Box::new(error))
     }
 }
 

@@ -22,16 +22,18 @@ mod text;
 mod trust;
 mod zero_copy;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use bowstring::allocations::Counting;
+use bowstring_top::{Top, TopError};
 use clap::{CommandFactory, Parser};
 
 use crate::args::{Cli, Command, Receive};
 use crate::drain::Ending;
 use crate::failure::Failure;
 use crate::meter::Meter;
+use crate::place::Place;
 use crate::plan::Plan;
 use crate::report::{Before, Report};
 use crate::signals::Signals;
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
     let Cli { command, receive: args } = Cli::parse();
     let outcome = match command {
         None => receive(args),
+        Some(Command::Top(top)) => watch(&top),
         Some(Command::Completions { shell }) => print(|out| {
             clap_complete::generate(shell, &mut Cli::command(), "receiver", out);
             Ok(())
@@ -75,6 +78,22 @@ fn receive(args: Receive) -> Result<u8, Failure> {
     }
     Report::new(&receiver, before, &meter, &ending).state(&plan.manners, exit)?;
     Ok(exit)
+}
+
+/// Shows the running channels; answers the exit code.
+fn watch(top: &Top) -> Result<u8, Failure> {
+    let catch = Signals::catch();
+    let signals = catch.map_err(|error| Failure::Host { what: "cannot catch signals", error })?;
+    let mut out = io::stdout();
+    let terminal = out.is_terminal();
+    match bowstring_top::run(top, &mut out, terminal, || signals.caught().is_some()) {
+        // Being interrupted is how it ends.
+        Ok(()) => Ok(0),
+        Err(TopError::Sender { socket, error }) => {
+            Err(Failure::NoSender { place: Place::named(socket), error, waited: None })
+        }
+        Err(TopError::Output(error)) => Err(Failure::Output { name: "standard output".to_owned(), error }),
+    }
 }
 
 /// Prints something of the program's own.

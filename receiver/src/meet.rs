@@ -26,7 +26,7 @@ pub(crate) fn meet(plan: &Plan, signals: &Signals) -> Result<TableReceiver, Fail
         Place::Inherited(number) => {
             let met = inherit::adopt(*number).ok_or(MeetError::WrongSocket);
             met.and_then(|socket| meeting.over(socket))
-                .map_err(|error| Failure::Meeting { place: plan.place.clone(), error })?
+                .map_err(|error| Failure::Meeting { place: plan.place.clone(), error: error.into() })?
         }
         place => wait_for_sender(place, plan.wait, signals, |place| match place {
             Place::Abstract(name) => meeting.connect_abstract(name),
@@ -36,7 +36,7 @@ pub(crate) fn meet(plan: &Plan, signals: &Signals) -> Result<TableReceiver, Fail
     };
     let opened = trust::open(incoming).map_err(SetUpError::Host);
     let receiver = opened.and_then(TableReceiver::over);
-    receiver.map_err(|error| Failure::SetUp { place: plan.place.clone(), error })
+    receiver.map_err(|error| Failure::SetUp { place: plan.place.clone(), error: error.into() })
 }
 
 /// Connects, and if nobody is there tries again for as long as was said.
@@ -51,13 +51,13 @@ fn wait_for_sender(
         let error = match connect(place) {
             Ok(incoming) => return Ok(incoming),
             Err(error) if is_absence(&error) => error,
-            Err(error) => return Err(Failure::Meeting { place: place.clone(), error }),
+            Err(error) => return Err(Failure::Meeting { place: place.clone(), error: error.into() }),
         };
         if let Some(signal) = signals.caught() {
             return Err(Failure::Interrupted(signal));
         }
         let Some(left) = wait.and_then(|wait| wait.checked_sub(begun.elapsed())) else {
-            return Err(Failure::NoSender { place: place.clone(), error, waited: wait });
+            return Err(Failure::NoSender { place: place.clone(), error: error.into(), waited: wait });
         };
         std::thread::sleep(left.min(PAUSE));
     }

@@ -57,8 +57,10 @@ impl Meter {
         self.times.sink += time;
     }
 
-    /// The last batch has come.
+    /// The last batch has come; what was waited since was the wait for the end.
     pub(crate) fn end(&mut self) {
+        let lap = self.lap();
+        self.times.receiving += lap;
         self.times.total = self.begun.elapsed();
     }
 

@@ -108,6 +108,13 @@ impl Plan {
 }
 
 fn handling(args: &SinkArgs, validate: Validate) -> Result<Handling, Failure> {
+    // Clap waives what an option requires where it contradicts another one that was said.
+    if args.touch && !args.null || args.format.is_some() && args.output.is_none() {
+        return Err(Failure::Usage {
+            what: "--touch belongs to --null, and --format to --output".to_owned(),
+            advice: "say both, or neither",
+        });
+    }
     let full = validate == Validate::Full;
     let look = |what| Ok(Handling::Look { full, what });
     match args {

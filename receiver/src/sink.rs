@@ -60,3 +60,57 @@ pub(crate) fn open(plan: &SinkPlan, schema: &SchemaRef, screen: Screen) -> Resul
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use std::sync::Arc;
+
+    use arrow_schema::{Field, Schema};
+    use bowstring_codec::testing::{Source, batch_of, every_type};
+
+    use super::*;
+
+    /// Whatever a format is said to hold it holds, and whatever it does not is said before anything is written.
+    #[test]
+    fn every_type_is_written_or_refused_beforehand() {
+        let screen = Screen { width: 80, colour: false };
+        let (mut refused, mut wrong) = (0, Vec::new());
+        for (i, data_type) in every_type().into_iter().enumerate() {
+            let schema: SchemaRef = Arc::new(Schema::new(vec![Field::new("c", data_type.clone(), true)]));
+            let bytes: Vec<u8> = (0..250u8).map(|b| b.wrapping_mul(2 * i as u8 + 1)).collect();
+            let mut source = Source::new(&bytes);
+            let batches = [30, 0, 7].map(|rows| batch_of(&mut source, &schema, rows));
+            for format in [Format::Arrow, Format::Arrows, Format::Parquet, Format::Csv, Format::Jsonl] {
+                let plan = SinkPlan::Write { format, path: Some("/dev/null".into()) };
+                let mut sink = match open(&plan, &schema, screen) {
+                    Ok(sink) => sink,
+                    Err(Failure::Unsupported { column, .. }) => {
+                        assert!(column.starts_with('c'));
+                        refused += 1;
+                        continue;
+                    }
+                    Err(failure) => {
+                        wrong.push(format!("{data_type} as {format:?}: {failure}"));
+                        continue;
+                    }
+                };
+                for batch in &batches {
+                    match sink.write(batch) {
+                        // Each of these batches has a dictionary of its own.
+                        Ok(()) | Err(Failure::ReplacedDictionary) => {}
+                        Err(failure) => wrong.push(format!("{data_type} as {format:?}: {failure}")),
+                    }
+                }
+                sink.finish(End::Whole)
+                    .unwrap_or_else(|failure| panic!("{data_type} as {format:?}: {failure}"));
+            }
+            let mut summary = summary::Summary::new(&schema);
+            batches.iter().for_each(|batch| summary.add(batch));
+            summary.show(&mut Vec::new(), screen, End::Whole).unwrap();
+            assert_eq!(cell::cells(batches[0].column(0), 30).len(), 30);
+        }
+        assert!(wrong.is_empty(), "{wrong:#?}");
+        assert!(refused > 0);
+    }
+}

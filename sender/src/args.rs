@@ -61,8 +61,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Look at what this host allows, what that means for speed, and how fast it is.
     Doctor(DoctorArgs),
-    /// Watch the senders of this user.
-    Top(TopArgs),
+    Top(bowstring_top::Top),
     /// Print the completions for a shell.
     Completions {
         /// The shell.
@@ -179,22 +178,6 @@ pub(crate) struct DoctorArgs {
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct TopArgs {
-    /// Sockets to look at [default: all of senders in the runtime directory].
-    #[arg(value_name = "PATH")]
-    pub(crate) sockets: Vec<PathBuf>,
-    /// Print one JSON object a line and sender.
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Look so many times [default: until interrupted].
-    #[arg(long, value_name = "N")]
-    pub(crate) count: Option<u64>,
-    /// Seconds between two looks.
-    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
-    pub(crate) interval: Duration,
 }
 
 /// The formats of inputs.

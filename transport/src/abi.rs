@@ -20,6 +20,7 @@ pub const MAX_SLOTS: u32 = 1 << 16;
 /// The first words of a board: written by the sender, read by the receiver.
 #[repr(C, align(128))]
 #[derive(Debug)]
+#[cfg_attr(test, derive(Default))]
 pub(crate) struct BoardHead {
     /// Futex word that the receiver sleeps on: twice the low 31 bits of the ticket that comes next, plus one once the
     /// sender has closed. It changes with every publication and with closing, so no wake-up can fall in between.
@@ -36,6 +37,7 @@ pub(crate) struct BoardHead {
 /// One publication: written by the sender, polled by the receiver; a cache line of its own.
 #[repr(C, align(64))]
 #[derive(Debug)]
+#[cfg_attr(test, derive(Default))]
 pub(crate) struct Entry {
     /// The publication itself: equal to the ticket awaited at this place once the other words are valid.
     pub(crate) ticket: AtomicU64,
@@ -55,6 +57,7 @@ pub(crate) struct Entry {
 /// The first words of a ledger: written by the receiver, read by the sender.
 #[repr(C, align(128))]
 #[derive(Debug)]
+#[cfg_attr(test, derive(Default))]
 pub(crate) struct LedgerHead {
     /// How the receiver sleeps, and for the how manieth time: see [`Sleep`]. The sender looks here after publishing.
     pub(crate) waiting: AtomicU32,
@@ -196,11 +199,13 @@ impl Geometry {
     /// How many slots a message of `len` bytes takes, or `None` if the pool is too small for it.
     #[must_use]
     pub const fn span(self, len: usize) -> Option<u32> {
+        if len <= self.slot_size as usize {
+            return Some(1);
+        }
         if len > self.pool_bytes() {
             return None;
         }
-        let span = len.div_ceil(self.slot_size as usize);
-        Some(if span == 0 { 1 } else { span as u32 })
+        Some(len.div_ceil(self.slot_size as usize) as u32)
     }
 
     /// Entries on the board. At least as many as slots, and a power of two so that a ticket finds its place by a mask.

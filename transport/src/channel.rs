@@ -6,20 +6,20 @@
 use rustix::fd::{AsFd, OwnedFd};
 
 use crate::abi::{Geometry, Sleep};
-use crate::error::{RegionFault, RegionKind};
+use crate::error::{OsError, RegionFault, RegionKind};
 use crate::figures::PeerGauge;
-use crate::hub::lane::{board, ledger, ring_socket};
+use crate::hub::lane::ring_socket;
 use crate::peer::Control;
-use crate::region::{Pages, PeerMap, Published, Writable};
-use crate::ring::{self, Board, Ledger, Note};
+use crate::region::{Mapped, Pages, PeerMap, Published, Writable};
+use crate::ring::{self, Board, BoardWords, Ledger, LedgerWords, Note};
 use crate::sync::{Ordering, futex};
 
 /// One channel through slots, receiver's side.
 #[derive(Debug)]
 pub(crate) struct Channel {
     pool: PeerMap,
-    board: PeerMap,
-    ledger: Published,
+    board: BoardWords<PeerMap>,
+    ledger: LedgerWords<Published>,
     pub(crate) gauge: PeerGauge,
     pub(crate) control: Control,
     pub(crate) geometry: Geometry,
@@ -29,7 +29,7 @@ pub(crate) struct Channel {
 #[derive(Debug)]
 pub(crate) struct SenderMaps {
     pool: PeerMap,
-    board: PeerMap,
+    board: BoardWords<PeerMap>,
     gauge: PeerGauge,
 }
 
@@ -46,6 +46,7 @@ impl SenderMaps {
             pool: PeerMap::attach(pool.as_fd(), geometry.pool_bytes(), huge_tlb)
                 .map_err(wrong(RegionKind::Pool))?,
             board: PeerMap::attach(board.as_fd(), geometry.board_bytes(), false)
+                .map(|region| BoardWords::of(region, geometry))
                 .map_err(wrong(RegionKind::Board))?,
             gauge: PeerGauge::attach(gauge.as_fd()).map_err(wrong(RegionKind::Gauge))?,
         })
@@ -53,24 +54,30 @@ impl SenderMaps {
 }
 
 /// Makes the receiver's own part of a channel.
-pub(crate) fn new_ledger(geometry: Geometry) -> Result<Published, crate::OsError> {
-    Writable::create(c"bowstring-ledger", geometry.ledger_bytes(), Pages::Normal)?.publish()
+pub(crate) fn new_ledger(geometry: Geometry) -> Result<LedgerWords<Published>, OsError> {
+    let region = Writable::create(c"bowstring-ledger", geometry.ledger_bytes(), Pages::Normal)?.publish()?;
+    Ok(LedgerWords::of(region, geometry))
 }
 
 impl Channel {
-    pub(crate) fn new(maps: SenderMaps, ledger: Published, control: Control, geometry: Geometry) -> Channel {
+    pub(crate) fn new(
+        maps: SenderMaps,
+        ledger: LedgerWords<Published>,
+        control: Control,
+        geometry: Geometry,
+    ) -> Channel {
         let SenderMaps { pool, board, gauge } = maps;
         Channel { pool, board, ledger, gauge, control, geometry }
     }
 
     #[inline]
     pub(crate) fn board(&self) -> Board<'_> {
-        board(self.board.map(), self.geometry)
+        self.board.board()
     }
 
     #[inline]
     pub(crate) fn ledger(&self) -> Ledger<'_> {
-        ledger(self.ledger.map(), self.geometry)
+        self.ledger.ledger()
     }
 
     /// Where the bytes of a message lie, if its note is one that can be: a slot that exists and a length that stays in
@@ -84,7 +91,20 @@ impl Channel {
         // Neither product can overflow: the whole pool's size does not.
         let room = (slots - note.slot) as u64 * self.geometry.slot_size() as u64;
         let start = note.slot as usize * self.geometry.slot_size();
-        (note.len <= room).then(|| self.pool.map().at(start).cast_const())
+        (note.len <= room).then(|| self.pool.mapping().at(start).cast_const())
+    }
+
+    /// Where a slot begins. The number is one of ours, below the number of slots.
+    #[inline]
+    pub(crate) fn slot(&self, slot: u32) -> *const u8 {
+        self.pool.mapping().at(slot as usize * self.geometry.slot_size())
+    }
+
+    /// The slot that comes after a message whose place was checked.
+    #[inline]
+    pub(crate) fn slot_after(&self, note: &Note) -> u32 {
+        let next = note.slot + self.geometry.span(note.len as usize).unwrap_or(1);
+        if next < self.geometry.slots() { next } else { 0 }
     }
 
     /// Gives a message back; any thread may.
@@ -99,7 +119,8 @@ impl Channel {
     #[cold]
     pub(crate) fn wake_sender(&self, how: Sleep) {
         match how {
-            Sleep::Futex => futex::wake(&self.ledger().head.bell),
+            // The bell has been counted up, so a sender that is about to sleep will not.
+            Sleep::Futex => _ = futex::wake(&self.ledger().head.bell),
             Sleep::Socket => ring_socket(&self.control),
             Sleep::No | Sleep::Left => {}
         }
@@ -107,7 +128,7 @@ impl Channel {
 
     /// The addresses at which the pool is mapped.
     pub(crate) fn pool_addresses(&self) -> core::ops::Range<usize> {
-        self.pool.map().at(0) as usize..self.pool.map().at(self.pool.map().len()) as usize
+        self.pool.mapping().at(0) as usize..self.pool.mapping().at(self.pool.mapping().len()) as usize
     }
 
     /// Counts in the ledger, which only this process writes.

@@ -72,7 +72,7 @@ impl Call {
             Call::Read => "read",
             Call::Receive => "recvmsg",
             Call::Send => "sendmsg",
-            Call::SetFlags => "fcntl(F_SETFL)",
+            Call::SetFlags => "fcntl",
             Call::SetMode => "fchmod",
             Call::SetSendBuffer => "setsockopt(SO_SNDBUF)",
             Call::Socket => "socket",

@@ -9,7 +9,7 @@ use rustix::fd::{AsFd, BorrowedFd};
 
 use crate::error::{OsError, RegionFault};
 use crate::pool::MAX_LANES;
-use crate::region::{Pages, PeerMap, Published, Shared, Writable};
+use crate::region::{Pages, PeerMap, Published, Shared, Words, Writable};
 use crate::sys;
 
 /// What lies in the gauge's region.
@@ -122,20 +122,17 @@ fn add(to: &AtomicU64, n: u64) {
     to.store(to.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
 }
 
-fn block(map: &crate::region::Mapping) -> &Block {
-    &map.view::<Block>(0, 1)[0]
-}
-
 /// The sender's own end of its gauge.
 #[derive(Debug)]
 pub(crate) struct Gauge {
-    region: Published,
+    region: Words<Published, Block, Block>,
 }
 
 impl Gauge {
     pub(crate) fn create(slots: u32, slot_size: usize) -> Result<Gauge, OsError> {
         let region = Writable::create(c"bowstring-gauge", GAUGE_BYTES, Pages::Normal)?.publish()?;
-        let block = block(region.map());
+        let region: Words<_, Block, Block> = Words::new(region, 0);
+        let block = region.head();
         block.pid.store(sys::own_pid() as u64, Ordering::Relaxed);
         block.started.store(sys::now(), Ordering::Relaxed);
         block.slots.store(slots.into(), Ordering::Relaxed);
@@ -145,11 +142,11 @@ impl Gauge {
     }
 
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
-        self.region.as_fd()
+        self.region.owner().as_fd()
     }
 
     fn block(&self) -> &Block {
-        block(self.region.map())
+        self.region.head()
     }
 
     #[inline]
@@ -208,20 +205,20 @@ impl Gauge {
 /// Another process's gauge.
 #[derive(Debug)]
 pub(crate) struct PeerGauge {
-    map: PeerMap,
+    map: Words<PeerMap, Block, Block>,
 }
 
 impl PeerGauge {
     pub(crate) fn attach(fd: BorrowedFd<'_>) -> Result<PeerGauge, RegionFault> {
-        Ok(PeerGauge { map: PeerMap::attach(fd, GAUGE_BYTES, false)? })
+        Ok(PeerGauge { map: Words::new(PeerMap::attach(fd, GAUGE_BYTES, false)?, 0) })
     }
 
     pub(crate) fn read(&self) -> Figures {
-        read(block(self.map.map()))
+        read(self.map.head())
     }
 
     pub(crate) fn lane(&self, lane: usize) -> Option<LaneFigures> {
-        read_lane(block(self.map.map()), lane)
+        read_lane(self.map.head(), lane)
     }
 }
 

@@ -9,6 +9,7 @@ use crate::channel::Channel;
 use crate::error::OsError;
 use crate::join::{self, Joining, Step, Wants};
 use crate::lease::{Foreign, Honest};
+use crate::lobby::{Lobby, Terms};
 use crate::peer::{Access, Control, Credentials};
 use crate::receiver::{CopyingReceiver, Receiver};
 use crate::region::private::MapArc;
@@ -98,18 +99,21 @@ impl<'a> Meeting<'a> {
     /// Waits for a sender to connect to `listener`.
     pub fn accept(&self, listener: &Listener) -> Result<Incoming, MeetError> {
         let until = sys::now().saturating_add(self.nanos());
+        let terms = Terms { access: self.access, wants: Some(&self.wants), patience: self.nanos() };
+        let mut lobby = Lobby::new();
         loop {
-            if let Some(socket) = listener.next()? {
-                match self.hear_out(socket) {
-                    Err(e) if e.fault() == crate::Fault::Peer => {}
-                    outcome => return outcome,
-                }
+            let answer = &mut |_: &Knock<'_>| Answer::Welcome(self.greeting);
+            match lobby.tend(listener, terms, None, answer)? {
+                // A connector that fails is its own trouble.
+                Some(Err(e)) if e.fault() == crate::Fault::Peer => continue,
+                Some(outcome) => return outcome?.incoming.ok_or(MeetError::HungUp),
+                None => {}
             }
             let left = until.saturating_sub(sys::now());
             if left == 0 {
                 return Err(MeetError::TimedOut("a connection"));
             }
-            sys::poll(&mut [PollFd::new(listener, PollFlags::IN)], left)?;
+            lobby.sleep(listener, left)?;
         }
     }
 

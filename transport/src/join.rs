@@ -15,6 +15,7 @@ use crate::incoming::{Incoming, Kept};
 use crate::peer::{Access, Control};
 use crate::region::private::MapArc;
 use crate::region::{PeerMap, Published};
+use crate::ring::{BoardWords, LedgerWords};
 use crate::session::machine::{Agreement, Heard, Incoming as Direction, Side};
 use crate::session::parley::{Answer, Greeting, Knock, MeetError, Parley};
 use crate::session::wire::{Card, Kind, Receives, Sends};
@@ -58,9 +59,9 @@ pub(crate) fn card(hub: Option<&Hub>, wants: Option<&Wants>, observer: bool) -> 
 #[derive(Debug)]
 struct Ours {
     /// Of the outgoing direction, with the shape of its pool.
-    board: Option<(Published, Geometry)>,
+    board: Option<(BoardWords<Published>, Geometry)>,
     /// Of the incoming direction.
-    ledger: Option<Published>,
+    ledger: Option<LedgerWords<Published>>,
 }
 
 impl Ours {
@@ -81,13 +82,13 @@ impl Ours {
 
     /// Calls `f` with the descriptors to hand over, in the order of the protocol.
     fn with_descriptors<R>(&self, hub: Option<&Hub>, f: impl FnOnce(&[BorrowedFd<'_>]) -> R) -> R {
-        let ledger = self.ledger.as_ref().map(AsFd::as_fd);
+        let ledger = self.ledger.as_ref().map(|ledger| ledger.owner().as_fd());
         match (&self.board, hub.and_then(|hub| Some((hub, hub.pool.as_ref()?))), ledger) {
             (Some((board, _)), Some((hub, pool)), Some(ledger)) => {
-                f(&[pool.region.as_fd(), board.as_fd(), hub.gauge.fd(), ledger])
+                f(&[pool.region.as_fd(), board.owner().as_fd(), hub.gauge.fd(), ledger])
             }
             (Some((board, _)), Some((hub, pool)), None) => {
-                f(&[pool.region.as_fd(), board.as_fd(), hub.gauge.fd()])
+                f(&[pool.region.as_fd(), board.owner().as_fd(), hub.gauge.fd()])
             }
             (_, _, Some(ledger)) => f(&[ledger]),
             _ => f(&[]),
@@ -99,7 +100,7 @@ impl Ours {
 #[derive(Debug)]
 struct Theirs {
     maps: Option<SenderMaps>,
-    ledger: Option<PeerMap>,
+    ledger: Option<LedgerWords<PeerMap>>,
 }
 
 impl Theirs {
@@ -119,7 +120,8 @@ impl Theirs {
             Some((_, geometry)) => {
                 let fd = parley.fds.take()?;
                 let map = PeerMap::attach(fd.as_fd(), geometry.ledger_bytes(), false);
-                Some(map.map_err(|e: RegionFault| MeetError::Region(RegionKind::Ledger, e))?)
+                let map = map.map_err(|e: RegionFault| MeetError::Region(RegionKind::Ledger, e))?;
+                Some(LedgerWords::of(map, *geometry))
             }
             None => None,
         };
@@ -163,9 +165,7 @@ fn build(
     let lane = match (agreement.outgoing, out, hub) {
         (Some(_), Some(control), Some(hub)) => {
             let slots = match (ours.board, theirs.ledger) {
-                (Some((board, geometry)), Some(ledger)) => {
-                    Some(Slots::new(board, ledger, geometry, hub.first_ticket))
-                }
+                (Some((board, _)), Some(ledger)) => Some(Slots::new(board, ledger, hub.first_ticket)),
                 _ => {
                     sys::set_send_buffer(control.socket(), SEALED_WINDOW)?;
                     None
@@ -197,9 +197,10 @@ pub(crate) fn connect(
     if !access.permits(uid) {
         return Err(MeetError::Denied { uid });
     }
-    parley.introduce(Kind::Hello, ours, greeting, &[])?;
-    let (agreement, ours, theirs, second) =
-        answer_welcome(&mut parley, hub.as_deref()).inspect_err(|e| parley.tell(e))?;
+    parley.introduce(Kind::Hello, ours, greeting, &[]).map_err(|e| parley.or_last_words(e))?;
+    let (agreement, ours, theirs, second) = answer_welcome(&mut parley, hub.as_deref())
+        .map_err(|e| parley.or_last_words(e))
+        .inspect_err(|e| parley.tell(e))?;
     let Heard::Start(_) = parley.await_word()? else { return Err(MeetError::HungUp) };
     let Parley { control, greeting, .. } = parley;
     // From the connector's side, the first socket carries what comes in, unless nothing does.
@@ -251,7 +252,7 @@ pub(crate) fn observe(
     if !access.permits(uid) {
         return Err(MeetError::Denied { uid });
     }
-    parley.introduce(Kind::Hello, ours, &[], &[])?;
+    parley.introduce(Kind::Hello, ours, &[], &[]).map_err(|e| parley.or_last_words(e))?;
     let Heard::Welcome(_) = parley.await_word()? else { return Err(MeetError::HungUp) };
     let fd = parley.fds.take()?;
     let gauge = PeerGauge::attach(fd.as_fd()).map_err(|e| MeetError::Region(RegionKind::Gauge, e))?;

@@ -5,6 +5,8 @@
 //! A lease reads memory that another process can write. Whether that may be a `&[u8]` is a question of trust, and the
 //! type answers it: `Lease<Honest>` exists only where the program has promised, in one `unsafe` at set-up, that the
 //! sender does not write to what is out on lease. Every other lease can only be copied out of, by [`copy_changing`].
+
+// claim: zero-copy
 #![allow(unsafe_code)]
 
 use core::fmt;

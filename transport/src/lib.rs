@@ -42,6 +42,8 @@
 //! lies in it; `ring` is the hand-off and `pool` knows the free slots; [`session`] is how two sides meet; `hub` is a
 //! sender's inside and `channel` a receiver's; `join` builds both from an agreement; [`Sender`], [`Meeting`] and the
 //! receivers are what a program uses.
+
+// claim: no-allocator
 #![cfg_attr(not(any(feature = "std", loom)), no_std)]
 #![cfg_attr(not(any(test, loom)), warn(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
@@ -66,9 +68,11 @@ mod incoming;
 mod join;
 mod lease;
 mod loan;
+mod lobby;
 mod observer;
 mod peer;
 mod pool;
+mod prefetch;
 mod receiver;
 pub mod region;
 mod ring;

@@ -14,28 +14,37 @@ use crate::wait::Wait;
 /// Room for a message. Write into it, then [`commit`](Loan::commit); dropped instead, it is as if it had never been.
 ///
 /// The bytes are those of some earlier message, or zero. Write all that you commit.
+///
+/// A loan needs no clean-up of its own, so that it never keeps its sender borrowed longer than it is used. One whose bytes
+/// are in a file leaves the file with the sender until its next call.
 #[must_use = "a loan that is dropped sends nothing"]
 pub struct Loan<'a> {
     hub: &'a mut Hub,
-    room: Room,
+    /// The first slot, and how many there are: none if the bytes are in the hub's draft, which is there as long as the
+    /// loan is. Numbers of full width, so that the loan moves through registers.
+    slot: usize,
+    span: usize,
     len: usize,
-    wait: Option<Wait>,
 }
 
-/// Where the bytes are.
-enum Room {
-    Slots { slot: u32, span: u32 },
-    File(Writable),
+/// A message in a file that has not been sent yet.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    pub(crate) file: Writable,
+    /// How long its receivers are waited for.
+    pub(crate) wait: Option<Wait>,
 }
 
 impl<'a> Loan<'a> {
     #[inline]
     pub(crate) fn in_slots(hub: &'a mut Hub, slot: u32, span: u32, len: usize) -> Loan<'a> {
-        Loan { hub, room: Room::Slots { slot, span }, len, wait: None }
+        Loan { hub, slot: slot as usize, span: span as usize, len }
     }
 
-    pub(crate) fn in_file(hub: &'a mut Hub, file: Writable, len: usize, wait: Option<Wait>) -> Loan<'a> {
-        Loan { hub, room: Room::File(file), len, wait }
+    pub(crate) fn in_file(hub: &'a mut Hub, draft: Draft) -> Loan<'a> {
+        let len = draft.file.len();
+        hub.draft = Some(draft);
+        Loan { hub, slot: 0, span: 0, len }
     }
 
     /// Sends the first `used` bytes to every receiver.
@@ -56,36 +65,27 @@ impl<'a> Loan<'a> {
         if used > self.len {
             return Err(CommitError { why: CommitFault::TooLong { used, len: self.len }, loan: Some(self) });
         }
-        let (slot, span) = match self.room {
-            Room::Slots { slot, span } => (slot, span),
-            Room::File(_) => return self.commit_file(used, label),
-        };
-        // Slots beyond those used are not occupied; a geometry exists wherever slots do.
-        let span = self.hub.pool.as_ref().and_then(|p| p.geometry.span(used)).map_or(span, |s| s.min(span));
-        Ok(self.hub.publish(slot, span, used, label))
+        match self.span {
+            0 => self.commit_file(used, label),
+            1 => Ok(self.hub.publish(self.slot as u32, 1, used, label)),
+            lent => {
+                // Slots beyond those used are not occupied.
+                let needed = self.hub.pool.as_ref().and_then(|pool| pool.geometry.span(used));
+                let span = needed.map_or(lent as u32, |needed| needed.min(lent as u32));
+                Ok(self.hub.publish(self.slot as u32, span, used, label))
+            }
+        }
     }
 
     #[cold]
-    fn commit_file(self, used: usize, label: Label) -> Result<Receipt, CommitError<'a>> {
-        let Loan { hub, room: Room::File(file), len, wait } = self else {
-            unreachable!("asked for a file's loan only")
-        };
-        let file = match file.freeze_first(used) {
-            Ok(file) => file,
-            Err(e) => return Err(CommitError { why: CommitFault::Os(e), loan: None }),
-        };
-        match hub.publish_file(&file, label, wait) {
+    fn commit_file(mut self, used: usize, label: Label) -> Result<Receipt, CommitError<'a>> {
+        match self.hub.publish_draft(used, label) {
             Ok(receipt) => Ok(receipt),
             Err(e) => {
-                // Frozen for good by now: what is given back is a copy in a new file.
-                let again = file.thaw().ok().map(|file| Loan {
-                    hub,
-                    room: Room::File(file),
-                    len: used.min(len),
-                    wait,
-                });
                 let why = if e.is(Errno::AGAIN) { CommitFault::Full } else { CommitFault::Os(e) };
-                Err(CommitError { why, loan: again })
+                // What is given back is a copy in a new file, of what was to be sent: the old one is frozen for good.
+                self.len = used;
+                Err(CommitError { why, loan: self.hub.draft.is_some().then_some(self) })
             }
         }
     }
@@ -95,13 +95,13 @@ impl Deref for Loan<'_> {
     type Target = [u8];
     #[inline]
     fn deref(&self) -> &[u8] {
-        match (&self.room, &self.hub.pool) {
-            (&Room::Slots { slot, .. }, Some(pool)) => {
-                let start = slot as usize * pool.geometry.slot_size();
+        match (self.span, &self.hub.pool, &self.hub.draft) {
+            (1.., Some(pool), _) => {
+                let start = self.slot * pool.geometry.slot_size();
                 pool.region.bytes(start..start + self.len)
             }
-            (Room::File(file), _) => file,
-            (Room::Slots { .. }, None) => &[],
+            (0, _, Some(draft)) => &draft.file,
+            _ => &[],
         }
     }
 }
@@ -109,23 +109,20 @@ impl Deref for Loan<'_> {
 impl DerefMut for Loan<'_> {
     #[inline]
     fn deref_mut(&mut self) -> &mut [u8] {
-        match (&mut self.room, &mut self.hub.pool) {
-            (&mut Room::Slots { slot, .. }, Some(pool)) => {
-                let start = slot as usize * pool.geometry.slot_size();
+        match (self.span, &mut self.hub.pool, &mut self.hub.draft) {
+            (1.., Some(pool), _) => {
+                let start = self.slot * pool.geometry.slot_size();
                 pool.region.bytes_mut(start..start + self.len)
             }
-            (Room::File(file), _) => file,
-            (Room::Slots { .. }, None) => &mut [],
+            (0, _, Some(draft)) => &mut draft.file,
+            _ => &mut [],
         }
     }
 }
 
 impl fmt::Debug for Loan<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = match &self.room {
-            Room::Slots { .. } => "slots",
-            Room::File(_) => "a file",
-        };
+        let place = if self.span == 0 { "a file" } else { "slots" };
         write!(f, "Loan({} bytes in {place})", self.len)
     }
 }

@@ -1,10 +1,13 @@
 //! The other process: who it is, and whether it still lives.
 
+// claim: kill
+
 use rustix::event::{PollFd, PollFlags};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::error::OsError;
-use crate::sys;
+use crate::session::wire::WireFault;
+use crate::sys::{self, Received};
 
 /// Who is at the other end of a connection, as the kernel vouches for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,11 +71,19 @@ impl Control {
         Ok(control)
     }
 
-    /// Names the peer's process where the kernel could not: `pid` is the peer's own word. A peer that lies gains
-    /// nothing over one that tells the truth and stalls.
+    /// Hears the peer's own word for its process, and decides whom to watch. A peer that lies gains nothing over one
+    /// that tells the truth and stalls.
     pub(crate) fn trust_pid(&mut self, pid: i32) -> Result<(), OsError> {
-        if self.pidfd.is_none() && pid > 0 && self.credentials.pid == sys::own_pid() && pid != sys::own_pid()
-        {
+        let known = self.credentials.pid;
+        if known != sys::own_pid() {
+            // The kernel knows who made the socket. If that is not who speaks (a server that forks, a service manager, a
+            // parent that hands down a pair, another namespace of processes), its end says nothing about the
+            // connection, and the hang-up alone tells.
+            if known != pid {
+                self.pidfd = None;
+            }
+        } else if pid > 0 && pid != known {
+            // We made the socket, and the kernel knows us only: the peer names itself.
             self.credentials.pid = pid;
             self.watch(pid)?;
         }
@@ -108,6 +119,24 @@ impl Control {
 
     pub(crate) fn pidfd(&self) -> Option<BorrowedFd<'_>> {
         self.pidfd.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Reads one datagram of an open channel, which carries no descriptors: what comes all the same is closed and
+    /// against the protocol. `None` if none is waiting.
+    pub(crate) fn hear<'d>(&self, into: &'d mut [u8]) -> Option<Result<&'d [u8], WireFault>> {
+        let mut found = 0;
+        let close = |fd| {
+            drop::<OwnedFd>(fd);
+            found += 1;
+        };
+        match sys::receive(self.socket(), into, close) {
+            Ok(Received::Datagram { truncated: true, .. }) => Some(Err(WireFault::Truncated)),
+            Ok(Received::Datagram { .. }) if found > 0 => {
+                Some(Err(WireFault::Descriptors { found, wanted: 0 }))
+            }
+            Ok(Received::Datagram { bytes, .. }) => Some(into.get(..bytes).ok_or(WireFault::Truncated)),
+            Ok(Received::Nothing | Received::HungUp) | Err(_) => None,
+        }
     }
 
     /// Looks at the peer without waiting.

@@ -4,9 +4,10 @@
 //! in a steady stream the slots that have rested longest are reused: the lines of a slot used a moment ago still sit in
 //! the other core's cache, and writing them first has to fetch them back.
 //!
-//! Nothing is freed eagerly. A search asks, for each occupied run that it comes upon, whether its holders have released
-//! it meanwhile.
+//! Nothing is freed eagerly. Only when no room is known is every occupied run asked after: whether its holders have
+//! released it meanwhile.
 
+use crate::abi::LINE;
 use crate::error::OsError;
 use crate::region::private::MapSlice;
 
@@ -38,9 +39,16 @@ pub(crate) struct Occupation {
     held: [Held; MAX_LANES],
     /// Where the next search begins: the end of the last run placed, which is never inside of a run.
     cursor: usize,
+    /// Slots from the cursor on that have been asked after since they were last occupied; less than twice the stride.
+    asked: usize,
+    /// Slots asked after at a time: those of one line of a ledger, or half of a small pool.
+    stride: usize,
     in_use: u32,
     high_water: u32,
 }
+
+/// The words of a ledger that share a cache line.
+const LEDGER_LINE: usize = LINE / size_of::<u64>();
 
 impl Occupation {
     pub(crate) fn new(slots: u32) -> Result<Occupation, OsError> {
@@ -48,6 +56,8 @@ impl Occupation {
             runs: MapSlice::new(slots as usize)?,
             held: [Held::default(); MAX_LANES],
             cursor: 0,
+            asked: 0,
+            stride: (slots as usize / 2).clamp(1, LEDGER_LINE),
             in_use: 0,
             high_water: 0,
         })
@@ -55,39 +65,79 @@ impl Occupation {
 
     /// Looks for `span` free neighbours and answers the first of them. `released(lane, slot, number)` tells whether a
     /// lane has given back a message. Nothing is occupied yet: that is [`occupy`](Self::occupy)'s to do.
-    pub(crate) fn find(
-        &mut self,
-        span: u32,
-        mut released: impl FnMut(usize, u32, u64) -> bool,
-    ) -> Option<u32> {
-        let (slots, span) = (self.runs.len(), span as usize);
-        debug_assert!(span >= 1 && span <= slots, "a span that fits no pool");
+    #[inline]
+    pub(crate) fn find(&mut self, span: u32, released: impl FnMut(usize, u32, u64) -> bool) -> Option<u32> {
+        debug_assert!(span >= 1 && span as usize <= self.runs.len(), "a span that fits no pool");
+        let at = self.cursor;
+        if span == 1 && self.runs[at].span == 0 {
+            return Some(at as u32);
+        }
+        self.search(span as usize, released)
+    }
+
+    /// First among what is known to be free; then, having asked about everything that is not, once more. Asking in one
+    /// sweep, and not slot by slot as they come up, keeps the ledgers' lines with the receivers, who write them.
+    #[cold]
+    fn search(&mut self, span: usize, released: impl FnMut(usize, u32, u64) -> bool) -> Option<u32> {
+        self.search_known(span).or_else(|| {
+            self.reclaim_all(released);
+            self.search_known(span)
+        })
+    }
+
+    fn search_known(&self, span: usize) -> Option<u32> {
+        let slots = self.runs.len();
         let (mut at, mut free, mut seen) = (self.cursor, 0, 0);
         // A run that began before the cursor's place can be completed at most `span` slots behind it.
         while seen < slots + span {
             if at == slots {
                 (at, free) = (0, 0);
             }
-            let span_here = self.runs[at].span as usize;
-            let taken = if span_here > 0 && self.reclaim(at, &mut released) { 0 } else { span_here };
-            if taken == 0 {
-                free += 1;
-                at += 1;
-                seen += 1;
-                if free == span {
-                    return Some((at - span) as u32);
-                }
-            } else {
-                free = 0;
-                at += taken;
-                seen += taken;
+            let taken = self.runs[at].span as usize;
+            free = if taken == 0 { free + 1 } else { 0 };
+            at += taken.max(1);
+            seen += taken.max(1);
+            if free == span {
+                return Some((at - span) as u32);
             }
         }
         None
     }
 
-    /// Clears the holders of the run at `at` that have released it; true once none is left and the run is free.
-    fn reclaim(&mut self, at: usize, released: &mut impl FnMut(usize, u32, u64) -> bool) -> bool {
+    /// Asks after the runs a little ahead of the next place, so that room there is known when it is wanted. To be called
+    /// after publishing: it is the part of finding room that need not wait until room is needed.
+    #[inline]
+    pub(crate) fn look_ahead(&mut self, released: impl FnMut(usize, u32, u64) -> bool) {
+        if self.asked < self.stride {
+            self.ask_further(released);
+        }
+    }
+
+    fn ask_further(&mut self, mut released: impl FnMut(usize, u32, u64) -> bool) {
+        let slots = self.runs.len();
+        for ahead in self.asked..self.asked + self.stride {
+            let at = self.cursor + ahead;
+            let at = if at < slots { at } else { at - slots };
+            if self.runs[at].span > 0 {
+                self.reclaim(at, &mut released);
+            }
+        }
+        self.asked += self.stride;
+    }
+
+    fn reclaim_all(&mut self, mut released: impl FnMut(usize, u32, u64) -> bool) {
+        let mut at = 0;
+        while at < self.runs.len() {
+            let span = self.runs[at].span as usize;
+            if span > 0 {
+                self.reclaim(at, &mut released);
+            }
+            at += span.max(1);
+        }
+    }
+
+    /// Clears the holders of the run at `at` that have released it; once none is left the run is free.
+    fn reclaim(&mut self, at: usize, released: &mut impl FnMut(usize, u32, u64) -> bool) {
         let run = self.runs[at];
         let mut holders = run.holders;
         while holders != 0 {
@@ -97,7 +147,6 @@ impl Occupation {
                 self.drop_holder(at, lane);
             }
         }
-        self.runs[at].span == 0
     }
 
     fn drop_holder(&mut self, at: usize, lane: usize) {
@@ -114,6 +163,8 @@ impl Occupation {
     /// Occupies what [`find`](Self::find) answered, for the lanes in `holders`.
     pub(crate) fn occupy(&mut self, slot: u32, span: u32, number: u64, holders: u64) {
         let at = slot as usize;
+        // What was asked after lies from the old cursor on; from another place it counts for nothing.
+        self.asked = if at == self.cursor { self.asked.saturating_sub(span as usize) } else { 0 };
         self.cursor = at + span as usize;
         if self.cursor == self.runs.len() {
             self.cursor = 0;
@@ -134,10 +185,12 @@ impl Occupation {
         self.high_water = self.high_water.max(self.in_use);
     }
 
-    /// Asks about every run that `lane` holds.
-    pub(crate) fn reclaim_lane(&mut self, lane: usize, mut released: impl FnMut(usize, u32, u64) -> bool) {
+    /// Asks about every run that `lane` holds. The answers are this lane's and touch no other holder.
+    pub(crate) fn reclaim_lane(&mut self, lane: usize, mut released: impl FnMut(u32, u64) -> bool) {
         self.each_run_of(lane, |this, at| {
-            this.reclaim(at, &mut released);
+            if released(at as u32, this.runs[at].number) {
+                this.drop_holder(at, lane);
+            }
         });
     }
 
@@ -172,3 +225,6 @@ impl Occupation {
         self.high_water
     }
 }
+
+#[cfg(test)]
+mod tests;

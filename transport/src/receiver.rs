@@ -12,12 +12,13 @@ use crate::error::OsError;
 use crate::figures::{Figures, LaneFigures};
 use crate::lease::{Foreign, Honest, Lease, Meta, Trust};
 use crate::peer::{Credentials, Vital};
+use crate::prefetch;
 use crate::region::private::{MapArc, MapSlice};
 use crate::ring::{HEAD_CLOSED, Note, Polled, SleepCheck, Taker};
 use crate::session::parley::Greeting;
 use crate::session::wire::{self, Kind};
 use crate::sync::{Ordering, futex};
-use crate::sys::{self, Received};
+use crate::sys;
 use crate::wait::{Step, Wait, Waiting, Watch};
 
 /// Why nothing was received.
@@ -105,6 +106,8 @@ struct Progress {
     last: u64,
     /// Messages that were sent to others and not to this receiver.
     missed: u64,
+    /// Where the next message probably lies.
+    expected: u32,
     /// Set once the channel is over: every later call answers the same.
     over: Option<RecvError>,
     watch: Watch,
@@ -125,8 +128,14 @@ pub struct Receiver<T: Trust> {
 
 impl<T: Trust> Receiver<T> {
     pub(crate) fn new(channel: MapArc<Channel>, first: u64, greeting: Greeting) -> Receiver<T> {
-        let progress =
-            Progress { taker: Taker::new(first), last: 0, missed: 0, over: None, watch: Watch::default() };
+        let progress = Progress {
+            taker: Taker::new(first),
+            last: 0,
+            missed: 0,
+            expected: 0,
+            over: None,
+            watch: Watch::default(),
+        };
         Receiver { progress: RefCell::new(progress), channel, greeting, _trust: PhantomData }
     }
 
@@ -186,6 +195,7 @@ impl<T: Trust> Receiver<T> {
         // A receiver may join late: what was sent before its first message it has not missed.
         progress.missed += if progress.last == 0 { 0 } else { note.number - progress.last - 1 };
         progress.last = note.number;
+        progress.expected = self.channel.slot_after(&note);
         let ledger = self.channel.ledger().head;
         ledger.taken.store(ledger.taken.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         ledger.bytes.store(ledger.bytes.load(Ordering::Relaxed).wrapping_add(note.len), Ordering::Relaxed);
@@ -197,7 +207,11 @@ impl<T: Trust> Receiver<T> {
         let mut waiting = Waiting::begin(wait);
         loop {
             match waiting.step() {
-                Step::Look => {}
+                Step::Look => {
+                    // Messages mostly lie one after the other: with the entry comes the message's first line.
+                    let first_line = self.channel.slot(progress.expected);
+                    progress.taker.burst(self.channel.board(), || prefetch::to_read(first_line));
+                }
                 Step::Glance => self.glance(progress)?,
                 Step::Watch => self.look_for_the_end(progress)?,
                 Step::Sleep(nanos) => self.sleep(progress, nanos)?,
@@ -375,13 +389,10 @@ pub(crate) fn pollable(control: &crate::peer::Control) -> Result<OwnedFd, OsErro
 fn drain(channel: &Channel) -> Result<(), wire::WireFault> {
     for _ in 0..16 {
         let mut datagram = [0; wire::PREFIX];
-        match sys::receive(channel.control.socket(), &mut datagram, drop) {
-            Ok(Received::Datagram { truncated: true, .. }) => return Err(wire::WireFault::Truncated),
-            Ok(Received::Datagram { bytes, .. }) => match wire::kind(datagram.get(..bytes).unwrap_or(&[]))? {
-                Kind::Wake => {}
-                kind => return Err(wire::WireFault::Unexpected(kind)),
-            },
-            Ok(Received::Nothing | Received::HungUp) | Err(_) => return Ok(()),
+        let Some(heard) = channel.control.hear(&mut datagram) else { return Ok(()) };
+        match wire::kind(heard?)? {
+            Kind::Wake => {}
+            kind => return Err(wire::WireFault::Unexpected(kind)),
         }
     }
     Ok(())

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fd::{BorrowedFd, OwnedFd};
 
 use crate::abi::{Geometry, GeometryError};
 use crate::error::OsError;
@@ -13,7 +13,8 @@ use crate::hub::room::LoanError;
 use crate::hub::{Hub, LaneId};
 use crate::incoming::Incoming;
 use crate::join::{self, Joined, Joining, Step, Wants};
-use crate::loan::Loan;
+use crate::loan::{Draft, Loan};
+use crate::lobby::{Lobby, Terms};
 use crate::peer::{Access, Credentials};
 use crate::pool::MAX_LANES;
 use crate::region::private::MapBox;
@@ -22,9 +23,6 @@ use crate::session::parley::{Answer, Knock, MeetError};
 use crate::session::{Deliveries, Listener, listen};
 use crate::sys;
 use crate::wait::Wait;
-
-/// Connections that may be on their way in at the same time.
-const JOINING: usize = 16;
 
 /// How a sender is made.
 ///
@@ -95,11 +93,7 @@ impl SenderConfig {
             return Err(MeetError::Geometry(GeometryError::Slots(0)));
         }
         let hub = Hub::new(geometry, self.pages, self.deliveries, self.on_slow, self.first_ticket)?;
-        let inner = MapBox::new(Inner {
-            hub,
-            joining: [const { None }; JOINING],
-            patience: crate::incoming::PATIENCE,
-        })?;
+        let inner = MapBox::new(Inner { hub, lobby: Lobby::new(), patience: crate::incoming::PATIENCE })?;
         Ok(Sender { inner })
     }
 }
@@ -130,7 +124,7 @@ pub struct Sender {
 #[derive(Debug)]
 struct Inner {
     hub: Hub,
-    joining: [Option<Joining>; JOINING],
+    lobby: Lobby,
     patience: Duration,
 }
 
@@ -180,12 +174,13 @@ impl Sender {
 
     #[cold]
     fn lend_file(hub: &mut Hub, len: usize, wait: Option<Wait>) -> Result<Loan<'_>, LoanError> {
+        hub.draft = None;
         hub.reap_if_due()?;
         if hub.receivers() == 0 {
             return Err(LoanError::NoReceiver(hub.last_end()));
         }
         let file = Writable::create(c"bowstring-message", len, hub.pages)?;
-        Ok(Loan::in_file(hub, file, len, wait))
+        Ok(Loan::in_file(hub, Draft { file, wait }))
     }
 
     /// Waits, as told, until a loan of `len` bytes would have room at once. Messages that travel as files of their own
@@ -264,33 +259,18 @@ impl Sender {
         wants: Option<&Wants>,
         answer: &mut dyn FnMut(&Knock<'_>) -> Answer<'g>,
     ) -> Result<Option<Arrival>, MeetError> {
-        let Inner { hub, joining, patience } = &mut *self.inner;
+        let Inner { hub, lobby, patience } = &mut *self.inner;
         hub.reap_if_due()?;
         let patience = u64::try_from(patience.as_nanos()).unwrap_or(u64::MAX);
+        let terms = Terms { access, wants, patience };
         loop {
-            // A place is free, or is made by turning out one who said nothing: an honest connector speaks at once.
-            let free = joining.iter().position(Option::is_none);
-            let Some(place) =
-                free.or_else(|| joining.iter().position(|j| j.as_ref().is_some_and(Joining::is_silent)))
-            else {
-                break;
-            };
-            let Some(socket) = listener.next()? else { break };
-            joining[place] = Joining::new(socket, join::card(Some(hub), wants, false), patience).ok();
-        }
-        for place in joining.iter_mut() {
-            let Some(connection) = place else { continue };
-            match connection.advance(access, Some(hub), answer) {
-                Ok(Step::Waiting) => {}
-                // A connector that fails is its own trouble; it has been told why.
-                Ok(Step::Done) | Err(_) => *place = None,
-                Ok(Step::In(joined)) => {
-                    *place = None;
-                    return arrival(joined).map(Some);
-                }
+            match lobby.tend(listener, terms, Some(hub), answer)? {
+                None => return Ok(None),
+                Some(Ok(joined)) => return arrival(joined).map(Some),
+                // A connector that fails is its own trouble.
+                Some(Err(_)) => {}
             }
         }
-        Ok(None)
     }
 
     /// Waits until a receiver has come in.
@@ -319,22 +299,10 @@ impl Sender {
             }
             match waiting.step() {
                 Next::TimedOut => return Err(MeetError::TimedOut("a connection")),
-                Next::Sleep(nanos) => self.await_knock(listener, nanos)?,
+                Next::Sleep(nanos) => self.inner.lobby.sleep(listener, nanos)?,
                 Next::Look | Next::Glance | Next::Watch => {}
             }
         }
-    }
-
-    /// Sleeps until somebody knocks or one of those on their way in says something.
-    fn await_knock(&self, listener: &Listener, nanos: u64) -> Result<(), OsError> {
-        let listener = listener.as_fd();
-        let fds: [BorrowedFd<'_>; JOINING + 1] = core::array::from_fn(|i| match i.checked_sub(1) {
-            Some(j) => self.inner.joining[j].as_ref().map_or(listener, Joining::socket),
-            None => listener,
-        });
-        let mut polled: [PollFd<'_>; JOINING + 1] =
-            core::array::from_fn(|i| PollFd::new(&fds[i], PollFlags::IN));
-        sys::poll(&mut polled, nanos).map(|_| ())
     }
 
     /// Connects to a receiver that listens on `path`.

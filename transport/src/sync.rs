@@ -4,11 +4,18 @@
 //! ordinary memory, and the futex is a lock and a condition variable that behave as the kernel's does: the word is
 //! compared and the sleeper queued in one step.
 
+// claim: hand-off-orderings
+
 #[cfg(not(loom))]
 pub(crate) use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+
+#[cfg(test)]
+pub(crate) mod model;
+#[cfg(test)]
+mod weakened;
 
 /// The orderings of the hand-off, one function for each place.
 ///
@@ -45,7 +52,7 @@ pub(crate) mod order {
     }
 
     /// Every place, for the test that weakens each in turn.
-    #[cfg(loom)]
+    #[cfg(test)]
     pub(crate) const PLACES: [Place; 10] = [
         Place::PublishTicket,
         Place::TakeTicket,
@@ -112,43 +119,62 @@ pub(crate) mod futex {
         sys::futex_wait_any(words, nanos)
     }
 
-    /// Wakes every sleeper on `word`.
-    pub(crate) fn wake(word: &AtomicU32) {
-        sys::futex_wake(word);
+    /// Wakes every sleeper on `word`; answers whether there was one.
+    pub(crate) fn wake(word: &AtomicU32) -> bool {
+        sys::futex_wake(word)
     }
 }
 
-/// The same two operations for loom: one lock stands for the kernel's queue.
+/// The same operations for loom: one lock stands for the kernel's queue, which knows who sleeps on which word. A wake
+/// reaches the sleepers of its own word alone, or it would make up for another that was lost.
 #[cfg(loom)]
 pub(crate) mod futex {
+    use std::vec::Vec;
+
     use super::{AtomicU32, Ordering};
     use loom::sync::{Condvar, Mutex};
 
-    loom::lazy_static! {
-        static ref QUEUE: (Mutex<()>, Condvar) = (Mutex::new(()), Condvar::new());
+    /// Who sleeps: a number for each sleep, and the addresses of its words.
+    #[derive(Default)]
+    struct Sleepers {
+        next: u32,
+        asleep: Vec<(u32, Vec<usize>)>,
     }
 
-    pub(crate) fn wait(word: &AtomicU32, expected: u32, _nanos: u64) -> Result<(), crate::OsError> {
-        let guard = QUEUE.0.lock().expect("the model does not panic while it holds the queue");
-        if word.load(Ordering::Relaxed) == expected {
-            drop(QUEUE.1.wait(guard));
-        }
-        Ok(())
+    loom::lazy_static! {
+        static ref QUEUE: (Mutex<Sleepers>, Condvar) = (Mutex::new(Sleepers::default()), Condvar::new());
+    }
+
+    fn address(word: &AtomicU32) -> usize {
+        core::ptr::from_ref(word) as usize
+    }
+
+    pub(crate) fn wait(word: &AtomicU32, expected: u32, nanos: u64) -> Result<(), crate::OsError> {
+        wait_any(core::iter::once((word, expected)), nanos)
     }
 
     pub(crate) fn wait_any<'a>(
         words: impl Iterator<Item = (&'a AtomicU32, u32)>,
         _nanos: u64,
     ) -> Result<(), crate::OsError> {
-        let guard = QUEUE.0.lock().expect("the model does not panic while it holds the queue");
-        if words.into_iter().all(|(word, expected)| word.load(Ordering::Relaxed) == expected) {
-            drop(QUEUE.1.wait(guard));
+        let words: Vec<_> = words.collect();
+        let mut queue = QUEUE.0.lock().expect("the model does not panic while it holds the queue");
+        if words.iter().all(|(word, expected)| word.load(Ordering::Relaxed) == *expected) {
+            let sleep = queue.next;
+            queue.next += 1;
+            queue.asleep.push((sleep, words.iter().map(|(word, _)| address(word)).collect()));
+            while queue.asleep.iter().any(|(other, _)| *other == sleep) {
+                queue = QUEUE.1.wait(queue).expect("the model does not panic while it holds the queue");
+            }
         }
         Ok(())
     }
 
-    pub(crate) fn wake(_word: &AtomicU32) {
-        let _guard = QUEUE.0.lock().expect("the model does not panic while it holds the queue");
+    pub(crate) fn wake(word: &AtomicU32) -> bool {
+        let mut queue = QUEUE.0.lock().expect("the model does not panic while it holds the queue");
+        let before = queue.asleep.len();
+        queue.asleep.retain(|(_, words)| !words.contains(&address(word)));
         QUEUE.1.notify_all();
+        queue.asleep.len() != before
     }
 }

@@ -6,6 +6,8 @@
 //!
 //! Each wrapper retries `EINTR` where retrying is right, says which call failed, and passes a gate where a test can
 //! make it fail (feature `fault-injection`).
+
+// claim: fault-injection
 #![allow(unsafe_code)]
 
 use core::ffi::{CStr, c_void};
@@ -93,6 +95,13 @@ pub(crate) fn file_system(fd: BorrowedFd<'_>) -> Sys<u64> {
 /// The largest file that this process may make, or `None` without a limit.
 pub(crate) fn file_size_limit() -> Option<u64> {
     rustix::process::getrlimit(Resource::Fsize).current
+}
+
+/// The bytes of memory and swap that this machine has in all.
+pub(crate) fn machine_memory() -> u64 {
+    let info = rustix::system::sysinfo();
+    let units = (info.totalram as u64).saturating_add(info.totalswap as u64);
+    units.saturating_mul(info.mem_unit.into())
 }
 
 /// Reads the start of a small file into `into`; used for the kernel's switches under /sys.
@@ -202,6 +211,10 @@ pub(crate) fn connect(fd: BorrowedFd<'_>, to: &SocketAddrUnix) -> Sys<()> {
 pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>) -> Sys<()> {
     let flags = once(Call::SetFlags, || rustix::fs::fcntl_getfl(fd))?;
     once(Call::SetFlags, || rustix::fs::fcntl_setfl(fd, flags | OFlags::NONBLOCK))
+}
+
+pub(crate) fn set_close_on_exec(fd: BorrowedFd<'_>) -> Sys<()> {
+    once(Call::SetFlags, || rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::CLOEXEC))
 }
 
 /// Accepts a connection, or `None` if none waits.
@@ -350,9 +363,10 @@ pub(crate) fn futex_wait_any<'a>(words: impl Iterator<Item = (&'a AtomicU32, u32
     }
 }
 
-pub(crate) fn futex_wake(word: &AtomicU32) {
+/// Wakes every sleeper on `word`; answers whether there was one.
+pub(crate) fn futex_wake(word: &AtomicU32) -> bool {
     // The word is mapped for as long as the reference lives, which leaves nothing that could fail here.
-    let _ = futex::wake(word, futex::Flags::empty(), i32::MAX as u32);
+    futex::wake(word, futex::Flags::empty(), i32::MAX as u32).is_ok_and(|woken| woken > 0)
 }
 
 pub(crate) fn epoll(of: &[BorrowedFd<'_>]) -> Sys<OwnedFd> {

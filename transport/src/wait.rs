@@ -1,5 +1,7 @@
 //! How long to wait and how: spinning, sleeping, and when to look whether the peer still lives.
 
+// claim: busy-no-syscalls
+
 use core::time::Duration;
 
 use crate::sys;
@@ -27,8 +29,8 @@ pub struct Wait {
     watch: u64,
 }
 
-/// Enough looks to bridge some ten microseconds, less than falling asleep and waking costs.
-const SPINS: u32 = 4000;
+/// Enough looks, of some dozens of loads each, to bridge some ten microseconds, less than falling asleep and waking costs.
+const SPINS: u32 = 128;
 
 /// A dead peer must be noticed within 100 ms; half of that leaves room for a busy machine.
 const WATCH: Duration = Duration::from_millis(50);
@@ -87,7 +89,7 @@ pub(crate) enum Step {
     TimedOut,
 }
 
-/// A wait under way. It reads the clock once in 256 looks.
+/// A wait under way. It reads the clock once in eight looks.
 #[derive(Debug)]
 pub(crate) struct Waiting {
     wait: Wait,
@@ -108,7 +110,7 @@ impl Waiting {
     pub(crate) fn step(&mut self) -> Step {
         self.looks = self.looks.wrapping_add(1);
         let spin = !self.wait.sleeps || self.looks < self.wait.spins;
-        if spin && self.looks & 255 != 0 {
+        if spin && self.looks & 7 != 0 {
             core::hint::spin_loop();
             return Step::Look;
         }

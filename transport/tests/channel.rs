@@ -156,6 +156,20 @@ fn slow_receivers_are_skipped_or_cut_off_and_the_others_get_everything() {
 }
 
 #[test]
+fn what_one_receiver_gives_back_is_not_taken_from_another() {
+    let mut sender = SenderConfig::new().slots(2, 64).build().unwrap();
+    let (slow, quick) = (pooled(&mut sender), pooled(&mut sender));
+    let quick_id = sender.lanes().nth(1).unwrap();
+    assert!(sender.set_on_slow(quick_id, OnSlow::Skip { quota: 1 }));
+    sender.send(b"1").unwrap();
+    drop(quick.recv().unwrap());
+    // To learn that the quick one may have this, the sender asks what it has given back.
+    sender.send(b"2").unwrap();
+    assert_eq!(sender.try_loan(1).unwrap_err(), LoanError::Full, "the slow one still has both");
+    assert_eq!((&*slow.recv().unwrap(), &*slow.recv().unwrap()), (&b"1"[..], &b"2"[..]));
+}
+
+#[test]
 fn a_sender_that_abandons_looks_as_if_it_had_died() {
     for wanted in [Delivery::Pooled, Delivery::Copied, Delivery::Sealed] {
         let mut sender = SenderConfig::new().slots(4, 4096).build().unwrap();

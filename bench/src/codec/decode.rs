@@ -15,7 +15,6 @@ use bowstring_codec::{Dictionaries, Encoder, OnGrowth, Plan};
 use super::batches::{COLUMNS, Columns, FEW};
 use super::region::Region;
 use super::report::Report;
-use crate::stats::measure;
 
 /// The messages of one batch, each in memory of its own.
 struct Messages {
@@ -65,7 +64,7 @@ fn stream_decoder(messages: &Messages) -> StreamDecoder {
 }
 
 /// Small batches of ever more columns: what a message costs apart from its data.
-pub(super) fn metadata(report: &mut Report) {
+pub(super) fn metadata(report: &Report) {
     for (title, full) in [("structure checked, as a view", false), ("fully checked, as a RecordBatch", true)]
     {
         report.title(&format!("decode, 8 rows: ours ({title}) / arrow-ipc StreamDecoder::decode"));
@@ -92,11 +91,9 @@ pub(super) fn metadata(report: &mut Report) {
                             decoder.record_batch(&messages.batch, Align::Refuse).expect("our own batch");
                         assert_eq!(black_box(batch).batch.num_rows(), FEW);
                     };
-                    let [ours, theirs] = measure([&mut whole, &mut theirs]);
-                    report.against(&case, ours, theirs, columns);
+                    report.against(&case, columns, &mut whole, &mut theirs);
                 } else {
-                    let [ours, theirs] = measure([&mut view, &mut theirs]);
-                    report.against(&case, ours, theirs, columns);
+                    report.against(&case, columns, &mut view, &mut theirs);
                 }
             }
         }
@@ -104,7 +101,7 @@ pub(super) fn metadata(report: &mut Report) {
 }
 
 /// Full validation of large batches, against a bare loop over what it looks at.
-pub(super) fn validation(report: &mut Report) {
+pub(super) fn validation(report: &Report) {
     report.title("decode and validate 8 columns fully: ours / a bare loop over the same bytes");
     let rows = 1 << 16;
     let texts = Columns::Strings.batch(8, rows);
@@ -131,13 +128,12 @@ pub(super) fn validation(report: &mut Report) {
     case(report, "validate/offsets, against a sum", &binaries, bytes, &mut sum);
 }
 
-fn case(report: &mut Report, name: &str, batch: &RecordBatch, bytes: usize, bare: &mut dyn FnMut()) {
+fn case(report: &Report, name: &str, batch: &RecordBatch, bytes: usize, bare: &mut dyn FnMut()) {
     let messages = messages(batch);
     let mut decoder = decoder(&messages);
     let mut ours = || {
         let view = decoder.decode(&messages.batch).and_then(|view| view.validate()).expect("our own batch");
         black_box(view.num_rows());
     };
-    let [ours, bare] = measure([&mut ours, bare]);
-    report.against_bare(name, ours, bare, bytes);
+    report.against_bare(name, bytes, &mut ours, bare);
 }

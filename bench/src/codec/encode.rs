@@ -11,14 +11,13 @@ use bowstring_codec::{Encoder, Plan, Shape};
 use super::batches::{COLUMNS, Columns, FEW};
 use super::region::Region;
 use super::report::Report;
-use crate::stats::measure;
 
 fn encoder(batch: &RecordBatch) -> Encoder {
     Encoder::new(Plan::new(batch.schema()).expect("a schema that can be planned"))
 }
 
 /// Small batches of ever more columns: what a message costs apart from its data.
-pub(super) fn metadata(report: &mut Report) {
+pub(super) fn metadata(report: &Report) {
     report.title("encode, 8 rows: ours (length, then message) / arrow-ipc StreamWriter::write into a Vec");
     for kind in Columns::ALL {
         for columns in COLUMNS {
@@ -37,14 +36,14 @@ pub(super) fn metadata(report: &mut Report) {
                 writer.write(&batch).expect("a Vec takes anything");
                 black_box(writer.get_ref());
             };
-            let [ours, theirs] = measure([&mut ours, &mut theirs]);
-            report.against(&format!("encode/{}/{columns}", kind.name()), ours, theirs, columns);
+            let case = format!("encode/{}/{columns}", kind.name());
+            report.against(&case, columns, &mut ours, &mut theirs);
         }
     }
 }
 
 /// Large batches, against a bare copy of the same buffers to the same places.
-pub(super) fn data(report: &mut Report) {
+pub(super) fn data(report: &Report) {
     report.title("encode, 8 columns of data: ours / memcpy of the same buffers, and nothing else");
     for (kind, rows) in [
         (Columns::Int64, 1 << 10),
@@ -72,13 +71,13 @@ pub(super) fn data(report: &mut Report) {
             }
             black_box(target.bytes());
         };
-        let [ours, copy] = measure([&mut ours, &mut copy]);
-        report.against_bare(&format!("encode/{}/{} KiB", kind.name(), len / 1024), ours, copy, len);
+        let case = format!("encode/{}/{} KiB", kind.name(), len / 1024);
+        report.against_bare(&case, len, &mut ours, &mut copy);
     }
 }
 
 /// Columns computed straight into the message, against the same loop on ordinary memory.
-pub(super) fn in_place(report: &mut Report) {
+pub(super) fn in_place(report: &Report) {
     report.title("build in place, 8 int64 columns: ours / the same loop into eight Vecs that are reused");
     for rows in [1 << 10, 1 << 14, 1 << 18] {
         let schema = Columns::Int64.batch(8, 0).schema();
@@ -108,7 +107,7 @@ pub(super) fn in_place(report: &mut Report) {
             }
             black_box(&plain);
         };
-        let [ours, ordinary] = measure([&mut ours, &mut ordinary]);
-        report.against_bare(&format!("build/int64/{} KiB", shape.len() / 1024), ours, ordinary, 64 * rows);
+        let case = format!("build/int64/{} KiB", shape.len() / 1024);
+        report.against_bare(&case, 64 * rows, &mut ours, &mut ordinary);
     }
 }

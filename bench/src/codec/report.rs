@@ -1,7 +1,7 @@
-//! Prints what was measured: a table a bench, or a JSON object a case.
+//! Measures each case and prints what was seen: a table a bench, or a JSON object a case.
 
-use crate::Options;
-use crate::stats::Figures;
+use crate::stats::{Figures, measure};
+use crate::{Options, instructions};
 
 /// Where results go, case by case.
 pub(super) struct Report {
@@ -13,15 +13,27 @@ impl Report {
         Self { options }
     }
 
+    /// Measures the contenders; or lets their instructions be counted, if that is what this process is for.
+    fn figures<const N: usize>(&self, case: &str, contenders: [&mut dyn FnMut(); N]) -> Option<[Figures; N]> {
+        if self.options.count {
+            instructions::count(contenders);
+            println!("{case}");
+            return None;
+        }
+        Some(measure(contenders))
+    }
+
     /// Begins a table.
     pub(super) fn title(&self, title: &str) {
-        if !self.options.json {
+        if !self.options.json && !self.options.count {
             println!("\n{title}");
         }
     }
 
-    /// A case of ours and theirs. `per` is what a call is divided by for the figure that should be flat: columns.
-    pub(super) fn against(&mut self, case: &str, ours: Figures, theirs: Figures, per: usize) {
+    /// A case of ours and theirs. `per` is what a call is divided by for the figure that should be flat:
+    /// columns.
+    pub(super) fn against(&self, case: &str, per: usize, ours: &mut dyn FnMut(), theirs: &mut dyn FnMut()) {
+        let Some([ours, theirs]) = self.figures(case, [ours, theirs]) else { return };
         let ratio = theirs.median / ours.median;
         let each = ours.median / per as f64;
         if self.options.json {
@@ -39,7 +51,14 @@ impl Report {
     }
 
     /// A case that handles `bytes` bytes, held against a bare loop over them.
-    pub(super) fn against_bare(&mut self, case: &str, ours: Figures, bare: Figures, bytes: usize) {
+    pub(super) fn against_bare(
+        &self,
+        case: &str,
+        bytes: usize,
+        ours: &mut dyn FnMut(),
+        bare: &mut dyn FnMut(),
+    ) {
+        let Some([ours, bare]) = self.figures(case, [ours, bare]) else { return };
         let ratio = bare.median / ours.median;
         let rate = |nanoseconds: f64| bytes as f64 / nanoseconds;
         if self.options.json {

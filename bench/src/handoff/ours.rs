@@ -45,30 +45,23 @@ pub(crate) fn sleep(end: End, pair: &Pair, load: Load) -> Option<Box<dyn PingPon
     pooled(end, pair, load, Wait::sleeping().spins(0))
 }
 
-impl Pooled {
-    #[inline]
-    fn say(&mut self) {
-        let mut loan = self.sender.loan(self.load.len).expect("room");
-        self.load.write(&mut loan, self.round);
-        loan.commit(self.load.len).expect("a receiver");
-    }
-
-    #[inline]
-    fn hear(&mut self) {
-        self.load.read(&self.receiver.recv_with(self.wait).expect("a message"));
-    }
-}
-
+/// As a program that answers requests does it: the room for the answer is lent before the message comes, and the message
+/// is given back after the answer went.
 impl PingPong for Pooled {
     fn ping(&mut self) {
         self.round = self.round.wrapping_add(1);
-        self.say();
-        self.hear();
+        let mut loan = self.sender.loan(self.load.len).expect("room");
+        self.load.write(&mut loan, self.round);
+        loan.commit(self.load.len).expect("a receiver");
+        self.load.read(&self.receiver.recv_with(self.wait).expect("a message"));
     }
     fn pong(&mut self) {
         self.round = self.round.wrapping_add(1);
-        self.hear();
-        self.say();
+        let mut loan = self.sender.loan(self.load.len).expect("room");
+        let message = self.receiver.recv_with(self.wait).expect("a message");
+        self.load.read(&message);
+        self.load.write(&mut loan, self.round);
+        loan.commit(self.load.len).expect("a receiver");
     }
 }
 

@@ -1,4 +1,5 @@
-//! Whether the fields of a finished message agree with each other: every child has the rows that its parent refers to.
+//! Whether the fields of a finished message agree with each other: every child has the rows that its parent
+//! refers to.
 
 use super::Shape;
 use super::error::BuildError;

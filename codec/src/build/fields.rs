@@ -15,8 +15,8 @@ use crate::template::{Pair, Tables};
 
 /// The fields of a message, parents before their children, as [`Shape::tree`] has them.
 ///
-/// Each is asked for by what it is to be filled with, and is a part of the region of its own: all cursors can be held,
-/// and filled row by row, at the same time.
+/// Each is asked for by what it is to be filled with, and is a part of the region of its own: all cursors can
+/// be held, and filled row by row, at the same time.
 #[derive(Debug)]
 pub struct Fields<'a> {
     shape: &'a Shape,

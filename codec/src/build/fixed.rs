@@ -65,8 +65,8 @@ impl<T: ArrowNativeType> Fixed<'_, T> {
 
     /// All rows still to come, as whatever the region held before: perhaps rows of an earlier message.
     ///
-    /// This saves clearing what is about to be overwritten. Whoever advances over a row without having written it
-    /// hands the old content to the reader.
+    /// This saves clearing what is about to be overwritten. Whoever advances over a row without having
+    /// written it hands the old content to the reader.
     pub fn stale_rest_mut(&mut self) -> &mut [T] {
         self.offered = self.column.capacity;
         &mut self.values.values[self.column.len..self.column.capacity]
@@ -182,8 +182,8 @@ impl Booleans<'_> {
         self.push(false)
     }
 
-    /// All rows from the first, eight to a byte, lowest bit first, as `false`: what was pushed is forgotten. Those that
-    /// are written become rows by [`advance`](Self::advance).
+    /// All rows from the first, eight to a byte, lowest bit first, as `false`: what was pushed is forgotten.
+    /// Those that are written become rows by [`advance`](Self::advance).
     pub fn bits_mut(&mut self) -> &mut [u8] {
         self.column.len = 0;
         self.offered = true;

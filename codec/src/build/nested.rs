@@ -1,4 +1,5 @@
-//! Columns that say how the rows of others belong together. Their children are columns of their own, handed out next.
+//! Columns that say how the rows of others belong together. Their children are columns of their own, handed
+//! out next.
 
 use arrow_buffer::ArrowNativeType;
 
@@ -69,7 +70,8 @@ impl Rows<'_> {
     }
 }
 
-/// A column of lists or of maps. The entries are the next column: a list's items, a map's struct of keys and values.
+/// A column of lists or of maps. The entries are the next column: a list's items, a map's struct of keys and
+/// values.
 #[derive(Debug)]
 pub struct Lists<'a> {
     pub(super) column: Column<'a>,
@@ -174,7 +176,8 @@ pub struct Unions<'a> {
 }
 
 impl Unions<'_> {
-    /// Adds a row of the child with this type id: its next row if the union is dense, the same row if it is sparse.
+    /// Adds a row of the child with this type id: its next row if the union is dense, the same row if it is
+    /// sparse.
     pub fn push(&mut self, id: i8) -> Result<(), BuildError> {
         self.column.room(1)?;
         let node = self.column.node;

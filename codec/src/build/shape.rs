@@ -24,7 +24,8 @@ pub struct Shape {
     rows: Box<[usize]>,
     /// Bytes that each node of text or binary has room for.
     bytes: Box<[usize]>,
-    /// Where each buffer lies in the body, padding included; a view column's variadic buffer follows its views.
+    /// Where each buffer lies in the body, padding included; a view column's variadic buffer follows its
+    /// views.
     slots: Box<[Range<usize>]>,
     body: usize,
 }

@@ -7,7 +7,8 @@ use arrow_ipc as ipc;
 use arrow_schema::SchemaRef;
 
 use super::dictionary::{Dictionary, Held, Inner, Part};
-use super::error::{DictionaryFault, FrameFault, ReadError};
+use super::error::ReadError;
+use super::fault::{DictionaryFault, FrameFault};
 use super::flat::{WireBatch, WireDictionary};
 use super::metadata::{self, Envelope, Opened, Scratch};
 use super::schema::{self, WireSchema};

@@ -15,7 +15,8 @@
 
 use arrow_ipc as ipc;
 
-use crate::decode::error::{MetadataFault, ReadError};
+use crate::decode::error::ReadError;
+use crate::decode::fault::MetadataFault;
 
 /// A table in metadata: where it is, and where its fields are.
 #[derive(Debug, Clone, Copy)]

@@ -8,7 +8,8 @@
 use arrow_ipc as ipc;
 use flatbuffers::{InvalidFlatbuffer, VerifierOptions};
 
-use crate::decode::error::{BatchFault, Compression, FrameFault, MetadataFault, ReadError};
+use crate::decode::error::ReadError;
+use crate::decode::fault::{BatchFault, Compression, FrameFault, MetadataFault};
 use crate::decode::flat::{FlatTable, WireBatch, WireDictionary};
 use crate::decode::frame::{self, Frame};
 use crate::layout::MAX_DEPTH;

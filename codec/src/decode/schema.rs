@@ -10,7 +10,8 @@ use std::sync::Arc;
 use arrow_ipc as ipc;
 use arrow_schema::{DataType, Field, Fields, IntervalUnit, Schema, TimeUnit, UnionFields, UnionMode};
 
-use crate::decode::error::{ReadError, SchemaFault};
+use crate::decode::error::ReadError;
+use crate::decode::fault::SchemaFault;
 use crate::error::LayoutFault;
 use crate::layout::MAX_DEPTH;
 

@@ -4,10 +4,12 @@
 //! number of the message is looked at again. This is the *structure* level; what it promises is written at
 //! [`Structure`](crate::view::Structure).
 
-use crate::decode::error::{BatchFault, BufferRole, ColumnFault, ReadError};
+use crate::decode::error::ReadError;
+use crate::decode::fault::{BatchFault, BufferRole, ColumnFault};
 use crate::decode::flat::{WireBatch, pair};
 use crate::decode::metadata::Version;
-use crate::layout::{BufferKind, Class, Node, OffsetWidth, Tree};
+use crate::decode::shape::{Shape, Width};
+use crate::layout::{BufferKind, Class, Node, Tree};
 
 /// More rows than this no message can mean: a bit for each would be more memory than any address space has.
 const MAX_ROWS: usize = 1 << 56;
@@ -287,54 +289,6 @@ impl<'a> Incoming<'a> {
             return Err(ColumnFault::Misaligned { role: shape.role, needed: shape.align });
         }
         Ok(span)
-    }
-}
-
-/// What a kind of buffer needs of its bytes.
-struct Shape {
-    role: BufferRole,
-    width: Width,
-    /// Whether there is one value more than rows.
-    one_more: bool,
-    /// The alignment that its values are read with.
-    align: usize,
-}
-
-enum Width {
-    Bit,
-    Bytes(usize),
-}
-
-impl Shape {
-    fn of(kind: BufferKind) -> Self {
-        let of =
-            |role, width| Shape { role, width: Width::Bytes(width), one_more: false, align: align(width) };
-        match kind {
-            BufferKind::Validity => {
-                Shape { role: BufferRole::Validity, width: Width::Bit, one_more: false, align: 1 }
-            }
-            BufferKind::Bits => {
-                Shape { role: BufferRole::Values, width: Width::Bit, one_more: false, align: 1 }
-            }
-            BufferKind::Fixed(width) => of(BufferRole::Values, width as usize),
-            BufferKind::Offsets(width) => Shape { one_more: true, ..of(BufferRole::Offsets, width.bytes()) },
-            BufferKind::ViewOffsets(width) => of(BufferRole::Offsets, width.bytes()),
-            BufferKind::ViewSizes(width) => of(BufferRole::Sizes, width.bytes()),
-            BufferKind::Bytes => of(BufferRole::Values, 0),
-            BufferKind::Views => of(BufferRole::Views, 16),
-            BufferKind::TypeIds => of(BufferRole::TypeIds, 1),
-            BufferKind::UnionOffsets => of(BufferRole::Offsets, OffsetWidth::W32.bytes()),
-        }
-    }
-}
-
-/// The alignment of values of so many bytes: their size, if that is a size that machines know, up to the eight
-/// that the format asks of every buffer. Values of other sizes are read as bytes.
-const fn align(width: usize) -> usize {
-    match width {
-        2 | 4 | 8 => width,
-        16 | 32 => 8,
-        _ => 1,
     }
 }
 

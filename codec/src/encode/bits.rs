@@ -12,11 +12,11 @@ pub(crate) fn count_ones(bits: &[u8], from: usize, len: usize) -> usize {
     UnalignedBitChunk::new(bits, from, len).count_ones()
 }
 
-/// Copies the bits `from..from + len` of `source` to the front of `out`, which is exactly long enough, and clears the
-/// bits behind them.
+/// Copies the bits `from..from + len` of `source` to the front of `out`, which is exactly long enough, and
+/// clears the bits behind them.
 ///
-/// Bits that begin on a byte are a plain copy. Otherwise eight bytes at a time: a word holds all but the last few bits
-/// of eight bytes' worth, and the byte behind it holds the rest.
+/// Bits that begin on a byte are a plain copy. Otherwise eight bytes at a time: a word holds all but the last
+/// few bits of eight bytes' worth, and the byte behind it holds the rest.
 pub(crate) fn copy(source: &[u8], from: usize, len: usize, out: &mut [u8]) {
     debug_assert_eq!(out.len(), bytes_for(len));
     debug_assert!(bytes_for(from + len) <= source.len());

@@ -1,7 +1,8 @@
 //! Which part of a child a slice of its parent still refers to.
 //!
-//! List views, dense unions and views refer to their children by offset, in any order. A slice of them keeps the whole
-//! child, most of which it may no longer refer to. What is written is the smallest range that covers the references.
+//! List views, dense unions and views refer to their children by offset, in any order. A slice of them keeps
+//! the whole child, most of which it may no longer refer to. What is written is the smallest range that
+//! covers the references.
 
 use core::ops::Range;
 
@@ -15,7 +16,8 @@ pub(super) struct Cover {
 }
 
 impl Cover {
-    /// Covers `start..start + len` too. Nothing is covered by an empty range. `None` if the end cannot be counted.
+    /// Covers `start..start + len` too. Nothing is covered by an empty range. `None` if the end cannot be
+    /// counted.
     #[inline]
     pub(super) fn add(&mut self, start: usize, len: usize) -> Option<()> {
         if len != 0 {
@@ -31,7 +33,8 @@ impl Cover {
     }
 }
 
-/// What the rows of a list view refer to: `None` if this is beyond the `limit` rows of the child, or negative.
+/// What the rows of a list view refer to: `None` if this is beyond the `limit` rows of the child, or
+/// negative.
 pub(super) fn list_view<O: ArrowNativeType>(
     offsets: &[O],
     sizes: &[O],

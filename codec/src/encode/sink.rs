@@ -14,8 +14,8 @@ pub(super) trait Sink {
     /// The number of variadic buffers of a view column.
     fn variadic(&mut self, count: usize) -> Result<(), EncodeError>;
 
-    /// A buffer of `len` bytes. `fill` is handed exactly these, and writes every one of them. What is only needed for
-    /// that is left to it, so that measuring does without.
+    /// A buffer of `len` bytes. `fill` is handed exactly these, and writes every one of them. What is only
+    /// needed for that is left to it, so that measuring does without.
     fn buffer(
         &mut self,
         len: usize,

@@ -59,59 +59,64 @@ impl Importing<'_> {
 
     fn column(&mut self, column: &ColumnView<'_, Full>) -> Result<ArrayData, ImportError> {
         let len = column.len();
-        let mut data = ArrayDataBuilder::new(column.data_type().clone()).len(len);
-        if let Some(validity) = column.validity() {
-            let bytes = self.buffer(column, 0, len.div_ceil(8), 1)?;
-            let bits = BooleanBuffer::new(bytes, 0, validity.len());
-            // SAFETY: `Full` promises that null counts are those of the bitmaps.
-            let nulls = unsafe { NullBuffer::new_unchecked(bits, column.null_count()) };
-            data = data.nulls(Some(nulls));
-        }
+        let nulls = match column.validity() {
+            None => None,
+            Some(validity) => {
+                let bytes = self.buffer(column, 0, len.div_ceil(8), 1)?;
+                let bits = BooleanBuffer::new(bytes, 0, validity.len());
+                // SAFETY: `Full` promises that null counts are those of the bitmaps.
+                Some(unsafe { NullBuffer::new_unchecked(bits, column.null_count()) })
+            }
+        };
+        let mut buffers = Vec::with_capacity(column.node().buffers as usize);
+        let mut children = Vec::with_capacity(column.num_children());
         // Where a row needs so many bytes, structure has found that many in the buffer: no product overflows.
         let offsets = if len == 0 { 0 } else { len + 1 };
         match &column.node().class {
             Class::Null => {}
-            Class::Boolean => data = data.add_buffer(self.buffer(column, 1, len.div_ceil(8), 1)?),
+            Class::Boolean => buffers.push(self.buffer(column, 1, len.div_ceil(8), 1)?),
             Class::Fixed { width } => {
                 let align = align_of_type(column.data_type(), *width as usize);
-                data = data.add_buffer(self.buffer(column, 1, len * *width as usize, align)?);
+                buffers.push(self.buffer(column, 1, len * *width as usize, align)?);
             }
             Class::Dictionary { width, .. } => {
                 let width = *width as usize;
-                data = data.add_buffer(self.buffer(column, 1, len * width, width)?);
-                data = data.add_child_data(self.dictionary(column)?.to_data());
+                buffers.push(self.buffer(column, 1, len * width, width)?);
+                children.push(self.dictionary(column)?.to_data());
             }
             Class::Bytes { offsets: width, .. } => {
                 let width = width.bytes();
-                data = data.add_buffer(self.buffer(column, 1, offsets * width, width)?);
-                data = data.add_buffer(self.whole_buffer(column, 2)?);
+                buffers.push(self.buffer(column, 1, offsets * width, width)?);
+                buffers.push(self.whole_buffer(column, 2)?);
             }
             Class::View { .. } => {
-                data = data.add_buffer(self.buffer(column, 1, len * 16, align_of::<u128>())?);
+                buffers.push(self.buffer(column, 1, len * 16, align_of::<u128>())?);
                 for nth in 0..column.slot().variadic as usize {
-                    data = data.add_buffer(self.whole_buffer(column, 2 + nth)?);
+                    buffers.push(self.whole_buffer(column, 2 + nth)?);
                 }
             }
             Class::List { offsets: width } => {
                 let width = width.bytes();
-                data = data.add_buffer(self.buffer(column, 1, offsets * width, width)?);
+                buffers.push(self.buffer(column, 1, offsets * width, width)?);
             }
             Class::ListView { offsets: width } => {
                 let width = width.bytes();
-                data = data.add_buffer(self.buffer(column, 1, len * width, width)?);
-                data = data.add_buffer(self.buffer(column, 2, len * width, width)?);
+                buffers.push(self.buffer(column, 1, len * width, width)?);
+                buffers.push(self.buffer(column, 2, len * width, width)?);
             }
             Class::FixedSizeList { .. } | Class::Struct | Class::RunEnd { .. } => {}
             Class::Union { dense, .. } => {
-                data = data.add_buffer(self.buffer(column, 0, len, 1)?);
+                buffers.push(self.buffer(column, 0, len, 1)?);
                 if *dense {
-                    data = data.add_buffer(self.buffer(column, 1, len * 4, 4)?);
+                    buffers.push(self.buffer(column, 1, len * 4, 4)?);
                 }
             }
         }
         for child in column.children() {
-            data = data.add_child_data(self.column(&child)?);
+            children.push(self.column(&child)?);
         }
+        let data = ArrayDataBuilder::new(column.data_type().clone()).len(len).nulls(nulls);
+        let data = data.buffers(buffers).child_data(children);
         // SAFETY: what `validate_full` would ask is what `Full` promises, and alignment was seen to above. Under
         // `Align::Refuse` a misaligned buffer was replaced by an aligned copy too, so that even an array which
         // `finish` refuses is sound until then.

@@ -1,6 +1,6 @@
 //! How a field lies in memory: what is left of a type once units, time zones and names are taken away.
 
-use arrow_schema::{DataType, UnionMode};
+use arrow_schema::{DataType, TimeUnit, UnionMode};
 
 use crate::error::LayoutFault;
 
@@ -157,6 +157,10 @@ impl Class {
                 Self::Dictionary { width: fixed_width(key), signed: key.is_signed_integer() }
             }
             DataType::Dictionary(..) => return Err(LayoutFault::DictionaryKey),
+            DataType::Time32(TimeUnit::Microsecond | TimeUnit::Nanosecond)
+            | DataType::Time64(TimeUnit::Second | TimeUnit::Millisecond) => {
+                return Err(LayoutFault::TimeUnit);
+            }
             primitive => Self::Fixed { width: fixed_width(primitive) },
         })
     }

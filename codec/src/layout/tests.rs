@@ -88,6 +88,9 @@ fn impossible_types_are_named() {
         fault(DataType::Map(Arc::new(Field::new("e", DataType::Int8, false)), false)),
         LayoutFault::MapEntries
     );
+    // Arrow's schemas can say this, and its arrays cannot be it.
+    assert_eq!(fault(DataType::Time32(arrow_schema::TimeUnit::Nanosecond)), LayoutFault::TimeUnit);
+    assert_eq!(fault(DataType::Time64(arrow_schema::TimeUnit::Second)), LayoutFault::TimeUnit);
     let ends = Arc::new(Field::new("run_ends", DataType::UInt16, false));
     let values = Arc::new(Field::new("values", DataType::Int8, true));
     assert_eq!(fault(DataType::RunEndEncoded(ends, values)), LayoutFault::RunEnds);

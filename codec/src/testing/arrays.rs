@@ -1,7 +1,7 @@
 //! Arbitrary arrays of a given type.
 //!
-//! Whatever Arrow allows is made: slices at every level, offsets that do not begin at 0, values under nulls, children
-//! with rows that nothing refers to.
+//! Whatever Arrow allows is made: slices at every level, offsets that do not begin at 0, values under nulls,
+//! children with rows that nothing refers to.
 
 use std::sync::Arc;
 
@@ -135,7 +135,8 @@ fn whole(source: &mut Source<'_>, data_type: &DataType, nullable: bool, len: usi
     }
 }
 
-/// Values that every implementation accepts: small for decimals, within a day for times, whole days for dates.
+/// Values that every implementation accepts: small for decimals, within a day for times, whole days for
+/// dates.
 fn primitive<T: ArrowPrimitiveType>(
     source: &mut Source<'_>,
     data_type: &DataType,
@@ -186,7 +187,8 @@ fn bytes<T: ByteArrayType>(source: &mut Source<'_>, nullable: bool, len: usize) 
     Arc::new(GenericByteArray::<T>::try_new(offsets, values, nulls).expect(FITS))
 }
 
-/// Offsets of lists of none to three rows, and how many rows the child has: there may be some that no list has.
+/// Offsets of lists of none to three rows, and how many rows the child has: there may be some that no list
+/// has.
 fn offsets<O: OffsetSizeTrait>(source: &mut Source<'_>, len: usize) -> (OffsetBuffer<O>, usize) {
     let mut end = source.below(4);
     let mut offsets = vec![O::usize_as(end)];

@@ -1,6 +1,7 @@
 //! Choices, read from bytes; and values, made from a seed.
 
-/// Where a generator takes its choices from. When the bytes have run out every choice is the first, the simplest.
+/// Where a generator takes its choices from. When the bytes have run out every choice is the first, the
+/// simplest.
 #[derive(Debug)]
 pub struct Source<'a> {
     bytes: &'a [u8],

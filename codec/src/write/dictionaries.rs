@@ -1,7 +1,7 @@
 //! Which dictionaries a batch needs sent before it.
 //!
-//! A receiver keeps the dictionaries it was sent, so one is sent again only if it changed. Most batches of a stream
-//! share the very array, which is seen by its address; only where that differs are values compared.
+//! A receiver keeps the dictionaries it was sent, so one is sent again only if it changed. Most batches of a
+//! stream share the very array, which is seen by its address; only where that differs are values compared.
 
 use std::sync::Arc;
 

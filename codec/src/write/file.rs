@@ -22,8 +22,9 @@ const MAGIC: [u8; 6] = *b"ARROW1";
 
 /// Writes batches of one schema as a file.
 ///
-/// Every message begins at a multiple of 64 bytes, so all buffers of a mapped file are aligned. A dictionary can grow
-/// (with [`OnGrowth::Delta`]) but not be replaced: the format has no way to say which batches meant which.
+/// Every message begins at a multiple of 64 bytes, so all buffers of a mapped file are aligned. A dictionary
+/// can grow (with [`OnGrowth::Delta`]) but not be replaced: the format has no way to say which batches meant
+/// which.
 ///
 /// ```
 /// # use std::sync::Arc;

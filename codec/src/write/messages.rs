@@ -36,8 +36,8 @@ impl Messages {
         self.encoder.plan()
     }
 
-    /// Hands each message of a batch to `put`, dictionaries first. Fails before the first of them if the batch replaces
-    /// a dictionary and that is not allowed.
+    /// Hands each message of a batch to `put`, dictionaries first. Fails before the first of them if the
+    /// batch replaces a dictionary and that is not allowed.
     pub(super) fn of(
         &mut self,
         batch: &RecordBatch,

@@ -43,7 +43,9 @@ impl Write for Clipped {
             self.text.push_str(more);
             return Ok(());
         }
-        self.text.push_str(&more[..more.floor_char_boundary(self.room)]);
+        let fits =
+            more.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|&end| end <= self.room).last();
+        self.text.push_str(&more[..fits.unwrap_or(0)]);
         self.room = 0;
         Err(fmt::Error)
     }

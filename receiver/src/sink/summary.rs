@@ -45,7 +45,7 @@ impl Summary {
 
     /// Shows a line for each column, and one for all.
     pub(super) fn show(&self, out: &mut impl Write, screen: Screen, end: End) -> io::Result<()> {
-        let heading = |name: &str, right| Column { name: name.to_owned(), under: None, right };
+        let heading = |name: &str, right| Column { name: name.to_owned(), under: None, right, rigid: false };
         let columns = vec![
             heading("column", false),
             heading("type", false),

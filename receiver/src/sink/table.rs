@@ -6,7 +6,7 @@ pub(super) mod render;
 use std::io::{self, Write};
 
 use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow_schema::{DataType, SchemaRef};
 
 use self::render::{Cell, Column, Grid};
 use super::cell;
@@ -46,6 +46,7 @@ impl Table {
                 name: text::escaped(field.name()),
                 under: Some(text::escaped(&field.data_type().to_string())),
                 right: field.data_type().is_numeric(),
+                rigid: field.data_type().is_primitive() || field.data_type() == &DataType::Boolean,
             });
             let grid = Grid { columns: columns.collect(), rows };
             let left_out = grid.render(output, *screen)?;

@@ -81,6 +81,14 @@ fn parquet(field: &Field, path: &str) -> Result<(), Misfit> {
         empty @ DataType::Struct(fields) if fields.is_empty() => {
             misfit(path, empty, "Parquet has no structs without fields")
         }
+        decimal @ (DataType::Decimal32(precision, scale)
+        | DataType::Decimal64(precision, scale)
+        | DataType::Decimal128(precision, scale)
+        | DataType::Decimal256(precision, scale))
+            if u8::try_from(*scale).map_or(true, |scale| scale > *precision) =>
+        {
+            misfit(path, decimal, "Parquet's decimals have a scale between 0 and their precision")
+        }
         interval @ DataType::Interval(IntervalUnit::MonthDayNano) => {
             misfit(path, interval, "Parquet's intervals have no nanoseconds")
         }

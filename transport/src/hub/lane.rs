@@ -1,13 +1,13 @@
 //! One receiver, seen from its sender.
 
-use crate::abi::{BoardHead, Closing, Entry, Geometry, LedgerHead, Sleep};
+use crate::abi::{Closing, Geometry, Sleep};
 use crate::error::OsError;
 use crate::peer::Control;
 use crate::region::{Pages, PeerMap, Published, Writable};
-use crate::ring::{self, Board, Ledger, Publisher};
+use crate::ring::{self, Board, BoardWords, Ledger, LedgerWords, Publisher};
 use crate::session::wire::{self, Kind};
 use crate::sync::{Ordering, futex};
-use crate::sys::{self, Received};
+use crate::sys;
 
 use super::LaneId;
 
@@ -50,10 +50,9 @@ pub(crate) enum LaneState {
 /// The memory of a channel through slots, sender's side.
 #[derive(Debug)]
 pub(crate) struct Slots {
-    pub(crate) board: Published,
-    pub(crate) ledger: PeerMap,
+    pub(crate) board: BoardWords<Published>,
+    pub(crate) ledger: LedgerWords<PeerMap>,
     pub(crate) publisher: Publisher,
-    pub(crate) geometry: Geometry,
 }
 
 /// One receiver.
@@ -72,49 +71,31 @@ pub(crate) struct Lane {
 }
 
 /// A board that is ready to be handed over and published to.
-pub(crate) fn new_board(geometry: Geometry, first: u64) -> Result<Published, OsError> {
+pub(crate) fn new_board(geometry: Geometry, first: u64) -> Result<BoardWords<Published>, OsError> {
     let region = Writable::create(c"bowstring-board", geometry.board_bytes(), Pages::Normal)?.publish()?;
-    ring::begin(board(region.map(), geometry), first);
-    Ok(region)
-}
-
-/// The board in `region`.
-#[inline]
-pub(crate) fn board(region: &crate::region::Mapping, geometry: Geometry) -> Board<'_> {
-    Board {
-        head: &region.view::<BoardHead>(0, 1)[0],
-        entries: region.view::<Entry>(size_of::<BoardHead>(), geometry.entries()),
-    }
-}
-
-/// The ledger in `region`.
-#[inline]
-pub(crate) fn ledger(region: &crate::region::Mapping, geometry: Geometry) -> Ledger<'_> {
-    Ledger {
-        head: &region.view::<LedgerHead>(0, 1)[0],
-        released: region.view(size_of::<LedgerHead>(), geometry.slots() as usize),
-    }
+    let board = BoardWords::of(region, geometry);
+    ring::begin(board.board(), first);
+    Ok(board)
 }
 
 impl Slots {
-    pub(crate) fn new(board_region: Published, ledger: PeerMap, geometry: Geometry, first: u64) -> Slots {
-        Slots { board: board_region, ledger, publisher: Publisher::new(first), geometry }
+    pub(crate) fn new(board: BoardWords<Published>, ledger: LedgerWords<PeerMap>, first: u64) -> Slots {
+        Slots { board, ledger, publisher: Publisher::new(first) }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn views(&mut self) -> (&mut Publisher, Board<'_>, Ledger<'_>) {
-        let (b, l) = (board(self.board.map(), self.geometry), ledger(self.ledger.map(), self.geometry));
-        (&mut self.publisher, b, l)
+        (&mut self.publisher, self.board.board(), self.ledger.ledger())
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn board(&self) -> Board<'_> {
-        board(self.board.map(), self.geometry)
+        self.board.board()
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn ledger(&self) -> Ledger<'_> {
-        ledger(self.ledger.map(), self.geometry)
+        self.ledger.ledger()
     }
 }
 
@@ -141,32 +122,43 @@ impl Lane {
 
     /// Wakes the receiver in the way it asked for.
     #[cold]
-    pub(crate) fn wake(&self, how: Sleep) {
-        match (how, &self.slots) {
-            (Sleep::Futex, Some(slots)) => futex::wake(&slots.board().head.head),
-            (Sleep::Socket, _) => ring_socket(&self.control),
-            _ => {}
+    pub(crate) fn wake(&mut self, how: Sleep) {
+        let Some(slots) = &mut self.slots else { return };
+        let met = match how {
+            Sleep::Futex => futex::wake(&slots.board().head.head),
+            // A datagram waits for a sleeper that comes late.
+            Sleep::Socket => {
+                ring_socket(&self.control);
+                true
+            }
+            Sleep::No | Sleep::Left => false,
+        };
+        if met {
+            slots.publisher.has_woken();
         }
     }
 
     /// Reads what lies on the socket, a bounded amount: wake-ups are what they are, a good-bye is noted, and all else
-    /// is against the protocol. Descriptors are closed as they come.
+    /// is against the protocol.
     pub(crate) fn drain_socket(&mut self) {
         for _ in 0..16 {
             let mut datagram = [0; wire::BYE];
-            match sys::receive(self.control.socket(), &mut datagram, drop) {
-                Ok(Received::Datagram { bytes, truncated: false }) => {
-                    let datagram = datagram.get(..bytes).unwrap_or(&[]);
-                    match wire::kind(datagram) {
-                        Ok(Kind::Wake) => {}
-                        Ok(Kind::Bye) => self.said_bye = true,
-                        Ok(kind) => self.fault = Some(wire::WireFault::Unexpected(kind)),
-                        Err(fault) => self.fault = Some(fault),
-                    }
-                }
-                Ok(Received::Datagram { .. }) => self.fault = Some(wire::WireFault::Truncated),
-                Ok(Received::Nothing | Received::HungUp) | Err(_) => return,
+            let Some(heard) = self.control.hear(&mut datagram) else { return };
+            let understood = heard.and_then(|datagram| self.understand(datagram));
+            self.fault = self.fault.or(understood.err());
+        }
+    }
+
+    fn understand(&mut self, datagram: &[u8]) -> Result<(), wire::WireFault> {
+        match wire::kind(datagram)? {
+            Kind::Wake => Ok(()),
+            // Through slots, leaving is said in the ledger.
+            Kind::Bye if self.slots.is_none() => {
+                wire::read_bye(datagram)?;
+                self.said_bye = true;
+                Ok(())
             }
+            kind => Err(wire::WireFault::Unexpected(kind)),
         }
     }
 

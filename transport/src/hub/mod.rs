@@ -3,6 +3,8 @@
 //! All of it is private memory or memory that only this process writes. What a receiver can reach of it is what it was
 //! lent, and what it says is compared with what is written here.
 
+// claim: oracle
+
 pub(crate) mod lane;
 pub(crate) mod publish;
 pub(crate) mod room;
@@ -12,6 +14,7 @@ use core::time::Duration;
 use crate::abi::Geometry;
 use crate::error::OsError;
 use crate::figures::{Counter, Gauge};
+use crate::loan::Draft;
 use crate::peer::Vital;
 use crate::pool::{MAX_LANES, Occupation};
 use crate::region::{Pages, Published, Writable};
@@ -50,6 +53,8 @@ pub(crate) struct Hub {
     pub(crate) first_ticket: u64,
     pub(crate) on_slow: OnSlow,
     serial: u32,
+    /// The message that is lent out in a file, if one is.
+    pub(crate) draft: Option<Draft>,
     /// Why the host refused to send a file, until its sender is told.
     refused_by_host: Option<OsError>,
 }
@@ -90,6 +95,7 @@ impl Hub {
             first_ticket,
             on_slow,
             serial: 0,
+            draft: None,
             refused_by_host: None,
         })
     }
@@ -145,13 +151,17 @@ impl Hub {
 
     /// Looks at every lane's process and takes back what the dead, and the gone, still held.
     pub(crate) fn reap(&mut self) -> Result<(), OsError> {
+        self.draft = None;
         for place in 0..MAX_LANES {
             let Some(lane) = &mut self.lanes[place] else { continue };
-            lane.drain_socket();
+            // First the process, then its last words: a good-bye said before the end is then heard.
             let vital = lane.control.vital()?;
+            lane.drain_socket();
             let left = lane.has_left();
             match vital {
-                Vital::Alive if !left && lane.state == LaneState::Live && lane.fault.is_none() => {}
+                // Whoever breaks the protocol is owed nothing more, and holds nothing up: its slots come back now.
+                _ if lane.fault.is_some() => self.forget(place, End::Faulty),
+                Vital::Alive if !left && lane.state == LaneState::Live => {}
                 Vital::Alive => self.retire(place),
                 Vital::HungUp | Vital::Dead => {
                     let end = match (lane.state, left) {
@@ -179,7 +189,7 @@ impl Hub {
         // What keeps its slots a while has ended all the same, for who asks why nobody is left.
         self.last_end = Some(end);
         if let (Some(pool), Some(lane)) = (&mut self.pool, &self.lanes[place]) {
-            pool.occupation.reclaim_lane(place, |_, slot, number| lane.has_released(slot, number));
+            pool.occupation.reclaim_lane(place, |slot, number| lane.has_released(slot, number));
             if pool.occupation.held(place).messages > 0 {
                 return;
             }
@@ -219,6 +229,7 @@ impl Hub {
 
     /// Ends every lane in good order. Messages that were committed stay with their receivers.
     pub(crate) fn close(&mut self) {
+        self.draft = None;
         for place in 0..MAX_LANES {
             if let Some(lane) = &mut self.lanes[place] {
                 lane.close();

@@ -5,15 +5,16 @@ use rustix::fd::AsFd;
 use rustix::io::Errno;
 
 use crate::abi::Sleep;
-use crate::error::OsError;
+use crate::error::{Call, OsError};
 use crate::figures::Counter;
+use crate::loan::Draft;
 use crate::region::{Frozen, Writable};
 use crate::ring::{self, Note};
 use crate::session::wire::Announcement;
 use crate::sys;
 use crate::wait::{Step, Wait, Waiting};
 
-use super::lane::{End, OnSlow};
+use super::lane::{End, Lane, OnSlow};
 use super::{Hub, LaneId};
 
 /// Who is to have a message.
@@ -47,6 +48,12 @@ pub struct Receipt {
     pub receivers: u32,
     /// The receivers that were passed over because they are slow.
     pub skipped: u32,
+}
+
+/// Whether the lane in `place` has given back a message, or is gone.
+#[inline]
+pub(crate) fn has_released(lanes: &[Option<Lane>], place: usize, slot: u32, number: u64) -> bool {
+    lanes[place].as_ref().is_none_or(|lane| lane.has_released(slot, number))
 }
 
 /// The places of the bits set in a word.
@@ -99,6 +106,8 @@ impl Hub {
         let left = self.wake_sleepers(given);
         if let Some(pool) = &mut self.pool {
             pool.occupation.occupy(slot, span, number, given & !left);
+            let lanes = &self.lanes;
+            pool.occupation.look_ahead(|lane, slot, number| has_released(lanes, lane, slot, number));
             self.gauge.set(Counter::SlotsInUse, pool.occupation.in_use().into());
             self.gauge.set(Counter::HighWater, pool.occupation.high_water().into());
         }
@@ -139,7 +148,7 @@ impl Hub {
         if fits(pool.occupation.held(place).slots) {
             return true;
         }
-        pool.occupation.reclaim_lane(place, |_, slot, number| lane.has_released(slot, number));
+        pool.occupation.reclaim_lane(place, |slot, number| lane.has_released(slot, number));
         if fits(pool.occupation.held(place).slots) {
             return true;
         }
@@ -211,13 +220,19 @@ impl Hub {
         }
     }
 
+    /// Sends the first `used` bytes of the draft. If that fails, a copy of them is the draft, unless the host cannot even
+    /// keep that.
+    pub(crate) fn publish_draft(&mut self, used: usize, label: Label) -> Result<Receipt, OsError> {
+        let Some(Draft { file, wait }) = self.draft.take() else {
+            return Err(OsError::new(Call::Send, Errno::INVAL));
+        };
+        let file = file.freeze_first(used)?;
+        self.publish_file(&file, label, wait)
+            .inspect_err(|_| self.draft = file.thaw().ok().map(|file| Draft { file, wait }))
+    }
+
     /// Sends a sealed message to everyone addressed. `Err` if it reached nobody for want of something on the host.
-    pub(crate) fn publish_file(
-        &mut self,
-        file: &Frozen,
-        label: Label,
-        wait: Option<Wait>,
-    ) -> Result<Receipt, OsError> {
+    fn publish_file(&mut self, file: &Frozen, label: Label, wait: Option<Wait>) -> Result<Receipt, OsError> {
         let addressed = self.addressed(label.to);
         let announcement = announcement(self.next_number, file.len(), label);
         let given = self.send_file(file, announcement, addressed, Some((wait, addressed.count_ones())));
@@ -302,7 +317,6 @@ impl Hub {
     }
 
     fn still_there(&self, place: usize) -> Result<(), OsError> {
-        use crate::error::Call;
         use crate::peer::Vital;
         match &self.lanes[place] {
             Some(lane) if lane.control.vital()? != Vital::Alive => Err(OsError::new(Call::Send, Errno::PIPE)),

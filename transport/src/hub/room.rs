@@ -9,6 +9,7 @@ use crate::sync::{AtomicU32, futex};
 use crate::wait::{Step, Wait, Waiting};
 
 use super::lane::End;
+use super::publish::has_released;
 use super::{Hub, Pool};
 
 /// Why there is no room to write a message in.
@@ -70,10 +71,8 @@ impl Hub {
     #[inline]
     fn look_for_room(&mut self, span: u32) -> Option<u32> {
         let lanes = &self.lanes;
-        self.pool.as_mut()?.occupation.find(span, |lane, slot, number| match &lanes[lane] {
-            Some(lane) => lane.has_released(slot, number),
-            None => true,
-        })
+        let released = |lane, slot, number| has_released(lanes, lane, slot, number);
+        self.pool.as_mut()?.occupation.find(span, released)
     }
 
     #[cold]

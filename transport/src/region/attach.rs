@@ -7,6 +7,8 @@
 //!
 //! [`Frozen`] gives out `&[u8]`, which is sound because `F_SEAL_WRITE` was seen on the file: the kernel grants that
 //! seal only when no writable mapping is left and never takes it back.
+
+// claim: hostile-peers
 #![allow(unsafe_code)]
 
 use core::ops::Deref;
@@ -16,6 +18,8 @@ use rustix::fs::SealFlags;
 use rustix::io::Errno;
 
 use super::map::Mapping;
+use super::memfd::POPULATE_FROM;
+use super::words::Mapped;
 use crate::error::{Call, RegionFault};
 use crate::sys::{self, Hint};
 
@@ -38,8 +42,10 @@ impl PeerMap {
         check(fd, SealFlags::FUTURE_WRITE, huge_tlb, len, |found, wanted| found == wanted)?;
         Ok(PeerMap { map: map_all(fd, len)? })
     }
+}
 
-    pub(crate) fn map(&self) -> &Mapping {
+impl Mapped for PeerMap {
+    fn mapping(&self) -> &Mapping {
         &self.map
     }
 }
@@ -84,6 +90,9 @@ impl Deref for Frozen {
 
 fn map_all(fd: BorrowedFd<'_>, len: usize) -> Result<Mapping, RegionFault> {
     let map = Mapping::of(fd, len, false)?;
+    if len < POPULATE_FROM {
+        return Ok(map);
+    }
     match map.advise(Hint::PopulateRead) {
         // Before Linux 5.14: each page costs a fault at its first touch instead.
         Err(e) if e.is(Errno::INVAL) => Ok(map),
@@ -102,8 +111,11 @@ fn check(
     fits: impl FnOnce(u64, u64) -> bool,
 ) -> Result<(), RegionFault> {
     let seals = match sys::seals(fd) {
-        // Not a file of the kinds that can carry seals: a disk file, a device, a socket.
-        Err(e) if e.call() == Call::GetSeals && e.is(Errno::INVAL) => return Err(RegionFault::NotMemory),
+        // Not a file of the kinds that can carry seals: a disk file, a device, a socket; or, with the second, no open
+        // file at all but an `O_PATH` descriptor.
+        Err(e) if e.call() == Call::GetSeals && (e.is(Errno::INVAL) || e.is(Errno::BADF)) => {
+            return Err(RegionFault::NotMemory);
+        }
         outcome => outcome?,
     };
     if !seals.contains(SealFlags::SHRINK) {
@@ -131,10 +143,11 @@ fn check(
     if !fits(found, wanted) {
         return Err(RegionFault::Size { found, wanted });
     }
-    // Blocks are counted in 512 bytes whatever the page size.
+    // Blocks are counted in 512 bytes whatever the page size. The whole file counts, also where less of it is read: what
+    // is allocated may lie behind what is read.
     let allocated = u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512);
-    if allocated < wanted {
-        return Err(RegionFault::Holes { allocated, wanted });
+    if allocated < found {
+        return Err(RegionFault::Holes { allocated, wanted: found });
     }
     Ok(())
 }

@@ -6,6 +6,8 @@
 //! words are made only for types that are nothing but atomics ([`Shared`]), which every bit pattern is valid for and
 //! which may change at any time. Views of bytes as `&[u8]` are made only by the modules that can argue that nobody
 //! writes there.
+
+// claim: sessions-leave-nothing
 #![allow(unsafe_code)]
 
 use core::mem::{align_of, size_of};

@@ -5,6 +5,8 @@
 //! `&mut [u8]` over a region is sound while its descriptor has not left this process (`Writable`), or once the seals
 //! keep everyone else from writing (`Published`): then the others may read while we write, which is their concern and
 //! the reason why they hold no `&[u8]`.
+
+// claim: one-writer, kernel-seals
 #![allow(unsafe_code)]
 
 use core::ffi::CStr;
@@ -15,6 +17,7 @@ use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::io::Errno;
 
 use super::map::Mapping;
+use super::words::Mapped;
 use crate::error::{Call, OsError};
 use crate::sys::{self, Hint};
 
@@ -34,7 +37,10 @@ pub enum Pages {
 const HUGE: usize = 2 << 20;
 
 /// Below this, faulting pages in as they are written is no slower than asking for all of them first.
-const POPULATE_FROM: usize = 64 << 10;
+pub(super) const POPULATE_FROM: usize = 64 << 10;
+
+/// Below this, every machine that runs this has the memory, and asking for its size is not worth a system call.
+const ASK_FROM: usize = 64 << 20;
 
 /// A region whose descriptor has not left this process.
 #[derive(Debug)]
@@ -67,6 +73,10 @@ impl Writable {
         // Going beyond RLIMIT_FSIZE would raise a signal, whose default is to kill.
         if sys::file_size_limit().is_some_and(|most| size as u64 > most) {
             return Err(OsError::new(Call::Allocate, Errno::FBIG));
+        }
+        // Taking more page by page would end with the kernel killing a process, and not with an error.
+        if size >= ASK_FROM && size as u64 > sys::machine_memory() {
+            return Err(OsError::new(Call::Allocate, Errno::NOMEM));
         }
         let fd = create_sealable(name, pages)?;
         if pages == Pages::Huge {
@@ -179,8 +189,10 @@ impl Published {
         // SAFETY: as above, and `&self` keeps this process from writing through `bytes_mut`.
         unsafe { core::slice::from_raw_parts(self.map.at(range.start), range.end - range.start) }
     }
+}
 
-    pub(crate) fn map(&self) -> &Mapping {
+impl Mapped for Published {
+    fn mapping(&self) -> &Mapping {
         &self.map
     }
 }

@@ -13,8 +13,10 @@ pub(crate) mod attach;
 mod map;
 mod memfd;
 pub(crate) mod private;
+mod words;
 
 pub use attach::Frozen as FrozenView;
 pub(crate) use attach::PeerMap;
-pub(crate) use map::{Mapping, Shared};
+pub(crate) use map::Shared;
 pub use memfd::{Frozen, Pages, Published, Writable};
+pub(crate) use words::{Mapped, Words};

@@ -12,6 +12,8 @@ use crate::sync::{
 pub(crate) struct Publisher {
     /// The ticket of the next message.
     next: u64,
+    /// The sleep that was last found.
+    found: u32,
     /// The sleep for which the receiver has already been woken.
     woken: u32,
 }
@@ -19,7 +21,7 @@ pub(crate) struct Publisher {
 impl Publisher {
     /// Starts at `first`, which both sides know from the handshake. [`begin`] has prepared the board for it.
     pub(crate) fn new(first: u64) -> Publisher {
-        Publisher { next: first, woken: 0 }
+        Publisher { next: first, found: 0, woken: 0 }
     }
 
     /// Publishes a message whose bytes are already in its slot.
@@ -41,7 +43,8 @@ impl Publisher {
     }
 
     /// Whether the receiver sleeps and has not been woken for it yet. To be asked after publishing, once for any
-    /// number of channels published to: the caller fences with [`publish_fence`] in between.
+    /// number of channels published to: the caller fences with [`publish_fence`] in between, and afterwards says
+    /// [`has_woken`](Self::has_woken) if there was somebody to wake.
     #[inline]
     pub(crate) fn sleeper(&mut self, ledger: Ledger<'_>) -> Sleep {
         let word = ledger.head.waiting.load(Ordering::Relaxed);
@@ -52,8 +55,17 @@ impl Publisher {
         if sleep != Sleep::Left && word == self.woken {
             return Sleep::No;
         }
-        self.woken = word;
+        self.found = word;
         sleep
+    }
+
+    /// Says that the sleep found last is over: the wake-up met the sleeper, or will be waiting for it.
+    ///
+    /// A futex wakes only who sleeps already. A receiver can announce its sleep between a publication and the look
+    /// that goes with it, when it has taken that very message; a wake-up that comes before it sleeps is then lost on
+    /// it, and must not count, or the next message would find it "woken" and asleep.
+    pub(crate) fn has_woken(&mut self) {
+        self.woken = self.found;
     }
 
     /// Says that no more will come. The receiver finds out from the head word.

@@ -7,6 +7,9 @@ use crate::sync::{
     order::{Place, acquire, full_fence},
 };
 
+/// Looks in a burst.
+const BURST: u32 = 32;
+
 /// The receiver's private place in a channel.
 #[derive(Debug)]
 pub(crate) struct Taker {
@@ -44,7 +47,7 @@ pub(crate) enum SleepCheck {
     Look,
     /// The sender has closed and everything it published has been taken.
     Ended(Closing),
-    /// The head speaks of a message whose entry is not there, or of fewer messages than were taken.
+    /// The head speaks of a message whose entry is not there, or of fewer messages than were taken but for the last.
     Alien {
         /// The head word that was expected.
         awaited: u32,
@@ -81,6 +84,20 @@ impl Taker {
         Polled::Message(note)
     }
 
+    /// Looks at the awaited entry some dozens of times; whether it changed. `meanwhile` runs between two looks.
+    #[inline]
+    pub(crate) fn burst(&self, board: Board<'_>, meanwhile: impl Fn()) -> bool {
+        let entry = board.entry(self.next);
+        for _ in 0..BURST {
+            if entry.ticket.load(acquire(Place::TakeTicket)) != self.stale {
+                return true;
+            }
+            meanwhile();
+            core::hint::spin_loop();
+        }
+        false
+    }
+
     #[inline]
     fn not_yet(&self, found: u64) -> Polled {
         if found == self.stale { Polled::Empty } else { Polled::Alien { awaited: self.next, found } }
@@ -102,8 +119,8 @@ impl Taker {
     pub(crate) fn look(&self, board: Board<'_>) -> SleepCheck {
         let awaited = head_word(self.next);
         let found = board.head.head.load(acquire(Place::SleepHead));
-        if found == awaited {
-            return SleepCheck::Sleep(awaited);
+        if found == awaited || self.is_about_to_come(found) {
+            return SleepCheck::Sleep(found);
         }
         // The head moved: by a publication, whose entry was stored before it, or by closing.
         if board.entry(self.next).ticket.load(acquire(Place::TakeTicket)) == self.next {
@@ -118,6 +135,13 @@ impl Taker {
             });
         }
         SleepCheck::Alien { awaited, found }
+    }
+
+    /// Whether `head` is the word from before the last message taken: its sender has stored the ticket and not yet the
+    /// head, or died in between. It can be no further behind, for every head is stored before the next ticket. Sleeping
+    /// on the old word loses no wake-up: the store that is to come changes it, and is followed by a look for sleepers.
+    fn is_about_to_come(&self, head: u32) -> bool {
+        self.next > self.first && head == head_word(self.next - 1)
     }
 
     /// Says that the sleep is over.
@@ -140,5 +164,33 @@ impl Taker {
             }
         }
         wake
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::abi::Geometry;
+    use crate::channel::new_ledger;
+    use crate::hub::lane::new_board;
+
+    #[test]
+    fn a_head_may_stay_one_message_behind_and_no_more() {
+        let geometry = Geometry::new(4, 64, u64::MAX).unwrap();
+        let (board, ledger) = (new_board(geometry, 1).unwrap(), new_ledger(geometry).unwrap());
+        let (board, ledger) = (board.board(), ledger.ledger());
+        let mut taker = Taker::new(1);
+        // The sender is between its two stores: the ticket is there, the head is not.
+        board.entries[1].ticket.store(1, Ordering::Relaxed);
+        assert!(matches!(taker.poll(board), Polled::Message(_)));
+        let asleep = taker.announce_sleep(board, ledger, Sleep::Futex);
+        assert_eq!(asleep, SleepCheck::Sleep(head_word(1)), "asleep until the head comes");
+        board.entries[2].ticket.store(2, Ordering::Relaxed);
+        assert!(matches!(taker.poll(board), Polled::Message(_)));
+        assert_eq!(taker.look(board), SleepCheck::Alien { awaited: head_word(3), found: head_word(1) });
+        // Before the first message there is nothing that a head could be behind.
+        board.head.head.store(head_word(2), Ordering::Relaxed);
+        let fresh = Taker::new(3).look(board);
+        assert_eq!(fresh, SleepCheck::Alien { awaited: head_word(3), found: head_word(2) });
     }
 }

@@ -70,7 +70,11 @@ impl Listener {
         sys::bind(socket.as_fd(), &address)?;
         let mut bound = Bound { path: [0; MAX_PATH], len: path.len(), device: 0, inode: 0 };
         bound.path[..path.len()].copy_from_slice(path);
-        if let Some(stat) = sys::look_at(path)? {
+        // From here on there is a file that must not be left behind.
+        let stat = sys::look_at(path).inspect_err(|_| {
+            let _ = sys::unlink(path);
+        })?;
+        if let Some(stat) = stat {
             (bound.device, bound.inode) = (stat.st_dev, stat.st_ino);
         }
         let listener = Listener { socket, bound: Some(bound) };
@@ -97,6 +101,7 @@ impl Listener {
         if sys::socket_kind(socket.as_fd()) != Ok((true, true, true)) {
             return Err(MeetError::WrongSocket);
         }
+        sys::set_close_on_exec(socket.as_fd())?;
         sys::set_nonblocking(socket.as_fd())?;
         Ok(Listener { socket, bound: None })
     }
@@ -196,9 +201,10 @@ fn connect_to(address: &SocketAddrUnix) -> Result<OwnedFd, MeetError> {
 
 /// Checks that an inherited descriptor is a connected socket of the right kind.
 pub(crate) fn connected(socket: OwnedFd) -> Result<OwnedFd, MeetError> {
-    if sys::socket_kind(socket.as_fd()) == Ok((true, true, false)) {
-        Ok(socket)
-    } else {
-        Err(MeetError::WrongSocket)
+    if sys::socket_kind(socket.as_fd()) != Ok((true, true, false)) {
+        return Err(MeetError::WrongSocket);
     }
+    // Whoever left it open for this process did not mean this process's children.
+    sys::set_close_on_exec(socket.as_fd())?;
+    Ok(socket)
 }

@@ -5,6 +5,7 @@ use core::ops::Deref;
 
 use rustix::event::PollFlags;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::io::Errno;
 
 use super::machine::{Heard, Machine, Refusal, RefusalCode, Side, fit};
 use super::wire::{self, Card, Kind, WireFault};
@@ -217,7 +218,7 @@ impl Parley {
         card.greeting = greeting.len() as u32;
         card.greeting_in_descriptor = greeting.len() > wire::INLINE_GREETING;
         if !card.greeting_in_descriptor {
-            return Ok(sys::send(self.control.socket(), &[&card.encode(kind), greeting], fds)?);
+            return self.send(&[&card.encode(kind), greeting], fds);
         }
         let mut region = Writable::create(c"bowstring-greeting", greeting.len(), Pages::Normal)?;
         region.copy_from_slice(greeting);
@@ -226,12 +227,30 @@ impl Parley {
         for (place, fd) in all[1..].iter_mut().zip(fds) {
             *place = *fd;
         }
-        Ok(sys::send(self.control.socket(), &[&card.encode(kind), &[]], &all[..=fds.len()])?)
+        self.send(&[&card.encode(kind), &[]], &all[..=fds.len()])
+    }
+
+    fn send(&self, bytes: &[&[u8]; 2], fds: &[BorrowedFd<'_>]) -> Result<(), MeetError> {
+        match sys::send(self.control.socket(), bytes, fds) {
+            Err(e) if e.is(Errno::PIPE) || e.is(Errno::CONNRESET) => Err(MeetError::HungUp),
+            outcome => Ok(outcome?),
+        }
+    }
+
+    /// A peer that hung up before it heard us may have said why: then that is the error.
+    pub(crate) fn or_last_words(&mut self, error: MeetError) -> MeetError {
+        if error != MeetError::HungUp {
+            return error;
+        }
+        match self.hear() {
+            Err(refused @ MeetError::Refused(_)) => refused,
+            _ => error,
+        }
     }
 
     /// Sends a datagram that is nothing but its beginning.
     pub(crate) fn say(&self, kind: Kind, fds: &[BorrowedFd<'_>]) -> Result<(), MeetError> {
-        Ok(sys::send(self.control.socket(), &[&wire::prefix(kind, wire::PREFIX), &[]], fds)?)
+        self.send(&[&wire::prefix(kind, wire::PREFIX), &[]], fds)
     }
 
     /// Tells the other side why this one will not go on. It may be gone already, which changes nothing.

@@ -294,6 +294,12 @@ impl Card {
             bits if bits & !DELIVERIES == 0 => Ok(bits),
             bits => Err(WireFault::Flags(bits)),
         };
+        for at in [68, 88, 92] {
+            match fields.u32(at) {
+                0 => {}
+                bits => return Err(WireFault::Flags(bits)),
+            }
+        }
         let card = Card {
             features: fields.u64(16),
             pid: fields.u32(24),

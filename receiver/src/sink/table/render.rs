@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::layout::{self, Shown};
+use super::layout::{self, Shown, Wish};
 use crate::screen::Screen;
 use crate::text;
 
@@ -18,6 +18,8 @@ pub(in crate::sink) struct Column {
     pub(in crate::sink) under: Option<String>,
     /// Whether cells stand on the right.
     pub(in crate::sink) right: bool,
+    /// Whether half of a cell is worth nothing.
+    pub(in crate::sink) rigid: bool,
 }
 
 /// A cell's text, which has been escaped.
@@ -37,7 +39,7 @@ pub(in crate::sink) struct Grid<'a> {
 impl Grid<'_> {
     /// Draws what fits; answers how many columns did not.
     pub(in crate::sink) fn render(&self, out: &mut impl Write, screen: Screen) -> io::Result<usize> {
-        let wanted: Vec<usize> = (0..self.columns.len()).map(|column| self.wanted(column)).collect();
+        let wanted: Vec<Wish> = (0..self.columns.len()).map(|column| self.wish(column)).collect();
         // Each line begins with a space, which is not the layout's.
         let shown = layout::fit(&wanted, screen.width.saturating_sub(1));
         let paint = |style| if screen.colour { style } else { "" };
@@ -66,11 +68,15 @@ impl Grid<'_> {
     }
 
     /// The width that a column would take if it had its way.
-    fn wanted(&self, index: usize) -> usize {
+    fn wish(&self, index: usize) -> Wish {
         let column = &self.columns[index];
-        let heading = text::width(&column.name).max(column.under.as_deref().map_or(0, text::width));
         let cells = self.rows.iter().filter_map(|row| row.get(index)).map(|cell| text::width(&cell.text));
-        cells.fold(heading, usize::max).max(1)
+        let needed = cells.fold(text::width(&column.name), usize::max).max(1);
+        match &column.under {
+            // What stands under a name is cut before values are.
+            Some(under) if !column.rigid => Wish { wanted: needed.max(text::width(under)), rigid: false },
+            _ => Wish { wanted: needed, rigid: column.rigid },
+        }
     }
 
     fn line(
@@ -124,7 +130,8 @@ mod tests {
 
     #[test]
     fn columns_line_up() {
-        let column = |name: &str, right| Column { name: name.into(), under: Some("T".into()), right };
+        let column =
+            |name: &str, right| Column { name: name.into(), under: Some("T".into()), right, rigid: right };
         let rows = [vec![cell("1"), cell("数据")], vec![cell("1000"), cell("e\u{301}")]];
         let drawn = draw(vec![column("n", true), column("s", false)], &rows, 80);
         let wanted = "    n │ s\n    T │ T\n──────┼─────\n    1 │ 数据\n 1000 │ e\u{301}\n";

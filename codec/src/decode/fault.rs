@@ -1,0 +1,397 @@
+//! The ways in which each part of a message can be wrong: the inner half of [`ReadError`](super::ReadError).
+
+use crate::error::LayoutFault;
+
+/// Faults of the frame around a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FrameFault {
+    /// The bytes end before the message does.
+    Truncated {
+        /// How many bytes the message needs, as far as is known.
+        needed: usize,
+        /// How many there are.
+        present: usize,
+    },
+    /// The metadata's length is negative.
+    NegativeLength(i32),
+    /// The metadata is longer than the reader's limit.
+    MetadataTooLong {
+        /// The length the frame announces.
+        length: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The end of a stream stands where a message was expected.
+    UnexpectedEnd,
+}
+
+/// Faults of the flatbuffer that describes a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MetadataFault {
+    /// A field that the format requires is absent.
+    MissingField(&'static str),
+    /// A union's tag and value are not both there.
+    InconsistentUnion,
+    /// A string is not UTF-8.
+    NotUtf8,
+    /// A string lacks its terminator.
+    NoTerminator,
+    /// A value is not aligned to its size.
+    Unaligned,
+    /// An offset or a length leads out of the metadata.
+    OutOfBounds,
+    /// More tables than so many bytes can honestly hold.
+    TooManyTables,
+    /// Tables or vectors share bytes in such a way that reading them all would take far longer than the
+    /// metadata is long.
+    TooLarge,
+    /// Tables nested deeper than the limit.
+    TooDeep,
+    /// Written by a version of the format that is not supported (the value is the flatbuffer's own).
+    UnsupportedVersion(i16),
+    /// A message of another kind (the value is the flatbuffer's own tag) stands where `expected` should.
+    UnexpectedKind {
+        /// What should be here.
+        expected: &'static str,
+        /// The tag of the header found.
+        found: u8,
+    },
+    /// The body's length is negative.
+    NegativeBodyLength(i64),
+}
+
+/// Faults of a field in the schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SchemaFault {
+    /// The data is in the byte order of other machines. Nothing is wrong with it but that.
+    ForeignEndianness,
+    /// The type's tag is not one that is known.
+    UnknownType(u8),
+    /// The type's tag is there and its table is not, or is of another type.
+    MissingType,
+    /// An integer of no known width.
+    IntegerWidth(i32),
+    /// A float of no known precision.
+    FloatPrecision(i16),
+    /// A unit that is not known, or not allowed with this width.
+    Unit(i16),
+    /// A decimal of no known width.
+    DecimalWidth(i32),
+    /// A decimal's precision is not possible in its width.
+    DecimalPrecision(i32),
+    /// A decimal's scale does not fit the type.
+    DecimalScale(i32),
+    /// A fixed size is negative.
+    NegativeSize(i32),
+    /// Fewer or more children than the type has.
+    ChildCount {
+        /// How many the type has.
+        expected: usize,
+        /// How many are declared.
+        found: usize,
+    },
+    /// A map's child is not a struct of two, or its entries or keys may be null.
+    MapEntries,
+    /// Run ends are not a non-null signed integer of 16, 32 or 64 bits.
+    RunEnds,
+    /// A union's mode is not known.
+    UnionMode(i16),
+    /// A union's type ids do not match its children, are negative or above 127, or repeat.
+    UnionTypeIds,
+    /// A dictionary's index type is not an integer.
+    DictionaryIndex,
+    /// The types are sound one by one, but no message can be laid out for the schema.
+    Layout(LayoutFault),
+}
+
+/// Faults of a batch as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BatchFault {
+    /// The number of rows is negative.
+    NegativeRows(i64),
+    /// Another number of field nodes than the schema has.
+    NodeCount {
+        /// How many the schema has.
+        expected: usize,
+        /// How many the batch has.
+        found: usize,
+    },
+    /// Another number of buffers than the schema has.
+    BufferCount {
+        /// How many the schema has (with this batch's variadic counts).
+        expected: usize,
+        /// How many the batch has.
+        found: usize,
+    },
+    /// Another number of variadic counts than the schema has view columns.
+    VariadicCount {
+        /// How many the schema has.
+        expected: usize,
+        /// How many the batch has.
+        found: usize,
+    },
+    /// The body is compressed: decompress it first. A borrowed view cannot.
+    Compressed(Compression),
+    /// A compressed buffer does not decompress.
+    Corrupt {
+        /// Which of the batch's buffers.
+        buffer: usize,
+        /// What is wrong with it.
+        fault: CorruptFault,
+    },
+}
+
+/// Faults of a compressed buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CorruptFault {
+    /// It is not within the body.
+    OutOfBounds,
+    /// It is too short to say how long it will be.
+    NoLength,
+    /// It says that it will be of a negative length.
+    NegativeLength(i64),
+    /// The codec does not accept it.
+    Codec,
+    /// It is of another length than it said.
+    Length {
+        /// What it said.
+        stated: usize,
+        /// Bytes that came, no more than one beyond those.
+        found: usize,
+    },
+}
+
+/// How a body is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Compression {
+    /// `LZ4_FRAME`.
+    Lz4Frame,
+    /// `ZSTD`.
+    Zstd,
+    /// A codec that is not known.
+    Unknown(i8),
+}
+
+/// Which buffer of a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BufferRole {
+    /// One bit per row: is there a value?
+    Validity,
+    /// Where each row's values begin.
+    Offsets,
+    /// How many values each row has (list views).
+    Sizes,
+    /// The values themselves.
+    Values,
+    /// Which child holds each row's value (unions).
+    TypeIds,
+    /// The 16-byte views of a view column.
+    Views,
+    /// The bytes that views point to: the how-manieth such buffer.
+    Data(u32),
+}
+
+/// Faults of a column's data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ColumnFault {
+    // Structure.
+    /// A count is negative.
+    NegativeCount(i64),
+    /// The column has another number of rows than its batch.
+    RowCount {
+        /// The batch's rows.
+        expected: usize,
+        /// The column's.
+        found: usize,
+    },
+    /// A child has fewer rows than its parent needs.
+    ChildTooShort {
+        /// How many rows the parent needs.
+        needed: usize,
+        /// How many the child has.
+        found: usize,
+    },
+    /// More nulls than rows.
+    TooManyNulls {
+        /// Rows.
+        rows: usize,
+        /// Nulls declared.
+        nulls: usize,
+    },
+    /// Nulls are declared and no buffer says which rows they are.
+    NoValidity {
+        /// Nulls declared.
+        nulls: usize,
+    },
+    /// Nulls where the type has none (unions, run-end encoded columns, run ends).
+    NullsNotAllowed {
+        /// Nulls declared.
+        nulls: usize,
+    },
+    /// A buffer is not within the body.
+    BufferOutOfBounds {
+        /// Which.
+        role: BufferRole,
+        /// Where it is said to begin, from the body's start.
+        offset: i64,
+        /// How long it is said to be.
+        length: i64,
+        /// How long the body is.
+        body: usize,
+    },
+    /// A buffer is shorter than the rows need.
+    BufferTooShort {
+        /// Which.
+        role: BufferRole,
+        /// Bytes needed.
+        needed: usize,
+        /// Bytes there.
+        found: usize,
+    },
+    /// A buffer does not begin at an address that is a multiple of its values' alignment.
+    Misaligned {
+        /// Which.
+        role: BufferRole,
+        /// The alignment needed.
+        needed: usize,
+    },
+    /// A number of rows times a width is more than any memory.
+    Overflow,
+    /// More rows than any memory has bits.
+    TooManyRows {
+        /// Rows declared.
+        rows: usize,
+    },
+    // Full.
+    /// The declared nulls are not the zero bits in the validity buffer.
+    NullCount {
+        /// Declared.
+        declared: usize,
+        /// Counted.
+        counted: usize,
+    },
+    /// A field that may not be null holds a null.
+    NullInNonNullable,
+    /// Offsets go down, or below zero.
+    OffsetOrder {
+        /// The first such offset.
+        index: usize,
+    },
+    /// An offset leads past the values.
+    OffsetOutOfBounds {
+        /// The offset's index.
+        index: usize,
+        /// How far the values go.
+        limit: usize,
+    },
+    /// A string is not UTF-8.
+    NotUtf8 {
+        /// The row.
+        index: usize,
+    },
+    /// A view leads out of its data buffer, or to a data buffer that is not there.
+    ViewOutOfBounds {
+        /// The row.
+        index: usize,
+    },
+    /// A view's prefix is not that of its data.
+    ViewPrefix {
+        /// The row.
+        index: usize,
+    },
+    /// A short view's unused bytes are not zero.
+    ViewPadding {
+        /// The row.
+        index: usize,
+    },
+    /// A dictionary index is negative, or the dictionary has no such value.
+    DictionaryIndex {
+        /// The row.
+        index: usize,
+        /// How many values the dictionary has.
+        values: usize,
+    },
+    /// A union's type id is none of the schema's.
+    UnionTypeId {
+        /// The row.
+        index: usize,
+        /// The id.
+        found: i8,
+    },
+    /// A dense union's offset leads out of its child.
+    UnionOffset {
+        /// The row.
+        index: usize,
+        /// The offset.
+        found: i32,
+    },
+    /// Run ends do not rise, or the first is not above zero.
+    RunEndOrder {
+        /// The run.
+        index: usize,
+    },
+    /// The runs end before the rows do.
+    RunsTooShort {
+        /// Rows.
+        rows: usize,
+        /// The last run's end.
+        end: usize,
+    },
+}
+
+/// Faults of dictionaries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DictionaryFault {
+    /// No field of the schema uses the id.
+    UnknownId,
+    /// A batch uses the dictionary before it was sent.
+    Missing,
+    /// A delta to a dictionary that was not sent.
+    DeltaWithoutBase,
+    /// With its deltas, the dictionary is more than offsets of its type can count.
+    TooLong,
+    /// A file has a second dictionary of an id which is not a delta. Files allow no replacement.
+    ReplacedInFile,
+}
+
+/// Faults of the file format's frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FileFault {
+    /// The file does not begin with the magic.
+    NoLeadingMagic,
+    /// The file does not end with the magic: it is cut short, or no Arrow file.
+    NoTrailingMagic,
+    /// The footer's length is not possible.
+    FooterLength {
+        /// What it says.
+        length: i32,
+        /// How long the file is.
+        file: usize,
+    },
+    /// The footer has no schema.
+    NoSchema,
+    /// A block is not within the file.
+    BlockOutOfBounds {
+        /// The block's index among its kind.
+        index: usize,
+        /// Where it is said to begin.
+        offset: i64,
+    },
+    /// There is no such batch.
+    NoSuchBatch {
+        /// What was asked for.
+        index: usize,
+        /// How many there are.
+        batches: usize,
+    },
+}

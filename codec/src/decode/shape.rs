@@ -1,0 +1,52 @@
+//! What each kind of buffer needs: how many bytes for so many rows, and how they are aligned.
+
+use crate::decode::fault::BufferRole;
+use crate::layout::{BufferKind, OffsetWidth};
+
+/// What a kind of buffer needs of its bytes.
+pub(super) struct Shape {
+    pub(super) role: BufferRole,
+    pub(super) width: Width,
+    /// Whether there is one value more than rows.
+    pub(super) one_more: bool,
+    /// The alignment that its values are read with.
+    pub(super) align: usize,
+}
+
+pub(super) enum Width {
+    Bit,
+    Bytes(usize),
+}
+
+impl Shape {
+    pub(super) fn of(kind: BufferKind) -> Self {
+        let of =
+            |role, width| Shape { role, width: Width::Bytes(width), one_more: false, align: align(width) };
+        match kind {
+            BufferKind::Validity => {
+                Shape { role: BufferRole::Validity, width: Width::Bit, one_more: false, align: 1 }
+            }
+            BufferKind::Bits => {
+                Shape { role: BufferRole::Values, width: Width::Bit, one_more: false, align: 1 }
+            }
+            BufferKind::Fixed(width) => of(BufferRole::Values, width as usize),
+            BufferKind::Offsets(width) => Shape { one_more: true, ..of(BufferRole::Offsets, width.bytes()) },
+            BufferKind::ViewOffsets(width) => of(BufferRole::Offsets, width.bytes()),
+            BufferKind::ViewSizes(width) => of(BufferRole::Sizes, width.bytes()),
+            BufferKind::Bytes => of(BufferRole::Values, 0),
+            BufferKind::Views => of(BufferRole::Views, 16),
+            BufferKind::TypeIds => of(BufferRole::TypeIds, 1),
+            BufferKind::UnionOffsets => of(BufferRole::Offsets, OffsetWidth::W32.bytes()),
+        }
+    }
+}
+
+/// The alignment of values of so many bytes: their size, if that is a size that machines know, up to the eight
+/// that the format asks of every buffer. Values of other sizes are read as bytes.
+const fn align(width: usize) -> usize {
+    match width {
+        2 | 4 | 8 => width,
+        16 | 32 => 8,
+        _ => 1,
+    }
+}

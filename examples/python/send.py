@@ -1,0 +1,130 @@
+"""Sends an Arrow table over a Bowstring channel as sealed messages, to one receiver.
+
+    import send as bowstring
+    bowstring.send(table, "/run/user/1000/bowstring.sock")
+
+Needs what receive.py needs. What is said over the socket, and why, is in PROTOCOL.md.
+"""
+import argparse, contextlib, fcntl, os, socket, struct
+
+import pyarrow as pa
+
+from receive import ATTACH, BYE, CARD, HELLO, MESSAGE, NOTE, REFUSE, SEALED, SEALS, START, WELCOME
+from receive import card, check_user, datagram, default_path, hear
+
+DICTIONARY, ROWS = 1, 2  # the tags
+INLINE = 32 << 10  # the longest greeting inside of a datagram
+WINDOW = 8 << 10  # the socket's buffer, which bounds the messages under way: about a dozen
+
+
+def sealed(pieces):
+    """A file of these bytes that nobody can change any more."""
+    file = open(os.memfd_create("bowstring-message", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING), "wb")
+    file.writelines(pieces)
+    file.flush()
+    fcntl.fcntl(file, fcntl.F_ADD_SEALS, SEALS)
+    return file
+
+
+class Messages(dict):
+    """A file for Arrow's stream writer, which keeps the pieces of each message apart and copies none."""
+
+    closed = False
+
+    def __init__(self, schema):
+        self.writer = pa.ipc.new_stream(self, schema)
+
+    def write(self, piece):
+        self.setdefault(self.writer.stats.num_messages, []).append(piece)
+        return len(piece)
+
+    def of(self, batch):
+        """The messages that a batch takes: the dictionaries that are new, then the rows."""
+        self.clear()
+        self.writer.write_batch(batch)
+        self.pop(0, None)  # the schema
+        *dictionaries, rows = self.values()
+        return [*((DICTIONARY, pieces) for pieces in dictionaries), (ROWS, rows)]
+
+
+def meet(sock, greeting):
+    """Lets a receiver in, or says why not."""
+    check_user(sock)
+    sock.settimeout(2)
+    _, hello, _ = hear(sock, HELLO)
+    _, _, observer, sends, *_ = CARD.unpack_from(hello)
+    (wants,) = struct.unpack_from("<I", hello, 48)
+    if observer or sends or not wants & SEALED:
+        reason = b"this sender has sealed messages only"
+        sock.send(datagram(REFUSE, struct.pack("<II", 6, len(reason)) + reason))
+        raise ConnectionError("turned away one that wanted something else")
+    if len(greeting) <= INLINE:
+        sock.send(datagram(WELCOME, card(sends=SEALED, greeting=len(greeting)) + greeting))
+    else:
+        with sealed([greeting]) as file:
+            welcome = datagram(WELCOME, card(sends=SEALED, greeting=len(greeting), in_file=True))
+            socket.send_fds(sock, [welcome], [file.fileno()])
+    hear(sock, ATTACH)
+    sock.send(datagram(START))
+    sock.settimeout(None)
+
+
+def accept(path, greeting):
+    """The first to knock at `path` that wants what there is."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        os.fchmod(listener.fileno(), 0o600)
+        listener.bind(path)
+        try:
+            listener.listen()
+            while True:
+                sock, _ = listener.accept()
+                with contextlib.suppress(OSError, ValueError, struct.error):
+                    meet(sock, greeting)
+                    return sock
+                sock.close()
+        finally:
+            os.unlink(path)
+
+
+def send(data, path=None, fd=None):
+    """Sends a pyarrow Table or RecordBatchReader, or whatever else can be read as an Arrow stream.
+
+    Waits for a receiver at `path`, or talks to the one at the other end of the socket `fd`.
+    """
+    reader = pa.RecordBatchReader.from_stream(data)
+    greeting = reader.schema.serialize().to_pybytes()
+    if fd is None:
+        sock = accept(path or default_path(), greeting)
+    else:
+        sock = socket.socket(fileno=fd)
+        meet(sock, greeting)
+    with sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, WINDOW)
+        messages, number = Messages(reader.schema), 0
+        try:
+            for batch in reader:
+                for tag, pieces in messages.of(batch):
+                    number += 1
+                    with sealed(pieces) as file:
+                        note = NOTE.pack(number, file.tell(), 0, tag, 0)
+                        socket.send_fds(sock, [datagram(MESSAGE, note)], [file.fileno()])
+            sock.send(datagram(BYE, bytes(8)))
+        except (BrokenPipeError, ConnectionResetError):
+            hear(sock, BYE)  # the receiver has seen enough; without a good-bye this raises in turn
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Send an Arrow IPC file or stream.")
+    parser.add_argument("file", help="an .arrow or .arrows file")
+    parser.add_argument("path", nargs="?", help="the socket to wait on")
+    parser.add_argument("--fd", type=int, default=os.environ.get("BOWSTRING_FD"), help="an inherited socket instead")
+    args = parser.parse_args()
+    with pa.memory_map(args.file) as file:
+        stream = file.read(6) != b"ARROW1"
+        file.seek(0)
+        if stream:
+            send(pa.ipc.open_stream(file), args.path, args.fd)
+        else:
+            reader = pa.ipc.open_file(file)
+            batches = (reader.get_batch(i) for i in range(reader.num_record_batches))
+            send(pa.RecordBatchReader.from_batches(reader.schema, batches), args.path, args.fd)

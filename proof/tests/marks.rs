@@ -1,0 +1,66 @@
+//! A claim is marked where it is upheld, `claim: ID`, and where it is checked, `checks: ID`. There are always both, and
+//! both name a claim that exists.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+fn files(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(directory).expect("a directory of the project").flatten() {
+        let path = entry.path();
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if path.is_dir() {
+            if !name.starts_with('.') && !["target", "corpus", "artifacts"].contains(&&*name) {
+                files(&path, found);
+            }
+        } else if [".rs", ".pml", ".py"].iter().any(|end| name.ends_with(end)) {
+            found.push(path);
+        }
+    }
+}
+
+/// The ids after a mark at the start of a comment: `// claim: a, b`.
+fn marked(text: &str, mark: &str) -> Vec<String> {
+    text.lines()
+        .filter_map(|line| {
+            line.trim_start().trim_start_matches(['/', '*', '#', '!']).trim_start().strip_prefix(mark)
+        })
+        .flat_map(|ids| ids.split(','))
+        .map(|id| id.trim().trim_end_matches("*/").trim().to_owned())
+        .collect()
+}
+
+/// The claims' ids, as their source has them.
+fn claimed(root: &Path) -> BTreeSet<String> {
+    let source = std::fs::read_to_string(root.join("proof/src/claims.rs")).expect("the claims");
+    let ids = source.lines().filter_map(|line| line.trim().strip_prefix("id: \"")?.strip_suffix("\","));
+    ids.map(str::to_owned).collect()
+}
+
+#[test]
+fn every_mark_has_its_pair_and_its_claim() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let claimed = claimed(&root);
+    assert!(claimed.len() > 10, "the claims are not where they should be");
+    let mut all = Vec::new();
+    files(&root, &mut all);
+    let (mut upheld, mut checked) = (BTreeSet::new(), BTreeSet::new());
+    for path in all.iter().filter(|path| !path.ends_with("proof/tests/marks.rs")) {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        for (mark, seen) in [("claim: ", &mut upheld), ("checks: ", &mut checked)] {
+            for id in marked(&text, mark) {
+                assert!(claimed.contains(&id), "{}: there is no claim {id:?}", path.display());
+                seen.insert(id);
+            }
+        }
+    }
+    assert!(!upheld.is_empty(), "no mark was found");
+    let unpaired: Vec<_> = upheld.symmetric_difference(&checked).collect();
+    assert!(unpaired.is_empty(), "marked on one side only: {unpaired:?}");
+}
+
+#[test]
+fn marks_are_read() {
+    assert_eq!(marked("    // claim: a, b\n/* checks: c */\nlet claim: d", "claim: "), ["a", "b"]);
+    assert_eq!(marked("/* checks: c */", "checks: "), ["c"]);
+}

@@ -1,0 +1,63 @@
+//! Counting what a process holds, to show that nothing is left behind.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+/// The descriptors and the shared mappings of a process, by what they name.
+///
+/// Two are equal if the process holds as many of each; which numbers and addresses they have does not matter.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Census {
+    descriptors: BTreeMap<String, usize>,
+    mappings: BTreeMap<String, usize>,
+}
+
+impl Census {
+    /// Counts this process's own.
+    ///
+    /// Sockets and process descriptors are counted as such: their inode differs with each. The directory that is read
+    /// for the count is left out of it.
+    #[must_use]
+    pub fn take() -> Census {
+        let own = Path::new("/proc/self/fd");
+        let mut descriptors = BTreeMap::new();
+        for entry in std::fs::read_dir(own).expect("/proc is there").flatten() {
+            let Ok(target) = std::fs::read_link(entry.path()) else { continue };
+            let target = target.to_string_lossy().into_owned();
+            if target.starts_with("/proc/") {
+                continue;
+            }
+            let kind = target.split('[').next().unwrap_or(&target).to_owned();
+            *descriptors.entry(kind).or_insert(0) += 1;
+        }
+        let maps = std::fs::read_to_string("/proc/self/maps").expect("/proc is there");
+        let mut mappings = BTreeMap::new();
+        for line in maps.lines() {
+            let Some(at) = line.find("/memfd:") else { continue };
+            *mappings.entry(line[at..].to_owned()).or_insert(0) += 1;
+        }
+        Census { descriptors, mappings }
+    }
+
+    /// How many descriptors there are.
+    #[must_use]
+    pub fn descriptors(&self) -> usize {
+        self.descriptors.values().sum()
+    }
+
+    /// The difference to an earlier count, in words; `Ok` if there is none.
+    pub fn same_as(&self, before: &Census) -> Result<(), String> {
+        if self == before {
+            Ok(())
+        } else {
+            Err(format!("left behind:\n before {before:?}\n after  {self:?}"))
+        }
+    }
+}
+
+impl fmt::Debug for Census {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "descriptors {:?}, mappings {:?}", self.descriptors, self.mappings)
+    }
+}

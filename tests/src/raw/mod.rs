@@ -1,0 +1,10 @@
+//! The protocol by hand, from its constants and nothing else of the crate, so that every rule can be broken.
+
+pub mod datagram;
+pub mod memory;
+pub mod play;
+mod socket;
+
+pub use datagram::Card;
+pub use memory::{Make, Region};
+pub use socket::{Letter, Socket};

@@ -1,0 +1,34 @@
+//! Receives sealed messages from whomever, and writes each to a file of its own.
+//!
+//! ```text
+//! cargo run -p bowstring-transport --example receive_files -- SOCKET DIRECTORY
+//! ```
+//!
+//! The greeting becomes `DIRECTORY/greeting`, and message 7 with tag 2 becomes `DIRECTORY/00000007.2`. Each message is
+//! named on standard output once its file is there.
+
+use std::error::Error;
+use std::fs;
+use std::path::PathBuf;
+
+use bowstring_transport::{Deliveries, Meeting, RecvError};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args_os().skip(1);
+    let (Some(socket), Some(directory)) = (arguments.next(), arguments.next().map(PathBuf::from)) else {
+        return Err("usage: receive_files SOCKET DIRECTORY".into());
+    };
+    let incoming = Meeting::new(Deliveries::SEALED).connect(socket.as_encoded_bytes())?;
+    fs::create_dir_all(&directory)?;
+    fs::write(directory.join("greeting"), incoming.greeting())?;
+    let mut receiver = incoming.sealed().map_err(|_| "another delivery than the only one wanted")?;
+    loop {
+        let message = match receiver.recv() {
+            Err(RecvError::Closed) => return Ok(()),
+            outcome => outcome?,
+        };
+        let name = format!("{:08}.{}", message.meta().number, message.meta().tag);
+        fs::write(directory.join(&name), &message)?;
+        println!("{name}");
+    }
+}

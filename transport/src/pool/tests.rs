@@ -1,0 +1,129 @@
+//! The occupation of a pool against a list of runs.
+
+use std::vec::Vec;
+
+use proptest::prelude::*;
+
+use super::{Held, MAX_LANES, Occupation};
+
+/// A message in the pool, as the dullest bookkeeper would write it down.
+#[derive(Clone, Debug)]
+struct Run {
+    start: u32,
+    span: u32,
+    number: u64,
+    /// Lanes that the sender has not seen release it.
+    holders: u64,
+    /// Lanes that have released it, seen or not.
+    released: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    /// Find room, and occupy `less` slots fewer for `holders`.
+    Place {
+        span: u32,
+        less: u32,
+        holders: u64,
+    },
+    Release {
+        run: prop::sample::Index,
+        lane: usize,
+    },
+    /// Ask after the runs that come next, which changes nothing but what is known.
+    LookAhead,
+    Reclaim {
+        lane: usize,
+    },
+    Forget {
+        lane: usize,
+    },
+}
+
+/// Lanes at both ends of the word.
+fn lane() -> impl Strategy<Value = usize> {
+    prop_oneof![0..3_usize, Just(MAX_LANES - 1)]
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let holders = prop::collection::vec(lane(), 0..4)
+        .prop_map(|lanes| lanes.into_iter().fold(0, |bits, lane| bits | 1_u64 << lane));
+    prop_oneof![
+        6 => (1..5_u32, 0..2_u32, holders).prop_map(|(span, less, holders)| Op::Place { span, less, holders }),
+        8 => (any::<prop::sample::Index>(), lane()).prop_map(|(run, lane)| Op::Release { run, lane }),
+        2 => Just(Op::LookAhead),
+        1 => lane().prop_map(|lane| Op::Reclaim { lane }),
+        1 => lane().prop_map(|lane| Op::Forget { lane }),
+    ]
+}
+
+/// Whether nobody holds any of `span` slots from `start` on.
+fn is_free(runs: &[Run], start: u32, span: u32) -> bool {
+    runs.iter().all(|r| r.holders & !r.released == 0 || r.start + r.span <= start || start + span <= r.start)
+}
+
+/// Whether a lane has released the message at a slot: what its ledger says.
+fn has_released(runs: &[Run], lane: usize, slot: u32, number: u64) -> bool {
+    runs.iter().any(|r| (r.start, r.number) == (slot, number) && r.released & 1 << lane != 0)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn occupation_is_what_a_list_of_runs_says(slots in 1..9_u32, ops in prop::collection::vec(op(), 1..80)) {
+        let mut real = Occupation::new(slots).unwrap();
+        let (mut runs, mut number, mut high) = (Vec::<Run>::new(), 0, 0);
+        for op in ops {
+            match op {
+                Op::Place { span, less, holders } => {
+                    let span = span.min(slots);
+                    let found = real.find(span, |lane, slot, number| has_released(&runs, lane, slot, number));
+                    let is_room = (0..=slots - span).any(|start| is_free(&runs, start, span));
+                    prop_assert_eq!(found.is_some(), is_room, "{:?} found in {:?}", found, runs);
+                    let Some(start) = found else { continue };
+                    prop_assert!(start + span <= slots && is_free(&runs, start, span), "{start} in {runs:?}");
+                    number += 1;
+                    let span = span.saturating_sub(less).max(1);
+                    real.occupy(start, span, number, holders);
+                    // What was found free has been seen free.
+                    runs.retain(|r| r.start + r.span <= start || start + span <= r.start);
+                    if holders != 0 {
+                        runs.push(Run { start, span, number, holders, released: 0 });
+                    }
+                }
+                Op::Release { run, lane } => {
+                    if !runs.is_empty() {
+                        let at = run.index(runs.len());
+                        runs[at].released |= 1 << lane;
+                    }
+                }
+                Op::LookAhead => {
+                    real.look_ahead(|lane, slot, number| has_released(&runs, lane, slot, number));
+                }
+                Op::Reclaim { lane } => {
+                    real.reclaim_lane(lane, |slot, number| has_released(&runs, lane, slot, number));
+                    runs.iter_mut().for_each(|r| r.holders &= !(r.released & 1 << lane));
+                    let slots = |runs: &[Run]| {
+                        runs.iter().filter(|r| r.holders & 1 << lane != 0).map(|r| r.span).sum::<u32>()
+                    };
+                    prop_assert_eq!(real.held(lane).slots, slots(&runs));
+                }
+                Op::Forget { lane } => {
+                    real.forget_lane(lane);
+                    runs.iter_mut().for_each(|r| r.holders &= !(1 << lane));
+                    prop_assert_eq!(real.held(lane), Held::default());
+                }
+            }
+            runs.retain(|r| r.holders != 0);
+            // What the sender has seen is between what is really held and what was ever handed out.
+            let held = |runs: &[Run], mask: fn(&Run) -> u64| {
+                runs.iter().filter(|r| mask(r) != 0).map(|r| r.span).sum::<u32>()
+            };
+            let (least, most) = (held(&runs, |r| r.holders & !r.released), held(&runs, |r| r.holders));
+            prop_assert!((least..=most).contains(&real.in_use()), "{} not in {least}..={most}", real.in_use());
+            high = high.max(real.in_use());
+            prop_assert_eq!(real.high_water(), high);
+        }
+    }
+}
