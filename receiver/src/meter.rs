@@ -52,9 +52,10 @@ impl Meter {
         self.times.sink += lap;
     }
 
-    /// The sink took so long for the end.
+    /// The sink took so long for the end, after the last batch.
     pub(crate) fn wrote(&mut self, time: Duration) {
         self.times.sink += time;
+        self.times.total += time;
     }
 
     /// The last batch has come; what was waited since was the wait for the end.
