@@ -66,8 +66,8 @@ fn send(args: Send) -> Result<u8, Failure> {
         None => signals.caught().map_or(0, |signal| signal.exit()),
     };
     // The table closes here, so that receivers come to its end; a receiver that was started is then waited for.
-    let child = met.close();
-    let exit = if exit == 0 { child.wait()? } else { exit };
+    let waited = met.close().wait();
+    let exit = if exit == 0 { waited? } else { exit };
     report::state(&ended, &plan.manners, exit)?;
     Ok(exit)
 }
