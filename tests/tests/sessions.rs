@@ -96,7 +96,7 @@ fn calls_per_megabyte() -> Result<(), Failed> {
     if taken != MESSAGES {
         return Err(format!("{taken} of {MESSAGES} messages").into());
     }
-    let megabytes = MESSAGES * LENGTH as u64 >> 20;
+    let megabytes = (MESSAGES * LENGTH as u64) >> 20;
     println!("{sleeps} sleeps, {wakes} wake-ups and {stalls} stalls in {megabytes} MiB");
     // At the very worst each message meets a receiver that has just gone to sleep, and a sender that waits.
     if sleeps + wakes <= 2 * MESSAGES + 64 { Ok(()) } else { Err("more calls than messages".into()) }
