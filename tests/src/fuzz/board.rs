@@ -47,7 +47,7 @@ pub fn board(bytes: &[u8]) {
 
 /// One thing that a hostile sender does.
 fn hostile(choices: &mut Choices<'_>, offered: &Offered, socket: &Socket, ticket: &mut u64) {
-    let mut entry = |choices: &mut Choices<'_>| Entry {
+    let entry = |choices: &mut Choices<'_>| Entry {
         ticket: *ticket,
         number: choices.near(*ticket),
         len: choices.near(64),
