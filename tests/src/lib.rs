@@ -4,12 +4,14 @@
 //! |---|---|
 //! | [`census`] | counts a process's descriptors and mappings, before and after |
 //! | [`raw`] | speaks the protocol by hand: datagrams, regions and words, from the constants and nothing else |
+//! | [`fuzz`] | what fuzz targets do with their input |
 //! | [`hostile`] | the table of ways to speak it wrongly, each with the error that it must end in |
 //! | [`honest`] | a sender and a receiver that exchange numbered, patterned messages and check every byte |
 //! | [`puppet`] | a child process that says which step it has come to |
 //! | [`trace`] | stepping a child by system calls or by instructions |
 
 pub mod census;
+pub mod fuzz;
 pub mod honest;
 pub mod hostile;
 pub mod puppet;

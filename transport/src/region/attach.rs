@@ -40,7 +40,9 @@ impl PeerMap {
     /// Checks and maps a published region that must have exactly `len` bytes.
     pub(crate) fn attach(fd: BorrowedFd<'_>, len: usize, huge_tlb: bool) -> Result<PeerMap, RegionFault> {
         check(fd, SealFlags::FUTURE_WRITE, huge_tlb, len, |found, wanted| found == wanted)?;
-        Ok(PeerMap { map: map_all(fd, len)? })
+        let map = Mapping::of(fd, len, false)?;
+        fault_in(&map)?;
+        Ok(PeerMap { map })
     }
 }
 
@@ -88,17 +90,22 @@ impl Deref for Frozen {
     }
 }
 
-fn map_all(fd: BorrowedFd<'_>, len: usize) -> Result<Mapping, RegionFault> {
-    let map = Mapping::of(fd, len, false)?;
-    if len < POPULATE_FROM {
-        return Ok(map);
-    }
+/// Has every page mapped now.
+fn fault_in(map: &Mapping) -> Result<(), RegionFault> {
     match map.advise(Hint::PopulateRead) {
         // Before Linux 5.14: each page costs a fault at its first touch instead.
-        Err(e) if e.is(Errno::INVAL) => Ok(map),
-        Err(e) => Err(e.into()),
-        Ok(()) => Ok(map),
+        Err(e) if e.is(Errno::INVAL) => Ok(()),
+        outcome => Ok(outcome?),
     }
+}
+
+/// Maps a message that is read once: a small one is faulted in by reading it.
+fn map_all(fd: BorrowedFd<'_>, len: usize) -> Result<Mapping, RegionFault> {
+    let map = Mapping::of(fd, len, false)?;
+    if len >= POPULATE_FROM {
+        fault_in(&map)?;
+    }
+    Ok(map)
 }
 
 /// The checks that all attaching shares. `write` is the seal against writing that is asked for; `F_SEAL_WRITE` does for

@@ -108,6 +108,10 @@ impl Writable {
 
     /// Seals the region so that nobody but this process ever writes to it, and nobody resizes it.
     pub fn publish(self) -> Result<Published, OsError> {
+        // A large region was faulted in when it was made; what is published is used for long, however small.
+        if self.map.len() < POPULATE_FROM {
+            populate(&self.map)?;
+        }
         sys::add_seals(self.fd.as_fd(), PUBLISHED)?;
         Ok(Published { fd: self.fd, map: self.map, len: self.len, pages: self.pages })
     }

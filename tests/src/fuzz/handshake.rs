@@ -1,0 +1,110 @@
+//! The handshake's machine, on either side.
+
+use bowstring_transport::session::machine::{Heard, Machine, Side};
+use bowstring_transport::session::wire::{self, Card, Kind, Receives, Sends};
+
+use super::Choices;
+
+/// Hears whatever comes.
+///
+/// # Panics
+///
+/// If something was agreed to that was not offered, or a card does not survive reading and writing.
+pub fn handshake(bytes: &[u8]) {
+    let mut choices = Choices::new(bytes);
+    let ours = card(&mut choices);
+    let side = if choices.below(2) == 0 { Side::Listener } else { Side::Connector };
+    let mut machine = Machine::new(side, ours);
+    while choices.are_left() {
+        let datagram = datagram(&mut choices);
+        let descriptors = usize::from(choices.below(9));
+        let Ok(heard) = machine.hear(&datagram, descriptors) else { break };
+        match heard {
+            Heard::Hello(card) => {
+                survives(&datagram, Kind::Hello, &card);
+                let Ok((welcome, agreement)) = machine.decide(card) else { break };
+                assert_eq!(welcome.sends.deliveries & !ours.sends.deliveries, 0, "more than was offered");
+                assert_eq!(welcome.sends.deliveries & !card.receives.deliveries, 0, "more than was wanted");
+                assert!(welcome.sends.deliveries.count_ones() <= 1, "one delivery is chosen");
+                assert_eq!(agreement.outgoing.is_some(), welcome.sends.deliveries != 0);
+                // An observer that wants messages as well contradicts itself.
+                if !card.observer || (card.sends.deliveries, card.receives.deliveries) == (0, 0) {
+                    accepted(card, welcome);
+                }
+            }
+            Heard::Welcome(agreement) => {
+                survives(&datagram, Kind::Welcome, &agreement.theirs);
+                assert!(agreement.outgoing.is_none_or(|d| ours.sends.deliveries & d as u32 != 0));
+                assert!(
+                    agreement.incoming.is_none_or(|i| ours.receives.deliveries & i.delivery() as u32 != 0)
+                );
+            }
+            Heard::Attach(_) | Heard::Start(_) | Heard::Refused(_) => {}
+        }
+    }
+    assert!(!machine.awaiting().is_empty());
+}
+
+/// A connector takes the WELCOME that one of us answers to its HELLO.
+fn accepted(hello: Card, welcome: Card) {
+    // A greeting is the caller's to add.
+    let datagram = Card { greeting: 0, greeting_in_descriptor: false, ..welcome }.encode(Kind::Welcome);
+    // So many descriptors as the two agree to.
+    let heard = (0..=5).any(|count| Machine::new(Side::Connector, hello).hear(&datagram, count).is_ok());
+    assert!(heard, "{hello:?} does not take {welcome:?}");
+}
+
+/// What was read from a datagram is written as the same bytes.
+fn survives(datagram: &[u8], kind: Kind, card: &Card) {
+    assert_eq!(datagram[..wire::CARD], card.encode(kind), "{card:?}");
+}
+
+fn card(choices: &mut Choices<'_>) -> Card {
+    let flags = choices.byte();
+    let greeting = u32::from(choices.below(40));
+    Card {
+        features: u64::from(flags >> 5),
+        pid: 1,
+        observer: flags & 3 == 3,
+        sends: Sends {
+            deliveries: u32::from(choices.below(9)),
+            slots: choices.near_u32(8),
+            slot_size: choices.near(4096),
+            first: choices.near(1),
+            huge_tlb: flags & 4 != 0,
+        },
+        receives: Receives {
+            deliveries: u32::from(choices.below(9)),
+            max_pool: choices.near(1 << 20),
+            huge_tlb: flags & 8 != 0,
+        },
+        greeting,
+        greeting_in_descriptor: flags & 16 != 0 && greeting > 0,
+    }
+}
+
+fn datagram(choices: &mut Choices<'_>) -> Vec<u8> {
+    let mut bytes = match choices.below(8) {
+        0 => return choices.bytes(160).to_vec(),
+        which @ (1..=4) => {
+            let card = card(choices);
+            let mut bytes = card.encode(if which < 3 { Kind::Hello } else { Kind::Welcome }).to_vec();
+            if !card.greeting_in_descriptor {
+                bytes.resize(wire::CARD + card.greeting as usize, b'g');
+            }
+            bytes
+        }
+        5 => wire::prefix(Kind::Attach, wire::PREFIX).to_vec(),
+        6 => wire::prefix(Kind::Start, wire::PREFIX).to_vec(),
+        _ => {
+            let reason = choices.bytes(100);
+            [&wire::refuse(choices.byte().into(), reason.len()), reason].concat()
+        }
+    };
+    // Sometimes with a byte or two that are wrong.
+    for _ in 0..choices.below(8).saturating_sub(5) {
+        let at = usize::from(choices.byte()) % bytes.len();
+        bytes[at] = choices.byte();
+    }
+    bytes
+}
