@@ -208,8 +208,11 @@ impl Sealed {
 
     fn send(&self) {
         let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
-        // SAFETY: the name is a string; the descriptor is new and ours.
-        let fd = unsafe { OwnedFd::from_raw_fd(libc::memfd_create(c"floor".as_ptr(), flags)) };
+        // SAFETY: the name is a string.
+        let fd = unsafe { libc::memfd_create(c"floor".as_ptr(), flags) };
+        assert!(fd >= 0, "no file in memory");
+        // SAFETY: the descriptor is new and ours.
+        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
         // SAFETY: plain calls on a descriptor of ours.
         assert_eq!(unsafe { libc::ftruncate(fd.as_raw_fd(), self.load.len as i64) }, 0);
         let at = self.map(&fd, libc::PROT_READ | libc::PROT_WRITE);
