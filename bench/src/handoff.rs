@@ -81,12 +81,18 @@ const SPIN: &[(&str, Make)] = &[
 /// What is too long for a socket's buffer.
 const SPIN_LONG: &[(&str, Make)] =
     &[("floor", floor::spin), ("ours", ours::spin), ("iceoryx2", peers::iceoryx), ("pipe", peers::pipe)];
-const UNTOUCHED: &[(&str, Make)] = &[("floor", floor::spin), ("ours", ours::spin), ("iceoryx2", peers::iceoryx)];
+const UNTOUCHED: &[(&str, Make)] =
+    &[("floor", floor::spin), ("ours", ours::spin), ("iceoryx2", peers::iceoryx)];
 const SLEEP: &[(&str, Make)] =
     &[("floor", floor::futex), ("ours", ours::sleep), ("seqpacket", peers::seqpacket), ("pipe", peers::pipe)];
 const SEALED: &[(&str, Make)] = &[("floor", floor::sealed), ("ours", ours::sealed)];
 
-const fn case(name: &'static str, len: usize, touched: bool, contenders: &'static [(&'static str, Make)]) -> Case {
+const fn case(
+    name: &'static str,
+    len: usize,
+    touched: bool,
+    contenders: &'static [(&'static str, Make)],
+) -> Case {
     Case { name, load: Load { len, touched }, contenders }
 }
 
@@ -123,15 +129,28 @@ fn report(case: &Case, spans: &[Option<Spans>], options: Options) {
     let named = || case.contenders.iter().zip(spans).filter_map(|((name, _), s)| Some((*name, s.as_ref()?)));
     let (Some((_, floor)), Some((_, ours))) = (named().next(), named().nth(1)) else { return };
     if options.json {
-        let peers: Vec<String> = named().skip(2).map(|(name, s)| format!("\"{name}\":{:.0}", s.p50)).collect();
+        let peers: Vec<String> =
+            named().skip(2).map(|(name, s)| format!("\"{name}\":{:.0}", s.p50)).collect();
         println!(
             "{{\"bench\":\"handoff/{}\",\"unit\":\"ns\",\"ours\":{:.1},\"floor\":{:.1},\"peers\":{{{}}},\"over_floor\":{:.2},\"p99\":{:.0},\"p999\":{:.0}}}",
-            case.name, ours.p50, floor.p50, peers.join(","), ours.p50 / floor.p50, ours.p99, ours.p999
+            case.name,
+            ours.p50,
+            floor.p50,
+            peers.join(","),
+            ours.p50 / floor.p50,
+            ours.p99,
+            ours.p999
         );
         return;
     }
     println!("{}", case.name);
     for (name, s) in named() {
-        println!("  {name:10} {:>10.1} ({:>9.0}, {:>9.0})  {:>6.2}×", s.p50, s.p99, s.p999, s.p50 / floor.p50);
+        println!(
+            "  {name:10} {:>10.1} ({:>9.0}, {:>9.0})  {:>6.2}×",
+            s.p50,
+            s.p99,
+            s.p999,
+            s.p50 / floor.p50
+        );
     }
 }

@@ -21,6 +21,6 @@ pub(crate) mod table;
 pub use self::decoder::{Decoder, DictionaryReceived, Limits, MessageKind};
 pub use self::error::ReadError;
 pub use self::fault::{
-    BatchFault, BufferRole, ColumnFault, Compression, DictionaryFault, FileFault, FrameFault, MetadataFault,
-    SchemaFault,
+    BatchFault, BufferRole, ColumnFault, Compression, CorruptFault, DictionaryFault, FileFault, FrameFault,
+    MetadataFault, SchemaFault,
 };

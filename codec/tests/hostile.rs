@@ -15,6 +15,7 @@ use bowstring_codec::decode::{
     BatchFault, BufferRole, ColumnFault, Compression, Decoder, DictionaryFault, FrameFault, Limits,
     MetadataFault, ReadError,
 };
+use bowstring_codec::interop::{Align, ImportError};
 use bowstring_codec::testing::fuzz;
 use forge::{Forged, schema_message};
 
@@ -418,6 +419,34 @@ fn every_bit_flipped() {
         stream[bit / 8] ^= 1 << (bit % 8);
         fuzz::stream(&stream);
         stream[bit / 8] ^= 1 << (bit % 8);
+    }
+}
+
+/// Rows of nulls take up no bytes, so parts of a dictionary can have more of them together than can be counted.
+#[test]
+fn parts_that_cannot_be_counted() {
+    let most = (usize::MAX >> 8) as i64;
+    let list = || Forged::rows(1).node(1, 0).node(most, most).buffer(&[]);
+    for (values, part) in [
+        (DataType::List(item(DataType::Null)), list().i32s(&[0, 0])),
+        (DataType::LargeList(item(DataType::Null)), list().i64s(&[0, most])),
+        (DataType::LargeListView(item(DataType::Null)), list().i64s(&[0]).i64s(&[most])),
+        (DataType::FixedSizeList(item(DataType::Null), i32::MAX), list()),
+        (DataType::Null, Forged::rows(most).node(most, most)),
+    ] {
+        let encoded = DataType::Dictionary(Box::new(DataType::Int8), Box::new(values.clone()));
+        let message = |is_delta| {
+            let mut batch = part.clone();
+            batch.dictionary = Some((0, is_delta));
+            batch.message()
+        };
+        let mut decoder = decoder(&encoded);
+        decoder.dictionary(&message(false)).unwrap();
+        let delta = message(true);
+        (0..255).for_each(|_| assert!(decoder.dictionary(&delta).is_ok(), "{values}"));
+        let batch = Forged::rows(1).node(1, 0).buffer(&[]).buffer(&[0]).message();
+        let refused = decoder.record_batch(&batch, Align::Refuse).map(|_| ());
+        assert!(matches!(refused, Err(ImportError::DictionaryParts { id: 0, .. })), "{values}: {refused:?}");
     }
 }
 

@@ -114,6 +114,19 @@ fn told(error: &MeetError) -> Option<u32> {
     Some(code as u32)
 }
 
+/// The code of the refusal that is due where a row's error is not seen itself, but for those that it does not tell.
+fn refusal(ends: &str) -> Option<u32> {
+    let codes = [
+        ("Wire(Version", RefusalCode::Version),
+        ("Wire(", RefusalCode::Malformed),
+        ("TimedOut(", RefusalCode::Malformed),
+        ("Region(", RefusalCode::Descriptor),
+        ("Declined(Geometry", RefusalCode::Geometry),
+        ("Declined(NoReceiver", RefusalCode::NoReceiver),
+    ];
+    codes.into_iter().find(|(start, _)| ends.starts_with(start)).map(|(_, code)| code as u32)
+}
+
 /// The shape of pool that the table's rows assume.
 fn config() -> SenderConfig {
     SenderConfig::new().slots(8, 4096)
@@ -186,7 +199,10 @@ fn knock_at_listener(case: &Case) -> Result<(), String> {
         }
         pair.serve(1)?;
     }
-    hostile.end()?;
+    let (heard, due) = (hostile.end()?, refusal(&case.ends));
+    if due.is_some() && heard != due {
+        return Err(format!("it heard {heard:?} and not {due:?}"));
+    }
     // A connection that hung up by itself is noticed with the next look.
     pair.sender.tend(&listener, &mut |_| Answer::Welcome(b"")).map_err(|e| e.to_string())?;
     pair.serve(32)?;

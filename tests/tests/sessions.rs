@@ -96,7 +96,7 @@ fn calls_per_megabyte() -> Result<(), Failed> {
     if taken != MESSAGES {
         return Err(format!("{taken} of {MESSAGES} messages").into());
     }
-    let megabytes = MESSAGES * LENGTH as u64 >> 20;
+    let megabytes = (MESSAGES * LENGTH as u64) >> 20;
     let calls = (sleeps + wakes + stalls).div_ceil(megabytes);
     println!("{sleeps} sleeps, {wakes} wake-ups, {stalls} stalls: {calls} calls per MiB");
     // At the very worst each message meets a receiver that has just gone to sleep, and a sender that waits.

@@ -14,6 +14,9 @@ use crate::wait::Wait;
 /// Room for a message. Write into it, then [`commit`](Loan::commit); dropped instead, it is as if it had never been.
 ///
 /// The bytes are those of some earlier message, or zero. Write all that you commit.
+///
+/// A loan needs no clean-up of its own, so that it never keeps its sender borrowed longer than it is used. One whose bytes
+/// are in a file leaves the file with the sender until its next call.
 #[must_use = "a loan that is dropped sends nothing"]
 pub struct Loan<'a> {
     hub: &'a mut Hub,
@@ -84,15 +87,6 @@ impl<'a> Loan<'a> {
                 self.len = used;
                 Err(CommitError { why, loan: self.hub.draft.is_some().then_some(self) })
             }
-        }
-    }
-}
-
-impl Drop for Loan<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        if self.span == 0 {
-            self.hub.draft = None;
         }
     }
 }

@@ -25,8 +25,17 @@ pub struct Observer {
 impl Observer {
     /// Attaches to the sender that listens on `path`.
     pub fn attach(path: &[u8], access: Access<'_>) -> Result<Observer, MeetError> {
+        Observer::over(listen::connect(path)?, access)
+    }
+
+    /// Attaches to the sender that listens on a name in the abstract namespace.
+    pub fn attach_abstract(name: &[u8], access: Access<'_>) -> Result<Observer, MeetError> {
+        Observer::over(listen::connect_abstract(name)?, access)
+    }
+
+    fn over(socket: rustix::fd::OwnedFd, access: Access<'_>) -> Result<Observer, MeetError> {
         let patience = u64::try_from(crate::incoming::PATIENCE.as_nanos()).unwrap_or(u64::MAX);
-        let (gauge, control) = join::observe(listen::connect(path)?, patience, access)?;
+        let (gauge, control) = join::observe(socket, patience, access)?;
         Ok(Observer { gauge, control })
     }
 

@@ -13,7 +13,7 @@ use crate::region::FrozenView;
 use crate::session::parley::Greeting;
 use crate::session::wire::{self, Announcement, Kind, WireFault};
 use crate::sys::{self, Received};
-use crate::wait::{Step, Wait, Waiting};
+use crate::wait::{Step, Wait, Waiting, Watch};
 
 /// A message in an immutable file. Dropping it unmaps the file.
 #[derive(Debug)]
@@ -59,11 +59,19 @@ pub struct SealedReceiver {
     last: u64,
     over: Option<RecvError>,
     figures: ReceiverFigures,
+    watch: Watch,
 }
 
 impl SealedReceiver {
     pub(crate) fn new(control: Control, greeting: Greeting) -> SealedReceiver {
-        SealedReceiver { control, greeting, last: 0, over: None, figures: ReceiverFigures::default() }
+        SealedReceiver {
+            control,
+            greeting,
+            last: 0,
+            over: None,
+            figures: ReceiverFigures::default(),
+            watch: Watch::default(),
+        }
     }
 
     /// The next message, if one is there.
@@ -71,7 +79,20 @@ impl SealedReceiver {
         if let Some(over) = self.over {
             return Err(over);
         }
-        let outcome = self.read();
+        let mut outcome = self.read();
+        if let Ok(None) = outcome
+            && self.watch.is_due()
+        {
+            outcome = self.look_for_the_end();
+        }
+        self.conclude(outcome)
+    }
+
+    /// Remembers the end, so that it stays the end.
+    fn conclude(
+        &mut self,
+        outcome: Result<Option<SealedMessage>, RecvError>,
+    ) -> Result<Option<SealedMessage>, RecvError> {
         if let Err(end) = outcome
             && !matches!(end, RecvError::Os(_))
         {
@@ -93,9 +114,7 @@ impl SealedReceiver {
                 count += 1;
             };
             let bytes = match sys::receive(self.control.socket(), &mut datagram, keep)? {
-                // Nothing is queued: if the process has ended as well, there never will be.
-                Received::Nothing if self.control.vital()? == Vital::Alive => return Ok(None),
-                Received::Nothing => return self.after_death(),
+                Received::Nothing => return Ok(None),
                 Received::HungUp => return Err(RecvError::Crashed),
                 Received::Datagram { truncated: true, .. } => return Err(fault(WireFault::Truncated)),
                 Received::Datagram { bytes, .. } => bytes,
@@ -120,11 +139,13 @@ impl SealedReceiver {
         Ok(None)
     }
 
-    /// The process was seen dead; what it sent before may have come in between the two looks.
-    fn after_death(&mut self) -> Result<Option<SealedMessage>, RecvError> {
-        let (_, readable) = self.control.wait(PollFlags::IN, 0)?;
-        // A hang-up reads as readable too, and then ends at the next look.
-        if readable { Ok(None) } else { Err(RecvError::Crashed) }
+    /// Nothing is queued. If the process has ended as well, there never will be; what it sent in between the two looks
+    /// is still taken.
+    fn look_for_the_end(&mut self) -> Result<Option<SealedMessage>, RecvError> {
+        if self.control.vital()? == Vital::Alive {
+            return Ok(None);
+        }
+        self.read()?.map_or(Err(RecvError::Crashed), |message| Ok(Some(message)))
     }
 
     fn accept(&mut self, datagram: &[u8], fd: OwnedFd) -> Result<SealedMessage, RecvError> {
@@ -151,18 +172,28 @@ impl SealedReceiver {
 
     /// The next message; waits as told. Each look is a system call, so it spins little.
     pub fn recv_with(&mut self, wait: Wait) -> Result<SealedMessage, RecvError> {
+        if let Some(message) = self.try_recv()? {
+            return Ok(message);
+        }
         let mut waiting = Waiting::begin(wait.spins(0));
         loop {
-            if let Some(message) = self.try_recv()? {
-                return Ok(message);
-            }
-            match waiting.step() {
-                Step::Look | Step::Glance | Step::Watch => {}
+            let outcome = match waiting.step() {
+                Step::Look | Step::Glance | Step::Watch => self.look_for_the_end(),
                 Step::Sleep(nanos) => {
                     self.figures.sleeps += 1;
-                    self.control.wait(PollFlags::IN, nanos)?;
+                    match self.control.wait(PollFlags::IN, nanos)? {
+                        (Vital::Alive, true) => self.read(),
+                        (Vital::Alive, false) => Ok(None),
+                        (Vital::HungUp | Vital::Dead, _) => self.look_for_the_end(),
+                    }
                 }
-                Step::TimedOut => return self.try_recv()?.ok_or(RecvError::TimedOut),
+                Step::TimedOut => {
+                    let last = self.look_for_the_end();
+                    return self.conclude(last)?.ok_or(RecvError::TimedOut);
+                }
+            };
+            if let Some(message) = self.conclude(outcome)? {
+                return Ok(message);
             }
         }
     }

@@ -174,12 +174,32 @@ impl Sender {
 
     #[cold]
     fn lend_file(hub: &mut Hub, len: usize, wait: Option<Wait>) -> Result<Loan<'_>, LoanError> {
+        hub.draft = None;
         hub.reap_if_due()?;
         if hub.receivers() == 0 {
             return Err(LoanError::NoReceiver(hub.last_end()));
         }
         let file = Writable::create(c"bowstring-message", len, hub.pages)?;
         Ok(Loan::in_file(hub, Draft { file, wait }))
+    }
+
+    /// Waits, as told, until a loan of `len` bytes would have room at once. Messages that travel as files of their own
+    /// always have: what they wait for is told by their commit.
+    ///
+    /// For who does other things between two waits, such as tending newcomers.
+    #[inline]
+    pub fn await_room(&mut self, len: usize, wait: Wait) -> Result<(), LoanError> {
+        let hub = &mut self.inner.hub;
+        if hub.all_sealed() {
+            return hub.somebody_is_there();
+        }
+        match hub.pool.as_ref().map(|pool| pool.geometry) {
+            Some(geometry) => match geometry.span(len) {
+                Some(span) => hub.find_room(span, Some(wait)).map(drop),
+                None => Err(LoanError::TooLong { len, most: geometry.pool_bytes() }),
+            },
+            None => Ok(()),
+        }
     }
 
     /// A message that is there already: loan, copy, commit.
@@ -390,6 +410,12 @@ impl Sender {
     /// How long a connection may take for the handshake; two seconds unless said otherwise.
     pub fn set_patience(&mut self, patience: Duration) {
         self.inner.patience = patience;
+    }
+
+    /// Ends without closing: to receivers it looks as if this process had died, once they have taken what was committed.
+    /// For a sender that cannot send all that it was to, so that nobody takes a part for the whole.
+    pub fn abandon(mut self) {
+        self.inner.hub.abandon();
     }
 
     // ---- figures ----

@@ -86,6 +86,7 @@ fn leases_outlive_the_receiver_and_come_back_in_any_order_from_any_thread() {
     sender.reap().unwrap();
     assert_eq!(sender.receivers(), 0, "it has left, and is given nothing more");
     assert_eq!(sender.next_ended(), None, "but it is not over while leases are out");
+    assert_eq!(sender.try_loan(1).unwrap_err(), LoanError::NoReceiver(Some(End::Closed)));
     drop((first, third));
     sender.reap().unwrap();
     assert_eq!(sender.next_ended().map(|(_, end)| end), Some(End::Closed));
@@ -166,4 +167,16 @@ fn what_one_receiver_gives_back_is_not_taken_from_another() {
     sender.send(b"2").unwrap();
     assert_eq!(sender.try_loan(1).unwrap_err(), LoanError::Full, "the slow one still has both");
     assert_eq!((&*slow.recv().unwrap(), &*slow.recv().unwrap()), (&b"1"[..], &b"2"[..]));
+}
+
+#[test]
+fn a_sender_that_abandons_looks_as_if_it_had_died() {
+    for wanted in [Delivery::Pooled, Delivery::Copied, Delivery::Sealed] {
+        let mut sender = SenderConfig::new().slots(4, 4096).build().unwrap();
+        let mut receiver = join(&mut sender, Deliveries::only(wanted));
+        sender.send(b"half of it").unwrap();
+        sender.abandon();
+        assert_eq!(take(&mut receiver).unwrap().0, b"half of it", "{wanted:?}");
+        assert_eq!(take(&mut receiver), Err(RecvError::Crashed), "{wanted:?}");
+    }
 }

@@ -15,7 +15,8 @@ const ROUNDS: usize = 9;
 /// Receives everything until the sender closes.
 #[allow(unsafe_code)]
 fn receive_all(pair: &Pair, load: Load) {
-    let incoming = Meeting::new(Deliveries::only(Delivery::Pooled)).over(pair.socket(End::Answers)).expect("a sender");
+    let incoming =
+        Meeting::new(Deliveries::only(Delivery::Pooled)).over(pair.socket(End::Answers)).expect("a sender");
     // SAFETY: the sender is `send_all`, which leaves published slots alone.
     let receiver = unsafe { incoming.pooled() }.expect("pooled delivery");
     while let Ok(lease) = receiver.recv_with(Wait::sleeping().spins(0)) {
@@ -78,7 +79,10 @@ pub(crate) fn run(options: Options) {
                 ours / floor
             );
         } else {
-            println!("broadcast to 8, {name}: {ours:.0} ns a message; 8 channels: {floor:.0} ns ({:.2}×)", ours / floor);
+            println!(
+                "broadcast to 8, {name}: {ours:.0} ns a message; 8 channels: {floor:.0} ns ({:.2}×)",
+                ours / floor
+            );
         }
     }
 }

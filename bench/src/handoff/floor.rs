@@ -61,10 +61,12 @@ struct Line {
 pub(crate) fn spin(end: End, pair: &Pair, load: Load) -> Option<Box<dyn PingPong>> {
     let (mine, theirs) = if end == End::Asks { (0, 2) } else { (2, 0) };
     if load.len <= 64 {
-        let words = |line: usize| std::array::from_fn(|i| {
-            // SAFETY: eight words of one line of the memory.
-            unsafe { AtomicU64::from_ptr(pair.memory.wrapping_add(line * 128 + i * 8).cast()) }
-        });
+        let words = |line: usize| {
+            std::array::from_fn(|i| {
+                // SAFETY: eight words of one line of the memory.
+                unsafe { AtomicU64::from_ptr(pair.memory.wrapping_add(line * 128 + i * 8).cast()) }
+            })
+        };
         return Some(Box::new(Line { mine: words(mine), theirs: words(theirs), round: 0 }));
     }
     let other = if end == End::Asks { End::Answers } else { End::Asks };

@@ -83,7 +83,9 @@ pub(crate) fn seqpacket(end: End, pair: &Pair, load: Load) -> Option<Box<dyn Pin
     for name in [libc::SO_SNDBUF, libc::SO_RCVBUF] {
         let value = (&raw const size).cast();
         // SAFETY: the value is a whole `i32`.
-        unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, name, value, size_of::<i32>() as u32) };
+        unsafe {
+            libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, name, value, size_of::<i32>() as u32)
+        };
     }
     Some(Box::new(Socket { socket, buffer: vec![0; load.len], load, round: 0 }))
 }

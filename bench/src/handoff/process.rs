@@ -89,7 +89,8 @@ pub(crate) fn socket_pair(kind: i32) -> [OwnedFd; 2] {
 pub(crate) fn shared(len: usize) -> *mut u8 {
     let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS | libc::MAP_POPULATE;
     // SAFETY: a null hint replaces nothing.
-    let at = unsafe { libc::mmap(std::ptr::null_mut(), len, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) };
+    let at =
+        unsafe { libc::mmap(std::ptr::null_mut(), len, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) };
     assert_ne!(at, libc::MAP_FAILED, "no shared memory");
     at.cast()
 }
@@ -159,13 +160,15 @@ pub(crate) fn measure(load: Load, contenders: &[(&str, Make)]) -> Vec<Option<Spa
     let child = fork(|| {
         drop_in_child(&orders);
         pin(1);
-        let mut ends: Vec<_> = contenders.iter().zip(&pairs).map(|((_, make), p)| make(End::Answers, p, load)).collect();
+        let mut ends: Vec<_> =
+            contenders.iter().zip(&pairs).map(|((_, make), p)| make(End::Answers, p, load)).collect();
         while let Some(order) = receive_order(&far) {
             let Some(end) = &mut ends[order.which as usize] else { continue };
             (0..order.times).for_each(|_| end.pong());
         }
     });
-    let mut ends: Vec<_> = contenders.iter().zip(&pairs).map(|((_, make), p)| make(End::Asks, p, load)).collect();
+    let mut ends: Vec<_> =
+        contenders.iter().zip(&pairs).map(|((_, make), p)| make(End::Asks, p, load)).collect();
     let mut timings: Vec<Timings> = ends.iter().map(|_| Timings::default()).collect();
     let turns: Vec<u32> = ends.iter_mut().enumerate().map(|(i, end)| calibrate(&orders, i, end)).collect();
     for _ in 0..ROUNDS {

@@ -160,7 +160,7 @@ impl Decoder {
     }
 
     /// What kind of message `bytes` begin with, and how long it is.
-    pub(crate) fn measure(&mut self, bytes: &[u8]) -> Result<(MessageKind, usize), ReadError> {
+    pub fn measure(&mut self, bytes: &[u8]) -> Result<(MessageKind, usize), ReadError> {
         let envelope = match metadata::open(bytes, &mut self.scratch, self.limits.metadata)? {
             Opened::End { len } => return Ok((MessageKind::End, len)),
             Opened::Message(envelope) => envelope,

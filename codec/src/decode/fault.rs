@@ -136,6 +136,34 @@ pub enum BatchFault {
     },
     /// The body is compressed: decompress it first. A borrowed view cannot.
     Compressed(Compression),
+    /// A compressed buffer does not decompress.
+    Corrupt {
+        /// Which of the batch's buffers.
+        buffer: usize,
+        /// What is wrong with it.
+        fault: CorruptFault,
+    },
+}
+
+/// Faults of a compressed buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CorruptFault {
+    /// It is not within the body.
+    OutOfBounds,
+    /// It is too short to say how long it will be.
+    NoLength,
+    /// It says that it will be of a negative length.
+    NegativeLength(i64),
+    /// The codec does not accept it.
+    Codec,
+    /// It is of another length than it said.
+    Length {
+        /// What it said.
+        stated: usize,
+        /// Bytes that came, no more than one beyond those.
+        found: usize,
+    },
 }
 
 /// How a body is compressed.

@@ -12,7 +12,7 @@ use crate::decode::shape::{Shape, Width};
 use crate::layout::{BufferKind, Class, Node, Tree};
 
 /// More rows than this no message can mean: a bit for each would be more memory than any address space has.
-const MAX_ROWS: usize = 1 << 56;
+const MAX_ROWS: usize = usize::MAX >> 8;
 
 /// A batch's nodes and buffers, checked.
 #[derive(Debug, Clone, Default)]

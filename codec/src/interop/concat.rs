@@ -23,12 +23,19 @@ pub(super) fn parts(dictionary: &Dictionary, arrays: &[ArrayRef]) -> Result<Arra
 /// Finds what cannot be joined, or not within memory in proportion to the parts.
 fn check(tree: &Tree, parts: &[Arc<Part>]) -> Result<(), &'static str> {
     const UNCOUNTABLE: &str = "more than offsets of their type can count";
-    let bytes: usize = parts.iter().map(|part| part.body.len()).sum();
-    let total = |node: usize| -> usize { parts.iter().map(|part| part.table.slot(node).declared).sum() };
+    // Rows that take up no bytes are as many as a message says, and the same message may come again and again.
+    let sum =
+        |of: &dyn Fn(&Part) -> usize| parts.iter().fold(0, |sum: usize, part| sum.saturating_add(of(part)));
+    let bytes = sum(&|part| part.body.len());
+    let total = |node: usize| sum(&|part| part.table.slot(node).declared);
     let narrow = |width: OffsetWidth, count: usize| width == OffsetWidth::W32 && count > i32::MAX as usize;
     let mut below_union = 0;
     for (index, node) in tree.nodes().iter().enumerate() {
         let rows = total(index);
+        // Neither Arrow's offsets nor its lengths go further.
+        if rows > isize::MAX as usize {
+            return Err(UNCOUNTABLE);
+        }
         let children = || tree.children_of(index).map(total);
         match &node.class {
             Class::Null => continue,

@@ -16,9 +16,9 @@ use crate::decode::{Decoder, DictionaryFault, FileFault, FrameFault, Limits, Rea
 use crate::interop::{Align, ImportError, Imported};
 use crate::view::{BatchView, Structure};
 
-const MAGIC: &[u8; 6] = b"ARROW1";
+pub(super) const MAGIC: &[u8; 6] = b"ARROW1";
 /// The footer's length and the magic behind it.
-const TAIL: usize = 10;
+pub(super) const TAIL: usize = 10;
 
 /// Reads the batches of a file in any order.
 ///
@@ -49,17 +49,8 @@ impl<M: Memory> FileReader<M> {
             let fault = FrameFault::MetadataTooLong { length, limit: limits.metadata };
             return Err(ReadError::Frame { at: bytes.len() - TAIL, fault });
         }
-        let mut scratch = Scratch::default();
-        let footer = metadata::footer(scratch.copy(&bytes[start..start + length]))?;
-        metadata::version(footer.version())?;
-        let wire = footer.schema().ok_or(ReadError::File(FileFault::NoSchema))?;
-        let offsets = |blocks: Option<flatbuffers::Vector<'_, ipc::Block>>| -> Vec<i64> {
-            blocks.into_iter().flatten().map(ipc::Block::offset).collect()
-        };
-        let decoder = Decoder::from_wire(wire, limits)?;
-        let dictionaries = offsets(footer.dictionaries());
-        let custom_metadata = schema::strings(footer.custom_metadata());
-        let batches = offsets(footer.recordBatches());
+        let Footer { decoder, custom_metadata, dictionaries, batches } =
+            Footer::read(&bytes[start..start + length], limits)?;
         let mut file = Self { memory, decoder, custom_metadata, batches, footer: start };
         file.read_dictionaries(&dictionaries)?;
         Ok(file)
@@ -91,25 +82,14 @@ impl<M: Memory> FileReader<M> {
     }
 
     fn find_batch(&self, index: usize) -> Result<usize, ReadError> {
-        let batches = self.batches.len();
-        let offset = self.batches.get(index);
-        let offset = *offset.ok_or(ReadError::File(FileFault::NoSuchBatch { index, batches }))?;
-        self.block(index, offset)
-    }
-
-    /// Where a block's message begins.
-    ///
-    /// The lengths in a block are not looked at: the message has its own, which are checked against the file.
-    fn block(&self, index: usize, offset: i64) -> Result<usize, ReadError> {
-        let at = usize::try_from(offset).ok().filter(|&at| at < self.footer);
-        at.ok_or(ReadError::File(FileFault::BlockOutOfBounds { index, offset }))
+        find_block(&self.batches, index, self.footer)
     }
 
     /// Reads all dictionaries, inner ones first whatever their order in the footer; deltas keep their order.
     fn read_dictionaries(&mut self, offsets: &[i64]) -> Result<(), ReadError> {
         let mut found = Vec::with_capacity(offsets.len());
         for (index, &offset) in offsets.iter().enumerate() {
-            let at = self.block(index, offset)?;
+            let at = block(index, offset, self.footer)?;
             let message = &self.memory.bytes()[at..self.footer];
             let peeked = self.decoder.peek_dictionary(message).map_err(|error| error.in_message(at))?;
             found.push((at, peeked));
@@ -138,15 +118,60 @@ impl FileReader<Buffer> {
     }
 }
 
+/// What a footer says.
+#[derive(Debug)]
+pub(super) struct Footer {
+    pub(super) decoder: Decoder,
+    pub(super) custom_metadata: HashMap<String, String>,
+    /// Where each dictionary's message is said to begin.
+    pub(super) dictionaries: Vec<i64>,
+    /// Where each batch is said to begin.
+    pub(super) batches: Vec<i64>,
+}
+
+impl Footer {
+    pub(super) fn read(footer: &[u8], limits: Limits) -> Result<Footer, ReadError> {
+        let mut scratch = Scratch::default();
+        let footer = metadata::footer(scratch.copy(footer))?;
+        metadata::version(footer.version())?;
+        let wire = footer.schema().ok_or(ReadError::File(FileFault::NoSchema))?;
+        let offsets = |blocks: Option<flatbuffers::Vector<'_, ipc::Block>>| -> Vec<i64> {
+            blocks.into_iter().flatten().map(ipc::Block::offset).collect()
+        };
+        Ok(Footer {
+            decoder: Decoder::from_wire(wire, limits)?,
+            custom_metadata: schema::strings(footer.custom_metadata()),
+            dictionaries: offsets(footer.dictionaries()),
+            batches: offsets(footer.recordBatches()),
+        })
+    }
+}
+
+/// Where the message of a batch begins.
+pub(super) fn find_block(batches: &[i64], index: usize, footer: usize) -> Result<usize, ReadError> {
+    let no_such_batch = FileFault::NoSuchBatch { index, batches: batches.len() };
+    block(index, *batches.get(index).ok_or(ReadError::File(no_such_batch))?, footer)
+}
+
+/// Where a block's message begins.
+///
+/// The lengths in a block are not looked at: the message has its own, which are checked against the file.
+pub(super) fn block(index: usize, offset: i64, footer: usize) -> Result<usize, ReadError> {
+    let at = usize::try_from(offset).ok().filter(|&at| at < footer);
+    at.ok_or(ReadError::File(FileFault::BlockOutOfBounds { index, offset }))
+}
+
 /// Where the footer begins.
 fn footer_start(file: &[u8]) -> Result<usize, FileFault> {
-    if !file.starts_with(MAGIC) {
-        return Err(FileFault::NoLeadingMagic);
-    }
-    let rest = file.strip_suffix(MAGIC).ok_or(FileFault::NoTrailingMagic)?;
-    // The two must not be one and the same.
-    let (rest, length) = rest.split_last_chunk::<4>().ok_or(FileFault::NoTrailingMagic)?;
-    let length = i32::from_le_bytes(*length);
-    let start = usize::try_from(length).ok().and_then(|length| rest.len().checked_sub(length));
-    start.filter(|&start| start >= MAGIC.len()).ok_or(FileFault::FooterLength { length, file: file.len() })
+    let length = if file.starts_with(MAGIC) { file.len() } else { return Err(FileFault::NoLeadingMagic) };
+    let tail = file.last_chunk::<TAIL>().filter(|_| length >= MAGIC.len() + TAIL);
+    footer_place(tail.ok_or(FileFault::NoTrailingMagic)?, length)
+}
+
+/// Where the footer begins in a file of `file` bytes that ends in `tail`, and begins with the magic.
+pub(super) fn footer_place(tail: &[u8; TAIL], file: usize) -> Result<usize, FileFault> {
+    let length = tail.strip_suffix(MAGIC).and_then(|length| length.first_chunk::<4>());
+    let length = i32::from_le_bytes(*length.ok_or(FileFault::NoTrailingMagic)?);
+    let start = usize::try_from(length).ok().and_then(|length| file.checked_sub(TAIL)?.checked_sub(length));
+    start.filter(|&start| start >= MAGIC.len()).ok_or(FileFault::FooterLength { length, file })
 }

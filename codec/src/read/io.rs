@@ -8,7 +8,7 @@ use arrow_schema::SchemaRef;
 
 use crate::decode::flat::FlatTable;
 use crate::decode::metadata::Scratch;
-use crate::decode::{Decoder, FrameFault, Limits, MessageKind, MetadataFault, ReadError, frame};
+use crate::decode::{BatchFault, Decoder, FrameFault, Limits, MessageKind, MetadataFault, ReadError, frame};
 use crate::interop::{Align, ImportError, Imported};
 
 /// The body of each message begins at a multiple of this, so that no buffer of a well-aligned writer is copied.
@@ -35,7 +35,6 @@ pub enum IoError {
 pub struct IoReader<R> {
     source: R,
     decoder: Decoder,
-    scratch: Scratch,
     limits: Limits,
     /// Bytes read so far.
     at: usize,
@@ -44,7 +43,12 @@ pub struct IoReader<R> {
 
 /// What came next.
 enum Next {
-    Message { kind: MessageKind, bytes: Buffer },
+    /// A message, and how many bytes of the source it took.
+    Message {
+        kind: MessageKind,
+        bytes: Buffer,
+        len: usize,
+    },
     End,
 }
 
@@ -56,15 +60,14 @@ impl<R: Read> IoReader<R> {
 
     /// Opens a stream, with limits of one's own.
     pub fn new_within(mut source: R, limits: Limits) -> Result<Self, IoError> {
-        let mut scratch = Scratch::default();
-        let mut open = || match next(&mut source, &mut scratch, limits)? {
-            Next::Message { bytes, .. } => {
-                Ok((Decoder::from_schema_message_within(&bytes, limits)?, bytes.len()))
+        let mut open = || match next(&mut source, limits)? {
+            Next::Message { bytes, len, .. } => {
+                Ok((Decoder::from_schema_message_within(&bytes, limits)?, len))
             }
             Next::End => Err(ReadError::Frame { at: 0, fault: FrameFault::UnexpectedEnd }.into()),
         };
         let (decoder, at) = open().map_err(|error: IoError| error.in_message(0))?;
-        Ok(Self { source, decoder, scratch, limits, at, ended: false })
+        Ok(Self { source, decoder, limits, at, ended: false })
     }
 
     /// The schema.
@@ -78,13 +81,12 @@ impl<R: Read> IoReader<R> {
     pub fn next_record_batch(&mut self, align: Align) -> Result<Option<Imported>, IoError> {
         while !self.ended {
             let at = self.at;
-            let next = next(&mut self.source, &mut self.scratch, self.limits);
-            let next = next.map_err(|error| error.in_message(at))?;
-            let Next::Message { kind, bytes } = next else {
+            let next = next(&mut self.source, self.limits).map_err(|error| error.in_message(at))?;
+            let Next::Message { kind, bytes, len } = next else {
                 self.ended = true;
                 break;
             };
-            self.at += bytes.len();
+            self.at += len;
             let found = match kind {
                 MessageKind::Batch => {
                     let imported = self.decoder.record_batch(&bytes, align);
@@ -105,43 +107,94 @@ impl<R: Read> IoReader<R> {
     }
 }
 
-/// Reads one message, frame and all, into memory in which its body is well aligned.
-fn next(source: &mut impl Read, scratch: &mut Scratch, limits: Limits) -> Result<Next, IoError> {
-    let mut prefix = [0; 8];
-    match fill(source, &mut prefix[..4])? {
-        0 => return Ok(Next::End),
-        4 => {}
-        short => return Err(truncated(4, short)),
-    }
-    let mut prefix_len = 4;
-    if prefix[..4] == frame::CONTINUATION {
-        prefix_len = 8;
-        let read = fill(source, &mut prefix[4..])?;
-        if read < 4 {
-            return Err(truncated(8, 4 + read));
+/// A message of which the body is still to come.
+pub(super) struct Head {
+    /// The frame and the metadata, behind some bytes that align what follows.
+    memory: MutableBuffer,
+    /// Where the frame begins.
+    lead: usize,
+    /// Where the metadata begins.
+    metadata: usize,
+    kind: MessageKind,
+    /// Bytes of the body.
+    body: usize,
+}
+
+impl Head {
+    /// Reads the next frame and metadata, if the source has not ended.
+    pub(super) fn read(source: &mut impl Read, limits: Limits) -> Result<Option<Head>, IoError> {
+        let mut prefix = [0; 8];
+        match fill(source, &mut prefix[..4])? {
+            0 => return Ok(None),
+            4 => {}
+            short => return Err(truncated(4, short)),
         }
+        let mut prefix_len = 4;
+        if prefix[..4] == frame::CONTINUATION {
+            prefix_len = 8;
+            let read = fill(source, &mut prefix[4..])?;
+            if read < 4 {
+                return Err(truncated(8, 4 + read));
+            }
+        }
+        let prefix = &prefix[..prefix_len];
+        let length = i32::from_le_bytes(*prefix.last_chunk().unwrap_or(&[0; 4]));
+        if length == 0 {
+            return Ok(None);
+        }
+        let in_frame = |fault| IoError::from(ReadError::Frame { at: prefix_len - 4, fault });
+        let length = usize::try_from(length).map_err(|_| in_frame(FrameFault::NegativeLength(length)))?;
+        if length > limits.metadata {
+            return Err(in_frame(FrameFault::MetadataTooLong { length, limit: limits.metadata }));
+        }
+        let lead = (prefix_len + length).next_multiple_of(BODY_ALIGN) - (prefix_len + length);
+        let mut memory = MutableBuffer::from_len_zeroed(lead);
+        memory.extend_from_slice(prefix);
+        read_on(source, &mut memory, lead, length)?;
+        let metadata = lead + prefix_len;
+        let mut scratch = Scratch::default();
+        let message = FlatTable::root(scratch.copy(&memory[metadata..]))?;
+        let kind = MessageKind::of(message.header_type()?);
+        let body = message.body_length()?;
+        let body = usize::try_from(body)
+            .map_err(|_| ReadError::metadata(MetadataFault::NegativeBodyLength(body)))?;
+        Ok(Some(Head { memory, lead, metadata, kind, body }))
     }
-    let prefix = &prefix[..prefix_len];
-    let length = i32::from_le_bytes(*prefix.last_chunk().unwrap_or(&[0; 4]));
-    if length == 0 {
-        return Ok(Next::End);
+
+    /// The rows of the batch that this is the head of.
+    pub(super) fn rows(&self) -> Result<usize, ReadError> {
+        let mut scratch = Scratch::default();
+        let message = FlatTable::root(scratch.copy(&self.memory[self.metadata..]))?;
+        if self.kind != MessageKind::Batch {
+            let found = message.header_type()?.0;
+            return Err(ReadError::metadata(MetadataFault::UnexpectedKind {
+                expected: "record batch",
+                found,
+            }));
+        }
+        let rows = message.batch()?.rows;
+        usize::try_from(rows).map_err(|_| ReadError::Batch(BatchFault::NegativeRows(rows)))
     }
-    let in_frame = |fault| IoError::from(ReadError::Frame { at: prefix_len - 4, fault });
-    let length = usize::try_from(length).map_err(|_| in_frame(FrameFault::NegativeLength(length)))?;
-    if length > limits.metadata {
-        return Err(in_frame(FrameFault::MetadataTooLong { length, limit: limits.metadata }));
+
+    /// Reads the body, into memory in which it is well aligned, and decompresses it if that is needed and can be done.
+    pub(super) fn message(mut self, source: &mut impl Read) -> Result<(MessageKind, Buffer), IoError> {
+        read_on(source, &mut self.memory, self.lead, self.body)?;
+        let bytes = Buffer::from(self.memory).slice(self.lead);
+        #[cfg(feature = "compression")]
+        let bytes = match self.kind {
+            MessageKind::Batch | MessageKind::Dictionary => super::inflate::message(bytes)?,
+            _ => bytes,
+        };
+        Ok((self.kind, bytes))
     }
-    let lead = (prefix_len + length).next_multiple_of(BODY_ALIGN) - (prefix_len + length);
-    let mut memory = MutableBuffer::from_len_zeroed(lead);
-    memory.extend_from_slice(prefix);
-    read_on(source, &mut memory, lead, length)?;
-    let message = FlatTable::root(scratch.copy(&memory[lead + prefix_len..]))?;
-    let kind = MessageKind::of(message.header_type()?);
-    let body = message.body_length()?;
-    let body =
-        usize::try_from(body).map_err(|_| ReadError::metadata(MetadataFault::NegativeBodyLength(body)))?;
-    read_on(source, &mut memory, lead, body)?;
-    Ok(Next::Message { kind, bytes: Buffer::from(memory).slice(lead) })
+}
+
+/// Reads one message, frame and all, and says how many bytes of the source it took.
+fn next(source: &mut impl Read, limits: Limits) -> Result<Next, IoError> {
+    let Some(head) = Head::read(source, limits)? else { return Ok(Next::End) };
+    let len = (head.memory.len() - head.lead).saturating_add(head.body);
+    let (kind, bytes) = head.message(source)?;
+    Ok(Next::Message { kind, bytes, len })
 }
 
 /// Reads `count` bytes more into `memory`, which grows as they come. The message begins at `lead`.
@@ -171,7 +224,7 @@ fn truncated(needed: usize, present: usize) -> IoError {
 }
 
 /// Reads until `into` is full or the source ends, and says how much came.
-fn fill(source: &mut impl Read, into: &mut [u8]) -> Result<usize, IoError> {
+pub(super) fn fill(source: &mut impl Read, into: &mut [u8]) -> Result<usize, IoError> {
     let mut filled = 0;
     while filled < into.len() {
         match source.read(&mut into[filled..]) {
@@ -185,7 +238,7 @@ fn fill(source: &mut impl Read, into: &mut [u8]) -> Result<usize, IoError> {
 }
 
 impl IoError {
-    fn in_message(self, at: usize) -> Self {
+    pub(super) fn in_message(self, at: usize) -> Self {
         match self {
             Self::Import(error) => Self::Import(error.in_message(at)),
             io => io,

@@ -112,6 +112,14 @@ impl<'a, L: Level> ColumnView<'a, L> {
         &self.node.path
     }
 
+    /// The buffers of this field alone, those of its children not among them, in the order of the message. For telling
+    /// where they lie; what they mean is told by [`validity`](Self::validity) and [`values`](Self::values).
+    pub fn buffers(&self) -> impl Iterator<Item = &'a [u8]> + use<'a, L> {
+        let (source, slot) = (self.source, self.slot);
+        let count = self.node.buffers as usize + slot.variadic as usize;
+        (0..count).map(move |nth| source.buffer(&slot, nth))
+    }
+
     /// How many rows there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -103,6 +103,37 @@ impl Dictionaries {
         Ok(())
     }
 
+    /// Adds to `updates` what must be sent so that the dictionary at `index` of
+    /// [`Layout::dictionaries`](crate::Layout::dictionaries) has these values: for producers whose batches exist only in
+    /// the region they are built in. Those below it, which its own keys lead into, come first.
+    pub fn update(
+        &mut self,
+        index: usize,
+        values: &ArrayRef,
+        updates: &mut Vec<DictionaryUpdate>,
+    ) -> Result<(), EncodeError> {
+        let Self { plan, sent, on_growth } = self;
+        let dictionary =
+            plan.layout().dictionaries().get(index).ok_or(EncodeError::NoDictionary { index })?;
+        if dictionary.values.nodes().first().is_none_or(|node| node.data_type != *values.data_type()) {
+            return Err(EncodeError::WrongType { node: 0 });
+        }
+        let mut visit = |index: usize, values: &ArrayRef| {
+            if let Some(update) = compare(plan, sent, *on_growth, updates, index, values) {
+                updates.push(update);
+            }
+        };
+        each(plan, &dictionary.values, 0, values, &mut visit)?;
+        visit(index, values);
+        Ok(())
+    }
+
+    /// The dictionaries that were sent, as they are now, each after those that its own values use: what a receiver that
+    /// joins late must be sent. The index is that in [`Layout::dictionaries`](crate::Layout::dictionaries).
+    pub fn in_force(&self) -> impl Iterator<Item = (usize, &ArrayRef)> {
+        self.sent.iter().enumerate().filter_map(|(index, values)| Some((index, values.as_ref()?)))
+    }
+
     /// Takes note that an update was sent.
     pub fn note(&mut self, update: DictionaryUpdate) {
         if let Some(sent) = self.sent.get_mut(update.index) {

@@ -61,6 +61,12 @@ impl Forged {
         self.buffer(&bytes)
     }
 
+    /// Adds a buffer of 64-bit numbers.
+    pub(crate) fn i64s(self, numbers: &[i64]) -> Self {
+        let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        self.buffer(&bytes)
+    }
+
     /// Adds a buffer that is said to lie somewhere.
     pub(crate) fn span(mut self, offset: i64, len: i64) -> Self {
         self.buffers.push((offset, len));

@@ -151,6 +151,7 @@ impl Hub {
 
     /// Looks at every lane's process and takes back what the dead, and the gone, still held.
     pub(crate) fn reap(&mut self) -> Result<(), OsError> {
+        self.draft = None;
         for place in 0..MAX_LANES {
             let Some(lane) = &mut self.lanes[place] else { continue };
             // First the process, then its last words: a good-bye said before the end is then heard.
@@ -180,17 +181,19 @@ impl Hub {
     pub(crate) fn retire(&mut self, place: usize) {
         self.live &= !(1 << place);
         self.gauge.set(Counter::Receivers, self.receivers().into());
+        let end = match &self.lanes[place] {
+            Some(lane) if lane.state == LaneState::CutOff => End::CutOff,
+            Some(lane) if lane.fault.is_some() => End::Faulty,
+            _ => End::Closed,
+        };
+        // What keeps its slots a while has ended all the same, for who asks why nobody is left.
+        self.last_end = Some(end);
         if let (Some(pool), Some(lane)) = (&mut self.pool, &self.lanes[place]) {
             pool.occupation.reclaim_lane(place, |slot, number| lane.has_released(slot, number));
             if pool.occupation.held(place).messages > 0 {
                 return;
             }
         }
-        let end = match &self.lanes[place] {
-            Some(lane) if lane.state == LaneState::CutOff => End::CutOff,
-            Some(lane) if lane.fault.is_some() => End::Faulty,
-            _ => End::Closed,
-        };
         self.forget(place, end);
     }
 
@@ -226,6 +229,7 @@ impl Hub {
 
     /// Ends every lane in good order. Messages that were committed stay with their receivers.
     pub(crate) fn close(&mut self) {
+        self.draft = None;
         for place in 0..MAX_LANES {
             if let Some(lane) = &mut self.lanes[place] {
                 lane.close();
@@ -236,6 +240,14 @@ impl Hub {
         self.live = 0;
         self.gauge.set(Counter::Receivers, 0);
         self.gauge.close();
+    }
+}
+
+impl Hub {
+    /// Ends every lane as the death of this process would: without a word.
+    pub(crate) fn abandon(&mut self) {
+        self.live = 0;
+        self.lanes = [const { None }; MAX_LANES];
     }
 }
 

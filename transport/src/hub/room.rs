@@ -106,7 +106,7 @@ impl Hub {
         }
     }
 
-    fn somebody_is_there(&self) -> Result<(), LoanError> {
+    pub(crate) fn somebody_is_there(&self) -> Result<(), LoanError> {
         if self.live == 0 { Err(LoanError::NoReceiver(self.last_end())) } else { Ok(()) }
     }
 

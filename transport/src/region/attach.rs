@@ -18,6 +18,7 @@ use rustix::fs::SealFlags;
 use rustix::io::Errno;
 
 use super::map::Mapping;
+use super::memfd::POPULATE_FROM;
 use super::words::Mapped;
 use crate::error::{Call, RegionFault};
 use crate::sys::{self, Hint};
@@ -89,6 +90,9 @@ impl Deref for Frozen {
 
 fn map_all(fd: BorrowedFd<'_>, len: usize) -> Result<Mapping, RegionFault> {
     let map = Mapping::of(fd, len, false)?;
+    if len < POPULATE_FROM {
+        return Ok(map);
+    }
     match map.advise(Hint::PopulateRead) {
         // Before Linux 5.14: each page costs a fault at its first touch instead.
         Err(e) if e.is(Errno::INVAL) => Ok(map),

@@ -37,7 +37,7 @@ pub enum Pages {
 const HUGE: usize = 2 << 20;
 
 /// Below this, faulting pages in as they are written is no slower than asking for all of them first.
-const POPULATE_FROM: usize = 64 << 10;
+pub(super) const POPULATE_FROM: usize = 64 << 10;
 
 /// Below this, every machine that runs this has the memory, and asking for its size is not worth a system call.
 const ASK_FROM: usize = 64 << 20;

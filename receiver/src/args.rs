@@ -1,0 +1,232 @@
+//! The command line: what can be said, and how it is explained.
+//!
+//! Nothing is decided here: see [`plan`](crate::plan).
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// What follows the options in `--help` and in the manual page.
+pub(crate) const AFTER: &str = "\
+Examples:
+  receiver                               the first rows and a summary, if standard output is a terminal
+  receiver --csv | head                  every row as CSV; `head` closing the pipe is no error
+  receiver -o trips.parquet              to a file; the extension says how (.arrow .arrows .parquet .csv .jsonl)
+  receiver --columns id,price --limit 20 --json
+  receiver --wait 30 --count             wait up to 30 seconds for a sender to appear
+  receiver --delivery copied --null      do not trust the sender; measure only
+  sender trips.parquet -- receiver -o -  --format arrows > trips.arrows
+
+A file is complete or it is not there: it gets its name at the clean end and not before.
+
+Exit codes:
+  0  everything was received, or as much as was asked for
+  1  something else went wrong
+  2  the command line, or a column that the table does not have
+  3  the sender sent something malformed, or broke the protocol
+  4  the sender refused, or speaks another version
+  5  the sender crashed or cut this receiver off; what it had sent is delivered, but no file is kept
+  6  no sender, or nothing came in time
+  7  no permission
+  8  the output cannot be written: disk full, a type that the format does not have
+  130, 143  interrupted by SIGINT, by SIGTERM";
+
+/// Receives an Arrow table from a `sender` on this host and shows, stores or measures it.
+///
+/// Without options the first rows and a summary are shown if standard output is a terminal; otherwise every row is
+/// written as a line of JSON. Data goes to standard output and everything else to standard error.
+#[derive(Parser, Debug)]
+#[command(name = "receiver", version, styles = STYLES, after_help = AFTER, max_term_width = 110)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) receive: Receive,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    Top(bowstring_top::Top),
+    /// Print the completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page.
+    Man,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Receive {
+    #[command(flatten)]
+    pub(crate) sink: SinkArgs,
+    #[command(flatten)]
+    pub(crate) choice: ChoiceArgs,
+    #[command(flatten)]
+    pub(crate) meeting: MeetingArgs,
+    #[command(flatten)]
+    pub(crate) manners: MannersArgs,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "What to do with the table")]
+pub(crate) struct SinkArgs {
+    /// Show the first rows and a summary (the default on a terminal).
+    #[arg(long, group = "sink")]
+    pub(crate) table: bool,
+    /// Write one JSON object a line (the default elsewhere).
+    #[arg(long, group = "sink")]
+    pub(crate) json: bool,
+    /// Write CSV with a header line.
+    #[arg(long, group = "sink")]
+    pub(crate) csv: bool,
+    /// Write to a file; `-` is standard output.
+    #[arg(short, long, value_name = "FILE", group = "sink")]
+    pub(crate) output: Option<PathBuf>,
+    /// Show type, nulls, least, greatest, mean and distinct values of each column.
+    #[arg(long, group = "sink")]
+    pub(crate) summary: bool,
+    /// Print the number of rows.
+    #[arg(long, group = "sink")]
+    pub(crate) count: bool,
+    /// Receive, check and let go: for measuring.
+    #[arg(long, group = "sink")]
+    pub(crate) null: bool,
+    /// With --null: read every byte, and print the sum of each message's 64-bit words.
+    #[arg(long, requires = "null")]
+    pub(crate) touch: bool,
+    /// The format of the file, where its extension does not say.
+    #[arg(long, requires = "output", value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
+    /// With the table: how many rows to show.
+    #[arg(long, value_name = "ROWS", default_value_t = 10)]
+    pub(crate) head: usize,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "How much of it")]
+pub(crate) struct ChoiceArgs {
+    /// Only these columns, in this order.
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub(crate) columns: Vec<String>,
+    /// Stop after so many rows.
+    #[arg(long, value_name = "ROWS")]
+    pub(crate) limit: Option<u64>,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Where it comes from, and how far it is trusted")]
+pub(crate) struct MeetingArgs {
+    /// The sender's socket: a path, or @NAME in the abstract namespace [default: bowstring.sock in $XDG_RUNTIME_DIR].
+    #[arg(long, value_name = "PATH", conflicts_with = "fd")]
+    pub(crate) socket: Option<PathBuf>,
+    /// An inherited socket's number, as $BOWSTRING_FD.
+    #[arg(long, value_name = "N")]
+    pub(crate) fd: Option<i32>,
+    /// Wait so long for a sender to appear.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) wait: Option<Duration>,
+    /// Give up when no message has come for so long.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) idle: Option<Duration>,
+    /// How messages are handed over [default: the best that the sender offers].
+    #[arg(long, value_name = "HOW")]
+    pub(crate) delivery: Option<Handover>,
+    /// How far each batch is checked before it is used.
+    #[arg(long, value_name = "LEVEL", default_value = "full")]
+    pub(crate) validate: Validate,
+    /// Fail, naming the columns, if any of the data had to be copied.
+    #[arg(long)]
+    pub(crate) require_zero_copy: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "What is said about it")]
+pub(crate) struct MannersArgs {
+    /// Say nothing but data and errors.
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// How to state the figures at the end.
+    #[arg(long, value_name = "AS")]
+    pub(crate) report: Option<ReportAs>,
+    /// Write the figures as JSON to a file too.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report_to: Option<PathBuf>,
+}
+
+/// The formats of files.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Arrow IPC file (Feather v2).
+    Arrow,
+    /// Arrow IPC stream.
+    Arrows,
+    /// Parquet, compressed with Snappy.
+    Parquet,
+    /// Comma-separated values.
+    Csv,
+    /// One JSON object a line.
+    Jsonl,
+}
+
+/// `--delivery`.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Handover {
+    /// Read where the sender wrote: no copy, but the sender must be honest.
+    Pooled,
+    /// Copied before it is looked at: the sender can be anyone.
+    Copied,
+    /// A file for each message, which the kernel makes immutable: the sender can be anyone.
+    Sealed,
+}
+
+/// `--validate`.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Validate {
+    /// Lengths and buffers only, no value is looked at; enough for --count and --null.
+    Structure,
+    /// Every value that another relies on: offsets, text, dictionary keys.
+    Full,
+}
+
+/// `--report`.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReportAs {
+    /// A line for people.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|_| "not a possible time".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn impossible_times_are_refused() {
+        for text in ["-1", "nan", "inf", "1e300", "soon"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+    }
+}

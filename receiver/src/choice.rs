@@ -1,0 +1,114 @@
+//! Which columns and how many rows are wanted.
+
+use std::borrow::Cow;
+
+use arrow_array::RecordBatch;
+use arrow_schema::{ArrowError, Schema, SchemaRef};
+
+use crate::failure::Failure;
+
+/// The columns and rows wanted of a table.
+#[derive(Clone, Debug)]
+pub(crate) struct Choice {
+    /// Places in the table's schema; `None` if all are wanted.
+    columns: Option<Vec<usize>>,
+    /// The schema of what is wanted.
+    schema: SchemaRef,
+    /// Rows still wanted.
+    left: u64,
+}
+
+impl Choice {
+    /// Finds the named columns in the schema; all of them if none is named.
+    pub(crate) fn new(schema: &SchemaRef, names: &[String], limit: Option<u64>) -> Result<Choice, Failure> {
+        let left = limit.unwrap_or(u64::MAX);
+        if names.is_empty() {
+            return Ok(Choice { columns: None, schema: schema.clone(), left });
+        }
+        let places = names.iter().map(|name| place(schema, name)).collect::<Result<Vec<_>, _>>()?;
+        let fields: Vec<_> = places.iter().map(|&place| schema.fields()[place].clone()).collect();
+        let schema = Schema::new_with_metadata(fields, schema.metadata().clone());
+        Ok(Choice { columns: Some(places), schema: schema.into(), left })
+    }
+
+    /// The schema of the columns wanted.
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Whether nothing more is wanted.
+    pub(crate) fn is_satisfied(&self) -> bool {
+        self.left == 0
+    }
+
+    /// How many of a batch's rows are wanted; they count as had.
+    pub(crate) fn rows(&mut self, rows: usize) -> usize {
+        let wanted = usize::try_from(self.left).map_or(rows, |left| rows.min(left));
+        self.left -= wanted as u64;
+        wanted
+    }
+
+    /// What is wanted of a batch. Copies none of its data.
+    pub(crate) fn of<'b>(&mut self, batch: &'b RecordBatch) -> Result<Cow<'b, RecordBatch>, ArrowError> {
+        let rows = self.rows(batch.num_rows());
+        let mut chosen = Cow::Borrowed(batch);
+        if let Some(columns) = &self.columns {
+            chosen = Cow::Owned(chosen.project(columns)?);
+        }
+        if rows < chosen.num_rows() {
+            chosen = Cow::Owned(chosen.slice(0, rows));
+        }
+        Ok(chosen)
+    }
+}
+
+fn place(schema: &Schema, name: &str) -> Result<usize, Failure> {
+    schema.fields().iter().position(|field| field.name() == name).ok_or_else(|| Failure::NoColumn {
+        name: name.to_owned(),
+        there: schema.fields().iter().map(|field| field.name().clone()).collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use arrow_array::Int32Array;
+    use std::sync::Arc;
+
+    fn batch() -> RecordBatch {
+        let column = |start| Arc::new(Int32Array::from_iter_values(start..start + 3)) as _;
+        RecordBatch::try_from_iter([("a", column(0)), ("b", column(10)), ("c", column(20))]).unwrap()
+    }
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    #[test]
+    fn columns_come_in_the_order_named() {
+        let batch = batch();
+        let mut choice = Choice::new(&batch.schema(), &names(&["c", "a"]), None).unwrap();
+        let chosen = choice.of(&batch).unwrap();
+        assert_eq!(chosen.schema(), *choice.schema());
+        assert_eq!(*chosen, batch.project(&[2, 0]).unwrap());
+    }
+
+    #[test]
+    fn an_unknown_column_is_refused_with_those_that_are_there() {
+        let refused = Choice::new(&batch().schema(), &names(&["a", "z"]), None).unwrap_err();
+        assert!(
+            matches!(refused, Failure::NoColumn { name, there } if name == "z" && there == names(&["a", "b", "c"]))
+        );
+    }
+
+    #[test]
+    fn a_limit_may_end_within_a_batch() {
+        let batch = batch();
+        let mut choice = Choice::new(&batch.schema(), &[], Some(4)).unwrap();
+        assert_eq!(choice.of(&batch).unwrap().num_rows(), 3);
+        assert!(!choice.is_satisfied());
+        assert_eq!(*choice.of(&batch).unwrap(), batch.slice(0, 1));
+        assert!(choice.is_satisfied());
+    }
+}

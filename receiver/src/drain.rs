@@ -1,0 +1,191 @@
+//! The loop: receive, check, hand on, until the table ends or somebody wants no more.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use bowstring::transport::Wait;
+use bowstring::{Batch, ReceiveError, TableReceiver};
+
+use crate::choice::Choice;
+use crate::failure::Failure;
+use crate::meter::Meter;
+use crate::output::Output;
+use crate::plan::{Handling, Look, Plan};
+use crate::progress::Progress;
+use crate::screen::Screen;
+use crate::signals::{Signal, Signals};
+use crate::sink::{self, End, Sink};
+use crate::zero_copy;
+
+/// The longest wait between two looks whether a signal has come.
+const ATTENTION: Duration = Duration::from_millis(100);
+
+/// Why it was enough.
+#[derive(Debug)]
+pub(crate) enum Ending {
+    /// The table ended.
+    Whole,
+    /// As many rows as were asked for have come.
+    Enough,
+    /// Nobody reads the output any more.
+    NobodyReads,
+    /// A signal came.
+    Interrupted(Signal),
+    /// Something went wrong.
+    Failed(Failure),
+}
+
+impl Ending {
+    /// Its name in the report.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Ending::Whole => "whole",
+            Ending::Enough => "enough",
+            Ending::NobodyReads => "nobody_reads",
+            Ending::Interrupted(_) => "interrupted",
+            Ending::Failed(_) => "failed",
+        }
+    }
+}
+
+/// What is done with batches.
+enum Work {
+    Look { full: bool, what: Look, sum: u64 },
+    Keep(Box<dyn Sink>),
+}
+
+/// Receives the whole table, and does with it what was planned.
+pub(crate) fn drain(
+    receiver: &mut TableReceiver,
+    plan: &Plan,
+    signals: &Signals,
+    meter: &mut Meter,
+) -> Result<Ending, Failure> {
+    let mut choice = Choice::new(receiver.schema(), &plan.columns, plan.limit)?;
+    if plan.require_zero_copy {
+        zero_copy::demand(receiver)?;
+    }
+    let mut work = match &plan.handling {
+        Handling::Look { full, what } => Work::Look { full: *full, what: *what, sum: 0 },
+        Handling::Keep(plan) => Work::Keep(sink::open(plan, choice.schema(), Screen::of_stdout())?),
+    };
+    let wait = Wait::sleeping().at_most(plan.idle.map_or(ATTENTION, |idle| idle.min(ATTENTION)));
+    let mut progress = Progress::new(plan.manners.progress, receiver.hints());
+    let ending = loop {
+        if choice.is_satisfied() {
+            break Ending::Enough;
+        }
+        if let Some(signal) = signals.caught() {
+            break Ending::Interrupted(signal);
+        }
+        match receiver.next_with(wait) {
+            Ok(Some(batch)) => {
+                meter.received();
+                if let Err(failure) = work.take(batch, &mut choice, meter) {
+                    break match failure.is_broken_pipe() {
+                        true => Ending::NobodyReads,
+                        false => Ending::Failed(failure),
+                    };
+                }
+            }
+            Ok(None) => break Ending::Whole,
+            Err(ReceiveError::TimedOut) if !meter.is_idle_for(plan.idle) => {}
+            Err(error) => break Ending::Failed(Failure::from(error)),
+        }
+        if plan.require_zero_copy
+            && let Err(failure) = zero_copy::still_holds(receiver)
+        {
+            break Ending::Failed(failure);
+        }
+        progress.show(meter);
+    };
+    progress.clear();
+    meter.end();
+    Ok(conclude(work, ending, meter))
+}
+
+/// Lets the work come to its end, which may fail too.
+fn conclude(work: Work, ending: Ending, meter: &mut Meter) -> Ending {
+    let end = match ending {
+        Ending::Whole | Ending::Enough => End::Whole,
+        Ending::Interrupted(_) | Ending::Failed(_) => End::BrokenOff,
+        Ending::NobodyReads => return ending,
+    };
+    let begun = Instant::now();
+    let finished = work.finish(end, meter.rows());
+    meter.wrote(begun.elapsed());
+    match finished {
+        Ok(()) => ending,
+        Err(failure) if failure.is_broken_pipe() => Ending::NobodyReads,
+        // What went wrong first is what is told.
+        Err(_) if end == End::BrokenOff => ending,
+        Err(failure) => Ending::Failed(failure),
+    }
+}
+
+impl Work {
+    fn take(&mut self, batch: Batch<'_>, choice: &mut Choice, meter: &mut Meter) -> Result<(), Failure> {
+        match self {
+            Work::Look { full, what, sum } => look(batch, *full, *what, sum, choice, meter),
+            Work::Keep(sink) => keep(batch, sink.as_mut(), choice, meter),
+        }
+    }
+
+    fn finish(self, end: End, rows: u64) -> Result<(), Failure> {
+        let line = match self {
+            Work::Keep(sink) => return sink.finish(end),
+            Work::Look { what: Look::Null, .. } => return Ok(()),
+            Work::Look { what: Look::Count, .. } => rows,
+            Work::Look { what: Look::Touch, sum, .. } => sum,
+        };
+        let mut output = Output::stdout()?;
+        let watch = output.watch();
+        writeln!(output, "{line}").map_err(|error| watch.explain(error))?;
+        output.finish()
+    }
+}
+
+fn look(
+    mut batch: Batch<'_>,
+    full: bool,
+    what: Look,
+    sum: &mut u64,
+    choice: &mut Choice,
+    meter: &mut Meter,
+) -> Result<(), Failure> {
+    let rows = if full {
+        batch.full_view().map(|view| view.num_rows())
+    } else {
+        batch.view().map(|view| view.num_rows())
+    };
+    meter.checked(choice.rows(rows.map_err(Failure::from)?));
+    if what == Look::Touch {
+        *sum = sum.wrapping_add(sum_of_words(batch.message()));
+    }
+    drop(batch);
+    meter.handed_on();
+    Ok(())
+}
+
+fn keep(
+    batch: Batch<'_>,
+    sink: &mut dyn Sink,
+    choice: &mut Choice,
+    meter: &mut Meter,
+) -> Result<(), Failure> {
+    let arrays = batch.into_record_batch().map_err(Failure::from)?;
+    let chosen = choice.of(&arrays).map_err(|error| Failure::Choice(error.to_string()))?;
+    meter.checked(chosen.num_rows());
+    sink.write(&chosen)?;
+    // The sender's memory goes back to it here.
+    drop(chosen);
+    drop(arrays);
+    meter.handed_on();
+    Ok(())
+}
+
+/// The sum of a message's 64-bit words: the cheapest thing that reads every byte of it. Messages are whole words.
+fn sum_of_words(message: &[u8]) -> u64 {
+    let (words, _) = message.as_chunks::<8>();
+    words.iter().fold(0, |sum: u64, word| sum.wrapping_add(u64::from_le_bytes(*word)))
+}

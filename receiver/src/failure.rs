@@ -1,0 +1,266 @@
+//! What went wrong: in words for people, as an exit code for scripts, and with what to do next.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use bowstring::codec::interop::ImportError;
+use bowstring::transport::{MeetError, RefusalCode};
+use bowstring::{ReceiveError, SetUpError};
+
+use crate::args::Format;
+use crate::place::Place;
+use crate::signals::Signal;
+
+/// Exit codes, as `--help` lists them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    Other = 1,
+    Usage = 2,
+    Malformed = 3,
+    Refused = 4,
+    Crashed = 5,
+    TimedOut = 6,
+    Permission = 7,
+    Output = 8,
+}
+
+/// Why the program ends otherwise than well.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The command line cannot be meant so.
+    Usage { what: String, advice: &'static str },
+    /// The table has no such column.
+    NoColumn { name: String, there: Vec<String> },
+    /// The format has no place for a type.
+    Unsupported { column: String, data_type: String, format: Format, why: &'static str },
+    /// No sender was there.
+    NoSender { place: Place, error: Box<MeetError>, waited: Option<Duration> },
+    /// A sender was there, and the two did not come together.
+    Meeting { place: Place, error: Box<MeetError> },
+    /// The two came together, and the sender's greeting tells of no table.
+    SetUp { place: Place, error: Box<SetUpError> },
+    /// The table did not come to its end.
+    Receive(Box<ReceiveError>),
+    /// The columns could not be taken out of a batch.
+    Choice(String),
+    /// A signal came before there was a sender.
+    Interrupted(Signal),
+    /// The output could not be written to.
+    Output { name: String, error: io::Error },
+    /// The writer of a format would not take the data.
+    Format { name: String, why: String },
+    /// A dictionary was replaced, which an Arrow file cannot express.
+    ReplacedDictionary,
+    /// Data was copied and should not have been.
+    Copied { columns: Vec<String>, why: &'static str, advice: &'static str },
+    /// The host would not do something.
+    Host { what: &'static str, error: io::Error },
+}
+
+impl Failure {
+    /// Whether it is only that nobody reads the output any more.
+    pub(crate) fn is_broken_pipe(&self) -> bool {
+        matches!(self, Failure::Output { error, .. } if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// The exit code.
+    pub(crate) fn exit(&self) -> u8 {
+        match self {
+            Failure::Interrupted(signal) => signal.exit(),
+            failure => failure.kind() as u8,
+        }
+    }
+
+    fn kind(&self) -> Exit {
+        match self {
+            Failure::Usage { .. } | Failure::NoColumn { .. } => Exit::Usage,
+            Failure::SetUp { error, .. } => of_set_up(error),
+            Failure::Receive(error) => of_receiving(error),
+            Failure::NoSender { error, .. } | Failure::Meeting { error, .. } => of_meeting(error),
+            Failure::Output { error, .. } if error.kind() == io::ErrorKind::PermissionDenied => {
+                Exit::Permission
+            }
+            Failure::Unsupported { .. }
+            | Failure::Output { .. }
+            | Failure::Format { .. }
+            | Failure::ReplacedDictionary => Exit::Output,
+            Failure::Copied { .. } | Failure::Host { .. } | Failure::Choice(_) | Failure::Interrupted(_) => {
+                Exit::Other
+            }
+        }
+    }
+
+    /// What to do next, if there is something.
+    pub(crate) fn advice(&self) -> Option<String> {
+        match self {
+            Failure::Usage { advice, .. } => Some((*advice).to_owned()),
+            Failure::NoColumn { there, .. } => Some(format!("the columns are {}", there.join(", "))),
+            Failure::Unsupported { column, format, .. } => {
+                let others = match format {
+                    Format::Csv => "--json or a .parquet or .arrow file",
+                    Format::Jsonl | Format::Parquet | Format::Arrow | Format::Arrows => "an .arrow file",
+                };
+                let top = column.split('.').next().unwrap_or(column);
+                Some(format!("write {others} instead, or leave {top:?} out with --columns"))
+            }
+            Failure::NoSender { waited: None, .. } => {
+                Some("start a sender, or wait for one with --wait SECONDS".to_owned())
+            }
+            Failure::NoSender { .. } => {
+                Some("start a sender, or name its socket with --socket PATH".to_owned())
+            }
+            Failure::Meeting { error, .. } => meeting_advice(error).map(str::to_owned),
+            Failure::Output { error, .. } => match error.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                    Some("free some space, or write elsewhere; no part of the file was kept".to_owned())
+                }
+                _ => None,
+            },
+            Failure::ReplacedDictionary => Some("write an .arrows stream instead".to_owned()),
+            Failure::SetUp { error, .. } => match error.as_ref() {
+                SetUpError::Meet(error) => meeting_advice(error).map(str::to_owned),
+                SetUpError::Greeting(_) => {
+                    Some("is it a bowstring `sender`, and not another program of the transport?".to_owned())
+                }
+                _ => None,
+            },
+            Failure::Receive(error) => receiving_advice(error).map(str::to_owned),
+            Failure::Copied { advice, .. } => Some((*advice).to_owned()),
+            Failure::Format { .. } | Failure::Host { .. } | Failure::Choice(_) | Failure::Interrupted(_) => {
+                None
+            }
+        }
+    }
+}
+
+fn of_set_up(error: &SetUpError) -> Exit {
+    match error {
+        SetUpError::Meet(error) => of_meeting(error),
+        SetUpError::Greeting(_) | SetUpError::Layout(_) => Exit::Malformed,
+        _ => Exit::Other,
+    }
+}
+
+fn of_receiving(error: &ReceiveError) -> Exit {
+    match error {
+        ReceiveError::Crashed | ReceiveError::CutOff => Exit::Crashed,
+        ReceiveError::TimedOut => Exit::TimedOut,
+        ReceiveError::Import { error: ImportError::Misaligned { .. }, .. } => Exit::Other,
+        ReceiveError::Malformed { .. }
+        | ReceiveError::Import { .. }
+        | ReceiveError::UnknownTag { .. }
+        | ReceiveError::Protocol(_) => Exit::Malformed,
+        _ => Exit::Other,
+    }
+}
+
+fn receiving_advice(error: &ReceiveError) -> Option<&'static str> {
+    Some(match error {
+        ReceiveError::Crashed => "look at what the sender said; what it had sent was delivered",
+        ReceiveError::CutOff => "take less time for each batch, or start the sender with --on-slow block",
+        ReceiveError::TimedOut => {
+            "look whether the sender still works, or give it longer with --idle SECONDS"
+        }
+        ReceiveError::Import { error: ImportError::Misaligned { .. }, .. } => {
+            "leave --require-zero-copy out, or align buffers to 16 bytes and more on the sender's side"
+        }
+        ReceiveError::Malformed { .. } | ReceiveError::UnknownTag { .. } | ReceiveError::Protocol(_) => {
+            "the sender is at fault: report it to its author; --delivery copied keeps such a sender at arm's length"
+        }
+        _ => return None,
+    })
+}
+
+fn of_meeting(error: &MeetError) -> Exit {
+    match error {
+        MeetError::Os(error) => match io::Error::from(*error).kind() {
+            io::ErrorKind::PermissionDenied => Exit::Permission,
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::WouldBlock => {
+                Exit::TimedOut
+            }
+            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidFilename => Exit::Usage,
+            _ => Exit::Other,
+        },
+        MeetError::Refused(refusal) if refusal.code == RefusalCode::Denied => Exit::Permission,
+        MeetError::Denied { .. } => Exit::Permission,
+        MeetError::Refused(_) | MeetError::Declined(_) => Exit::Refused,
+        MeetError::Wire(_) | MeetError::Region(..) => Exit::Malformed,
+        MeetError::HungUp => Exit::Crashed,
+        MeetError::TimedOut(_) => Exit::TimedOut,
+        MeetError::WrongSocket | MeetError::NotASocket => Exit::Usage,
+        _ => Exit::Other,
+    }
+}
+
+fn meeting_advice(error: &MeetError) -> Option<&'static str> {
+    Some(match error {
+        MeetError::Denied { .. } => "sender and receiver must run as the same user",
+        MeetError::Refused(refusal) => match refusal.code {
+            RefusalCode::Version => "the two programs are of different versions: update the older one",
+            RefusalCode::NoDelivery => "leave --delivery out, or offer that delivery on the sender's side",
+            RefusalCode::Full => "the sender serves as many receivers as it can: try again later",
+            RefusalCode::Denied => "sender and receiver must run as the same user",
+            RefusalCode::NoSender => "what listens there receives itself: connect the two to the same sender",
+            _ => return None,
+        },
+        MeetError::TimedOut(_) => {
+            "is it a sender that listens there? It may also be busy, or stopped in a debugger"
+        }
+        MeetError::HungUp => "the sender went away while it was greeted; look at what it said",
+        MeetError::WrongSocket => "the descriptor must be a connected Unix socket of sequenced packets",
+        _ => return None,
+    })
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Usage { what, .. } => f.write_str(what),
+            Failure::NoColumn { name, .. } => write!(f, "the table has no column {name:?}"),
+            Failure::Unsupported { column, data_type, format, why } => {
+                write!(
+                    f,
+                    "column {column:?} is of type {data_type}, which {} cannot hold: {why}",
+                    format.name()
+                )
+            }
+            Failure::NoSender { place, waited: None, error } => write!(f, "no sender at {place}: {error}"),
+            Failure::NoSender { place, waited: Some(waited), .. } => {
+                write!(f, "no sender came to {place} within {} s", waited.as_secs_f64())
+            }
+            Failure::Meeting { place, error } => write!(f, "at {place}: {error}"),
+            Failure::SetUp { place, error } => write!(f, "at {place}: {error}"),
+            Failure::Receive(error) => error.fmt(f),
+            Failure::Choice(why) => f.write_str(why),
+            Failure::Interrupted(_) => f.write_str("interrupted while waiting for a sender"),
+            Failure::Output { name, error } => write!(f, "cannot write {name}: {error}"),
+            Failure::Format { name, why } => write!(f, "cannot write {name}: {why}"),
+            Failure::ReplacedDictionary => {
+                f.write_str("a dictionary was replaced midway, which an .arrow file cannot express")
+            }
+            Failure::Copied { columns, why, .. } => write!(f, "{why}: {}", columns.join(", ")),
+            Failure::Host { what, error } => write!(f, "{what}: {error}"),
+        }
+    }
+}
+
+impl From<ReceiveError> for Failure {
+    fn from(error: ReceiveError) -> Failure {
+        Failure::Receive(Box::new(error))
+    }
+}
+
+impl Format {
+    /// The format's name, as in a sentence.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Format::Arrow => "an Arrow file",
+            Format::Arrows => "an Arrow stream",
+            Format::Parquet => "Parquet",
+            Format::Csv => "CSV",
+            Format::Jsonl => "JSON",
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Meeting the sender.
+
+use std::os::unix::ffi::OsStrExt;
+use std::time::{Duration, Instant};
+
+use bowstring::transport::{Incoming, MeetError, Meeting};
+use bowstring::{SetUpError, TableReceiver};
+
+use crate::failure::Failure;
+use crate::inherit;
+use crate::place::Place;
+use crate::plan::Plan;
+use crate::signals::Signals;
+use crate::trust;
+
+/// What this program says of itself.
+const GREETING: &[u8] = concat!("program=receiver ", env!("CARGO_PKG_VERSION"), "\n").as_bytes();
+
+/// How long to rest between two looks for a sender that is waited for.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Meets the sender at the plan's place, and hears what table it sends.
+pub(crate) fn meet(plan: &Plan, signals: &Signals) -> Result<TableReceiver, Failure> {
+    let meeting = Meeting::new(plan.deliveries).access(trust::ACCESS).greeting(GREETING);
+    let incoming = match &plan.place {
+        Place::Inherited(number) => {
+            let met = inherit::adopt(*number).ok_or(MeetError::WrongSocket);
+            met.and_then(|socket| meeting.over(socket))
+                .map_err(|error| Failure::Meeting { place: plan.place.clone(), error: error.into() })?
+        }
+        place => wait_for_sender(place, plan.wait, signals, |place| match place {
+            Place::Abstract(name) => meeting.connect_abstract(name),
+            Place::Path(path) => meeting.connect(path.as_os_str().as_bytes()),
+            Place::Inherited(_) => Err(MeetError::WrongSocket),
+        })?,
+    };
+    let opened = trust::open(incoming).map_err(SetUpError::Host);
+    let receiver = opened.and_then(TableReceiver::over);
+    receiver.map_err(|error| Failure::SetUp { place: plan.place.clone(), error: error.into() })
+}
+
+/// Connects, and if nobody is there tries again for as long as was said.
+fn wait_for_sender(
+    place: &Place,
+    wait: Option<Duration>,
+    signals: &Signals,
+    connect: impl Fn(&Place) -> Result<Incoming, MeetError>,
+) -> Result<Incoming, Failure> {
+    let begun = Instant::now();
+    loop {
+        let error = match connect(place) {
+            Ok(incoming) => return Ok(incoming),
+            Err(error) if is_absence(&error) => error,
+            Err(error) => return Err(Failure::Meeting { place: place.clone(), error: error.into() }),
+        };
+        if let Some(signal) = signals.caught() {
+            return Err(Failure::Interrupted(signal));
+        }
+        let Some(left) = wait.and_then(|wait| wait.checked_sub(begun.elapsed())) else {
+            return Err(Failure::NoSender { place: place.clone(), error: error.into(), waited: wait });
+        };
+        std::thread::sleep(left.min(PAUSE));
+    }
+}
+
+/// Whether the error says that nobody is there: no socket, or one that its sender has left behind.
+fn is_absence(error: &MeetError) -> bool {
+    use std::io::ErrorKind::{ConnectionRefused, NotFound};
+    matches!(error, MeetError::Os(error)
+        if matches!(std::io::Error::from(*error).kind(), NotFound | ConnectionRefused))
+}

@@ -1,0 +1,266 @@
+//! Where data goes: standard output, or a file that gets its name only once it is complete.
+//!
+//! Writers of formats wrap I/O errors in their own and some lose what kind it was. So an [`Output`] remembers the
+//! first error it met, and whoever asks gets that one.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::os::fd::{AsFd, AsRawFd};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::failure::Failure;
+
+/// Large enough that a system call is made for many rows, small enough to stay in the cache.
+const BUFFER: usize = 256 << 10;
+
+/// Standard output or a file, buffered.
+#[derive(Debug)]
+pub(crate) struct Output {
+    out: BufWriter<Sluice>,
+    draft: Option<Draft>,
+    name: String,
+}
+
+impl Output {
+    /// Standard output, without the line buffer that `std` would put in front of it.
+    pub(crate) fn stdout() -> Result<Output, Failure> {
+        let name = "standard output".to_owned();
+        match io::stdout().as_fd().try_clone_to_owned() {
+            Ok(fd) => Ok(Output::over(File::from(fd), None, name)),
+            Err(error) => Err(Failure::Output { name, error }),
+        }
+    }
+
+    /// A file. It appears under its name when [`finish`](Self::finish) succeeds; until then nothing is there that
+    /// could be taken for it. What is no plain file, such as a pipe or a device, is written to as it is.
+    pub(crate) fn create(path: &Path) -> Result<Output, Failure> {
+        if path.as_os_str() == "-" {
+            return Output::stdout();
+        }
+        let name = path.display().to_string();
+        let opened = match fs::metadata(path) {
+            Ok(there) if !there.is_file() => {
+                fs::OpenOptions::new().write(true).open(path).map(|file| (file, None))
+            }
+            _ => Draft::begin(path).map(|(file, draft)| (file, Some(draft))),
+        };
+        match opened {
+            Ok((file, draft)) => Ok(Output::over(file, draft, name)),
+            Err(error) => Err(Failure::Output { name, error }),
+        }
+    }
+
+    fn over(file: File, draft: Option<Draft>, name: String) -> Output {
+        let sluice = Sluice { file, trouble: Trouble::default() };
+        Output { out: BufWriter::with_capacity(BUFFER, sluice), draft, name }
+    }
+
+    /// What will know of the first error, for those who give the output away to a writer.
+    pub(crate) fn watch(&self) -> Watch {
+        Watch { trouble: self.out.get_ref().trouble.clone(), name: self.name.clone() }
+    }
+
+    /// Writes what is buffered, and gives the file its name.
+    pub(crate) fn finish(self) -> Result<(), Failure> {
+        let Output { out, draft, name } = self;
+        let done = out.into_inner().map_err(io::IntoInnerError::into_error).and_then(|sluice| match draft {
+            Some(draft) => draft.publish(&sluice.file),
+            None => Ok(()),
+        });
+        done.map_err(|error| Failure::Output { name, error })
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Passes writes on, and keeps the first error.
+#[derive(Debug)]
+struct Sluice {
+    file: File,
+    trouble: Trouble,
+}
+
+impl Write for Sluice {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes).map_err(|error| self.trouble.keep(error))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush().map_err(|error| self.trouble.keep(error))
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+struct Trouble(Arc<Mutex<Option<io::Error>>>);
+
+impl Trouble {
+    /// Keeps an error and gives back one like it.
+    fn keep(&self, error: io::Error) -> io::Error {
+        // The writer goes on after these as if nothing had been.
+        if error.kind() == io::ErrorKind::Interrupted {
+            return error;
+        }
+        let alike = error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        alike
+    }
+}
+
+/// Tells what was wrong with an output that somebody else writes to.
+#[derive(Clone, Debug)]
+pub(crate) struct Watch {
+    trouble: Trouble,
+    name: String,
+}
+
+impl Watch {
+    /// The failure behind a writer's `error`: that of the output if it had one, and else the writer's own.
+    pub(crate) fn explain(&self, error: impl std::fmt::Display) -> Failure {
+        let name = self.name.clone();
+        match self.trouble.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(error) => Failure::Output { name, error },
+            None => Failure::Format { name, why: error.to_string() },
+        }
+    }
+}
+
+/// A file without a name, or with one that nobody takes for the real one.
+#[derive(Debug)]
+struct Draft {
+    /// The name that it will have.
+    path: PathBuf,
+    /// The name that it has for the time being.
+    temporary: PathBuf,
+    /// Whether it has that name already.
+    named: bool,
+}
+
+impl Draft {
+    fn begin(path: &Path) -> io::Result<(File, Draft)> {
+        // Through a link, the file it leads to is replaced and not the link.
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let (Some(name), Some(directory)) = (path.file_name(), path.parent()) else {
+            return Err(Errno::ISDIR.into());
+        };
+        let directory =
+            if directory.as_os_str().is_empty() { PathBuf::from(".") } else { directory.to_owned() };
+        let mut temporary = OsString::from(".");
+        temporary.push(name);
+        temporary.push(format!(".{}.part", std::process::id()));
+        let mut draft = Draft { temporary: directory.join(temporary), path, named: false };
+        let mode = Mode::from_raw_mode(0o666);
+        // The kernel frees a file without a name when this process ends, however it ends.
+        let nameless = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+        match rustix::fs::openat(CWD, &directory, nameless, mode) {
+            Ok(fd) => Ok((File::from(fd), draft)),
+            // This file system knows no such files (NFS, FAT); old kernels say EISDIR.
+            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
+                let file = fs::OpenOptions::new().write(true).create_new(true).open(&draft.temporary)?;
+                draft.named = true;
+                Ok((file, draft))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Gives the file its name, in one step, in place of what had it before.
+    fn publish(mut self, file: &File) -> io::Result<()> {
+        if !self.named {
+            let nameless = format!("/proc/self/fd/{}", file.as_raw_fd());
+            rustix::fs::linkat(CWD, nameless, CWD, &self.temporary, AtFlags::SYMLINK_FOLLOW)?;
+            self.named = true;
+        }
+        fs::rename(&self.temporary, &self.path)?;
+        self.named = false;
+        Ok(())
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if self.named {
+            // There is nobody to tell; the name says what the file is.
+            let _ = fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    /// A directory of a test's own, which goes with it.
+    struct Room(PathBuf);
+
+    impl Room {
+        fn new(name: &str) -> Room {
+            let path = std::env::temp_dir().join(format!("bowstring-{name}-{}", std::process::id()));
+            fs::create_dir_all(&path).unwrap();
+            Room(path)
+        }
+
+        fn names(&self) -> Vec<OsString> {
+            fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+        }
+    }
+
+    impl Drop for Room {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn a_file_has_no_name_until_it_is_complete() {
+        let room = Room::new("publish");
+        let path = room.0.join("a.csv");
+        let mut output = Output::create(&path).unwrap();
+        output.write_all(b"one").unwrap();
+        output.flush().unwrap();
+        assert!(!path.exists());
+        output.finish().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+        assert_eq!(room.names(), ["a.csv"]);
+    }
+
+    #[test]
+    fn what_was_there_stays_until_then_and_a_draft_dropped_leaves_nothing() {
+        let room = Room::new("drop");
+        let path = room.0.join("a.csv");
+        fs::write(&path, "old").unwrap();
+        let mut output = Output::create(&path).unwrap();
+        output.write_all(b"half").unwrap();
+        output.flush().unwrap();
+        drop(output);
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(room.names(), ["a.csv"]);
+        // The same where the file system has only named files.
+        let draft = Draft { path, temporary: room.0.join(".a.part"), named: true };
+        fs::write(&draft.temporary, "half").unwrap();
+        drop(draft);
+        assert_eq!(room.names(), ["a.csv"]);
+    }
+
+    #[test]
+    fn a_device_is_written_to_as_it_is_and_its_error_is_remembered() {
+        let mut output = Output::create(Path::new("/dev/full")).unwrap();
+        let watch = output.watch();
+        let failed = output.write_all(b"x").and_then(|()| output.flush()).unwrap_err();
+        let Failure::Output { error, .. } = watch.explain(format!("wrapped: {failed}")) else { panic!() };
+        assert_eq!(error.raw_os_error(), Some(Errno::NOSPC.raw_os_error()));
+    }
+}

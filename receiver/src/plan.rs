@@ -1,0 +1,256 @@
+//! From what was said on the command line to what will be done: every default is decided here, once.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bowstring::transport::{Deliveries, Delivery, session};
+
+use crate::args::{
+    ChoiceArgs, Format, Handover, MannersArgs, MeetingArgs, Receive, ReportAs, SinkArgs, Validate,
+};
+use crate::failure::Failure;
+use crate::place::Place;
+
+/// The variable in which a sender that starts its receiver says which descriptor is the socket.
+pub(crate) const FD_VARIABLE: &str = "BOWSTRING_FD";
+
+/// What will be done.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) place: Place,
+    pub(crate) wait: Option<Duration>,
+    pub(crate) idle: Option<Duration>,
+    pub(crate) deliveries: Deliveries,
+    pub(crate) handling: Handling,
+    pub(crate) columns: Vec<String>,
+    pub(crate) limit: Option<u64>,
+    pub(crate) require_zero_copy: bool,
+    pub(crate) manners: Manners,
+}
+
+/// What is done with each batch. Only arrays need values that have been checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Handling {
+    /// Checked this far and let go, perhaps with a look at every byte.
+    Look { full: bool, what: Look },
+    /// Made arrays of, for a sink.
+    Keep(SinkPlan),
+}
+
+/// What is done without arrays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// Nothing.
+    Null,
+    /// The rows are counted, and the count printed.
+    Count,
+    /// All 64-bit words are added up, and the sum printed.
+    Touch,
+}
+
+/// Where arrays go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SinkPlan {
+    /// First rows and a summary.
+    Table { head: usize },
+    /// A summary.
+    Summary,
+    /// A format, to a file or else standard output.
+    Write { format: Format, path: Option<PathBuf> },
+}
+
+/// What is said besides the data.
+#[derive(Debug)]
+pub(crate) struct Manners {
+    /// Whether the figures are stated on standard error, and how.
+    pub(crate) report: Option<ReportAs>,
+    pub(crate) report_to: Option<PathBuf>,
+    /// Whether progress is shown.
+    pub(crate) progress: bool,
+    pub(crate) quiet: bool,
+}
+
+impl Plan {
+    /// Decides what was left open.
+    pub(crate) fn resolve(args: Receive) -> Result<Plan, Failure> {
+        let Receive { sink, choice: ChoiceArgs { columns, limit }, meeting, manners } = args;
+        let handling = handling(&sink, meeting.validate)?;
+        let to_terminal = std::io::stdout().is_terminal()
+            && !matches!(&handling, Handling::Keep(SinkPlan::Write { path: Some(path), .. }) if path.as_os_str() != "-");
+        let MannersArgs { quiet, report, report_to } = manners;
+        Ok(Plan {
+            place: place(&meeting)?,
+            wait: meeting.wait,
+            idle: meeting.idle,
+            deliveries: deliveries(meeting.delivery),
+            handling,
+            columns,
+            limit,
+            require_zero_copy: meeting.require_zero_copy,
+            manners: Manners {
+                report: report.or((!quiet).then_some(ReportAs::Text)),
+                report_to,
+                // A bar and rows on one terminal would write over each other.
+                progress: !quiet && !to_terminal && std::io::stderr().is_terminal(),
+                quiet,
+            },
+        })
+    }
+}
+
+impl Plan {
+    /// Whether a file is written that is only kept when whole.
+    pub(crate) fn writes_file(&self) -> bool {
+        matches!(&self.handling,
+            Handling::Keep(SinkPlan::Write { path: Some(path), .. }) if path.as_os_str() != "-")
+    }
+}
+
+fn handling(args: &SinkArgs, validate: Validate) -> Result<Handling, Failure> {
+    // Clap waives what an option requires where it contradicts another one that was said.
+    if args.touch && !args.null || args.format.is_some() && args.output.is_none() {
+        return Err(Failure::Usage {
+            what: "--touch belongs to --null, and --format to --output".to_owned(),
+            advice: "say both, or neither",
+        });
+    }
+    let full = validate == Validate::Full;
+    let look = |what| Ok(Handling::Look { full, what });
+    match args {
+        SinkArgs { null: true, touch: false, .. } => return look(Look::Null),
+        SinkArgs { null: true, touch: true, .. } => return look(Look::Touch),
+        SinkArgs { count: true, .. } => return look(Look::Count),
+        _ => {}
+    }
+    if !full {
+        return Err(Failure::Usage {
+            what:
+                "--validate structure leaves values unchecked, and what shows or stores them relies on them"
+                    .to_owned(),
+            advice: "use it with --count or --null",
+        });
+    }
+    let write = |format, path| SinkPlan::Write { format, path };
+    let plan = match args {
+        SinkArgs { output: Some(path), format, .. } => {
+            write(format.map_or_else(|| by_extension(path), Ok)?, Some(path.clone()))
+        }
+        SinkArgs { csv: true, .. } => write(Format::Csv, None),
+        SinkArgs { json: true, .. } => write(Format::Jsonl, None),
+        SinkArgs { summary: true, .. } => SinkPlan::Summary,
+        SinkArgs { table: true, head, .. } => SinkPlan::Table { head: *head },
+        SinkArgs { head, .. } if std::io::stdout().is_terminal() => SinkPlan::Table { head: *head },
+        _ => write(Format::Jsonl, None),
+    };
+    Ok(Handling::Keep(plan))
+}
+
+/// The format that a file's extension names.
+fn by_extension(path: &Path) -> Result<Format, Failure> {
+    let extension = path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
+    Ok(match extension.as_deref() {
+        Some("arrow" | "feather" | "ipc") => Format::Arrow,
+        Some("arrows") => Format::Arrows,
+        Some("parquet" | "pq") => Format::Parquet,
+        Some("csv") => Format::Csv,
+        Some("jsonl" | "ndjson" | "json") => Format::Jsonl,
+        _ => {
+            return Err(Failure::Usage {
+                what: format!("{:?} does not say what format to write", path.display().to_string()),
+                advice: "name it with --format arrow, arrows, parquet, csv or jsonl",
+            });
+        }
+    })
+}
+
+fn place(args: &MeetingArgs) -> Result<Place, Failure> {
+    if let Some(fd) = args.fd {
+        return Ok(Place::Inherited(fd));
+    }
+    if let Some(name) = &args.socket {
+        return Ok(Place::named(name.clone()));
+    }
+    if let Some(value) = std::env::var_os(FD_VARIABLE) {
+        let fd = value.to_str().and_then(|text| text.parse().ok());
+        return fd.map(Place::Inherited).ok_or_else(|| Failure::Usage {
+            what: format!("{FD_VARIABLE} is {value:?}, which is no descriptor"),
+            advice: "unset it, or name the sender's socket with --socket PATH",
+        });
+    }
+    session::default_socket().map(Place::Path).ok_or_else(|| Failure::Usage {
+        what: "there is no usual place for sockets here: XDG_RUNTIME_DIR is not set, and /run/user has no \
+               directory of this user"
+            .to_owned(),
+        advice: "name the sender's socket with --socket PATH",
+    })
+}
+
+fn deliveries(handover: Option<Handover>) -> Deliveries {
+    match handover {
+        None => Deliveries::ANY,
+        Some(Handover::Pooled) => Deliveries::only(Delivery::Pooled),
+        Some(Handover::Copied) => Deliveries::only(Delivery::Copied),
+        Some(Handover::Sealed) => Deliveries::SEALED,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::args::Cli;
+    use clap::Parser;
+
+    fn plan(args: &[&str]) -> Result<Plan, Failure> {
+        let words = ["receiver", "--socket", "s"].iter().chain(args);
+        Plan::resolve(Cli::try_parse_from(words).unwrap().receive)
+    }
+
+    fn sink(args: &[&str]) -> SinkPlan {
+        match plan(args).unwrap().handling {
+            Handling::Keep(sink) => sink,
+            Handling::Look { .. } => panic!("{args:?} keeps nothing"),
+        }
+    }
+
+    #[test]
+    fn extensions_name_formats() {
+        for (name, format) in [
+            ("a.arrow", Format::Arrow),
+            ("a.arrows", Format::Arrows),
+            ("a.b.Parquet", Format::Parquet),
+            ("dir.csv/a.jsonl", Format::Jsonl),
+            ("a.CSV", Format::Csv),
+        ] {
+            assert_eq!(sink(&["-o", name]), SinkPlan::Write { format, path: Some(name.into()) });
+        }
+        assert!(matches!(plan(&["-o", "a"]), Err(Failure::Usage { .. })));
+        assert!(matches!(plan(&["-o", "a.txt"]), Err(Failure::Usage { .. })));
+        let said = SinkPlan::Write { format: Format::Csv, path: Some("a.txt".into()) };
+        assert_eq!(sink(&["-o", "a.txt", "--format", "csv"]), said);
+    }
+
+    #[test]
+    fn unchecked_values_reach_no_sink() {
+        assert!(matches!(plan(&["--validate", "structure", "--csv"]), Err(Failure::Usage { .. })));
+        let handling = plan(&["--validate", "structure", "--null"]).unwrap().handling;
+        assert_eq!(handling, Handling::Look { full: false, what: Look::Null });
+        let handling = plan(&["--null", "--touch"]).unwrap().handling;
+        assert_eq!(handling, Handling::Look { full: true, what: Look::Touch });
+    }
+
+    #[test]
+    fn two_sinks_are_one_too_many() {
+        for words in [["--csv", "--json"], ["--null", "--count"], ["--summary", "--table"]] {
+            assert!(Cli::try_parse_from(["receiver"].iter().chain(&words)).is_err(), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn places() {
+        assert_eq!(Place::named("@x".into()), Place::Abstract(b"x".to_vec()));
+        assert_eq!(Place::named("@".into()), Place::Path("@".into()));
+        assert_eq!(Place::named("./@x".into()), Place::Path("./@x".into()));
+    }
+}

@@ -1,0 +1,84 @@
+//! A line on the terminal that says how far it has come.
+
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
+use bowstring::Hints;
+
+use crate::meter::Meter;
+use crate::text;
+
+/// How often the line changes, and how long nothing is shown at first: short work needs no bar.
+const INTERVAL: Duration = Duration::from_millis(200);
+
+/// Cells of the bar.
+const BAR: usize = 24;
+
+/// Shows progress on standard error, if it is wanted there.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    wanted: bool,
+    /// Rows that will come, if the sender said so.
+    total: Option<u64>,
+    next: Instant,
+    shown: bool,
+}
+
+impl Progress {
+    pub(crate) fn new(wanted: bool, hints: &Hints) -> Progress {
+        let total = hints.rows.filter(|&rows| rows > 0);
+        Progress { wanted, total, next: Instant::now() + INTERVAL, shown: false }
+    }
+
+    /// Shows how far it has come, if it is time to.
+    pub(crate) fn show(&mut self, meter: &Meter) {
+        if !self.wanted {
+            return;
+        }
+        let now = Instant::now();
+        if now < self.next {
+            return;
+        }
+        self.next = now + INTERVAL;
+        self.shown = true;
+        let line = line(meter.rows(), self.total, now - meter.begun());
+        // A terminal that is gone is no reason to stop.
+        let _ = write!(io::stderr(), "\r\x1b[2K{line}");
+    }
+
+    /// Takes the line away.
+    pub(crate) fn clear(&mut self) {
+        if std::mem::take(&mut self.shown) {
+            let _ = write!(io::stderr(), "\r\x1b[2K");
+        }
+    }
+}
+
+fn line(rows: u64, total: Option<u64>, elapsed: Duration) -> String {
+    let rate = rows as f64 / elapsed.as_secs_f64().max(1e-9);
+    let so_far = format!("{} rows  {}/s", text::grouped(rows), text::grouped(rate as u64));
+    let Some(total) = total else { return so_far };
+    // A sender may send more than it said.
+    let part = (rows as f64 / total as f64).min(1.0);
+    let full = (part * BAR as f64) as usize;
+    let bar = "█".repeat(full) + &"░".repeat(BAR - full);
+    let left = total.saturating_sub(rows) as f64 / rate.max(1e-9);
+    let left = if left < 360_000.0 { format!("{left:.0} s left") } else { "long to go".to_owned() };
+    format!("{bar} {:3.0} %  {so_far}  {left}", part * 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_is_right_at_both_ends_and_beyond() {
+        let second = Duration::from_secs(1);
+        assert_eq!(line(1000, None, second), "1,000 rows  1,000/s");
+        assert!(line(0, Some(10), Duration::ZERO).contains("  0 %"));
+        let half = line(500, Some(1000), second);
+        assert!(half.contains(" 50 %") && half.ends_with("1 s left"), "{half}");
+        let beyond = line(2000, Some(1000), second);
+        assert!(beyond.contains("100 %") && beyond.ends_with("0 s left"), "{beyond}");
+    }
+}

@@ -1,0 +1,205 @@
+//! What happened, stated from counters and addresses.
+//!
+//! Each figure has a source, and where there is none it is not stated:
+//! - buffers inside the mapping, and bytes copied: the address of every buffer of every batch, held against the memory
+//!   that is shared with the sender;
+//! - heap allocations: the program's own allocator, on the receiving thread. The hot path is receiving a message,
+//!   checking it and having a view of it. The first batch is left out, and so are dictionaries, which are kept;
+//! - system calls: the transport's counters of this side's sleeps and the sender's wake-ups. A sealed message is a file
+//!   that is received, checked, mapped and closed; those calls are not counted and so not stated;
+//! - seals: those without which the transport would have refused the sender's memory.
+
+use std::fs;
+use std::io::Write;
+
+use bowstring::transport::Delivery;
+use bowstring::{ReceiverFigures, TableReceiver};
+use serde_json::{Value, json};
+
+use crate::args::ReportAs;
+use crate::drain::Ending;
+use crate::failure::Failure;
+use crate::meter::Meter;
+use crate::plan::Manners;
+use crate::text;
+
+/// The figures of a session.
+#[derive(Debug)]
+pub(crate) struct Report<'a> {
+    receiver: &'a TableReceiver,
+    figures: ReceiverFigures,
+    meter: &'a Meter,
+    ending: &'a Ending,
+    /// The sender's wake-ups during the session, of all its receivers.
+    wake_ups: Option<u64>,
+}
+
+/// What the sender had counted when the session began.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Before {
+    wake_ups: Option<u64>,
+}
+
+impl Before {
+    pub(crate) fn look(receiver: &TableReceiver) -> Before {
+        Before { wake_ups: receiver.sender_figures().map(|figures| figures.wake_ups) }
+    }
+}
+
+impl<'a> Report<'a> {
+    pub(crate) fn new(
+        receiver: &'a TableReceiver,
+        before: Before,
+        meter: &'a Meter,
+        ending: &'a Ending,
+    ) -> Report<'a> {
+        let now = receiver.sender_figures().map(|figures| figures.wake_ups);
+        let wake_ups = before.wake_ups.zip(now).map(|(before, now)| now.saturating_sub(before));
+        Report { receiver, figures: receiver.figures(), meter, ending, wake_ups }
+    }
+
+    /// States the figures as was asked.
+    pub(crate) fn state(&self, manners: &Manners, exit: u8) -> Result<(), Failure> {
+        let told = match manners.report {
+            None => None,
+            Some(ReportAs::Text) => Some(self.lines()),
+            Some(ReportAs::Json) => Some(self.json(exit).to_string()),
+        };
+        if let Some(told) = told {
+            // If nobody listens there is nobody to tell.
+            let _ = writeln!(std::io::stderr(), "{told}");
+        }
+        let Some(path) = &manners.report_to else { return Ok(()) };
+        fs::write(path, format!("{}\n", self.json(exit)))
+            .map_err(|error| Failure::Output { name: path.display().to_string(), error })
+    }
+
+    /// Bytes that came as messages.
+    fn bytes(&self) -> u64 {
+        self.figures.bytes + self.figures.dictionary_bytes
+    }
+
+    /// Bytes of batches that were copied for the sake of alignment.
+    fn realigned(&self) -> u64 {
+        if self.receiver.delivery() == Delivery::Copied { 0 } else { self.figures.census.bytes_outside }
+    }
+
+    fn bytes_per_second(&self) -> f64 {
+        self.bytes() as f64 / self.meter.times().total.as_secs_f64().max(1e-9)
+    }
+
+    /// System calls for a megabyte: sleeps and wake-ups.
+    fn calls_per_megabyte(&self) -> Option<f64> {
+        let calls = self.figures.transport.sleeps + self.wake_ups?;
+        (self.bytes() > 0).then(|| calls as f64 / (self.bytes() as f64 / 1e6))
+    }
+
+    fn seals(&self) -> &'static [&'static str] {
+        match self.receiver.delivery() {
+            Delivery::Sealed => &["write", "shrink", "grow", "seal"],
+            Delivery::Pooled | Delivery::Copied => &["future_write", "shrink", "grow", "seal"],
+        }
+    }
+
+    /// A line that says what happened, and one that says where the time went.
+    fn lines(&self) -> String {
+        let figures = &self.figures;
+        let (wanted, received) = (self.meter.rows(), figures.rows);
+        let rows = match wanted == received {
+            true => format!("{} rows", text::grouped(received)),
+            false => format!("{} of {} rows", text::grouped(wanted), text::grouped(received)),
+        };
+        let census = &figures.census;
+        let copied = figures.bytes_copied + self.realigned() + figures.dictionary_bytes_copied;
+        let mut parts = vec![
+            rows,
+            format!("{} batches", text::grouped(figures.batches)),
+            format!("{}/{} buffers inside the mapping", census.inside, census.buffers()),
+            match figures.dictionary_bytes_copied {
+                0 => format!("{} copied", text::bytes(copied)),
+                kept => format!("{} copied ({} of it dictionaries)", text::bytes(copied), text::bytes(kept)),
+            },
+            match figures.batches {
+                0 | 1 => "heap allocations not counted (from the second batch on)".to_owned(),
+                _ => format!("{} heap allocations on the hot path", text::grouped(figures.hot_allocations)),
+            },
+            match self.calls_per_megabyte() {
+                Some(calls) => format!("{calls:.2} syscalls/MB (sleeps and wake-ups)"),
+                None if self.receiver.delivery() == Delivery::Sealed => "a file per message".to_owned(),
+                None => "syscalls not counted".to_owned(),
+            },
+            format!("seals {}", self.seals().join("+")),
+            format!("{}/s", text::bytes(self.bytes_per_second() as u64)),
+        ];
+        if figures.transport.missed > 0 && figures.dictionaries == 0 {
+            parts.push(format!("{} messages missed", text::grouped(figures.transport.missed)));
+        }
+        let times = self.meter.times();
+        let milliseconds = |time: std::time::Duration| format!("{:.1} ms", time.as_secs_f64() * 1e3);
+        let time = format!(
+            "{} in all: {} waiting and receiving, {} checking and arrays ({} allocations), {} sink",
+            milliseconds(times.total),
+            milliseconds(times.receiving),
+            milliseconds(times.checking),
+            text::grouped(figures.array_allocations),
+            milliseconds(times.sink),
+        );
+        format!("{}\n{time}", parts.join(" · "))
+    }
+
+    fn json(&self, exit: u8) -> Value {
+        let figures = &self.figures;
+        let census = &figures.census;
+        let times = self.meter.times();
+        let peer = self.receiver.peer();
+        let error = match self.ending {
+            Ending::Failed(failure) => Some(failure.to_string()),
+            _ => None,
+        };
+        json!({
+            "program": "receiver",
+            "version": env!("CARGO_PKG_VERSION"),
+            "ending": self.ending.name(),
+            "exit": exit,
+            "error": error,
+            "table": self.receiver.hints().name,
+            "peer": { "pid": peer.pid, "uid": peer.uid },
+            "delivery": format!("{:?}", self.receiver.delivery()).to_lowercase(),
+            "seals": self.seals(),
+            "rows": self.meter.rows(),
+            "rows_received": figures.rows,
+            "batches": figures.batches,
+            "bytes": figures.bytes,
+            "dictionaries": figures.dictionaries,
+            "dictionary_bytes": figures.dictionary_bytes,
+            "buffers": {
+                "inside": census.inside,
+                "bytes_inside": census.bytes_inside,
+                "outside": census.outside,
+                "bytes_outside": census.bytes_outside,
+            },
+            "bytes_copied": {
+                "messages": figures.bytes_copied,
+                "alignment": self.realigned(),
+                "dictionaries": figures.dictionary_bytes_copied,
+            },
+            "allocations": {
+                // From the second batch on: before that there is nothing to count.
+                "hot_path": (figures.batches > 1).then_some(figures.hot_allocations),
+                "arrays": figures.array_allocations,
+            },
+            "syscalls": {
+                "sleeps": figures.transport.sleeps,
+                "wake_ups": self.wake_ups,
+                "per_megabyte": self.calls_per_megabyte(),
+            },
+            "seconds": {
+                "total": times.total.as_secs_f64(),
+                "receiving": times.receiving.as_secs_f64(),
+                "checking": times.checking.as_secs_f64(),
+                "sink": times.sink.as_secs_f64(),
+            },
+            "bytes_per_second": self.bytes_per_second(),
+        })
+    }
+}

@@ -1,0 +1,116 @@
+//! Sinks: what becomes of a table. Each has a room of its own.
+
+mod cell;
+mod csv;
+mod ipc;
+mod json;
+mod parquet;
+mod summary;
+mod table;
+mod typed;
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+
+use crate::args::Format;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::plan::SinkPlan;
+use crate::screen::Screen;
+
+/// How the stream ended for a sink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Everything came that was to come.
+    Whole,
+    /// It broke off. What came is still shown, but nothing is kept under a name that promises the whole.
+    BrokenOff,
+}
+
+/// What takes a table's batches.
+///
+/// A batch lies in the sender's memory, which the sender waits to get back: a sink takes what it needs and keeps
+/// nothing of it.
+pub(crate) trait Sink {
+    /// Takes a batch.
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), Failure>;
+
+    /// Takes the end.
+    fn finish(self: Box<Self>, end: End) -> Result<(), Failure>;
+}
+
+/// Opens a sink for tables of a schema. What the schema cannot have there is refused now, before anything is written.
+pub(crate) fn open(plan: &SinkPlan, schema: &SchemaRef, screen: Screen) -> Result<Box<dyn Sink>, Failure> {
+    Ok(match plan {
+        SinkPlan::Table { head } => Box::new(table::Table::new(schema, *head, screen)?),
+        SinkPlan::Summary => Box::new(summary::SummaryTable::new(schema, screen)?),
+        SinkPlan::Write { format, path } => {
+            typed::check(schema, *format)?;
+            let output = || match path {
+                Some(path) => Output::create(path),
+                None => Output::stdout(),
+            };
+            match format {
+                Format::Arrow => Box::new(ipc::File::new(output()?, schema)?),
+                Format::Arrows => Box::new(ipc::Stream::new(output()?, schema)?),
+                Format::Parquet => Box::new(parquet::Parquet::new(output()?, schema)?),
+                Format::Csv => Box::new(csv::Csv::new(output()?, schema)?),
+                Format::Jsonl => Box::new(json::Json::new(output()?)),
+            }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use std::sync::Arc;
+
+    use arrow_schema::{Field, Schema};
+    use bowstring_codec::testing::{Source, batch_of, every_type};
+
+    use super::*;
+
+    /// Whatever a format is said to hold it holds, and whatever it does not is said before anything is written.
+    #[test]
+    fn every_type_is_written_or_refused_beforehand() {
+        let screen = Screen { width: 80, colour: false };
+        let (mut refused, mut wrong) = (0, Vec::new());
+        for (i, data_type) in every_type().into_iter().enumerate() {
+            let schema: SchemaRef = Arc::new(Schema::new(vec![Field::new("c", data_type.clone(), true)]));
+            let bytes: Vec<u8> = (0..250u8).map(|b| b.wrapping_mul(2 * i as u8 + 1)).collect();
+            let mut source = Source::new(&bytes);
+            let batches = [30, 0, 7].map(|rows| batch_of(&mut source, &schema, rows));
+            for format in [Format::Arrow, Format::Arrows, Format::Parquet, Format::Csv, Format::Jsonl] {
+                let plan = SinkPlan::Write { format, path: Some("/dev/null".into()) };
+                let mut sink = match open(&plan, &schema, screen) {
+                    Ok(sink) => sink,
+                    Err(Failure::Unsupported { column, .. }) => {
+                        assert!(column.starts_with('c'));
+                        refused += 1;
+                        continue;
+                    }
+                    Err(failure) => {
+                        wrong.push(format!("{data_type} as {format:?}: {failure}"));
+                        continue;
+                    }
+                };
+                for batch in &batches {
+                    match sink.write(batch) {
+                        // Each of these batches has a dictionary of its own.
+                        Ok(()) | Err(Failure::ReplacedDictionary) => {}
+                        Err(failure) => wrong.push(format!("{data_type} as {format:?}: {failure}")),
+                    }
+                }
+                sink.finish(End::Whole)
+                    .unwrap_or_else(|failure| panic!("{data_type} as {format:?}: {failure}"));
+            }
+            let mut summary = summary::Summary::new(&schema);
+            batches.iter().for_each(|batch| summary.add(batch));
+            summary.show(&mut Vec::new(), screen, End::Whole).unwrap();
+            assert_eq!(cell::cells(batches[0].column(0), 30).len(), 30);
+        }
+        assert!(wrong.is_empty(), "{wrong:#?}");
+        assert!(refused > 0);
+    }
+}

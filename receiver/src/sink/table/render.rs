@@ -1,0 +1,154 @@
+//! Drawing a grid of cells.
+
+use std::io::{self, Write};
+
+use super::layout::{self, Shown, Wish};
+use crate::screen::Screen;
+use crate::text;
+
+const BOLD: &str = "\x1b[1m";
+const DIM: &str = "\x1b[2m";
+const PLAIN: &str = "\x1b[0m";
+
+/// A column's heading.
+#[derive(Clone, Debug, Default)]
+pub(in crate::sink) struct Column {
+    pub(in crate::sink) name: String,
+    /// A second line of heading.
+    pub(in crate::sink) under: Option<String>,
+    /// Whether cells stand on the right.
+    pub(in crate::sink) right: bool,
+    /// Whether half of a cell is worth nothing.
+    pub(in crate::sink) rigid: bool,
+}
+
+/// A cell's text, which has been escaped.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::sink) struct Cell {
+    pub(in crate::sink) text: String,
+    /// Whether it stands for no value.
+    pub(in crate::sink) null: bool,
+}
+
+/// Headings and rows.
+pub(in crate::sink) struct Grid<'a> {
+    pub(in crate::sink) columns: Vec<Column>,
+    pub(in crate::sink) rows: &'a [Vec<Cell>],
+}
+
+impl Grid<'_> {
+    /// Draws what fits; answers how many columns did not.
+    pub(in crate::sink) fn render(&self, out: &mut impl Write, screen: Screen) -> io::Result<usize> {
+        let wanted: Vec<Wish> = (0..self.columns.len()).map(|column| self.wish(column)).collect();
+        // Each line begins with a space, which is not the layout's.
+        let shown = layout::fit(&wanted, screen.width.saturating_sub(1));
+        let paint = |style| if screen.colour { style } else { "" };
+        let heading = |text: &str, width, right| pad(text, width, right);
+        self.line(out, &shown, " │ ", |index, width| {
+            let column = &self.columns[index];
+            format!("{}{}{}", paint(BOLD), heading(&column.name, width, column.right), paint(PLAIN))
+        })?;
+        if self.columns.iter().any(|column| column.under.is_some()) {
+            self.line(out, &shown, " │ ", |index, width| {
+                let column = &self.columns[index];
+                let under = column.under.as_deref().unwrap_or("");
+                format!("{}{}{}", paint(DIM), heading(under, width, column.right), paint(PLAIN))
+            })?;
+        }
+        let rule: Vec<String> = shown.iter().map(|shown| "─".repeat(shown.width())).collect();
+        writeln!(out, "─{}", rule.join("─┼─"))?;
+        for row in self.rows {
+            self.line(out, &shown, " │ ", |index, width| {
+                let Some(cell) = row.get(index) else { return " ".repeat(width) };
+                let text = pad(&cell.text, width, self.columns[index].right);
+                if cell.null { format!("{}{text}{}", paint(DIM), paint(PLAIN)) } else { text }
+            })?;
+        }
+        Ok(shown.iter().map(|shown| if let Shown::Gap { left_out } = shown { *left_out } else { 0 }).sum())
+    }
+
+    /// The width that a column would take if it had its way.
+    fn wish(&self, index: usize) -> Wish {
+        let column = &self.columns[index];
+        let cells = self.rows.iter().filter_map(|row| row.get(index)).map(|cell| text::width(&cell.text));
+        let needed = cells.fold(text::width(&column.name), usize::max).max(1);
+        match &column.under {
+            // What stands under a name is cut before values are.
+            Some(under) if !column.rigid => Wish { wanted: needed.max(text::width(under)), rigid: false },
+            _ => Wish { wanted: needed, rigid: column.rigid },
+        }
+    }
+
+    fn line(
+        &self,
+        out: &mut impl Write,
+        shown: &[Shown],
+        between: &str,
+        cell: impl Fn(usize, usize) -> String,
+    ) -> io::Result<()> {
+        let cells: Vec<String> = shown
+            .iter()
+            .map(|shown| match *shown {
+                Shown::Column { index, width } => cell(index, width),
+                Shown::Gap { .. } => "…".to_owned(),
+            })
+            .collect();
+        writeln!(out, " {}", cells.join(between).trim_end())
+    }
+}
+
+impl Shown {
+    fn width(self) -> usize {
+        match self {
+            Shown::Column { width, .. } => width,
+            Shown::Gap { .. } => 1,
+        }
+    }
+}
+
+/// The text cut or filled up to `width` cells.
+fn pad(text: &str, width: usize, right: bool) -> String {
+    let text = text::cut(text, width);
+    let filling = " ".repeat(width.saturating_sub(text::width(&text)));
+    if right { filling + &text } else { text + &filling }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    fn draw(columns: Vec<Column>, rows: &[Vec<Cell>], width: usize) -> String {
+        let mut out = Vec::new();
+        Grid { columns, rows }.render(&mut out, Screen { width, colour: false }).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    fn cell(text: &str) -> Cell {
+        Cell { text: text.to_owned(), null: false }
+    }
+
+    #[test]
+    fn columns_line_up() {
+        let column =
+            |name: &str, right| Column { name: name.into(), under: Some("T".into()), right, rigid: right };
+        let rows = [vec![cell("1"), cell("数据")], vec![cell("1000"), cell("e\u{301}")]];
+        let drawn = draw(vec![column("n", true), column("s", false)], &rows, 80);
+        let wanted = "    n │ s\n    T │ T\n──────┼─────\n    1 │ 数据\n 1000 │ e\u{301}\n";
+        assert_eq!(drawn, wanted);
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_screen() {
+        let columns: Vec<Column> =
+            (0..30).map(|i| Column { name: format!("column{i}"), ..Column::default() }).collect();
+        let rows: Vec<Vec<Cell>> =
+            (0..3).map(|r| (0..30).map(|c| cell(&"长x".repeat(r + c))).collect()).collect();
+        for width in 20..200 {
+            let drawn = draw(columns.clone(), &rows, width);
+            for line in drawn.lines() {
+                assert!(text::width(line) <= width, "{width}: {line}");
+            }
+        }
+    }
+}

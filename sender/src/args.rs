@@ -1,0 +1,279 @@
+//! The command line: what can be said, and how it is explained.
+//!
+//! Nothing is decided here: see [`plan`](crate::plan).
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::pace::Rate;
+use crate::text::parse_bytes;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// What follows the options in `--help` and in the manual page.
+pub(crate) const AFTER: &str = "\
+Examples:
+  sender trips.parquet                       waits on the default socket for one receiver
+  sender demo:1000 -- receiver --json        starts the receiver itself
+  cat x.arrows | sender - --socket s         standard input, its format recognised
+  sender jan.csv feb.csv --schema trips.arrow
+  sender x.arrow --rows 1000000..1000100 -- receiver
+  sender big.csv --delivery sealed --receivers 8
+  sender doctor                              what this host allows, and how fast it is
+
+Inputs:
+  Arrow IPC files and streams (compressed ones and Feather V2 too), Parquet, CSV, and JSON with an object a line; `-` is
+  standard input. What a file is, is told by its first bytes. `demo` and `demo:ROWS` are made up, in place.
+
+Exit codes:
+  0  everything was sent, or as much as the receivers wanted
+  1  something else went wrong
+  2  the command line
+  3  the input is malformed, or of a type that cannot be sent
+  4  the receiver refused, or speaks another version
+  5  the receiver crashed, or was cut off
+  6  no receiver came in time
+  7  no permission
+  8  the report cannot be written
+  130, 143  interrupted by SIGINT, by SIGTERM
+  With `-- COMMAND`, the exit code of the command where it is not 0 and nothing else went wrong.";
+
+/// Sends a table to `receiver`s on this host, through memory that they read it in.
+#[derive(Parser, Debug)]
+#[command(name = "sender", version, styles = STYLES, after_help = AFTER, max_term_width = 110)]
+#[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) send: Send,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Look at what this host allows, what that means for speed, and how fast it is.
+    Doctor(DoctorArgs),
+    Top(bowstring_top::Top),
+    /// Print the completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page.
+    Man,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Send {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+    #[command(flatten)]
+    pub(crate) meeting: MeetingArgs,
+    #[command(flatten)]
+    pub(crate) pool: PoolArgs,
+    #[command(flatten)]
+    pub(crate) manners: MannersArgs,
+    /// The receiver to start: looked for beside this program, then on PATH. It inherits its socket.
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) receiver: Vec<OsString>,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "What to send")]
+pub(crate) struct SourceArgs {
+    /// Files, `-`, or `demo[:ROWS]`; several are sent one after the other as one table.
+    #[arg(value_name = "INPUT", required = true)]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// What the inputs are, where their first bytes do not say.
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
+    /// The columns' types, for CSV and JSON: an Arrow file, or lines of `name type` [default: inferred].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) schema: Option<PathBuf>,
+    /// What separates the fields of CSV.
+    #[arg(long, value_name = "CHAR", default_value = ",", value_parser = delimiter)]
+    pub(crate) delimiter: u8,
+    /// The CSV has no line of names.
+    #[arg(long)]
+    pub(crate) no_header: bool,
+    /// Only these rows, counted from 0, the end not among them: `A..B`, `A..` or `..B`.
+    #[arg(long, value_name = "A..B", value_parser = range, conflicts_with = "batch")]
+    pub(crate) rows: Option<Range>,
+    /// Only this batch of an Arrow file or stream, counted from 0.
+    #[arg(long, value_name = "K")]
+    pub(crate) batch: Option<usize>,
+    /// Rows in a batch, at most.
+    #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(u64).range(1..=1 << 31))]
+    pub(crate) batch_rows: Option<u64>,
+    /// Send it all so many times; 0 is without end.
+    #[arg(long, value_name = "TIMES", default_value_t = 1)]
+    pub(crate) repeat: u64,
+    /// Send no faster than this: rows a second, or bytes as in `100MB`.
+    #[arg(long, value_name = "RATE", value_parser = Rate::parse)]
+    pub(crate) rate: Option<Rate>,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Whom to send it to")]
+pub(crate) struct MeetingArgs {
+    /// Where to wait for receivers: a path, or @NAME in the abstract namespace [default: bowstring.sock in
+    /// $XDG_RUNTIME_DIR].
+    #[arg(long, value_name = "PATH", conflicts_with = "receiver")]
+    pub(crate) socket: Option<PathBuf>,
+    /// Begin once so many receivers are there. Others may join later, and get what is sent from then on.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(crate) receivers: u32,
+    /// Give up if they are not there after so long.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) wait: Option<Duration>,
+    /// What to do with receivers that do not keep up.
+    #[arg(long, value_name = "WHAT", default_value = "block")]
+    pub(crate) on_slow: Slow,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "How to send it")]
+pub(crate) struct PoolArgs {
+    /// The deliveries to offer [default: all; the receiver chooses].
+    #[arg(long, value_name = "HOW", value_delimiter = ',')]
+    pub(crate) delivery: Vec<Handover>,
+    /// Bytes of the memory that receivers read in.
+    #[arg(long, value_name = "BYTES", default_value = "16MiB", value_parser = parse_bytes)]
+    pub(crate) pool: u64,
+    /// Bytes of each of its slots; a message takes as many as it needs.
+    #[arg(long, value_name = "BYTES", default_value = "64KiB", value_parser = parse_bytes)]
+    pub(crate) slot: u64,
+    /// Ask for huge pages.
+    #[arg(long)]
+    pub(crate) huge: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "What is said about it")]
+pub(crate) struct MannersArgs {
+    /// Say nothing but errors.
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// How to state the figures at the end.
+    #[arg(long, value_name = "AS")]
+    pub(crate) report: Option<ReportAs>,
+    /// Write the figures as JSON to a file too.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report_to: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DoctorArgs {
+    /// Measure for half a second instead of ten.
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The formats of inputs.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Arrow IPC file (Feather V2).
+    Arrow,
+    /// Arrow IPC stream.
+    Arrows,
+    /// Parquet.
+    Parquet,
+    /// Separated values.
+    Csv,
+    /// One JSON object a line.
+    Jsonl,
+}
+
+/// `--on-slow`.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Slow {
+    /// Wait for them.
+    Block,
+    /// Leave out batches that they have no room for.
+    Skip,
+    /// Cut them off.
+    Cut,
+}
+
+/// `--delivery`.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Handover {
+    /// Read where this program wrote: no copy, for receivers that take it for honest.
+    Pooled,
+    /// Copied by the receiver before it is looked at.
+    Copied,
+    /// A file for each message, which the kernel makes immutable.
+    Sealed,
+}
+
+/// `--report`.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReportAs {
+    /// A line for people.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// `--rows`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Range {
+    pub(crate) start: u64,
+    pub(crate) end: Option<u64>,
+}
+
+fn range(text: &str) -> Result<Range, String> {
+    let (start, end) = text.split_once("..").ok_or("not of the form A..B")?;
+    let number = |text: &str| text.replace('_', "").parse().map_err(|_| format!("{text:?} is no number"));
+    let start = if start.is_empty() { 0 } else { number(start)? };
+    let end = if end.is_empty() { None } else { Some(number(end)?) };
+    match end.is_some_and(|end| end < start) {
+        true => Err("the end is before the start".to_owned()),
+        false => Ok(Range { start, end }),
+    }
+}
+
+fn delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        b"\\t" => Ok(b'\t'),
+        [byte] if byte.is_ascii() => Ok(*byte),
+        _ => Err("it must be one ASCII character, or \\t".to_owned()),
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|_| "not a possible time".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn ranges_of_rows() {
+        assert_eq!(range("2..5"), Ok(Range { start: 2, end: Some(5) }));
+        assert_eq!(range("1_000.."), Ok(Range { start: 1000, end: None }));
+        assert_eq!(range("..5"), Ok(Range { start: 0, end: Some(5) }));
+        for wrong in ["5..2", "7", "a..b", "-1..2", "1..2..3"] {
+            assert!(range(wrong).is_err(), "{wrong}");
+        }
+    }
+}

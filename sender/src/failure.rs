@@ -1,0 +1,151 @@
+//! What went wrong: in words for people, as an exit code for scripts, and with what to do next.
+
+use std::fmt::Display;
+use std::io;
+use std::path::Path;
+
+use bowstring::codec::interop::ImportError;
+use bowstring::codec::read::IoError;
+use bowstring::transport::{End, MeetError, OsError};
+use bowstring::{SendError, SetUpError};
+
+use crate::place::Place;
+
+/// Exit codes, as `--help` lists them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    Other = 1,
+    Usage = 2,
+    Malformed = 3,
+    Refused = 4,
+    Crashed = 5,
+    TimedOut = 6,
+    Permission = 7,
+    Output = 8,
+}
+
+/// Why the program ends otherwise than well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) exit: Exit,
+    /// What went wrong, and where.
+    pub(crate) what: String,
+    /// What to do next, if there is something.
+    pub(crate) advice: Option<String>,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, what: impl Into<String>) -> Failure {
+        Failure { exit, what: what.into(), advice: None }
+    }
+
+    pub(crate) fn advise(self, advice: impl Into<String>) -> Failure {
+        Failure { advice: Some(advice.into()), ..self }
+    }
+
+    pub(crate) fn usage(what: impl Into<String>) -> Failure {
+        Failure::new(Exit::Usage, what)
+    }
+
+    /// An input that does not make sense.
+    pub(crate) fn malformed(name: &str, why: impl Display) -> Failure {
+        Failure::new(Exit::Malformed, format!("{name}: {why}"))
+    }
+
+    /// An input that cannot be read.
+    pub(crate) fn input(name: &str, error: &io::Error) -> Failure {
+        let failure = Failure::new(of_io(error, Exit::Other), format!("cannot read {name}: {error}"));
+        match error.kind() {
+            io::ErrorKind::NotFound => Failure { exit: Exit::Usage, ..failure },
+            _ => failure,
+        }
+    }
+
+    pub(crate) fn output(name: &str, error: &io::Error) -> Failure {
+        Failure::new(of_io(error, Exit::Output), format!("cannot write {name}: {error}"))
+    }
+
+    pub(crate) fn host(what: &str, error: &io::Error) -> Failure {
+        Failure::new(of_io(error, Exit::Other), format!("{what}: {error}"))
+    }
+
+    /// What the readers of Arrow's own formats say.
+    pub(crate) fn arrow(name: &str, error: &IoError) -> Failure {
+        match error {
+            IoError::Io(error) => Failure::input(name, error),
+            IoError::Import(ImportError::Misaligned { .. }) => Failure::new(Exit::Other, error.to_string()),
+            error => Failure::malformed(name, error),
+        }
+    }
+
+    /// What meeting receivers at a place came to.
+    pub(crate) fn set_up(place: &Place, error: &SetUpError) -> Failure {
+        match error {
+            SetUpError::Layout(error) => {
+                Failure::new(Exit::Malformed, format!("the table cannot be sent: {error}"))
+            }
+            SetUpError::Meet(error) => Failure::meeting(place, error),
+            SetUpError::Host(error) => Failure::new(of_os(*error), error.to_string()),
+            other => Failure::new(Exit::Other, other.to_string()),
+        }
+    }
+
+    fn meeting(place: &Place, error: &MeetError) -> Failure {
+        let failure = |exit| Failure::new(exit, format!("{place}: {error}"));
+        match error {
+            MeetError::TimedOut(_) => {
+                Failure::new(Exit::TimedOut, format!("no receiver came to {place} in time"))
+                    .advise("start `receiver`, with the same --socket if one was given")
+            }
+            MeetError::InUse => {
+                Failure::new(Exit::Other, format!("{place} is taken: another sender waits there"))
+                    .advise("choose another place with --socket PATH, and give it to the receiver too")
+            }
+            MeetError::NotASocket => failure(Exit::Usage).advise("choose another place with --socket PATH"),
+            MeetError::Os(error) if error.raw_os_error() == 2 => {
+                Failure::new(Exit::Usage, format!("{place}: there is no such directory"))
+                    .advise("create it, or choose another place with --socket PATH")
+            }
+            MeetError::Os(error) => failure(of_os(*error)),
+            MeetError::Denied { .. } => failure(Exit::Permission),
+            MeetError::Refused(_) | MeetError::Declined(_) | MeetError::Wire(_) | MeetError::Region(..) => {
+                failure(Exit::Refused)
+            }
+            MeetError::HungUp => failure(Exit::Crashed),
+            MeetError::Geometry(_) => {
+                failure(Exit::Usage).advise("--slot must be a multiple of 64 bytes, and --pool of --slot")
+            }
+            _ => failure(Exit::Other),
+        }
+    }
+
+    /// Why a table was not sent to its end. That receivers want no more is none.
+    pub(crate) fn sending(error: &SendError) -> Option<Failure> {
+        let failure = |exit| Failure::new(exit, error.to_string());
+        Some(match error {
+            SendError::Interrupted | SendError::NoReceiver(Some(End::Closed)) => return None,
+            SendError::NoReceiver(_) => failure(Exit::Crashed),
+            SendError::TooLarge { .. } => failure(Exit::Other).advise("make the pool larger with --pool"),
+            SendError::TimedOut => failure(Exit::TimedOut),
+            SendError::Host(error) => Failure::new(of_os(*error), error.to_string()),
+            _ => failure(Exit::Other),
+        })
+    }
+}
+
+fn of_io(error: &io::Error, otherwise: Exit) -> Exit {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => Exit::Permission,
+        _ => otherwise,
+    }
+}
+
+fn of_os(error: OsError) -> Exit {
+    of_io(&error.into(), Exit::Other)
+}
+
+/// A path as people call it.
+pub(crate) fn name(path: &Path) -> String {
+    path.display().to_string()
+}

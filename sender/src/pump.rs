@@ -1,0 +1,201 @@
+//! The loop: batch after batch from the source to the receivers.
+
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
+use bowstring::transport::End;
+use bowstring::{SendError, SenderFigures, TableSender};
+
+use crate::failure::Failure;
+use crate::meet::Met;
+use crate::pace::Pace;
+use crate::plan::Plan;
+use crate::progress::Progress;
+use crate::signals::Signals;
+use crate::source::Source;
+
+/// The longest pause between two looks whether somebody knocks or a signal has come.
+const NAP: Duration = Duration::from_millis(20);
+
+/// How it came out.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) figures: SenderFigures,
+    pub(crate) ending: Ending,
+    pub(crate) failure: Option<Failure>,
+    /// From the first batch to the end of the last.
+    pub(crate) time: Duration,
+    /// Of that, the time in the source: reading, parsing, decompressing.
+    pub(crate) source_time: Duration,
+    pub(crate) receivers: Receivers,
+}
+
+/// How the sending ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// All was sent.
+    Whole,
+    /// The receivers took no more.
+    Enough,
+    /// A signal came.
+    Interrupted,
+    /// Something went wrong.
+    Failed,
+}
+
+/// What became of the receivers so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Receivers {
+    /// The most that were there at a time.
+    pub(crate) most: u32,
+    pub(crate) closed: u32,
+    pub(crate) crashed: u32,
+    pub(crate) cut_off: u32,
+}
+
+/// Why the loop is left.
+enum Stop {
+    Source(Failure),
+    Sending(SendError),
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Stop {
+        Stop::Source(failure)
+    }
+}
+
+impl From<SendError> for Stop {
+    fn from(error: SendError) -> Stop {
+        Stop::Sending(error)
+    }
+}
+
+/// Sends everything.
+pub(crate) fn pump(met: &mut Met, source: &mut Source, plan: &Plan, signals: &Signals) -> Ended {
+    let progress = Progress::new(plan.manners.progress, source.rows().filter(|_| plan.repeat == 1));
+    let mut pump = Pump {
+        pace: Pace::new(plan.rate),
+        progress,
+        begun: Instant::now(),
+        source_time: Duration::ZERO,
+        receivers: Receivers::default(),
+        quiet: plan.manners.quiet,
+        signals,
+    };
+    let outcome = pump.run(&mut met.sender, source, plan.repeat);
+    pump.look(&mut met.sender);
+    pump.progress.clear();
+    let (ending, failure) = match outcome {
+        Ok(()) => (Ending::Whole, None),
+        Err(Stop::Source(failure)) => (Ending::Failed, Some(failure)),
+        Err(Stop::Sending(SendError::Interrupted)) => (Ending::Interrupted, None),
+        Err(Stop::Sending(error)) => match Failure::sending(&error) {
+            None => (Ending::Enough, None),
+            failure => (Ending::Failed, failure),
+        },
+    };
+    // What is repeated without end has no other end than a signal.
+    met.whole = ending == Ending::Whole || (ending == Ending::Interrupted && plan.repeat == 0);
+    Ended {
+        figures: met.sender.figures(),
+        ending,
+        failure,
+        time: pump.begun.elapsed(),
+        source_time: pump.source_time,
+        receivers: pump.receivers,
+    }
+}
+
+struct Pump<'a> {
+    pace: Pace,
+    progress: Progress,
+    begun: Instant,
+    source_time: Duration,
+    receivers: Receivers,
+    quiet: bool,
+    signals: &'a Signals,
+}
+
+impl Pump<'_> {
+    fn run(&mut self, sender: &mut TableSender, source: &mut Source, repeat: u64) -> Result<(), Stop> {
+        let mut passes = 0;
+        loop {
+            while self.step(sender, source)? {
+                self.look(sender);
+                self.keep_pace(sender)?;
+            }
+            passes += 1;
+            if passes == repeat {
+                return Ok(());
+            }
+            source.rewind()?;
+        }
+    }
+
+    /// Sends one batch; answers whether there was one.
+    fn step(&mut self, sender: &mut TableSender, source: &mut Source) -> Result<bool, Stop> {
+        if self.signals.caught().is_some() {
+            return Err(SendError::Interrupted.into());
+        }
+        match source {
+            Source::Demo(demo) => Ok(demo.send(sender)?),
+            Source::Batches(window) => {
+                let before = Instant::now();
+                let batch = window.next();
+                self.source_time += before.elapsed();
+                let Some(batch) = batch? else { return Ok(false) };
+                sender.send(&batch)?;
+                Ok(true)
+            }
+        }
+    }
+
+    /// Sees who has gone, and shows how far it has come.
+    fn look(&mut self, sender: &mut TableSender) {
+        self.receivers.most = self.receivers.most.max(sender.receivers());
+        while let Some((_, end)) = sender.next_departed() {
+            let (count, how) = match end {
+                End::Closed => (&mut self.receivers.closed, None),
+                End::CutOff => (&mut self.receivers.cut_off, Some("was too slow and was cut off")),
+                End::Crashed => (&mut self.receivers.crashed, Some("crashed")),
+                End::Faulty => (&mut self.receivers.crashed, Some("broke the protocol")),
+            };
+            *count += 1;
+            if let Some(how) = how {
+                self.say(&format!("a receiver {how}"));
+            }
+        }
+        if let Some(trouble) = sender.take_trouble() {
+            self.say(&format!("a receiver was not let in: {trouble}"));
+        }
+        self.progress.show(|| {
+            let figures = sender.figures();
+            (figures.rows, figures.bytes)
+        });
+    }
+
+    fn say(&mut self, what: &str) {
+        self.progress.clear();
+        if !self.quiet {
+            let _ = writeln!(io::stderr(), "sender: {what}");
+        }
+    }
+
+    /// Pauses as long as the rate asks for, and lets newcomers in meanwhile.
+    fn keep_pace(&mut self, sender: &mut TableSender) -> Result<(), Stop> {
+        while self.pace.is_kept() {
+            let figures = sender.figures();
+            let pause = self.pace.pause(figures.rows, figures.bytes);
+            if pause.is_zero() {
+                return Ok(());
+            }
+            if self.signals.caught().is_some() {
+                return Err(SendError::Interrupted.into());
+            }
+            sender.tend()?;
+            std::thread::sleep(pause.min(NAP));
+        }
+        Ok(())
+    }
+}

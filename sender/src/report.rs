@@ -1,0 +1,124 @@
+//! What happened, stated from counters.
+//!
+//! Each figure has a source: rows, batches and bytes are counted as they are committed; heap allocations by the program's
+//! own allocator on the sending thread, from the second batch on, while batches are encoded, or built, and committed
+//! (reading files is not the hot path, and its time is told apart); wake-ups and stalls by the transport.
+
+use std::fs;
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use crate::args::ReportAs;
+use crate::failure::Failure;
+use crate::plan::Manners;
+use crate::pump::{Ended, Ending};
+use crate::text;
+
+/// States the figures as was asked.
+pub(crate) fn state(ended: &Ended, manners: &Manners, exit: u8) -> Result<(), Failure> {
+    let told = match manners.report {
+        None => None,
+        Some(ReportAs::Text) => Some(line(ended)),
+        Some(ReportAs::Json) => Some(object(ended, exit).to_string()),
+    };
+    if let Some(told) = told {
+        // If nobody listens there is nobody to tell.
+        let _ = writeln!(io::stderr(), "{told}");
+    }
+    let Some(path) = &manners.report_to else { return Ok(()) };
+    fs::write(path, format!("{}\n", object(ended, exit)))
+        .map_err(|error| Failure::output(&path.display().to_string(), &error))
+}
+
+fn bytes(ended: &Ended) -> u64 {
+    ended.figures.bytes + ended.figures.dictionary_bytes
+}
+
+fn bytes_per_second(ended: &Ended) -> f64 {
+    bytes(ended) as f64 / ended.time.as_secs_f64().max(1e-9)
+}
+
+fn line(ended: &Ended) -> String {
+    let figures = &ended.figures;
+    let count = |n: u64, one: &str, more: &str| match n {
+        1 => format!("1 {one}"),
+        n => format!("{} {more}", text::grouped(n)),
+    };
+    let mut parts = vec![
+        format!("sent {}", count(figures.rows, "row", "rows")),
+        count(figures.batches, "batch", "batches"),
+        text::bytes(bytes(ended)),
+        format!("to {}", count(ended.receivers.most.into(), "receiver", "receivers")),
+    ];
+    parts.push(match figures.batches {
+        0 | 1 => "heap allocations not counted (from the second batch on)".to_owned(),
+        _ => format!(
+            "{} on the hot path",
+            count(figures.hot_allocations, "heap allocation", "heap allocations")
+        ),
+    });
+    parts.push(count(figures.transport.wake_ups, "wake-up", "wake-ups"));
+    parts.push(count(figures.transport.stalls, "wait for room", "waits for room"));
+    if figures.skipped > 0 {
+        parts.push(count(figures.skipped, "batch skipped", "batches skipped"));
+    }
+    if figures.split > 0 {
+        parts.push(count(figures.split, "batch sent in slices", "batches sent in slices"));
+    }
+    parts.push(format!("{}/s", text::bytes(bytes_per_second(ended) as u64)));
+    let source = ended.source_time.as_secs_f64() / ended.time.as_secs_f64().max(1e-9);
+    if source > 0.01 {
+        parts.push(format!("{:.0} % of the time reading the input", source * 100.0));
+    }
+    match ended.ending {
+        Ending::Whole | Ending::Failed => {}
+        Ending::Enough => parts.push("the receivers took no more".to_owned()),
+        Ending::Interrupted => parts.push("interrupted".to_owned()),
+    }
+    parts.join(" · ")
+}
+
+fn object(ended: &Ended, exit: u8) -> Value {
+    let figures = &ended.figures;
+    let transport = &figures.transport;
+    let ending = match ended.ending {
+        Ending::Whole => "whole",
+        Ending::Enough => "enough",
+        Ending::Interrupted => "interrupted",
+        Ending::Failed => "failed",
+    };
+    json!({
+        "program": "sender",
+        "version": env!("CARGO_PKG_VERSION"),
+        "ending": ending,
+        "exit": exit,
+        "error": ended.failure.as_ref().map(|failure| &failure.what),
+        "rows": figures.rows,
+        "batches": figures.batches,
+        "bytes": figures.bytes,
+        "dictionaries": figures.dictionaries,
+        "dictionary_bytes": figures.dictionary_bytes,
+        "split": figures.split,
+        "skipped": figures.skipped,
+        "receivers": {
+            "most": ended.receivers.most,
+            "closed": ended.receivers.closed,
+            "crashed": ended.receivers.crashed,
+            "cut_off": ended.receivers.cut_off,
+        },
+        "allocations": {
+            // From the second batch on: before that there is nothing to count.
+            "hot_path": (figures.batches > 1).then_some(figures.hot_allocations),
+        },
+        "pool": {
+            "slots": transport.slots,
+            "slot_bytes": transport.slot_size,
+            "most_in_use": transport.high_water,
+            "stalls": transport.stalls,
+        },
+        "syscalls": { "wake_ups": transport.wake_ups },
+        "seconds": { "total": ended.time.as_secs_f64(), "source": ended.source_time.as_secs_f64() },
+        "bytes_per_second": bytes_per_second(ended),
+    })
+}

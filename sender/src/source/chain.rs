@@ -1,0 +1,159 @@
+//! Several inputs one after the other, as one table.
+
+use std::sync::Arc;
+
+use arrow_array::{RecordBatch, RecordBatchOptions};
+use arrow_schema::{Field, Schema, SchemaRef};
+
+use super::input::Opened;
+use super::{Batches, csv, file, format, json, parquet, schema, stream};
+use crate::args::Format;
+use crate::failure::Failure;
+use crate::plan::{Input, Reading};
+
+/// Inputs whose schemas agree.
+#[derive(Debug)]
+pub(crate) struct Chain {
+    inputs: Vec<Input>,
+    reading: Reading,
+    /// The types that the user gave.
+    given: Option<SchemaRef>,
+    schema: SchemaRef,
+    /// Rows of each input, as far as they say.
+    rows: Vec<Option<u64>>,
+    current: Box<dyn Batches>,
+    /// Which of the inputs that is.
+    at: usize,
+}
+
+impl Chain {
+    /// Opens all inputs, to see that their schemas agree, and stays with the first.
+    pub(crate) fn open(inputs: &[Input], reading: &Reading) -> Result<Chain, Failure> {
+        let given = reading.schema.as_deref().map(schema::read).transpose()?;
+        let mut first: Option<Box<dyn Batches>> = None;
+        let mut schema: Option<Schema> = None;
+        let mut rows = Vec::with_capacity(inputs.len());
+        for input in inputs {
+            let opened = open(input, reading, given.as_ref())?;
+            rows.push(opened.rows());
+            schema = Some(match schema {
+                None => opened.schema().as_ref().clone(),
+                Some(so_far) => agree(&so_far, opened.schema(), &inputs[0], input)?,
+            });
+            // Standard input is opened once only: elsewhere it can be left and opened again.
+            match (&first, input, inputs.len()) {
+                (None, ..) => first = Some(opened),
+                (Some(_), Input::Stdin, _) => {
+                    return Err(Failure::usage("standard input must come first among several inputs"));
+                }
+                _ => {}
+            }
+        }
+        let (Some(current), Some(schema)) = (first, schema) else {
+            return Err(Failure::usage("nothing to send"));
+        };
+        let (inputs, reading) = (inputs.to_vec(), reading.clone());
+        Ok(Chain { inputs, reading, given, schema: Arc::new(schema), rows, current, at: 0 })
+    }
+
+    /// Goes back to the first input.
+    pub(crate) fn rewind(&mut self) -> Result<(), Failure> {
+        self.go_to(0)
+    }
+
+    fn go_to(&mut self, at: usize) -> Result<(), Failure> {
+        self.current = open(&self.inputs[at], &self.reading, self.given.as_ref())?;
+        self.at = at;
+        Ok(())
+    }
+
+    /// The batch under the schema that all inputs share.
+    fn adopt(&self, batch: RecordBatch) -> Result<RecordBatch, Failure> {
+        if Arc::ptr_eq(batch.schema_ref(), &self.schema) {
+            return Ok(batch);
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        let (_, columns, _) = batch.into_parts();
+        RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)
+            .map_err(|error| Failure::malformed(&self.inputs[self.at].name(), error))
+    }
+}
+
+impl Batches for Chain {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn rows(&self) -> Option<u64> {
+        self.rows.iter().try_fold(0_u64, |sum, rows| sum.checked_add((*rows)?))
+    }
+
+    fn skip(&mut self, rows: u64) -> Result<u64, Failure> {
+        let mut skipped = 0;
+        // Whole inputs first, as long as they say how long they are.
+        while let Some(whole) = self.rows[self.at]
+            && skipped + whole <= rows
+            && self.at + 1 < self.inputs.len()
+        {
+            skipped += whole;
+            self.go_to(self.at + 1)?;
+        }
+        Ok(skipped + self.current.skip(rows - skipped)?)
+    }
+
+    fn choose(&mut self, batch: usize) -> Result<bool, Failure> {
+        self.current.choose(batch)
+    }
+
+    fn next(&mut self) -> Result<Option<RecordBatch>, Failure> {
+        loop {
+            if let Some(batch) = self.current.next()? {
+                return self.adopt(batch).map(Some);
+            }
+            if self.at + 1 == self.inputs.len() {
+                return Ok(None);
+            }
+            self.go_to(self.at + 1)?;
+        }
+    }
+}
+
+fn open(input: &Input, reading: &Reading, given: Option<&SchemaRef>) -> Result<Box<dyn Batches>, Failure> {
+    let mut opened = Opened::open(input)?;
+    let format = match reading.format {
+        Some(format) => format,
+        None => format::recognise(&mut opened)?,
+    };
+    Ok(match format {
+        Format::Arrow => Box::new(file::ArrowFile::open(opened)?),
+        Format::Arrows => Box::new(stream::ArrowStream::open(opened)?),
+        Format::Parquet => Box::new(parquet::ParquetFile::open(opened, reading)?),
+        Format::Csv => Box::new(csv::Csv::open(opened, reading, given)?),
+        Format::Jsonl => Box::new(json::Json::open(opened, reading, given)?),
+    })
+}
+
+/// The schema of both, if they agree: names and types must be the same, and what may be null in one may be in both.
+fn agree(first: &Schema, other: &Schema, first_name: &Input, name: &Input) -> Result<Schema, Failure> {
+    let (first_name, name) = (first_name.name(), name.name());
+    let differ = |what: String| {
+        Failure::malformed(&name, what)
+            .advise("inputs of one table must have the same columns; see --schema for text")
+    };
+    if first.fields().len() != other.fields().len() {
+        let (here, there) = (other.fields().len(), first.fields().len());
+        return Err(differ(format!("{here} columns, and {first_name} has {there}")));
+    }
+    let mut fields = Vec::with_capacity(first.fields().len());
+    for (a, b) in first.fields().iter().zip(other.fields()) {
+        if a.name() != b.name() || a.data_type() != b.data_type() {
+            let (b, b_type, a, a_type) = (b.name(), b.data_type(), a.name(), a.data_type());
+            return Err(differ(format!(
+                "column {b:?} of {b_type}, where {first_name} has {a:?} of {a_type}"
+            )));
+        }
+        let field: &Field = a;
+        fields.push(field.clone().with_nullable(a.is_nullable() || b.is_nullable()));
+    }
+    Ok(Schema::new_with_metadata(fields, first.metadata().clone()))
+}

@@ -1,0 +1,94 @@
+//! Separated values, with types that are inferred or given.
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_csv::ReaderBuilder;
+use arrow_csv::reader::{BufReader, Format};
+use arrow_schema::{DataType, SchemaRef};
+
+use super::input::{Opened, Whole};
+use super::third_party::guard;
+use super::{Batches, schema};
+use crate::failure::Failure;
+use crate::plan::Reading;
+
+/// Rows and bytes that types are inferred from.
+const SAMPLE_ROWS: usize = 10_000;
+const SAMPLE_BYTES: usize = 16 << 20;
+
+/// Separated values.
+pub(crate) struct Csv {
+    reader: BufReader<Whole>,
+    schema: SchemaRef,
+    name: String,
+}
+
+impl Csv {
+    pub(crate) fn open(
+        mut opened: Opened,
+        reading: &Reading,
+        given: Option<&SchemaRef>,
+    ) -> Result<Csv, Failure> {
+        let name = opened.name().to_owned();
+        let delimiter = match (reading.delimiter, name.ends_with(".tsv")) {
+            (b',', true) => b'\t',
+            (delimiter, _) => delimiter,
+        };
+        let format = Format::default().with_header(reading.header).with_delimiter(delimiter);
+        let schema = match given {
+            Some(given) => {
+                schema::supported(given, "CSV", has_csv_form)?;
+                given.clone()
+            }
+            None => {
+                let sample = opened.sample(SAMPLE_BYTES)?;
+                let sample = sample.strip_prefix(&[0xef, 0xbb, 0xbf]).unwrap_or(&sample);
+                let inferred = guard(&name, "CSV", || {
+                    let inferred = format.infer_schema(sample, Some(SAMPLE_ROWS));
+                    inferred.map_err(|error| Failure::malformed(&name, error))
+                })?;
+                Arc::new(inferred.0)
+            }
+        };
+        let reader = ReaderBuilder::new(schema.clone())
+            .with_format(format)
+            .with_batch_size(reading.batch_rows)
+            .build_buffered(opened.text()?)
+            .map_err(|error| Failure::malformed(&name, error))?;
+        Ok(Csv { reader, schema, name })
+    }
+}
+
+fn has_csv_form(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Dictionary(_, values) => has_csv_form(values),
+        other => {
+            !other.is_nested()
+                && !matches!(
+                    other,
+                    DataType::Interval(_) | DataType::Duration(_) | DataType::FixedSizeBinary(_)
+                )
+        }
+    }
+}
+
+impl std::fmt::Debug for Csv {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Csv").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Batches for Csv {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn next(&mut self) -> Result<Option<RecordBatch>, Failure> {
+        let Csv { reader, name, .. } = self;
+        let advice = "types are inferred from the first rows; give them with --schema FILE if these mislead";
+        guard(name, "CSV", || {
+            reader.next().transpose().map_err(|error| Failure::malformed(name, error).advise(advice))
+        })
+    }
+}

@@ -1,0 +1,66 @@
+//! What an input is, by its first bytes.
+
+use super::input::Opened;
+use crate::args::Format;
+use crate::failure::Failure;
+
+/// Bytes looked at. Blank lines before JSON may take a few.
+const LOOK: usize = 512;
+
+/// Recognises the format of an input.
+pub(crate) fn recognise(opened: &mut Opened) -> Result<Format, Failure> {
+    let first = opened.first(LOOK)?;
+    let name = opened.name();
+    of_bytes(&first, name.ends_with(".arrows")).map_err(|why| {
+        let advice = "say what it is with --format arrow|arrows|parquet|csv|jsonl, if it is one of these";
+        Failure::malformed(name, why).advise(advice)
+    })
+}
+
+/// `stream` says that an older stream, which begins with no mark, is expected.
+fn of_bytes(first: &[u8], stream: bool) -> Result<Format, &'static str> {
+    let text = first.strip_prefix(&[0xef, 0xbb, 0xbf]).unwrap_or(first);
+    let letter = text.iter().find(|byte| !byte.is_ascii_whitespace());
+    match first {
+        [b'A', b'R', b'R', b'O', b'W', b'1', ..] => Ok(Format::Arrow),
+        [0xff, 0xff, 0xff, 0xff, ..] => Ok(Format::Arrows),
+        [b'P', b'A', b'R', b'1', ..] => Ok(Format::Parquet),
+        [b'F', b'E', b'A', b'1', ..] => {
+            Err("Feather V1, which is not read; write it anew as Arrow (Feather V2)")
+        }
+        [b'P', b'A', b'R', b'E', ..] => Err("encrypted Parquet, which is not read"),
+        [0x1f, 0x8b, ..] => Err("compressed with gzip; decompress it, as in `zcat FILE | sender -`"),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+            Err("compressed with zstd; decompress it, as in `zstdcat FILE | sender -`")
+        }
+        [] => Err("it is empty"),
+        _ if stream => Ok(Format::Arrows),
+        _ if letter == Some(&b'{') => Ok(Format::Jsonl),
+        // Any text may be separated values; what is no text is none.
+        _ if !text.contains(&0) => Ok(Format::Csv),
+        _ => Err("its format is not recognised"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_bytes_tell() {
+        for (first, format) in [
+            (&b"ARROW1\0\0rest"[..], Format::Arrow),
+            (b"\xff\xff\xff\xff\x10\0\0\0", Format::Arrows),
+            (b"PAR1\x15\x04", Format::Parquet),
+            (b"\n  {\"a\":1}\n", Format::Jsonl),
+            (b"\xef\xbb\xbf{\"a\":1}", Format::Jsonl),
+            (b"a,b\n1,2\n", Format::Csv),
+        ] {
+            assert_eq!(of_bytes(first, false), Ok(format));
+        }
+        assert_eq!(of_bytes(b"\x10\0\0\0\x0c\0", true), Ok(Format::Arrows));
+        for first in [&b"FEA1"[..], b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"", b"\x7fELF\0\0"] {
+            assert!(of_bytes(first, false).is_err());
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Parquet files.
+
+use std::fs::File;
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+
+use super::Batches;
+use super::input::Opened;
+use super::third_party::guard;
+use crate::failure::Failure;
+use crate::plan::Reading;
+
+/// A Parquet file.
+pub(crate) struct ParquetFile {
+    /// Until rows were chosen.
+    builder: Option<ParquetRecordBatchReaderBuilder<File>>,
+    reader: Option<ParquetRecordBatchReader>,
+    schema: SchemaRef,
+    rows: u64,
+    name: String,
+}
+
+impl ParquetFile {
+    pub(crate) fn open(opened: Opened, reading: &Reading) -> Result<ParquetFile, Failure> {
+        let name = opened.name().to_owned();
+        let file = opened.file()?;
+        let builder = guard(&name, "Parquet", || {
+            ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| Failure::malformed(&name, error))
+        })?;
+        let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
+        let schema = builder.schema().clone();
+        let builder = Some(builder.with_batch_size(reading.batch_rows));
+        Ok(ParquetFile { builder, reader: None, schema, rows, name })
+    }
+}
+
+impl std::fmt::Debug for ParquetFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ParquetFile").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Batches for ParquetFile {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn rows(&self) -> Option<u64> {
+        Some(self.rows)
+    }
+
+    fn skip(&mut self, rows: u64) -> Result<u64, Failure> {
+        let offset = rows.min(self.rows);
+        let Some(builder) = self.builder.take() else { return Ok(0) };
+        // A count of rows of a file that is there; beyond the address space nothing is skipped.
+        match usize::try_from(offset) {
+            Ok(offset) => self.builder = Some(builder.with_offset(offset)),
+            Err(_) => {
+                self.builder = Some(builder);
+                return Ok(0);
+            }
+        }
+        Ok(offset)
+    }
+
+    fn next(&mut self) -> Result<Option<RecordBatch>, Failure> {
+        let ParquetFile { builder, reader, name, .. } = self;
+        guard(name, "Parquet", || {
+            if let Some(builder) = builder.take() {
+                let built = builder.build().map_err(|error| Failure::malformed(name, error))?;
+                *reader = Some(built);
+            }
+            let next = reader.as_mut().and_then(Iterator::next).transpose();
+            next.map_err(|error| Failure::malformed(name, error))
+        })
+    }
+}

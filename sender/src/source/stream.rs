@@ -1,0 +1,59 @@
+//! Arrow IPC streams: batches as they come.
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use bowstring::codec::interop::Align;
+use bowstring::codec::read::IoReader;
+
+use super::Batches;
+use super::input::{Opened, Whole};
+use crate::failure::Failure;
+
+/// An Arrow IPC stream.
+#[derive(Debug)]
+pub(crate) struct ArrowStream {
+    reader: IoReader<Whole>,
+    name: String,
+    /// The one batch that is wanted, if not all are; `None` in it once it was given.
+    chosen: Option<Option<RecordBatch>>,
+}
+
+impl ArrowStream {
+    pub(crate) fn open(opened: Opened) -> Result<ArrowStream, Failure> {
+        let name = opened.name().to_owned();
+        let reader = IoReader::new(opened.stream()).map_err(|error| Failure::arrow(&name, &error))?;
+        Ok(ArrowStream { reader, name, chosen: None })
+    }
+
+    fn read(&mut self) -> Result<Option<RecordBatch>, Failure> {
+        let imported = self.reader.next_record_batch(Align::Copy);
+        let imported = imported.map_err(|error| Failure::arrow(&self.name, &error))?;
+        Ok(imported.map(|imported| imported.batch))
+    }
+}
+
+impl Batches for ArrowStream {
+    fn schema(&self) -> &SchemaRef {
+        self.reader.schema()
+    }
+
+    fn choose(&mut self, batch: usize) -> Result<bool, Failure> {
+        for there in 0..=batch {
+            let Some(found) = self.read()? else {
+                let what = format!("there is no batch {batch} in {}: it has {there}", self.name);
+                return Err(Failure::usage(what));
+            };
+            if there == batch {
+                self.chosen = Some(Some(found));
+            }
+        }
+        Ok(true)
+    }
+
+    fn next(&mut self) -> Result<Option<RecordBatch>, Failure> {
+        match &mut self.chosen {
+            Some(chosen) => Ok(chosen.take()),
+            None => self.read(),
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Libraries that read foreign formats, kept at arm's length.
+//!
+//! Of our own readers no input makes a panic. That is not known of everybody's, so a panic in one of these is caught and
+//! told as what it is: an input that the library could not cope with.
+
+use std::panic::{self, AssertUnwindSafe};
+
+use crate::failure::Failure;
+
+/// Does some work with a foreign library.
+///
+/// After a panic the caller gives up the input, so nobody sees what state the library left it in.
+pub(crate) fn guard<R>(
+    name: &str,
+    library: &str,
+    work: impl FnOnce() -> Result<R, Failure>,
+) -> Result<R, Failure> {
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| {}));
+    let outcome = panic::catch_unwind(AssertUnwindSafe(work));
+    panic::set_hook(hook);
+    outcome.unwrap_or_else(|why| {
+        let why = why.downcast_ref::<&str>().map(|why| (*why).to_owned());
+        let why = why.unwrap_or_else(|| "no reason given".to_owned());
+        Err(Failure::malformed(name, format!("the {library} library broke off: {why}")))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Exit;
+
+    #[test]
+    fn a_panic_is_a_malformed_input() {
+        let failure =
+            guard("x.csv", "CSV", || -> Result<(), _> { panic!("index out of bounds") }).unwrap_err();
+        assert_eq!(failure.exit, Exit::Malformed);
+        assert_eq!(failure.what, "x.csv: the CSV library broke off: index out of bounds");
+        assert_eq!(guard("x.csv", "CSV", || Ok(7)), Ok(7));
+    }
+}

@@ -1,0 +1,112 @@
+//! The rows that were asked for, in batches no larger than asked for.
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+
+use super::Batches;
+use super::chain::Chain;
+use crate::failure::Failure;
+use crate::plan::Choice;
+
+/// A part of a chain of inputs.
+#[derive(Debug)]
+pub(crate) struct Window {
+    chain: Chain,
+    choice: Choice,
+    /// Rows still to pass over.
+    before: u64,
+    /// Rows still to come, where there is an end to them.
+    left: Option<u64>,
+    /// What is left of a batch that is larger than asked for.
+    rest: Option<RecordBatch>,
+}
+
+impl Window {
+    pub(crate) fn new(chain: Chain, choice: Choice) -> Result<Window, Failure> {
+        let mut window = Window { chain, choice, before: 0, left: None, rest: None };
+        window.begin()?;
+        Ok(window)
+    }
+
+    pub(crate) fn rewind(&mut self) -> Result<(), Failure> {
+        self.chain.rewind()?;
+        self.begin()
+    }
+
+    fn begin(&mut self) -> Result<(), Failure> {
+        self.rest = None;
+        if let Some(batch) = self.choice.batch
+            && !self.chain.choose(batch)?
+        {
+            return Err(Failure::usage("--batch needs an Arrow file or stream")
+                .advise("choose rows with --rows A..B"));
+        }
+        if let Some(range) = self.choice.rows {
+            self.before = range.start - self.chain.skip(range.start)?.min(range.start);
+            self.left = range.end.map(|end| end - range.start);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        self.chain.schema()
+    }
+
+    /// Rows of the window, if that is known.
+    pub(crate) fn rows(&self) -> Option<u64> {
+        let (start, end) = self.choice.rows.map_or((0, None), |range| (range.start, range.end));
+        match (self.chain.rows().filter(|_| self.choice.batch.is_none()), end) {
+            (Some(rows), Some(end)) => Some(rows.min(end).saturating_sub(start)),
+            (Some(rows), None) => Some(rows.saturating_sub(start)),
+            // There may be fewer.
+            (None, _) => None,
+        }
+    }
+
+    /// The next batch.
+    pub(crate) fn next(&mut self) -> Result<Option<RecordBatch>, Failure> {
+        if self.left == Some(0) {
+            return Ok(None);
+        }
+        let batch = match self.rest.take() {
+            Some(rest) => rest,
+            None => match self.wanted()? {
+                Some(batch) => batch,
+                None => return Ok(None),
+            },
+        };
+        let most = self.choice.most.unwrap_or(usize::MAX);
+        let batch = match batch.num_rows() > most {
+            false => batch,
+            true => {
+                self.rest = Some(batch.slice(most, batch.num_rows() - most));
+                batch.slice(0, most)
+            }
+        };
+        if let Some(left) = &mut self.left {
+            let rows = batch.num_rows() as u64;
+            let take = rows.min(*left);
+            *left -= take;
+            if take < rows {
+                return Ok(Some(batch.slice(0, take as usize)));
+            }
+        }
+        Ok(Some(batch))
+    }
+
+    /// The next batch of the inputs, without the rows that are to be passed over.
+    fn wanted(&mut self) -> Result<Option<RecordBatch>, Failure> {
+        while let Some(batch) = self.chain.next()? {
+            let rows = batch.num_rows() as u64;
+            if self.before == 0 {
+                return Ok(Some(batch));
+            }
+            if rows > self.before {
+                let start = std::mem::take(&mut self.before) as usize;
+                return Ok(Some(batch.slice(start, batch.num_rows() - start)));
+            }
+            self.before -= rows;
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,22 @@
+//! Senders that run, watched without disturbing them: what both programs show, in this one's words where it fails.
+
+use std::io::{self, IsTerminal};
+
+use bowstring_top::{Top, TopError};
+
+use crate::failure::Failure;
+use crate::place::Place;
+use crate::signals::Signals;
+
+pub(crate) fn run(top: &Top) -> Result<(), Failure> {
+    let signals = Signals::catch().map_err(|error| Failure::host("cannot catch signals", &error))?;
+    let mut out = io::stdout();
+    let terminal = out.is_terminal();
+    match bowstring_top::run(top, &mut out, terminal, || signals.caught().is_some()) {
+        Ok(()) => Ok(()),
+        Err(TopError::Sender { socket, error }) => {
+            Err(Failure::set_up(&Place::named(socket), &(*error).into()))
+        }
+        Err(TopError::Output(error)) => Err(Failure::output("standard output", &error)),
+    }
+}

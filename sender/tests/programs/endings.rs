@@ -1,0 +1,192 @@
+//! How it can end, and by which exit code that is told.
+
+use libtest_mimic::Failed;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::Needs::{Nothing, Permissions, Receiver};
+use crate::Test;
+use crate::run::{Programs, finish};
+
+pub(crate) const TESTS: &[Test] = &[
+    ("2: command lines that cannot be meant so", Nothing, usage),
+    ("4: deliveries that do not meet", Receiver, refused),
+    ("5: a receiver that is killed", Receiver, crashed),
+    ("5: a command that is no receiver", Nothing, no_receiver),
+    ("6: no receiver comes", Nothing, nobody),
+    ("7: a directory that is closed", Permissions, permission),
+    ("8: a report that cannot be written", Receiver, no_report),
+    ("a place that is taken", Nothing, taken),
+    ("a receiver that wants no more is the end, and a good one", Receiver, enough),
+    ("an input that breaks off leaves no half of a table", Receiver, half),
+    ("a signal while waiting", Nothing, signal_while_waiting),
+    ("a signal while sending ends both sides", Receiver, signal_while_sending),
+    ("a signal is the end of what has no other", Receiver, signal_without_end),
+    ("several receivers, and a place in the abstract namespace", Receiver, several),
+    ("slow receivers are skipped or cut off", Receiver, slow),
+];
+
+fn signal(id: u32, signal: Signal) -> Result<(), Failed> {
+    let pid = Pid::from_raw(id as i32).ok_or("no process")?;
+    Ok(kill_process(pid, signal)?)
+}
+
+fn usage(programs: &Programs) -> Result<(), Failed> {
+    for arguments in [
+        &["--no-such-option"][..],
+        &["demo:many"],
+        &["demo", "--rows", "5..2"],
+        &["demo", "--slot", "100"],
+        &["demo", "--rate", "0"],
+        &["-", "-"],
+        &["-", "--repeat", "2"],
+        &["demo", "demo"],
+        &["demo", "--batch", "1"],
+        &["demo", "--receivers", "2", "--", "receiver"],
+        &["demo", "--", "no-such-program-anywhere"],
+        &["demo", "--socket", "no/such/directory/s.sock"],
+    ] {
+        let ended = programs.send(arguments)?;
+        if ended.code != Some(2) {
+            return Err(format!("{arguments:?}: {:?} {}", ended.code, ended.err).into());
+        }
+    }
+    Ok(())
+}
+
+fn refused(programs: &Programs) -> Result<(), Failed> {
+    let arguments = ["demo", "--delivery", "sealed", "--", "receiver", "--delivery", "copied"];
+    programs.send(&arguments)?.code(4)?;
+    Ok(())
+}
+
+fn crashed(programs: &Programs) -> Result<(), Failed> {
+    let (sender, mut said) = programs.listen(&["demo:1000", "--repeat", "0", "--socket", "s"])?;
+    let receiver = programs.receiver(&["--socket", "s", "--null"]).spawn()?;
+    programs.until_sending("s")?;
+    signal(receiver.id(), Signal::KILL)?;
+    finish(receiver)?;
+    said.await_text("no receiver is left")?;
+    finish(sender)?.code(5)?;
+    Ok(())
+}
+
+fn no_receiver(programs: &Programs) -> Result<(), Failed> {
+    programs.send(&["demo", "--", "true"])?.code(5)?.says("true")?;
+    Ok(())
+}
+
+fn nobody(programs: &Programs) -> Result<(), Failed> {
+    programs.send(&["demo", "--wait", "0.05"])?.code(6)?.says("bowstring.sock")?;
+    Ok(())
+}
+
+fn permission(programs: &Programs) -> Result<(), Failed> {
+    programs.send(&["demo", "--socket", "/proc/s.sock"])?.code(7)?;
+    Ok(())
+}
+
+fn no_report(programs: &Programs) -> Result<(), Failed> {
+    let arguments = ["demo:10", "--report-to", "/dev/full", "--", "receiver", "--null"];
+    programs.send(&arguments)?.code(8)?.says("/dev/full")?;
+    Ok(())
+}
+
+fn taken(programs: &Programs) -> Result<(), Failed> {
+    let (first, _said) = programs.listen(&["demo"])?;
+    programs.send(&["demo"])?.code(1)?.says("--socket")?;
+    signal(first.id(), Signal::TERM)?;
+    finish(first)?;
+    // A place whose sender is gone is no obstacle, even if it could not tidy up.
+    let (second, _said) = programs.listen(&["demo"])?;
+    signal(second.id(), Signal::KILL)?;
+    finish(second)?;
+    programs.send(&["demo", "--wait", "0"])?.code(6)?;
+    Ok(())
+}
+
+fn enough(programs: &Programs) -> Result<(), Failed> {
+    let arguments = ["demo:1000", "--repeat", "0", "--", "receiver", "--limit", "3", "--json"];
+    let ended = programs.send(&arguments)?.code(0)?.says("took no more")?;
+    assert_eq!(ended.out.lines().count(), 3);
+    Ok(())
+}
+
+fn half(programs: &Programs) -> Result<(), Failed> {
+    programs.write("x.csv", format!("n\n{}oops\n", "1\n".repeat(20_000)))?;
+    let arguments = ["x.csv", "--batch-rows", "5000", "--", "receiver", "-o", "out.arrow"];
+    programs.send(&arguments)?.code(3)?.says("oops")?.says("before the end of the table")?;
+    assert!(!programs.path("out.arrow").exists());
+    Ok(())
+}
+
+fn signal_while_waiting(programs: &Programs) -> Result<(), Failed> {
+    for (number, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let (sender, _said) = programs.listen(&["demo"])?;
+        signal(sender.id(), number)?;
+        finish(sender)?.code(code)?;
+        assert!(!programs.path("bowstring.sock").exists());
+    }
+    Ok(())
+}
+
+fn signal_while_sending(programs: &Programs) -> Result<(), Failed> {
+    let (sender, said) = programs.listen(&["demo:1000000000", "--socket", "s", "--batch-rows", "1000"])?;
+    let receiver = programs.receiver(&["--socket", "s", "-o", "out.arrow"]).spawn()?;
+    programs.until_sending("s")?;
+    signal(sender.id(), Signal::INT)?;
+    finish(sender)?.code(130)?;
+    assert!(said.all().contains("interrupted"));
+    // It got a part, and knows it.
+    finish(receiver)?.code(5)?;
+    assert!(!programs.path("out.arrow").exists());
+    Ok(())
+}
+
+fn signal_without_end(programs: &Programs) -> Result<(), Failed> {
+    let (sender, _said) = programs.listen(&["demo:1000", "--repeat", "0", "--socket", "s"])?;
+    let receiver = programs.receiver(&["--socket", "s", "--count"]).spawn()?;
+    programs.until_sending("s")?;
+    signal(sender.id(), Signal::TERM)?;
+    finish(sender)?.code(143)?;
+    let rows: u64 = finish(receiver)?.ok()?.trim().parse()?;
+    assert!(rows > 0 && rows.is_multiple_of(1000));
+    Ok(())
+}
+
+fn several(programs: &Programs) -> Result<(), Failed> {
+    let place = format!("@bowstring-test-{}", std::process::id());
+    let (sender, said) = programs.listen(&["demo:5000", "--socket", &place, "--receivers", "3"])?;
+    let start = |delivery| {
+        programs.receiver(&["--socket", &place, "--delivery", delivery, "--json", "--quiet"]).spawn()
+    };
+    let receivers = [start("pooled")?, start("copied")?, start("sealed")?];
+    let mut outputs = Vec::new();
+    for receiver in receivers {
+        outputs.push(finish(receiver)?.ok()?);
+    }
+    finish(sender)?.code(0)?;
+    assert!(said.all().contains("to 3 receivers"));
+    assert_eq!(outputs[0].lines().count(), 5000);
+    assert!(outputs.iter().all(|output| *output == outputs[0]));
+    Ok(())
+}
+
+fn slow(programs: &Programs) -> Result<(), Failed> {
+    // The receiver stops before it takes anything, so that all of the pool's half is in its hands at some time.
+    for (on_slow, code) in [("skip", 0), ("cut", 5)] {
+        let arguments =
+            ["demo:200000", "--batch-rows", "1000", "--pool", "1MiB", "--on-slow", on_slow, "--socket", "s"];
+        let (sender, said) = programs.listen(&arguments)?;
+        let receiver = programs.receiver(&["--socket", "s", "--json", "--quiet"]).spawn()?;
+        // Nobody reads what it writes, so it comes to a stop at a full pipe.
+        finish(sender)?.code(code)?;
+        let said = said.all();
+        match on_slow {
+            "skip" => assert!(said.contains("skipped"), "{said}"),
+            _ => assert!(said.contains("cut off"), "{said}"),
+        }
+        let rows = finish(receiver)?.out.lines().count();
+        assert!(rows > 0 && rows < 200_000 && rows.is_multiple_of(1000), "{rows}");
+    }
+    Ok(())
+}

@@ -1,0 +1,51 @@
+//! The programs as people run them: `sender`, and the `receiver` that stands beside it.
+//!
+//! Cargo builds only this package's program for these tests. Where no `receiver` stands beside it the tests that need one
+//! are ignored, and say so: `cargo build -p bowstring-receiver` puts one there.
+
+mod endings;
+mod inputs;
+mod memory;
+mod run;
+mod tools;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use crate::run::Programs;
+
+/// A test: its name, what it needs besides the sender, and what it does.
+pub(crate) type Test = (&'static str, Needs, fn(&Programs) -> Result<(), Failed>);
+
+/// What a test needs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Needs {
+    Nothing,
+    Receiver,
+    /// The receiver, and the Arrow project's test data.
+    ArrowData,
+    /// A user whom permissions bind.
+    Permissions,
+}
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let receiver = run::receiver().is_some();
+    let arrow_data = run::arrow_data().is_some();
+    let bound = !rustix::process::geteuid().is_root();
+    let mut trials = Vec::new();
+    for (name, needs, test) in [inputs::TESTS, endings::TESTS, tools::TESTS, memory::TESTS].concat() {
+        let missing = match needs {
+            Needs::Nothing => None,
+            _ if !receiver => Some("no receiver beside the sender: cargo build -p bowstring-receiver"),
+            Needs::ArrowData if !arrow_data => Some("no Arrow test data: set ARROW_TEST_DATA"),
+            Needs::Permissions if !bound => Some("permissions do not bind this user"),
+            _ => None,
+        };
+        if let Some(missing) = missing {
+            eprintln!("{name} is ignored: {missing}");
+        }
+        let trial = Trial::test(name, move || test(&Programs::new()?));
+        trials.push(trial.with_ignored_flag(missing.is_some()));
+    }
+    libtest_mimic::run(&arguments, trials).exit();
+}

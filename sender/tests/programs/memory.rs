@@ -1,0 +1,70 @@
+//! A long table through a small pool takes no more memory than a short one.
+
+use std::fs;
+use std::thread;
+
+use libtest_mimic::Failed;
+
+use crate::Needs::Receiver;
+use crate::Test;
+use crate::run::{Programs, finish};
+
+pub(crate) const TESTS: &[Test] = &[
+    ("a demonstration in constant memory", Receiver, demo),
+    ("a file, again and again, in constant memory", Receiver, file),
+];
+
+/// Bytes that are sent: 2 GB, or a tenth of that where the program is built without optimisation.
+const BYTES: u64 = if cfg!(debug_assertions) { 200_000_000 } else { 2_000_000_000 };
+
+/// What a process may have of its own, besides the pool.
+const OWN: u64 = 48 << 20;
+const POOL: u64 = 64 << 20;
+
+/// The most of a process's memory that was resident, its own and what it shares, as long as it runs.
+fn watch(id: u32) -> thread::JoinHandle<(u64, u64)> {
+    thread::spawn(move || {
+        let (mut own, mut shared) = (0, 0);
+        while let Ok(status) = fs::read_to_string(format!("/proc/{id}/status")) {
+            let field = |name: &str| {
+                let line = status.lines().find_map(|line| line.strip_prefix(name));
+                line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok())
+            };
+            // A process that has ended has no memory, and stays in the table until it is waited for.
+            let (Some(anonymous), Some(shmem)) = (field("RssAnon:"), field("RssShmem:")) else { break };
+            (own, shared) = (own.max(anonymous << 10), shared.max(shmem << 10));
+            thread::yield_now();
+        }
+        (own, shared)
+    })
+}
+
+fn constant(programs: &Programs, arguments: &[&str]) -> Result<(), Failed> {
+    let arguments = [arguments, &["--pool", "64MiB", "--socket", "s", "--report", "json"]].concat();
+    let (sender, said) = programs.listen(&arguments)?;
+    let receiver = programs.receiver(&["--socket", "s", "--null", "--validate", "structure"]).spawn()?;
+    let watched = [watch(sender.id()), watch(receiver.id())];
+    finish(sender)?.code(0)?;
+    finish(receiver)?.code(0)?;
+    let figures: serde_json::Value = serde_json::from_str(said.all().lines().last().unwrap_or_default())?;
+    assert!(figures["bytes"].as_u64().is_some_and(|bytes| bytes >= BYTES), "{figures}");
+    for watched in watched {
+        let (own, shared) = watched.join().map_err(|_| "the watch broke off")?;
+        assert!(own > 0 && own < OWN, "{own} bytes of its own");
+        // The pool, and some pages for the board and its like.
+        assert!(shared < POOL + (8 << 20), "{shared} bytes shared");
+    }
+    Ok(())
+}
+
+fn demo(programs: &Programs) -> Result<(), Failed> {
+    // A row takes some sixty bytes.
+    let rows = format!("demo:{}", BYTES / 50);
+    constant(programs, &[&rows])
+}
+
+fn file(programs: &Programs) -> Result<(), Failed> {
+    programs.send(&["demo:200000", "--quiet", "--", "receiver", "-o", "x.arrow", "--quiet"])?.code(0)?;
+    let times = (BYTES / 10_000_000).to_string();
+    constant(programs, &["x.arrow", "--repeat", &times])
+}

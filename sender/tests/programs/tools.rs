@@ -1,0 +1,111 @@
+//! What stands beside sending: the doctor, the watching, completions, the manual; figures and pace.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use libtest_mimic::Failed;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::Needs::{Nothing, Receiver};
+use crate::Test;
+use crate::run::{Programs, finish, until};
+
+pub(crate) const TESTS: &[Test] = &[
+    ("the doctor looks and measures", Nothing, doctor),
+    ("top finds senders and their receivers", Receiver, top),
+    ("completions and the manual", Nothing, manuals),
+    ("figures are as counted", Receiver, figures),
+    ("nothing but data on standard output", Receiver, quiet),
+    ("a rate is kept", Receiver, rate),
+];
+
+fn doctor(programs: &Programs) -> Result<(), Failed> {
+    let text = programs.send(&["doctor", "--quick"])?.ok()?;
+    for what in ["kernel", "sealed memory", "huge pages", "cores", "hand-off", "tables"] {
+        assert!(text.contains(what), "{what} in {text}");
+    }
+    let report: Value = serde_json::from_str(&programs.send(&["doctor", "--quick", "--json"])?.ok()?)?;
+    assert_eq!(report["host"]["sealed memory"]["verdict"], "good");
+    assert!(report["measured"]["message_nanoseconds"].as_f64().is_some_and(|figure| figure > 0.0));
+    Ok(())
+}
+
+impl Programs {
+    /// Waits until the sender at `socket` has a receiver and has sent something.
+    pub(crate) fn until_sending(&self, socket: &str) -> Result<(), Failed> {
+        let arguments = ["top", "--json", "--count", "1", "--interval", "0.01", socket];
+        until("a sender that sends", || {
+            let Ok(ended) = self.send(&arguments) else { return false };
+            let Ok(look) = serde_json::from_str::<Value>(ended.out.trim()) else { return false };
+            look["messages"].as_u64().is_some_and(|messages| messages > 3)
+                && look["receivers"].as_array().is_some_and(|receivers| !receivers.is_empty())
+        })
+    }
+}
+
+fn top(programs: &Programs) -> Result<(), Failed> {
+    programs.send(&["top", "--count", "1", "--interval", "0.01"])?.code(0)?;
+    programs.send(&["top", "no.sock"])?.code(2)?;
+    let (sender, _said) = programs.listen(&["demo:1000", "--repeat", "0"])?;
+    let receiver = programs.receiver(&["--null"]).spawn()?;
+    programs.until_sending("bowstring.sock")?;
+    // Found without being named.
+    let ended = programs.send(&["top", "--count", "2", "--interval", "0.05", "--json"])?;
+    let looks: Vec<Value> = ended.ok()?.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    assert_eq!(looks.len(), 2);
+    for look in &looks {
+        assert_eq!(look["pid"], sender.id());
+        assert_eq!(look["receivers"][0]["pid"], receiver.id());
+        assert!(look["messages_per_second"].as_f64().is_some_and(|rate| rate > 0.0), "{look}");
+    }
+    let text = programs.send(&["top", "--count", "1", "--interval", "0.01"])?.ok()?;
+    assert!(text.contains(&sender.id().to_string()) && text.contains("bowstring.sock"), "{text}");
+    kill_process(Pid::from_raw(sender.id() as i32).ok_or("no process")?, Signal::TERM)?;
+    finish(sender)?;
+    finish(receiver)?.code(0)?;
+    Ok(())
+}
+
+fn manuals(programs: &Programs) -> Result<(), Failed> {
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(programs.send(&["completions", shell])?.ok()?.contains("on-slow"));
+    }
+    let manual = programs.send(&["man"])?.ok()?;
+    assert!(manual.starts_with(".ie") && manual.contains("Exit codes"), "{manual:.200}");
+    assert!(programs.send(&["--help"])?.ok()?.contains("demo:1000 -- receiver --json"));
+    Ok(())
+}
+
+fn figures(programs: &Programs) -> Result<(), Failed> {
+    let arguments =
+        ["demo:10000", "--batch-rows", "1000", "--report", "json", "--report-to", "r.json", "--", "receiver"];
+    let ended = programs.send(&[&arguments[..], &["--null", "--quiet"]].concat())?.code(0)?;
+    let figures: Value = serde_json::from_str(ended.err.trim())?;
+    assert_eq!(figures, serde_json::from_str::<Value>(&fs::read_to_string(programs.path("r.json"))?)?);
+    assert_eq!((&figures["rows"], &figures["batches"]), (&10_000.into(), &10.into()));
+    assert_eq!(figures["dictionaries"], 1);
+    assert_eq!(figures["allocations"]["hot_path"], 0, "built in place without a heap");
+    assert_eq!((&figures["ending"], &figures["exit"]), (&"whole".into(), &0.into()));
+    // Batches that exist beforehand are encoded without a heap as well.
+    programs.send(&["demo:10000", "--batch-rows", "1000", "--", "receiver", "-o", "x.arrow"])?.code(0)?;
+    let arguments = ["x.arrow", "--quiet", "--report", "json", "--", "receiver", "--null", "--quiet"];
+    let figures: Value = serde_json::from_str(programs.send(&arguments)?.code(0)?.err.trim())?;
+    assert_eq!((&figures["batches"], &figures["allocations"]["hot_path"]), (&10.into(), &0.into()));
+    Ok(())
+}
+
+fn quiet(programs: &Programs) -> Result<(), Failed> {
+    let ended = programs.send(&["demo:5", "--quiet", "--", "receiver", "--json", "--quiet"])?;
+    assert_eq!((ended.out.lines().count(), ended.err.as_str()), (5, ""));
+    Ok(())
+}
+
+fn rate(programs: &Programs) -> Result<(), Failed> {
+    // Ten batches at a rate that takes nine tenths of a second; it can take longer, and not less.
+    let begun = Instant::now();
+    let arguments = ["demo:1000", "--batch-rows", "100", "--rate", "1000", "--", "receiver", "--null"];
+    programs.send(&arguments)?.code(0)?;
+    assert!(begun.elapsed() >= Duration::from_millis(900));
+    Ok(())
+}

@@ -1,0 +1,240 @@
+//! What can go wrong between two ends of a table, and whose fault it was.
+
+use std::fmt;
+
+use bowstring_codec::decode::{ReadError, SchemaFault};
+use bowstring_codec::interop::ImportError;
+use bowstring_codec::{BuildError, EncodeError, LayoutError};
+use bowstring_transport::{CommitFault, End, LoanError, MeetError, OsError, RecvError, SenderFault};
+
+/// Why an end of a table was not set up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SetUpError {
+    /// No message can be laid out for the schema.
+    Layout(LayoutError),
+    /// The two sides did not come together, or the host did not give what a side needs.
+    Meet(MeetError),
+    /// The sender's greeting does not begin with a schema message.
+    Greeting(ReadError),
+    /// The host would not do it.
+    Host(OsError),
+    /// Waiting was interrupted.
+    Interrupted,
+}
+
+/// Why a batch was not sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The batch, or a dictionary of it, does not fit the schema.
+    Encode(EncodeError),
+    /// The columns built in place do not make a batch.
+    Build(BuildError),
+    /// Nobody is left to send to; how the last receiver ended, if there was one.
+    NoReceiver(Option<End>),
+    /// One row, or one dictionary, takes more than a message may.
+    TooLarge {
+        /// The row of the batch; `None` if it is a dictionary or was built in place.
+        row: Option<usize>,
+        /// Bytes it takes.
+        len: usize,
+        /// Bytes a message may have.
+        most: usize,
+    },
+    /// The receivers did not make room in time.
+    TimedOut,
+    /// Waiting for room was interrupted.
+    Interrupted,
+    /// The host would not do it.
+    Host(OsError),
+}
+
+/// Why no batch was received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReceiveError {
+    /// The sender died before the table's end, or gave up sending it. Everything it had committed has been received.
+    Crashed,
+    /// The sender found this receiver too slow and cut it off.
+    CutOff,
+    /// Nothing came in time. What comes later can still be received.
+    TimedOut,
+    /// A message is not sound: the sender's fault.
+    Malformed {
+        /// The number of the message.
+        message: u64,
+        /// What is wrong with it, and where.
+        error: ReadError,
+    },
+    /// A message is sound but does not become Arrow arrays.
+    Import {
+        /// The number of the message.
+        message: u64,
+        /// Why not.
+        error: ImportError,
+    },
+    /// A message is neither a dictionary nor a batch: the sender's fault.
+    UnknownTag {
+        /// The number of the message.
+        message: u64,
+        /// Its tag.
+        tag: u32,
+    },
+    /// The sender broke the protocol of the transport.
+    Protocol(SenderFault),
+    /// The host would not do it.
+    Host(OsError),
+}
+
+impl SetUpError {
+    /// Whether the sender is one that speaks Arrow in the byte order of other machines.
+    #[must_use]
+    pub fn is_foreign_endianness(&self) -> bool {
+        matches!(self, Self::Greeting(ReadError::Schema { fault: SchemaFault::ForeignEndianness, .. }))
+    }
+}
+
+impl ReceiveError {
+    pub(crate) fn malformed(message: u64) -> impl FnOnce(ReadError) -> Self {
+        move |error| Self::Malformed { message, error }
+    }
+
+    pub(crate) fn import(message: u64) -> impl FnOnce(ImportError) -> Self {
+        move |error| match error {
+            ImportError::Read(error) => Self::Malformed { message, error },
+            error => Self::Import { message, error },
+        }
+    }
+}
+
+impl From<LayoutError> for SetUpError {
+    fn from(error: LayoutError) -> Self {
+        Self::Layout(error)
+    }
+}
+
+impl From<MeetError> for SetUpError {
+    fn from(error: MeetError) -> Self {
+        Self::Meet(error)
+    }
+}
+
+impl From<OsError> for SetUpError {
+    fn from(error: OsError) -> Self {
+        Self::Host(error)
+    }
+}
+
+impl From<EncodeError> for SendError {
+    fn from(error: EncodeError) -> Self {
+        Self::Encode(error)
+    }
+}
+
+impl From<BuildError> for SendError {
+    fn from(error: BuildError) -> Self {
+        Self::Build(error)
+    }
+}
+
+impl From<LoanError> for SendError {
+    fn from(error: LoanError) -> Self {
+        match error {
+            LoanError::NoReceiver(end) => Self::NoReceiver(end),
+            LoanError::TooLong { len, most } => Self::TooLarge { row: None, len, most },
+            LoanError::Os(error) => Self::Host(error),
+            // `Full` and `TimedOut`, and what a later version may add to them.
+            _ => Self::TimedOut,
+        }
+    }
+}
+
+impl From<CommitFault> for SendError {
+    fn from(fault: CommitFault) -> Self {
+        match fault {
+            CommitFault::TooLong { used, len } => Self::TooLarge { row: None, len: used, most: len },
+            CommitFault::Os(error) => Self::Host(error),
+            _ => Self::TimedOut,
+        }
+    }
+}
+
+impl ReceiveError {
+    /// What an end of the transport means here; `None` for a clean close, which is the end of the table.
+    pub(crate) fn from_transport(error: RecvError) -> Option<Self> {
+        Some(match error {
+            RecvError::Closed => return None,
+            RecvError::CutOff => Self::CutOff,
+            RecvError::TimedOut => Self::TimedOut,
+            RecvError::Fault(fault) => Self::Protocol(fault),
+            RecvError::Os(error) => Self::Host(error),
+            // `Crashed`, and whatever a later version adds: an end that was not clean.
+            _ => Self::Crashed,
+        })
+    }
+}
+
+impl fmt::Display for SetUpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Layout(error) => error.fmt(f),
+            Self::Meet(error) => error.fmt(f),
+            Self::Greeting(error) => write!(f, "the sender's greeting is not an Arrow schema: {error}"),
+            Self::Host(error) => error.fmt(f),
+            Self::Interrupted => f.write_str("interrupted"),
+        }
+    }
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Encode(error) => error.fmt(f),
+            Self::Build(error) => error.fmt(f),
+            Self::NoReceiver(None) => f.write_str("no receiver has connected yet"),
+            Self::NoReceiver(Some(end)) => {
+                write!(f, "no receiver is left: the last one {}", ending(*end))
+            }
+            Self::TooLarge { row: Some(row), len, most } => {
+                write!(f, "row {row} alone takes {len} bytes, and a message has room for {most}")
+            }
+            Self::TooLarge { row: None, len, most } => {
+                write!(f, "a message of {len} bytes, where there is room for {most}")
+            }
+            Self::TimedOut => f.write_str("the receivers made no room in time"),
+            Self::Interrupted => f.write_str("interrupted"),
+            Self::Host(error) => error.fmt(f),
+        }
+    }
+}
+
+fn ending(end: End) -> &'static str {
+    match end {
+        End::Closed => "took no more",
+        End::Crashed => "died",
+        End::CutOff => "was cut off for being slow",
+        End::Faulty => "broke the protocol",
+    }
+}
+
+impl fmt::Display for ReceiveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Crashed => f.write_str("the sender died, or broke off, before the end of the table"),
+            Self::CutOff => f.write_str("the sender cut this receiver off for being slow"),
+            Self::TimedOut => f.write_str("nothing came in time"),
+            Self::Malformed { message, error } => write!(f, "message {message} is malformed: {error}"),
+            Self::Import { message, error } => write!(f, "message {message}: {error}"),
+            Self::UnknownTag { message, tag } => {
+                write!(f, "message {message} has tag {tag}, which is neither a dictionary's nor a batch's")
+            }
+            Self::Protocol(fault) => write!(f, "the sender broke the protocol: {fault:?}"),
+            Self::Host(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for SetUpError {}
+impl std::error::Error for SendError {}
+impl std::error::Error for ReceiveError {}

@@ -1,0 +1,66 @@
+//! What a sender tells of its table beforehand, and a receiver may ignore: lines of `key=value` behind the schema.
+
+use std::fmt::Write;
+
+/// Hints about a table. None of them binds anybody.
+///
+/// ```
+/// use bowstring::Hints;
+/// let hints = Hints { rows: Some(1000), name: Some("trips".into()) };
+/// assert_eq!(Hints::parse(hints.lines().as_bytes()), hints);
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Hints {
+    /// Rows that will come in all, if that is known.
+    pub rows: Option<u64>,
+    /// What the table is called.
+    pub name: Option<String>,
+}
+
+impl Hints {
+    /// The hints as lines. Control characters, which would end a line, become spaces.
+    #[must_use]
+    pub fn lines(&self) -> String {
+        let mut lines = String::new();
+        if let Some(rows) = self.rows {
+            let _ = writeln!(lines, "rows={rows}");
+        }
+        if let Some(name) = &self.name {
+            let name: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+            let _ = writeln!(lines, "name={name}");
+        }
+        lines
+    }
+
+    /// Reads lines, of which those with an unknown key, or that make no sense, are no hints.
+    #[must_use]
+    pub fn parse(lines: &[u8]) -> Hints {
+        let mut hints = Hints::default();
+        for (key, value) in pairs(lines) {
+            match key {
+                "rows" => hints.rows = value.parse().ok(),
+                "name" => hints.name = Some(value.chars().filter(|c| !c.is_control()).collect()),
+                _ => {}
+            }
+        }
+        hints
+    }
+}
+
+/// The pairs in lines of `key=value`, such as the greeting of a receiver; whatever is no such line is left out.
+pub fn pairs(lines: &[u8]) -> impl Iterator<Item = (&str, &str)> {
+    lines.split(|&byte| byte == b'\n').filter_map(|line| str::from_utf8(line).ok()?.split_once('='))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nonsense_is_no_hint_and_names_stay_on_their_line() {
+        let parsed = Hints::parse(b"rows=many\nname=a=b\n\xff=1\nfuture=7\n\nrows");
+        assert_eq!(parsed, Hints { rows: None, name: Some("a=b".into()) });
+        let hints = Hints { rows: None, name: Some("x\nrows=9".into()) };
+        assert_eq!(Hints::parse(hints.lines().as_bytes()).rows, None);
+    }
+}

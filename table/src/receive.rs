@@ -1,0 +1,178 @@
+//! The receiving end.
+
+mod batch;
+mod channel;
+mod copies;
+mod figures;
+
+use arrow_buffer::Buffer;
+use arrow_schema::SchemaRef;
+use bowstring_codec::decode::Decoder;
+use bowstring_codec::interop::{Align, share};
+use bowstring_transport::{Credentials, Delivery, Figures, Incoming, Opened, Wait};
+
+pub use self::batch::Batch;
+use self::channel::{Channel, Memory};
+pub use self::figures::ReceiverFigures;
+use crate::error::{ReceiveError, SetUpError};
+use crate::{Hints, heap, protocol};
+
+/// Receives the batches of one table.
+///
+/// What it costs to receive depends on the delivery that the two sides agreed to: see
+/// [`transport`](bowstring_transport#). Batches come as [`Batch`], which becomes a view or a `RecordBatch`.
+#[derive(Debug)]
+pub struct TableReceiver {
+    channel: Channel,
+    decoder: Decoder,
+    hints: Hints,
+    align: Align,
+    /// Set once the table has ended.
+    ended: bool,
+    figures: ReceiverFigures,
+}
+
+impl TableReceiver {
+    /// Receives from a sender that need not be honest: where pooled delivery was agreed to, messages are copied out of
+    /// the pool before they are looked at.
+    pub fn open(incoming: Incoming) -> Result<TableReceiver, SetUpError> {
+        let opened = match incoming.foreign() {
+            Ok(receiver) => Opened::Copied(receiver.copying()?),
+            Err(incoming) => match incoming.sealed() {
+                Ok(receiver) => Opened::Sealed(receiver),
+                // There is no third kind.
+                Err(_) => return Err(SetUpError::Meet(bowstring_transport::MeetError::HungUp)),
+            },
+        };
+        TableReceiver::over(opened)
+    }
+
+    /// Receives over a channel that was opened already, with
+    /// [`Incoming::open`](bowstring_transport::Incoming::open) if the sender is known to be honest: then batches are
+    /// read where the sender wrote them.
+    pub fn over(opened: Opened) -> Result<TableReceiver, SetUpError> {
+        let greeting = match &opened {
+            Opened::Pooled(receiver) => receiver.greeting(),
+            Opened::Copied(receiver) => receiver.inner().greeting(),
+            Opened::Sealed(receiver) => receiver.greeting(),
+        };
+        let mut decoder = Decoder::from_schema_message(greeting).map_err(SetUpError::Greeting)?;
+        let (_, len) = decoder.measure(greeting).map_err(SetUpError::Greeting)?;
+        let hints = Hints::parse(greeting.get(len..).unwrap_or_default());
+        let figures = ReceiverFigures::default();
+        Ok(TableReceiver {
+            channel: Channel::new(opened),
+            decoder,
+            hints,
+            align: Align::Copy,
+            ended: false,
+            figures,
+        })
+    }
+
+    /// Refuses batches of which a buffer would have to be copied to become a Rust array (by default it is copied, and
+    /// counted). A sender of this project never makes that necessary.
+    pub fn refuse_misaligned(&mut self) {
+        self.align = Align::Refuse;
+    }
+
+    /// The schema.
+    #[must_use]
+    pub fn schema(&self) -> &SchemaRef {
+        self.decoder.schema()
+    }
+
+    /// What the sender said of the table beforehand.
+    #[must_use]
+    pub fn hints(&self) -> &Hints {
+        &self.hints
+    }
+
+    /// How messages come.
+    #[must_use]
+    pub fn delivery(&self) -> Delivery {
+        self.channel.delivery()
+    }
+
+    /// Who sends.
+    #[must_use]
+    pub fn peer(&self) -> Credentials {
+        self.channel.peer()
+    }
+
+    /// The next batch; waits for it without end. `None` once the sender has closed the table.
+    #[allow(clippy::should_implement_trait, reason = "a batch borrows the receiver, so this is no iterator")]
+    pub fn next(&mut self) -> Result<Option<Batch<'_>>, ReceiveError> {
+        self.next_with(Wait::sleeping())
+    }
+
+    /// The next batch; waits as told.
+    pub fn next_with(&mut self, wait: Wait) -> Result<Option<Batch<'_>>, ReceiveError> {
+        let Self { channel, decoder, align, ended, figures, .. } = self;
+        if *ended {
+            return Ok(None);
+        }
+        let mut before = heap::allocations();
+        let pool = channel.pool();
+        let (memory, meta) = loop {
+            let (memory, meta) = match channel.receive(wait) {
+                Ok(message) => message,
+                Err(error) => match ReceiveError::from_transport(error) {
+                    Some(error) => return Err(error),
+                    None => {
+                        *ended = true;
+                        return Ok(None);
+                    }
+                },
+            };
+            match meta.tag {
+                protocol::BATCH => break (memory, meta),
+                protocol::DICTIONARY => {
+                    figures.dictionaries += 1;
+                    figures.dictionary_bytes += memory.len() as u64;
+                    let buffer = keep(memory, figures);
+                    let received = decoder.dictionary(&buffer);
+                    let received = received.map_err(ReceiveError::malformed(meta.number))?;
+                    figures.dictionary_deltas += u64::from(received.is_delta);
+                    before = heap::allocations();
+                }
+                tag => return Err(ReceiveError::UnknownTag { message: meta.number, tag }),
+            }
+        };
+        figures.batches += 1;
+        figures.bytes += memory.len() as u64;
+        if let Memory::Copy(_) = memory {
+            figures.bytes_copied += memory.len() as u64;
+        }
+        figures.note_allocations(before);
+        Ok(Some(Batch::new(memory, meta, pool, decoder, *align, figures)))
+    }
+
+    /// What was received so far.
+    #[must_use]
+    pub fn figures(&self) -> ReceiverFigures {
+        ReceiverFigures { transport: self.channel.figures(), ..self.figures }
+    }
+
+    /// The figures that the sender keeps, if it shows them: a sender of sealed messages does not.
+    #[must_use]
+    pub fn sender_figures(&self) -> Option<Figures> {
+        self.channel.sender_figures()
+    }
+}
+
+/// A dictionary's message, to be kept for as long as batches refer to it. One that lies in the sender's slots is copied:
+/// on lease it would take them from the sender for good.
+fn keep(memory: Memory<'_>, figures: &mut ReceiverFigures) -> Buffer {
+    match memory {
+        Memory::Lease(lease) => {
+            figures.dictionary_bytes_copied += lease.len() as u64;
+            Buffer::from(&*lease)
+        }
+        Memory::Copy(copy) => {
+            figures.dictionary_bytes_copied += copy.len() as u64;
+            share(copy)
+        }
+        Memory::Sealed(message) => share(message),
+    }
+}

@@ -1,0 +1,146 @@
+//! One batch, before it was looked at.
+
+use std::ops::Range;
+
+use arrow_array::RecordBatch;
+use bowstring_codec::decode::Decoder;
+use bowstring_codec::interop::{Align, share};
+use bowstring_codec::view::{BatchView, Full, Level, Structure};
+use bowstring_transport::Meta;
+
+use super::channel::Memory;
+use super::figures::ReceiverFigures;
+use crate::error::ReceiveError;
+use crate::{Census, heap};
+
+/// A batch that came, in the memory it came in. Dropping it gives that memory back.
+///
+/// Nothing of it has been looked at yet. How far it is checked is up to what it is turned into: a view of its
+/// *structure* checks counts and bounds, a *full* one every value that another value relies on; arrays are always
+/// checked in full.
+///
+/// ```
+/// # use bowstring::{Batch, ReceiveError};
+/// fn sum(mut batch: Batch<'_>) -> Result<i64, ReceiveError> {
+///     let view = batch.view()?;
+///     let column = view.column(0).and_then(|column| column.as_slice::<i64>());
+///     Ok(column.unwrap_or_default().iter().sum())
+/// }
+/// ```
+#[derive(Debug)]
+#[must_use]
+pub struct Batch<'a> {
+    memory: Memory<'a>,
+    meta: Meta,
+    /// The addresses of the memory that is shared with the sender; none where the batch was copied.
+    shared: Range<usize>,
+    decoder: &'a mut Decoder,
+    align: Align,
+    figures: &'a mut ReceiverFigures,
+    /// Whether the figures have its rows and buffers.
+    counted: bool,
+}
+
+impl<'a> Batch<'a> {
+    pub(super) fn new(
+        memory: Memory<'a>,
+        meta: Meta,
+        pool: Option<Range<usize>>,
+        decoder: &'a mut Decoder,
+        align: Align,
+        figures: &'a mut ReceiverFigures,
+    ) -> Batch<'a> {
+        let shared = match (&memory, pool) {
+            (Memory::Lease(_), Some(pool)) => pool,
+            (Memory::Sealed(message), _) => {
+                let addresses = message.as_ptr_range();
+                addresses.start.addr()..addresses.end.addr()
+            }
+            _ => 0..0,
+        };
+        Batch { memory, meta, shared, decoder, align, figures, counted: false }
+    }
+
+    /// The sender's number of the message. A gap between two means messages that were not for this receiver.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.meta.number
+    }
+
+    /// Bytes of the message.
+    #[must_use]
+    pub fn message_len(&self) -> usize {
+        self.memory.len()
+    }
+
+    /// The message's bytes: one encapsulated Arrow message.
+    #[must_use]
+    pub fn message(&self) -> &[u8] {
+        &self.memory
+    }
+
+    /// The addresses of the memory that is shared with the sender: its pool, or the message's file. An empty range where
+    /// the message was copied.
+    #[must_use]
+    pub fn shared_addresses(&self) -> Range<usize> {
+        self.shared.clone()
+    }
+
+    /// The batch as a view of the memory it came in, its structure checked. Takes no heap.
+    pub fn view(&mut self) -> Result<BatchView<'_, Structure>, ReceiveError> {
+        let before = heap::allocations();
+        let view = self.decoder.decode(&self.memory);
+        let view = view.map_err(ReceiveError::malformed(self.meta.number))?;
+        count(&view, &self.shared, self.figures, &mut self.counted);
+        self.figures.note_allocations(before);
+        Ok(view)
+    }
+
+    /// The batch as a view of the memory it came in, checked in full. Takes no heap.
+    pub fn full_view(&mut self) -> Result<BatchView<'_, Full>, ReceiveError> {
+        let before = heap::allocations();
+        let view = self.decoder.decode(&self.memory).and_then(BatchView::validate);
+        let view = view.map_err(ReceiveError::malformed(self.meta.number))?;
+        count(&view, &self.shared, self.figures, &mut self.counted);
+        self.figures.note_allocations(before);
+        Ok(view)
+    }
+
+    /// The batch as Arrow arrays whose buffers are the memory it came in. That memory goes back to the sender when the
+    /// last of them is dropped, on whatever thread; until then it is taken out of the sender's pool.
+    pub fn into_record_batch(self) -> Result<RecordBatch, ReceiveError> {
+        let Batch { memory, meta, shared, decoder, align, figures, counted } = self;
+        let before = heap::allocations();
+        let buffer = match memory {
+            Memory::Lease(lease) => share(lease.detach()),
+            Memory::Copy(copy) => share(copy),
+            Memory::Sealed(message) => share(message),
+        };
+        figures.array_allocations += heap::allocations() - before;
+        let before = heap::allocations();
+        let view = decoder.decode(&buffer).and_then(BatchView::validate);
+        figures.note_allocations(before);
+        let view = view.map_err(ReceiveError::malformed(meta.number))?;
+        let before = heap::allocations();
+        let imported = view.to_record_batch(&buffer, align).map_err(ReceiveError::import(meta.number))?;
+        figures.array_allocations += heap::allocations() - before;
+        if !counted {
+            figures.rows += imported.batch.num_rows() as u64;
+            figures.census.add(&Census::of_arrays(&imported.batch, &shared));
+        }
+        Ok(imported.batch)
+    }
+}
+
+/// Counts a batch's rows and buffers, once.
+fn count<L: Level>(
+    view: &BatchView<'_, L>,
+    shared: &Range<usize>,
+    figures: &mut ReceiverFigures,
+    counted: &mut bool,
+) {
+    if !std::mem::replace(counted, true) {
+        figures.rows += view.num_rows() as u64;
+        figures.census.add(&Census::of_view(view, shared));
+    }
+}

@@ -1,0 +1,118 @@
+//! The three kinds of channel, and what a message lies in.
+
+use std::cell::RefCell;
+use std::ops::{Deref, Range};
+
+use bowstring_transport::{
+    CopyingReceiver, Credentials, Delivery, Figures, Honest, Lease, Meta, Opened, PooledReceiver,
+    ReceiverFigures, RecvError, SealedMessage, SealedReceiver, Wait,
+};
+
+use super::copies::{Copies, Copy};
+
+#[derive(Debug)]
+pub(super) enum Channel {
+    Pooled(PooledReceiver),
+    /// The copies are ours and not the transport's, so that they can outlive the next message.
+    Copied(CopyingReceiver, Copies),
+    /// In a cell, so that all three receive by a shared borrow: a message is owned, and no borrow outlives the call.
+    Sealed(RefCell<SealedReceiver>),
+}
+
+/// What a message lies in.
+#[derive(Debug)]
+pub(super) enum Memory<'a> {
+    /// Slots of an honest sender.
+    Lease(Lease<'a, Honest>),
+    /// Memory of our own.
+    Copy(Copy),
+    /// A file that nobody can change.
+    Sealed(SealedMessage),
+}
+
+impl Channel {
+    pub(super) fn new(opened: Opened) -> Channel {
+        match opened {
+            Opened::Pooled(receiver) => Channel::Pooled(receiver),
+            Opened::Copied(receiver) => Channel::Copied(receiver, Copies::new()),
+            Opened::Sealed(receiver) => Channel::Sealed(RefCell::new(receiver)),
+        }
+    }
+
+    #[inline]
+    pub(super) fn receive(&self, wait: Wait) -> Result<(Memory<'_>, Meta), RecvError> {
+        match self {
+            Channel::Pooled(receiver) => {
+                let lease = receiver.recv_with(wait)?;
+                let meta = lease.meta();
+                Ok((Memory::Lease(lease), meta))
+            }
+            Channel::Copied(receiver, copies) => {
+                let lease = receiver.inner().recv_with(wait)?;
+                let mut copy = copies.take(lease.len());
+                // The copy has the lease's length, so there is no other way out.
+                let _ = lease.copy_into(copy.bytes_mut());
+                Ok((Memory::Copy(copy), lease.meta()))
+            }
+            Channel::Sealed(receiver) => {
+                let message = receiver.borrow_mut().recv_with(wait)?;
+                let meta = message.meta();
+                Ok((Memory::Sealed(message), meta))
+            }
+        }
+    }
+}
+
+impl Channel {
+    pub(super) fn delivery(&self) -> Delivery {
+        match self {
+            Channel::Pooled(_) => Delivery::Pooled,
+            Channel::Copied(..) => Delivery::Copied,
+            Channel::Sealed(_) => Delivery::Sealed,
+        }
+    }
+
+    pub(super) fn peer(&self) -> Credentials {
+        match self {
+            Channel::Pooled(receiver) => receiver.peer(),
+            Channel::Copied(receiver, _) => receiver.inner().peer(),
+            Channel::Sealed(receiver) => receiver.borrow().peer(),
+        }
+    }
+
+    pub(super) fn figures(&self) -> ReceiverFigures {
+        match self {
+            Channel::Pooled(receiver) => receiver.figures(),
+            Channel::Copied(receiver, _) => receiver.inner().figures(),
+            Channel::Sealed(receiver) => receiver.borrow().figures(),
+        }
+    }
+
+    pub(super) fn sender_figures(&self) -> Option<Figures> {
+        match self {
+            Channel::Pooled(receiver) => Some(receiver.sender_figures()),
+            Channel::Copied(receiver, _) => Some(receiver.inner().sender_figures()),
+            Channel::Sealed(_) => None,
+        }
+    }
+
+    /// The addresses at which the sender's pool is mapped, if messages are read there.
+    pub(super) fn pool(&self) -> Option<Range<usize>> {
+        match self {
+            Channel::Pooled(receiver) => Some(receiver.pool_addresses()),
+            Channel::Copied(..) | Channel::Sealed(_) => None,
+        }
+    }
+}
+
+impl Deref for Memory<'_> {
+    type Target = [u8];
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        match self {
+            Memory::Lease(lease) => lease,
+            Memory::Copy(copy) => copy,
+            Memory::Sealed(message) => message,
+        }
+    }
+}

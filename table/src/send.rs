@@ -1,0 +1,419 @@
+//! The sending end: one schema, one pool, any number of receivers that come and go.
+
+mod figures;
+mod outlet;
+mod slices;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::SchemaRef;
+use bowstring_codec::build::{Fields, Variable};
+use bowstring_codec::{BuildError, Dictionaries, DictionaryUpdate, Encoder, OnGrowth, Plan, Shape};
+use bowstring_transport::{
+    Answer, Arrival, End, Introduction, LaneFigures, LaneId, Listener, MeetError, OnSlow, SenderConfig, To,
+    Wait,
+};
+use rustix::fd::OwnedFd;
+
+pub use self::figures::SenderFigures;
+use self::outlet::Outlet;
+use crate::error::{SendError, SetUpError};
+use crate::{Hints, heap, protocol};
+
+/// How often a busy sender looks whether somebody knocks: seldom enough that the look, a system call, costs nothing.
+const TEND_EVERY: Duration = Duration::from_millis(10);
+
+/// How long a wait goes on before newcomers and interruptions are looked at.
+const SLICE: Duration = Duration::from_millis(50);
+
+/// A flag that ends every wait of the sender it was given to. Setting it is safe in a signal handler.
+///
+/// ```
+/// use bowstring::Interrupt;
+/// let interrupt = Interrupt::default();
+/// interrupt.set();
+/// assert!(interrupt.is_set());
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    /// Ends the waits. There is no way back.
+    pub fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was set.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// The flag itself, for what registers signal handlers.
+    #[must_use]
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        self.0.clone()
+    }
+}
+
+/// Sends the batches of one table to up to 64 receivers.
+///
+/// Dropping it closes the table: receivers are given what was sent, and then its end.
+///
+/// ```no_run
+/// use bowstring::{TableSender, transport::{Listener, SenderConfig}};
+/// # use std::sync::Arc;
+/// # use arrow_array::{Int64Array, RecordBatch};
+/// # let column = Arc::new(Int64Array::from(vec![1, 2, 3])) as arrow_array::ArrayRef;
+/// # let batch = RecordBatch::try_from_iter([("n", column)])?;
+/// let mut sender = TableSender::new(batch.schema(), SenderConfig::new())?;
+/// sender.listen(Listener::bind(b"/run/user/1000/numbers.sock")?);
+/// sender.await_receivers(1, None)?;
+/// sender.send(&batch)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct TableSender {
+    outlet: Outlet,
+    encoder: Encoder,
+    /// The dictionaries that every receiver has.
+    dictionaries: Dictionaries,
+    updates: Vec<DictionaryUpdate>,
+    /// The schema message and the hints.
+    greeting: Box<[u8]>,
+    listener: Option<Listener>,
+    tended: Instant,
+    /// What went wrong with a newcomer while nobody was there to be told.
+    trouble: Option<MeetError>,
+    on_slow: OnSlow,
+    figures: SenderFigures,
+}
+
+impl TableSender {
+    /// A sender of batches of this schema, over a pool of its own.
+    pub fn new(schema: SchemaRef, config: SenderConfig) -> Result<TableSender, SetUpError> {
+        let plan = Plan::new(schema)?;
+        Ok(TableSender {
+            outlet: Outlet::new(config.build()?),
+            dictionaries: Dictionaries::new(plan.clone(), OnGrowth::Delta),
+            updates: Vec::new(),
+            greeting: plan.schema_message().into(),
+            encoder: Encoder::new(plan),
+            listener: None,
+            tended: Instant::now(),
+            trouble: None,
+            on_slow: OnSlow::Block,
+            figures: SenderFigures::default(),
+        })
+    }
+
+    /// Tells whoever comes from now on something about the table.
+    pub fn set_hints(&mut self, hints: &Hints) {
+        let schema = self.encoder.plan().schema_message();
+        self.greeting = [schema, hints.lines().as_bytes()].concat().into();
+    }
+
+    /// What to do with receivers that come from now on and are slow. For those that skip, the dictionaries of a table
+    /// may take twice the quota, since no later batch could be read without them; who has no room left for one even so
+    /// is cut off.
+    pub fn set_on_slow(&mut self, on_slow: OnSlow) {
+        self.on_slow = on_slow;
+    }
+
+    /// How to wait for room: spinning first or not, and for how long.
+    pub fn set_wait(&mut self, wait: Wait, patience: Option<Duration>) {
+        self.outlet.wait = wait;
+        self.outlet.patience = patience;
+    }
+
+    /// Ends every wait once `interrupt` is set.
+    pub fn interrupt_by(&mut self, interrupt: Interrupt) {
+        self.outlet.interrupt = interrupt;
+    }
+
+    /// The schema.
+    #[must_use]
+    pub fn schema(&self) -> &SchemaRef {
+        self.encoder.plan().schema()
+    }
+
+    /// What was planned for the schema, for building batches in place.
+    #[must_use]
+    pub fn plan(&self) -> &Arc<Plan> {
+        self.encoder.plan()
+    }
+
+    // ---- receivers ----
+
+    /// Lets in whoever knocks at `listener`, from now on and while sending.
+    pub fn listen(&mut self, listener: Listener) {
+        self.listener = Some(listener);
+    }
+
+    /// Meets a receiver over one end of a pair of sockets, such as a child's that has the other end.
+    pub fn meet(&mut self, socket: OwnedFd) -> Result<LaneId, SetUpError> {
+        let arrival = self.outlet.sender.meet(socket, &Introduction::new(&self.greeting))?;
+        self.welcome(&arrival).map_err(set_up)
+    }
+
+    /// Waits until `count` receivers are there; an end may be set to that, and an interruption ends it too.
+    pub fn await_receivers(&mut self, count: u32, patience: Option<Duration>) -> Result<(), SetUpError> {
+        let until = patience.and_then(|patience| Instant::now().checked_add(patience));
+        while self.receivers() < count {
+            let left = until.map_or(SLICE, |until| until.saturating_duration_since(Instant::now()));
+            if self.outlet.interrupt.is_set() {
+                return Err(SetUpError::Interrupted);
+            }
+            let late = SetUpError::Meet(MeetError::TimedOut("a connection"));
+            let Some(listener) = self.listener.as_ref().filter(|_| !left.is_zero()) else { return Err(late) };
+            let greeting = &self.greeting;
+            let wait = Wait::sleeping().at_most(left.min(SLICE));
+            match self.outlet.sender.accept(listener, wait, &mut |_| Answer::Welcome(greeting)) {
+                Ok(arrival) => {
+                    self.welcome(&arrival).map_err(set_up)?;
+                }
+                Err(MeetError::TimedOut(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets in whoever knocks, without waiting for anybody, and says how many came. Sending does this by itself now and
+    /// then; who pauses between batches calls it meanwhile.
+    pub fn tend(&mut self) -> Result<u32, SendError> {
+        self.tended = Instant::now();
+        let mut came = 0;
+        while let Some(listener) = &self.listener {
+            let greeting = &self.greeting;
+            match self.outlet.sender.tend(listener, &mut |_| Answer::Welcome(greeting)) {
+                Ok(Some(arrival)) => {
+                    self.welcome(&arrival)?;
+                    came += 1;
+                }
+                Ok(None) => break,
+                // Whoever is served already shall not suffer from it.
+                Err(error) => {
+                    self.trouble = Some(error);
+                    break;
+                }
+            }
+        }
+        Ok(came)
+    }
+
+    /// Gives a newcomer what it needs to read the batches to come.
+    fn welcome(&mut self, arrival: &Arrival) -> Result<LaneId, SendError> {
+        let Self { outlet, encoder, dictionaries, .. } = self;
+        let receiver = arrival.receiver;
+        for (index, values) in dictionaries.in_force() {
+            let len = encoder.dictionary_len(index, values)?;
+            outlet.publish(len, protocol::DICTIONARY, To::Only(receiver), |region| {
+                Ok(encoder.encode_dictionary(index, values, false, region)?)
+            })?;
+            self.figures.dictionaries += 1;
+            self.figures.dictionary_bytes += len as u64;
+        }
+        outlet.sender.set_on_slow(receiver, self.on_slow);
+        Ok(receiver)
+    }
+
+    /// How many receivers are there.
+    #[must_use]
+    pub fn receivers(&self) -> u32 {
+        self.outlet.sender.receivers()
+    }
+
+    /// The figures of each receiver.
+    pub fn lanes(&self) -> impl Iterator<Item = (LaneId, LaneFigures)> {
+        let sender = &self.outlet.sender;
+        sender.lanes().filter_map(|lane| Some((lane, sender.lane_figures(lane)?)))
+    }
+
+    /// The next receiver that has gone since this was last asked, and how it ended.
+    pub fn next_departed(&mut self) -> Option<(LaneId, End)> {
+        self.outlet.sender.next_ended()
+    }
+
+    /// What went wrong with a newcomer since this was last asked. It was turned away; nobody else noticed.
+    pub fn take_trouble(&mut self) -> Option<MeetError> {
+        self.trouble.take()
+    }
+
+    // ---- batches ----
+
+    /// Sends a batch: its dictionaries as far as receivers do not have them, then the batch itself, copied once, into the
+    /// slots that receivers read it in. A batch with more than half the pool's bytes is sent as several.
+    ///
+    /// After any error but [`SendError::Encode`] receivers may have been given a part of the batch.
+    pub fn send(&mut self, batch: &RecordBatch) -> Result<(), SendError> {
+        self.tend_if_due()?;
+        let len = self.encoder.encoded_len(batch)?;
+        if !self.plan().layout().dictionaries().is_empty() {
+            let mut updates = std::mem::take(&mut self.updates);
+            let sent = self.dictionaries.updates(batch, &mut updates).map_err(SendError::Encode);
+            let sent = sent.and_then(|()| self.send_dictionaries(&mut updates));
+            updates.clear();
+            self.updates = updates;
+            sent?;
+        }
+        match self.outlet.most() {
+            Some(most) if len > most => self.send_in_slices(batch, len, most),
+            _ => self.send_whole(batch, len),
+        }
+    }
+
+    /// Sends a batch that is a message's length.
+    fn send_whole(&mut self, batch: &RecordBatch, len: usize) -> Result<(), SendError> {
+        let before = heap::allocations();
+        self.make_room(len)?;
+        let Self { outlet, encoder, figures, .. } = self;
+        let receipt =
+            outlet.publish(len, protocol::BATCH, To::All, |region| Ok(encoder.encode(batch, region)?))?;
+        figures.sent(batch.num_rows(), len, receipt.skipped, heap::allocations() - before);
+        Ok(())
+    }
+
+    /// The shape of batches of up to `rows` rows; see [`Shape::new`] for `capacity`.
+    pub fn shape(
+        &self,
+        rows: usize,
+        capacity: impl FnMut(Variable<'_>) -> usize,
+    ) -> Result<Shape, BuildError> {
+        Shape::new(self.plan(), rows, capacity)
+    }
+
+    /// Sends a batch whose columns `build` computes straight into the slots that receivers read them in. It is handed
+    /// the columns to fill, and says how many rows it made.
+    ///
+    /// Dictionaries are not part of it: see [`set_dictionary`](Self::set_dictionary).
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use arrow_schema::{DataType, Field, Schema};
+    /// use arrow_array::types::Int64Type;
+    /// # use bowstring::{TableSender, TableReceiver, transport};
+    /// # use bowstring::transport::{Deliveries, Meeting, SenderConfig};
+    /// # let (here, there) = transport::socket_pair()?;
+    /// # let receiving = std::thread::spawn(move || {
+    /// #     let mut receiver = TableReceiver::open(Meeting::new(Deliveries::ANY).over(there).unwrap()).unwrap();
+    /// #     receiver.next().unwrap().unwrap().into_record_batch().unwrap()
+    /// # });
+    /// let schema = Schema::new(vec![Field::new("square", DataType::Int64, false)]);
+    /// let mut sender = TableSender::new(Arc::new(schema), SenderConfig::new())?;
+    /// # sender.meet(here)?;
+    /// let shape = sender.shape(1000, |_| 0)?;
+    /// sender.build(&shape, |fields| {
+    ///     let mut squares = fields.fixed::<Int64Type>()?;
+    ///     squares.fill_with(1000, |row| (row * row) as i64)?;
+    ///     squares.finish()?;
+    ///     Ok(1000)
+    /// })?;
+    /// # assert_eq!(receiving.join().unwrap().num_rows(), 1000);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn build(
+        &mut self,
+        shape: &Shape,
+        build: impl FnOnce(&mut Fields<'_>) -> Result<usize, BuildError>,
+    ) -> Result<(), SendError> {
+        self.tend_if_due()?;
+        let before = heap::allocations();
+        let len = shape.len();
+        self.make_room(len)?;
+        let mut rows = 0;
+        let receipt = self.outlet.publish(len, protocol::BATCH, To::All, |region| {
+            let mut message = shape.begin(region)?;
+            rows = build(&mut message.fields())?;
+            Ok(message.finish(rows)?)
+        })?;
+        self.figures.sent(rows, len, receipt.skipped, heap::allocations() - before);
+        Ok(())
+    }
+
+    /// Sees that receivers have these values for the dictionary at `index` of
+    /// [`Layout::dictionaries`](bowstring_codec::Layout::dictionaries), before batches that are built with keys into it.
+    pub fn set_dictionary(&mut self, index: usize, values: &ArrayRef) -> Result<(), SendError> {
+        let mut updates = Vec::new();
+        self.dictionaries.update(index, values, &mut updates)?;
+        self.send_dictionaries(&mut updates)
+    }
+
+    fn send_dictionaries(&mut self, updates: &mut Vec<DictionaryUpdate>) -> Result<(), SendError> {
+        if updates.is_empty() {
+            return Ok(());
+        }
+        // A receiver may skip batches, but no dictionary.
+        if let OnSlow::Skip { quota } = self.on_slow {
+            self.outlet.set_all_on_slow(OnSlow::CutOff { quota: quota.saturating_mul(2) });
+        }
+        let sent = self.publish_dictionaries(updates);
+        if let OnSlow::Skip { .. } = self.on_slow {
+            self.outlet.set_all_on_slow(self.on_slow);
+        }
+        sent
+    }
+
+    fn publish_dictionaries(&mut self, updates: &mut Vec<DictionaryUpdate>) -> Result<(), SendError> {
+        for update in updates.drain(..) {
+            let len = self.encoder.dictionary_len(update.index, &update.values)?;
+            self.make_room(len)?;
+            let Self { outlet, encoder, .. } = self;
+            outlet.publish(len, protocol::DICTIONARY, To::All, |region| {
+                Ok(encoder.encode_dictionary(update.index, &update.values, update.delta, region)?)
+            })?;
+            self.figures.dictionaries += 1;
+            self.figures.dictionary_bytes += len as u64;
+            self.dictionaries.note(update);
+        }
+        Ok(())
+    }
+
+    /// Waits for room, and lets newcomers in meanwhile.
+    #[inline]
+    fn make_room(&mut self, len: usize) -> Result<(), SendError> {
+        let mut deadline = None;
+        while !self.outlet.has_room(len, &mut deadline)? {
+            self.tend()?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn tend_if_due(&mut self) -> Result<(), SendError> {
+        if self.listener.is_some() && self.tended.elapsed() >= TEND_EVERY {
+            self.tend()?;
+        }
+        Ok(())
+    }
+
+    /// Bytes that a message may have, beyond which batches are sent in slices: half the pool. `None` without a pool.
+    #[must_use]
+    pub fn longest_message(&self) -> Option<usize> {
+        self.outlet.most()
+    }
+
+    /// Gives the table up before its end. Receivers get what was sent, and then
+    /// [`ReceiveError::Crashed`](crate::ReceiveError::Crashed) in place of the end: nobody takes a part for the whole.
+    pub fn abandon(self) {
+        self.outlet.sender.abandon();
+    }
+
+    /// What was sent so far.
+    #[must_use]
+    pub fn figures(&self) -> SenderFigures {
+        SenderFigures { transport: self.outlet.sender.figures(), ..self.figures }
+    }
+}
+
+/// An error of sending to one newcomer, as one of setting up.
+fn set_up(error: SendError) -> SetUpError {
+    match error {
+        SendError::Host(error) => SetUpError::Host(error),
+        SendError::Interrupted => SetUpError::Interrupted,
+        _ => SetUpError::Meet(MeetError::HungUp),
+    }
+}

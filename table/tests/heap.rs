@@ -1,0 +1,80 @@
+//! The hot path takes no heap: counted by the allocator, on both sides.
+#![allow(unsafe_code)]
+
+use std::sync::Arc;
+
+use arrow_array::types::Int64Type;
+use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use bowstring::allocations::{self, Counting};
+use bowstring::transport::{Deliveries, Delivery, Meeting, SenderConfig, socket_pair};
+use bowstring::{TableReceiver, TableSender};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn batch() -> RecordBatch {
+    let text: StringArray = (0..1000).map(|n| (n % 3 != 0).then(|| format!("row {n}"))).collect();
+    let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..1000));
+    RecordBatch::try_from_iter([("n", numbers), ("text", Arc::new(text))]).unwrap()
+}
+
+fn connect(sender: &mut TableSender, delivery: Delivery) -> TableReceiver {
+    let (here, there) = socket_pair().unwrap();
+    let receiver = std::thread::spawn(move || {
+        let incoming = Meeting::new(Deliveries::only(delivery)).over(there).unwrap();
+        // SAFETY: the sender is this test's `TableSender`, which writes to no slot that is out on lease.
+        TableReceiver::over(unsafe { incoming.open() }.unwrap()).unwrap()
+    });
+    sender.meet(here).unwrap();
+    receiver.join().unwrap()
+}
+
+#[test]
+fn sending_and_viewing_take_no_heap_from_the_second_batch_on() {
+    for delivery in [Delivery::Pooled, Delivery::Copied, Delivery::Sealed] {
+        let batch = batch();
+        let mut sender = TableSender::new(batch.schema(), SenderConfig::new()).unwrap();
+        let mut receiver = connect(&mut sender, delivery);
+        for round in 0..20 {
+            let ((), sent) = allocations::count(|| sender.send(&batch).unwrap());
+            let ((), received) = allocations::count(|| {
+                let mut batch = receiver.next().unwrap().unwrap();
+                let view = batch.full_view().unwrap();
+                assert_eq!(view.column(0).unwrap().as_slice::<i64>().unwrap()[999], 999);
+            });
+            assert!(
+                round == 0 || (sent, received) == (0, 0),
+                "{delivery:?}: {sent} sent, {received} received"
+            );
+        }
+        // What the ends say of themselves is the same.
+        assert_eq!(sender.figures().hot_allocations, 0);
+        assert_eq!(receiver.figures().hot_allocations, 0);
+        // And the count does count: arrays are objects of the heap.
+        sender.send(&batch).unwrap();
+        receiver.next().unwrap().unwrap().into_record_batch().unwrap();
+        assert!(receiver.figures().array_allocations > 0);
+    }
+}
+
+#[test]
+fn building_in_place_takes_no_heap() {
+    let batch = batch().project(&[0]).unwrap();
+    let mut sender = TableSender::new(batch.schema(), SenderConfig::new()).unwrap();
+    let mut receiver = connect(&mut sender, Delivery::Pooled);
+    let shape = sender.shape(1000, |_| 0).unwrap();
+    for _ in 0..20 {
+        let ((), count) = allocations::count(|| {
+            sender
+                .build(&shape, |fields| {
+                    let mut numbers = fields.fixed::<Int64Type>()?;
+                    numbers.fill_with(1000, |row| row as i64)?;
+                    numbers.finish()?;
+                    Ok(1000)
+                })
+                .unwrap();
+        });
+        assert_eq!(count, 0);
+        assert_eq!(receiver.next().unwrap().unwrap().view().unwrap().num_rows(), 1000);
+    }
+}

@@ -1,0 +1,121 @@
+//! A live view of a user's running channels: `sender top` and `receiver top`.
+//!
+//! A sender keeps its figures in a region that anyone whom it lets in may map read-only. Looking costs it nothing: it
+//! hands over a descriptor once, and is not asked again.
+//!
+//! # Map
+//!
+//! [`Top`] is what can be said on the command line; `find` looks for sockets; `watch` holds on to the senders found and
+//! takes samples of them; `text` and `json` show the samples; [`run`] is the loop.
+
+mod args;
+mod find;
+mod json;
+mod text;
+mod watch;
+
+use std::fmt;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use bowstring_transport::MeetError;
+
+pub use crate::args::Top;
+use crate::watch::{Sample, State, Watch};
+
+/// The longest rest between two looks whether to stop.
+const ATTENTION: Duration = Duration::from_millis(50);
+
+/// Why there is nothing to show.
+#[derive(Debug)]
+pub enum TopError {
+    /// The only sender that was named is not there, or does not let us look.
+    Sender {
+        /// Where it should be.
+        socket: PathBuf,
+        /// Why not.
+        error: Box<MeetError>,
+    },
+    /// The view could not be written.
+    Output(io::Error),
+}
+
+impl From<io::Error> for TopError {
+    fn from(error: io::Error) -> TopError {
+        TopError::Output(error)
+    }
+}
+
+impl fmt::Display for TopError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TopError::Sender { socket, error } => write!(f, "{}: {error}", socket.display()),
+            TopError::Output(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for TopError {}
+
+/// Shows running channels until `stop` says so, as many times as `top` says, or until nobody reads any more.
+///
+/// On a `terminal` each view takes the place of the one before.
+pub fn run(
+    top: &Top,
+    out: &mut impl Write,
+    terminal: bool,
+    mut stop: impl FnMut() -> bool,
+) -> Result<(), TopError> {
+    match show(top, out, terminal, &mut stop) {
+        Err(TopError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        outcome => outcome,
+    }
+}
+
+fn show(
+    top: &Top,
+    out: &mut impl Write,
+    terminal: bool,
+    stop: &mut impl FnMut() -> bool,
+) -> Result<(), TopError> {
+    let mut watch = Watch::default();
+    let (mut left, mut first) = (top.count, true);
+    loop {
+        let paths = find::sockets(&top.sockets);
+        let mut samples = watch.look(&paths);
+        // Senders may come and go, but one that is asked for by its name should be there at first.
+        if first && let ([_], [Sample { socket, state: State::Absent(error) }]) = (&*top.sockets, &*samples) {
+            return Err(TopError::Sender { socket: socket.clone(), error: Box::new(*error) });
+        }
+        first = false;
+        samples.retain(|sample| !matches!(sample.state, State::Absent(_)));
+        if top.json {
+            for sample in &samples {
+                writeln!(out, "{}", json::object(sample))?;
+            }
+        } else {
+            if terminal {
+                // Home, and clear what is below: no flicker, unlike clearing all of it.
+                out.write_all(b"\x1b[H\x1b[J")?;
+            }
+            text::view(out, &samples, &find::described(&top.sockets))?;
+        }
+        out.flush()?;
+        left = left.map(|left| left.saturating_sub(1));
+        let next = Instant::now() + top.interval;
+        if left == Some(0) {
+            return Ok(());
+        }
+        loop {
+            if stop() {
+                return Ok(());
+            }
+            let rest = next.saturating_duration_since(Instant::now());
+            if rest.is_zero() {
+                break;
+            }
+            std::thread::sleep(rest.min(ATTENTION));
+        }
+    }
+}

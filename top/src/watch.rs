@@ -1,0 +1,141 @@
+//! Holding on to senders, and taking samples of them.
+
+use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use bowstring_transport::{Access, Figures, LaneFigures, MeetError, Observer};
+
+/// A sender at one moment, and what it did since the moment before.
+#[derive(Clone, Debug)]
+pub(crate) struct Sample {
+    pub(crate) socket: PathBuf,
+    pub(crate) state: State,
+}
+
+/// What there is to say of a socket.
+#[derive(Clone, Debug)]
+pub(crate) enum State {
+    /// A sender.
+    Running(Box<Running>),
+    /// Nobody that we can connect to.
+    Absent(MeetError),
+    /// Somebody who does not answer as a sender would.
+    Silent(String),
+}
+
+/// A sender's figures.
+#[derive(Clone, Debug)]
+pub(crate) struct Running {
+    pub(crate) now: Figures,
+    /// Since the last look; since the sender began, at the first.
+    pub(crate) rates: Rates,
+    pub(crate) receivers: Vec<Receiver>,
+}
+
+/// A receiver's figures.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Receiver {
+    pub(crate) now: LaneFigures,
+    pub(crate) bytes_per_second: f64,
+}
+
+/// What happens in a second.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Rates {
+    pub(crate) messages: f64,
+    pub(crate) bytes: f64,
+    pub(crate) wake_ups: f64,
+    pub(crate) stalls: f64,
+}
+
+/// A sender that is held on to.
+#[derive(Debug)]
+struct Watched {
+    observer: Observer,
+    last: Figures,
+    /// By the process of the receiver.
+    last_bytes: BTreeMap<u32, u64>,
+    at: Instant,
+}
+
+/// All senders that are held on to.
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    watched: BTreeMap<PathBuf, Watched>,
+}
+
+impl Watch {
+    /// Takes a sample of every sender at these sockets.
+    pub(crate) fn look(&mut self, sockets: &[PathBuf]) -> Vec<Sample> {
+        self.watched.retain(|socket, watched| {
+            sockets.contains(socket)
+                && watched.observer.is_alive().unwrap_or(false)
+                && !watched.observer.figures().closed
+        });
+        let mut samples = Vec::new();
+        for socket in sockets {
+            let state = match self.watched.get_mut(socket) {
+                Some(watched) => State::Running(Box::new(watched.sample())),
+                None => match attach(socket) {
+                    Ok(observer) => {
+                        let mut watched = Watched::new(observer);
+                        let sample = watched.sample();
+                        self.watched.insert(socket.clone(), watched);
+                        State::Running(Box::new(sample))
+                    }
+                    Err(error @ MeetError::Os(_)) => State::Absent(error),
+                    Err(error) => State::Silent(error.to_string()),
+                },
+            };
+            samples.push(Sample { socket: socket.clone(), state });
+        }
+        samples
+    }
+}
+
+/// Attaches to the sender at a path, or at a name in the abstract namespace.
+fn attach(socket: &Path) -> Result<Observer, MeetError> {
+    match socket.as_os_str().as_bytes() {
+        [b'@', name @ ..] if !name.is_empty() => Observer::attach_abstract(name, Access::SameUser),
+        path => Observer::attach(path, Access::SameUser),
+    }
+}
+
+impl Watched {
+    fn new(observer: Observer) -> Watched {
+        // As if the last look had been when the sender began, when everything was zero.
+        Watched { last: Figures::default(), last_bytes: BTreeMap::new(), at: Instant::now(), observer }
+    }
+
+    fn sample(&mut self) -> Running {
+        let (now, at) = (self.observer.figures(), Instant::now());
+        let seconds = match self.last.started {
+            0 => since(now.started),
+            _ => (at - self.at).as_secs_f64(),
+        };
+        let per_second = |now: u64, last: u64| now.saturating_sub(last) as f64 / seconds.max(1e-3);
+        let rates = Rates {
+            messages: per_second(now.messages, self.last.messages),
+            bytes: per_second(now.bytes, self.last.bytes),
+            wake_ups: per_second(now.wake_ups, self.last.wake_ups),
+            stalls: per_second(now.stalls, self.last.stalls),
+        };
+        let lanes: Vec<LaneFigures> = self.observer.receivers().collect();
+        let receivers = lanes.iter().map(|lane| {
+            let last = self.last_bytes.get(&lane.pid).copied().unwrap_or(0);
+            Receiver { now: *lane, bytes_per_second: per_second(lane.bytes, last) }
+        });
+        let receivers = receivers.collect();
+        self.last_bytes = lanes.iter().map(|lane| (lane.pid, lane.bytes)).collect();
+        (self.last, self.at) = (now, at);
+        Running { now, rates, receivers }
+    }
+}
+
+/// Seconds since the monotonic clock showed so many nanoseconds.
+fn since(nanoseconds: u64) -> f64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    (now.tv_sec as f64 + now.tv_nsec as f64 / 1e9 - nanoseconds as f64 / 1e9).max(0.0)
+}
