@@ -227,19 +227,24 @@ impl Oracle {
         }
     }
 
-    /// No more messages for receiver `i`; its lane ends once it holds nothing.
+    /// No more messages for receiver `i`; its lane ends once it holds nothing, but for who asks, it has ended now.
     fn retire(&mut self, i: usize) {
         self.receivers[i].live = false;
+        self.last_end = Some(self.how_ended(i));
         if !self.runs.iter().any(|run| run.holders.contains(&i)) {
             self.end(i);
         }
     }
 
     fn end(&mut self, i: usize) {
+        let end = self.how_ended(i);
         let receiver = &mut self.receivers[i];
         (receiver.live, receiver.lane) = (false, None);
-        let end = if receiver.cut_off { End::CutOff } else { End::Closed };
         self.last_end = Some(end);
         self.ended.push_back((i, end));
+    }
+
+    fn how_ended(&self, i: usize) -> End {
+        if self.receivers[i].cut_off { End::CutOff } else { End::Closed }
     }
 }
