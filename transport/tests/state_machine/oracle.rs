@@ -230,15 +230,21 @@ impl Oracle {
     /// No more messages for receiver `i`; its lane ends once it holds nothing.
     fn retire(&mut self, i: usize) {
         self.receivers[i].live = false;
+        // Who asks why nobody is left hears of it at once, even while leases are out.
+        self.last_end = Some(self.end_of(i));
         if !self.runs.iter().any(|run| run.holders.contains(&i)) {
             self.end(i);
         }
     }
 
+    fn end_of(&self, i: usize) -> End {
+        if self.receivers[i].cut_off { End::CutOff } else { End::Closed }
+    }
+
     fn end(&mut self, i: usize) {
+        let end = self.end_of(i);
         let receiver = &mut self.receivers[i];
         (receiver.live, receiver.lane) = (false, None);
-        let end = if receiver.cut_off { End::CutOff } else { End::Closed };
         self.last_end = Some(end);
         self.ended.push_back((i, end));
     }
