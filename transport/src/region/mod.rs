@@ -7,7 +7,7 @@
 //!     └─────freeze────▶ Frozen      nobody writes it again; safe to read as `&[u8]` by anyone
 //! ```
 //!
-//! A region that comes from another process is an allegation until [`attach`] has checked its descriptor.
+//! A region that comes from another process is an allegation until `attach` has checked its descriptor.
 
 pub(crate) mod attach;
 mod map;

@@ -1,7 +1,7 @@
 //! The handshake as a machine without I/O: datagrams in, decisions out.
 //!
 //! It knows which datagram may come when, how many descriptors each must carry, and what two cards agree to. It is
-//! driven by [`parley`](super::parley) in earnest and by arbitrary bytes in the tests.
+//! driven by `parley` in earnest and by arbitrary bytes in the tests.
 
 use super::wire::{self, Card, Kind, WireFault};
 use crate::abi::Geometry;

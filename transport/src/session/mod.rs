@@ -8,7 +8,7 @@
 //!            ◀───────────────────  START
 //! ```
 //!
-//! [`machine`] decides, without I/O; [`parley`] carries its words over a socket.
+//! [`machine`] decides, without I/O; `parley` carries its words over a socket.
 
 pub(crate) mod listen;
 pub mod machine;
