@@ -1,4 +1,5 @@
 """What a sender can get wrong, or do on purpose. Each receiver has to refuse it, and to have nothing left of it."""
+import contextlib
 import fcntl, os, socket, struct
 
 import peers
@@ -100,16 +101,18 @@ GREETINGS = {
 
 
 def play(far, said):
-    """Says everything at once, and hangs up: the socket keeps it until it is due."""
+    """Says everything at once, and hangs up: the socket keeps it until it is due, or the other side has refused by then."""
     for datagram, fds in said:
-        if fds:
-            socket.send_fds(far, [datagram], fds)
-        else:
-            far.send(datagram)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            if fds:
+                socket.send_fds(far, [datagram], fds)
+            else:
+                far.send(datagram)
         for fd in fds:
             os.close(fd)
     # Who takes it all the same waits for more, and finds a hang-up, which no test here takes for a refusal.
-    far.shutdown(socket.SHUT_WR)
+    with contextlib.suppress(OSError):
+        far.shutdown(socket.SHUT_WR)
 
 
 def python_refuses(words, said):
