@@ -226,7 +226,7 @@ pub(crate) const ALL: &[Claim] = &[
         command: "cargo test -p bowstring-tests --test crash_points --test kills",
         figure: Figure::Tests,
         bound: AtLeast(10),
-        scope: "up to 1600 instructions of each of 5 cycles; every system call of a session",
+        scope: "every instruction of each of 5 cycles; every system call of a session",
         needs: &[],
         level: Quick,
     },
