@@ -7,6 +7,8 @@
 #![cfg(target_arch = "x86_64")]
 #![allow(unsafe_code)]
 
+use std::time::{Duration, Instant};
+
 /// A child that has asked to be traced. It is killed when this is dropped, if it still runs.
 #[derive(Debug)]
 pub struct Tracee {
@@ -61,8 +63,7 @@ pub fn leave(code: i32) -> ! {
 ///
 /// The caller has one thread: otherwise the child could find a lock held by a thread that it does not have.
 pub fn fork(child: impl FnOnce() -> i32) -> Tracee {
-    let threads = std::fs::read_dir("/proc/self/task").expect("/proc").count();
-    assert_eq!(threads, 1, "forked with other threads about");
+    await_last_thread();
     // SAFETY: this process has one thread, as just checked, so the child is a whole copy of it.
     match unsafe { libc::fork() } {
         0 => {
@@ -73,6 +74,18 @@ pub fn fork(child: impl FnOnce() -> i32) -> Tracee {
             assert!(pid > 0, "fork: {}", std::io::Error::last_os_error());
             Tracee { pid, over: false }
         }
+    }
+}
+
+/// Returns once this process has one thread.
+///
+/// A thread that was joined may be listed a moment longer: joining waits for the kernel to clear the thread's number,
+/// which it does on the thread's way out and not at the end of it. A thread that stays is the caller's mistake.
+fn await_last_thread() {
+    let patience = Instant::now() + Duration::from_secs(30);
+    while std::fs::read_dir("/proc/self/task").expect("/proc").count() != 1 {
+        assert!(Instant::now() < patience, "forked with other threads about");
+        std::thread::yield_now();
     }
 }
 
