@@ -35,7 +35,7 @@ pub(crate) struct Block {
 #[repr(C, align(64))]
 #[derive(Debug)]
 pub(crate) struct LaneBlock {
-    /// The receiver's process, or 0 while the lane is free.
+    /// The receiver's process, [`UNSEEN`], or 0 while the lane is free.
     pid: AtomicU64,
     messages: AtomicU64,
     bytes: AtomicU64,
@@ -103,7 +103,7 @@ pub struct Figures {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LaneFigures {
-    /// The receiver's process.
+    /// The receiver's process; `u32::MAX` if it is of a pid namespace that the sender does not see.
     pub pid: u32,
     /// Messages given to it.
     pub messages: u64,
@@ -168,7 +168,8 @@ impl Gauge {
         for word in [&lane.messages, &lane.bytes, &lane.skipped, &lane.slots, &lane.taken] {
             word.store(0, Ordering::Relaxed);
         }
-        lane.pid.store(pid as u64, Ordering::Release);
+        let pid = u64::try_from(pid).ok().filter(|&pid| pid != 0).unwrap_or(UNSEEN);
+        lane.pid.store(pid, Ordering::Release);
     }
 
     pub(crate) fn close_lane(&self, lane: usize) {
@@ -201,6 +202,9 @@ impl Gauge {
         read_lane(self.block(), lane)
     }
 }
+
+/// What stands for a receiver of a pid namespace that its sender does not see.
+const UNSEEN: u64 = u32::MAX as u64;
 
 /// Another process's gauge.
 #[derive(Debug)]
