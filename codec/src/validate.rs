@@ -12,6 +12,7 @@
 mod dictionary;
 mod nulls;
 mod offsets;
+mod signs;
 mod text;
 mod union;
 mod views;
