@@ -9,12 +9,23 @@ use crate::Needs::Receiver;
 use crate::Test;
 use crate::run::{Programs, finish};
 
+/// A test's name, with the bytes that this build sends.
+macro_rules! named {
+    ($before:literal, $behind:literal) => {
+        if cfg!(debug_assertions) {
+            concat!($before, "200 MB", $behind, " (2 GB in release builds)")
+        } else {
+            concat!($before, "2 GB", $behind)
+        }
+    };
+}
+
 pub(crate) const TESTS: &[Test] = &[
-    ("a demonstration in constant memory", Receiver, demo),
-    ("a file, again and again, in constant memory", Receiver, file),
+    (named!("a demonstration of ", " in constant memory"), Receiver, demo),
+    (named!("a file again and again, ", " in constant memory"), Receiver, file),
 ];
 
-/// Bytes that are sent: 2 GB, or a tenth of that where the program is built without optimisation.
+/// Bytes that are sent: 2 GB (`cargo test --release`), or a tenth of that where the program is built without optimisation.
 const BYTES: u64 = if cfg!(debug_assertions) { 200_000_000 } else { 2_000_000_000 };
 
 /// What a process may have of its own, besides the pool.
