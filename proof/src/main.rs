@@ -7,7 +7,7 @@
 //! | [`claim`], [`claims`] | what is claimed, as data |
 //! | [`check`] | running a claim's command and judging what it says |
 //! | [`figure`] | finding the figure in a command's output |
-//! | [`page`] | the tables of `PROOF.md` |
+//! | [`page`], [`host`] | the tables of `PROOF.md`, and whose figures they show |
 //! | [`options`] | the command line |
 //! | [`report`] | what is printed |
 
@@ -15,6 +15,7 @@ mod check;
 mod claim;
 mod claims;
 mod figure;
+mod host;
 mod options;
 mod page;
 mod report;
@@ -67,5 +68,5 @@ fn keep(path: &Path, outcomes: &[Outcome], check: bool) -> Result<(), String> {
     if check {
         return page::same_but_for_figures(&old, &new).and_then(|()| page::figures_within_bounds(&old));
     }
-    if new == old { Ok(()) } else { std::fs::write(path, new).map_err(|e| e.to_string()) }
+    if new == old { Ok(()) } else { std::fs::write(path, host::sign(&new)).map_err(|e| e.to_string()) }
 }
