@@ -48,13 +48,22 @@ fn missing(tool: Tool) -> Option<String> {
     (!found).then(|| format!("there is no {}", tool.name()))
 }
 
+/// A command that runs the one in its arguments, which ends when this process does. `timeout` makes a process group of
+/// its own, which a terminal's Ctrl-C does not reach.
+fn mortal() -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "TERM"]);
+    let probe = Command::new("setpriv").args(["--pdeathsig", "TERM", "true"]).stderr(Stdio::null()).status();
+    if probe.is_ok_and(|status| status.success()) { command } else { Command::new("env") }
+}
+
 /// What `timeout` answers if it had to end the command.
 const TIMED_OUT: i32 = 124;
 
 fn run(claim: &Claim, root: &Path) -> Verdict {
     let patience = claim.level.patience().as_secs();
-    let output = Command::new("timeout")
-        .args(["--kill-after=10", &patience.to_string(), "bash", "-c"])
+    let output = mortal()
+        .args(["timeout", "--kill-after=10", &patience.to_string(), "bash", "-c"])
         .arg(format!("set -o pipefail; {{ {}; }} 2>&1", claim.command))
         .current_dir(root)
         .env("CARGO_TERM_COLOR", "never")
