@@ -22,10 +22,8 @@ macro_rules! named {
     };
 }
 
-pub(crate) const TESTS: &[Test] = &[
-    (named!("a demonstration"), Receiver, demo),
-    (named!("a file, again and again,"), Receiver, file),
-];
+pub(crate) const TESTS: &[Test] =
+    &[(named!("a demonstration"), Receiver, demo), (named!("a file, again and again,"), Receiver, file)];
 
 /// Bytes that are sent: 2 GB, or a tenth of that where the program is built without optimisation.
 fn bytes() -> Result<u64, Failed> {
