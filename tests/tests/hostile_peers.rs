@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use bowstring_tests::census::Census;
 use bowstring_tests::honest::{self, PATIENCE, Pair, Pump};
-use bowstring_tests::hostile::{Case, Victim, table};
+use bowstring_tests::hostile::{Case, Victim, attempts, table};
 use bowstring_tests::raw::datagram::POOLED;
 use bowstring_tests::raw::{self, Card, Socket};
 use bowstring_transport::session::WireFault;
@@ -46,7 +46,15 @@ fn main() {
         half_open_flood,
     ));
     trials.push(Trial::test("a silent connection does not keep a listening receiver from others", squatter));
+    trials.push(Trial::test("scribbling is told of in PROOF.md, each way with its errno", told_on_the_page));
     libtest_mimic::run(&arguments, trials).exit();
+}
+
+/// The page has the table that the rows are made from.
+fn told_on_the_page() -> Result<(), Failed> {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../PROOF.md"))?;
+    let table = attempts();
+    if page.contains(&table) { Ok(()) } else { Err(format!("PROOF.md should have\n{table}").into()) }
 }
 
 fn judge(case: &Case, play: fn(&Case) -> Result<(), String>) -> Result<Completion, Failed> {

@@ -12,6 +12,8 @@ mod senders;
 
 use std::borrow::Cow;
 
+pub use scribble::attempts;
+
 use crate::raw::Socket;
 
 /// Whom the misbehaviour is played to, and where its error shows.

@@ -368,6 +368,8 @@ pub struct Announcement {
     pub reply_to: u64,
     /// A word that belongs to the application.
     pub tag: u32,
+    /// Messages that this receiver was not given before because it was slow, counted modulo 2³².
+    pub skipped: u32,
 }
 
 impl Announcement {
@@ -380,6 +382,7 @@ impl Announcement {
         put(&mut out, 24, &self.len.to_le_bytes());
         put(&mut out, 32, &self.reply_to.to_le_bytes());
         put(&mut out, 40, &self.tag.to_le_bytes());
+        put(&mut out, 44, &self.skipped.to_le_bytes());
         out
     }
 
@@ -392,6 +395,7 @@ impl Announcement {
             len: fields.u64(24),
             reply_to: fields.u64(32),
             tag: fields.u32(40),
+            skipped: fields.u32(44),
         })
     }
 }
