@@ -141,24 +141,24 @@ impl Sender {
     // ---- messages ----
 
     /// Room for a message of up to `len` bytes; waits for it without end.
-    #[inline]
+    #[inline(always)]
     pub fn loan(&mut self, len: usize) -> Result<Loan<'_>, LoanError> {
         self.loan_with(len, Wait::sleeping())
     }
 
     /// Room for a message of up to `len` bytes; waits as told.
-    #[inline]
+    #[inline(always)]
     pub fn loan_with(&mut self, len: usize, wait: Wait) -> Result<Loan<'_>, LoanError> {
         self.lend(len, Some(wait))
     }
 
     /// Room for a message of up to `len` bytes, if there is some now.
-    #[inline]
+    #[inline(always)]
     pub fn try_loan(&mut self, len: usize) -> Result<Loan<'_>, LoanError> {
         self.lend(len, None)
     }
 
-    #[inline]
+    #[inline(always)]
     fn lend(&mut self, len: usize, wait: Option<Wait>) -> Result<Loan<'_>, LoanError> {
         let hub = &mut self.inner.hub;
         if hub.all_sealed() {
@@ -173,6 +173,7 @@ impl Sender {
     }
 
     #[cold]
+    #[inline(never)]
     fn lend_file(hub: &mut Hub, len: usize, wait: Option<Wait>) -> Result<Loan<'_>, LoanError> {
         hub.draft = None;
         hub.reap_if_due()?;

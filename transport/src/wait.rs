@@ -139,7 +139,7 @@ impl Waiting {
 }
 
 /// A clock that says when enough time has passed since the last look at a peer; for calls that do not wait.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Watch {
     interval: u64,
     next: u64,

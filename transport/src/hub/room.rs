@@ -58,7 +58,7 @@ impl core::error::Error for LoanError {}
 
 impl Hub {
     /// Finds `span` neighbouring slots. `wait` is `None` for a single look.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find_room(&mut self, span: u32, wait: Option<Wait>) -> Result<u32, LoanError> {
         if self.live != 0
             && let Some(slot) = self.look_for_room(span)
@@ -76,6 +76,7 @@ impl Hub {
     }
 
     #[cold]
+    #[inline(never)]
     fn wait_for_room(&mut self, span: u32, wait: Option<Wait>) -> Result<u32, LoanError> {
         let Some(wait) = wait else {
             self.reap_if_due()?;

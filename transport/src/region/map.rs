@@ -86,11 +86,11 @@ impl Mapping {
         self.len
     }
 
-    /// Where byte `offset` lies; `offset` may be the end.
+    /// Where byte `offset` lies; `offset` may be the end. Whoever reads or writes there has checked the offset.
+    #[inline(always)]
     pub(crate) fn at(&self, offset: usize) -> *mut u8 {
-        assert!(offset <= self.len, "an offset beyond its mapping");
-        // SAFETY: within the range or one past its end.
-        unsafe { self.at.as_ptr().add(offset) }
+        debug_assert!(offset <= self.len, "an offset beyond its mapping");
+        self.at.as_ptr().wrapping_add(offset)
     }
 
     /// `count` values of `T` from byte `offset` on.

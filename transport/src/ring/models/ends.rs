@@ -112,7 +112,7 @@ impl Sending {
         for (place, (channel, publisher)) in self.channels.iter_mut().enumerate() {
             if given & 1 << place != 0 {
                 let outstanding = self.occupation.held(place).messages;
-                publisher.publish(channel.board(), note(self.number, slot), outstanding);
+                assert!(publisher.publish(channel.board(), note(self.number, slot), outstanding));
             }
         }
         self.wake_sleepers(given);
