@@ -23,6 +23,9 @@ pub(crate) struct Channel {
     pub(crate) gauge: PeerGauge,
     pub(crate) control: Control,
     pub(crate) geometry: Geometry,
+    /// [`wake_sender`](Self::wake_sender), which giving back calls now and then: by this, for the reason that
+    /// [`rare`](crate::hub::rare) has.
+    wake: fn(&Channel, Sleep),
 }
 
 /// A slot of the pool that exists, and the byte at which it begins. The first is one of the pool's own.
@@ -74,7 +77,7 @@ impl Channel {
         geometry: Geometry,
     ) -> Channel {
         let SenderMaps { pool, board, gauge } = maps;
-        Channel { pool, board, ledger, gauge, control, geometry }
+        Channel { pool, board, ledger, gauge, control, geometry, wake: Channel::wake_sender }
     }
 
     #[inline(always)]
@@ -137,12 +140,10 @@ impl Channel {
     pub(crate) fn release(&self, slot: u32, number: u64) {
         let wake = ring::release(self.board(), self.ledger(), slot, number);
         if wake != Sleep::No {
-            self.wake_sender(wake);
+            (self.wake)(self, wake);
         }
     }
 
-    #[cold]
-    #[inline(never)]
     pub(crate) fn wake_sender(&self, how: Sleep) {
         match how {
             // The bell has been counted up, so a sender that is about to sleep will not.

@@ -60,29 +60,31 @@ impl<'a> Loan<'a> {
     ///
     /// # Errors
     /// As for [`commit`](Self::commit).
-    // Inlined, so that the loan is taken apart where it is: handed over in memory it would be written in words and read
-    // back in pairs of them, which waits until the processor has carried out the stores of the message itself.
+    // Inlined, and the loan taken apart at once: nothing is to be stored between the message's bytes and its ticket, see
+    // `Hub::publish`. Put together again are only the loans that come back.
     #[inline(always)]
     pub fn commit_as(self, used: usize, label: Label) -> Result<Receipt, CommitError<'a>> {
-        if used > self.len {
-            return Err(CommitError { why: CommitFault::TooLong { used, len: self.len }, loan: Some(self) });
+        let Loan { hub, slot, span, len } = self;
+        if used > len {
+            let loan = Some(Loan { hub, slot, span, len });
+            return Err(CommitError { why: CommitFault::TooLong { used, len }, loan });
         }
-        match self.span {
-            0 => self.commit_file(used, label),
-            1 => Ok(self.hub.publish(self.slot as u32, 1, used, &label)),
+        let needed = match span {
+            0 => return Loan { hub, slot, span, len }.commit_file(used, label),
+            1 => 1,
+            // Slots beyond those used are not occupied.
             lent => {
-                // Slots beyond those used are not occupied.
-                let needed = self.hub.pool.as_ref().and_then(|pool| pool.geometry.span(used));
-                let span = needed.map_or(lent as u32, |needed| needed.min(lent as u32));
-                Ok(self.hub.publish(self.slot as u32, span, used, &label))
+                let needed = hub.pool.as_ref().and_then(|pool| pool.geometry.span(used));
+                needed.map_or(lent as u32, |needed| needed.min(lent as u32))
             }
-        }
+        };
+        Ok(hub.publish(slot as u32, needed, used, label))
     }
 
     #[cold]
     #[inline(never)]
     fn commit_file(mut self, used: usize, label: Label) -> Result<Receipt, CommitError<'a>> {
-        match self.hub.publish_draft(used, label) {
+        match (self.hub.rare.publish_draft)(self.hub, used, label) {
             Ok(receipt) => Ok(receipt),
             Err(e) => {
                 let why = if e.is(Errno::AGAIN) { CommitFault::Full } else { CommitFault::Os(e) };

@@ -114,10 +114,20 @@ pub struct Receiver<T: Trust> {
     /// Set once the channel is over: every later call answers the same.
     over: Cell<Option<RecvError>>,
     watch: Cell<Watch>,
+    rare: Rare<T>,
     channel: MapArc<Channel>,
     greeting: Greeting,
     _trust: PhantomData<T>,
 }
+
+/// What receiving calls now and then: see [`rare`](crate::hub::rare).
+#[derive(Debug)]
+struct Rare<T: Trust> {
+    wait: WaitForChange<T>,
+    look: fn(&Receiver<T>) -> Result<(), RecvError>,
+}
+
+type WaitForChange<T> = fn(&Receiver<T>, Wait, &mut Option<Waiting>) -> Result<(), RecvError>;
 
 impl<T: Trust> Receiver<T> {
     pub(crate) fn new(channel: MapArc<Channel>, first: u64, greeting: Greeting) -> Receiver<T> {
@@ -128,6 +138,7 @@ impl<T: Trust> Receiver<T> {
             expected: Cell::new(Spot::default()),
             over: Cell::new(None),
             watch: Cell::new(Watch::default()),
+            rare: Rare { wait: Receiver::wait_for_change, look: Receiver::look_for_the_end },
             channel,
             greeting,
             _trust: PhantomData,
@@ -147,7 +158,7 @@ impl<T: Trust> Receiver<T> {
             let due = watch.is_due();
             self.watch.set(watch);
             if due {
-                self.look_for_the_end()?;
+                (self.rare.look)(self)?;
             }
         }
         Ok(taken)
@@ -168,7 +179,7 @@ impl<T: Trust> Receiver<T> {
             if let Some(lease) = self.take()? {
                 return Ok(lease);
             }
-            self.wait_for_change(wait, &mut waiting)?;
+            (self.rare.wait)(self, wait, &mut waiting)?;
         }
     }
 
@@ -206,8 +217,6 @@ impl<T: Trust> Receiver<T> {
     }
 
     /// Waits until the awaited entry is another than before.
-    #[cold]
-    #[inline(never)]
     fn wait_for_change(&self, wait: Wait, waiting: &mut Option<Waiting>) -> Result<(), RecvError> {
         let board = self.channel.board();
         let waiting = waiting.get_or_insert_with(|| Waiting::begin(wait));

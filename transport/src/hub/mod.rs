@@ -7,6 +7,7 @@
 
 pub(crate) mod lane;
 pub(crate) mod publish;
+pub(crate) mod rare;
 pub(crate) mod room;
 
 use core::time::Duration;
@@ -43,6 +44,8 @@ pub(crate) struct Hub {
     /// The number of the next message; the first is 1.
     next_number: u64,
     watch: Watch,
+    /// What the way of a message calls now and then.
+    pub(crate) rare: &'static rare::Rare,
     /// How the last lane that went ended.
     last_end: Option<End>,
     /// Lanes that ended since the application last asked.
@@ -88,6 +91,7 @@ impl Hub {
             live: 0,
             next_number: 1,
             watch: Watch::default(),
+            rare: &rare::RARE,
             last_end: None,
             ended: [None; 8],
             deliveries,

@@ -79,14 +79,14 @@ impl Hub {
     /// the two stores are near each other in its queue: with some forty stores in between, such as a call's saved
     /// registers, it gets the one and then the other, which takes half as long again.
     #[inline(always)]
-    pub(crate) fn publish(&mut self, slot: u32, span: u32, used: usize, label: &Label) -> Receipt {
-        let number = self.next_number;
-        let note = Note { number, len: used as u64, reply_to: label.reply_to, slot, tag: label.tag };
-        let addressed = if label.to == To::All { self.live } else { self.addressed(label.to) };
-        if let Some(given) = self.publish_to_sole(note, addressed) {
-            return self.follow_up(slot, span, used, given);
+    pub(crate) fn publish(&mut self, slot: u32, span: u32, used: usize, label: Label) -> Receipt {
+        let Label { tag, reply_to, to } = label;
+        let note = Note { number: self.next_number, len: used as u64, reply_to, slot, tag };
+        let addressed = if to == To::All { self.live } else { self.addressed(to) };
+        match self.publish_to_sole(note, addressed) {
+            Some(given) => self.follow_up(slot, span, used, given),
+            None => self.publish_to_each(slot, span, used, tag, reply_to, addressed),
         }
-        self.publish_to_each(note, span, addressed)
     }
 
     /// Publishes to one receiver that takes slots and is waited for; `None`, and nothing is done, if that is not how it
@@ -110,7 +110,7 @@ impl Hub {
         self.next_number += 1;
         let left = self.settle(slot, span, used, given);
         if left != 0 {
-            lanes(left).for_each(|place| self.retire(place));
+            lanes(left).for_each(|place| (self.rare.retire)(self, place));
         }
         // A failure to look at the peers now is found again at the next look.
         let _ = self.reap_if_due();
@@ -119,9 +119,17 @@ impl Hub {
 
     /// Publishes to any number of receivers of any kind.
     #[inline(never)]
-    fn publish_to_each(&mut self, note: Note, span: u32, addressed: u64) -> Receipt {
-        let Note { number, slot, .. } = note;
-        let used = note.len as usize;
+    fn publish_to_each(
+        &mut self,
+        slot: u32,
+        span: u32,
+        used: usize,
+        tag: u32,
+        reply_to: u64,
+        addressed: u64,
+    ) -> Receipt {
+        let number = self.next_number;
+        let note = Note { number, len: used as u64, reply_to, slot, tag };
         self.next_number += 1;
         let (mut given, mut sealed, mut skipped) = (0_u64, 0_u64, 0);
         for place in lanes(addressed) {
@@ -140,8 +148,8 @@ impl Hub {
         }
         let left = self.settle(slot, span, used, given);
         if left | sealed != 0 {
-            lanes(left).for_each(|place| self.retire(place));
-            given = given & !left | self.publish_copy(slot, note, sealed);
+            lanes(left).for_each(|place| (self.rare.retire)(self, place));
+            given = given & !left | (self.rare.publish_copy)(self, slot, note, sealed);
         }
         // A failure to look at the peers now is found again at the next look.
         let _ = self.reap_if_due();
@@ -195,14 +203,12 @@ impl Hub {
         if fits(pool.occupation.held(place).slots) {
             return true;
         }
-        self.pass_over(place);
+        (self.rare.pass_over)(self, place);
         false
     }
 
     /// What the policy of a lane has for a message that it cannot take.
-    #[cold]
-    #[inline(never)]
-    fn pass_over(&mut self, place: usize) {
+    pub(super) fn pass_over(&mut self, place: usize) {
         let Some(lane) = &mut self.lanes[place] else { return };
         match lane.on_slow {
             OnSlow::CutOff { .. } => {
@@ -229,7 +235,7 @@ impl Hub {
                 Sleep::No => {}
                 Sleep::Left => left |= 1 << place,
                 how => {
-                    lane.wake(how);
+                    (self.rare.wake)(lane, how);
                     self.gauge.add(Counter::WakeUps, 1);
                 }
             }
@@ -238,9 +244,7 @@ impl Hub {
     }
 
     /// Sends a copy of a message in slots to the lanes that receive files.
-    #[cold]
-    #[inline(never)]
-    fn publish_copy(&mut self, slot: u32, note: Note, to: u64) -> u64 {
+    pub(super) fn publish_copy(&mut self, slot: u32, note: Note, to: u64) -> u64 {
         let used = note.len as usize;
         if to == 0 {
             return 0;

@@ -253,7 +253,7 @@ impl Receiving {
     }
 
     /// Takes no more, and gives back unread what is published.
-    pub(super) fn leave(mut self) {
+    pub(super) fn leave(self) {
         if self.taker.leave(self.channel.board(), self.channel.ledger()) == Sleep::Futex {
             futex::wake(&self.channel.ledger.bell);
         }
