@@ -6,6 +6,7 @@ mod codec;
 mod handoff;
 mod instructions;
 mod stats;
+mod stream;
 
 use std::process::ExitCode;
 
@@ -33,6 +34,7 @@ type Bench = (&'static str, &'static str, fn(Options));
 const BENCHES: &[Bench] = &[
     ("codec", "Arrow IPC messages against arrow-ipc and memcpy", codec::run),
     ("handoff", "one message from process to process against the bare machine and its peers", handoff::run),
+    ("stream", "batches streamed from process to process, against the bare loops and its peers", stream::run),
 ];
 
 fn main() -> ExitCode {

@@ -1,5 +1,7 @@
 //! The loop: receive, check, hand on, until the table ends or somebody wants no more.
 
+// claim: programs-heap-free
+
 use std::io::Write;
 use std::time::{Duration, Instant};
 

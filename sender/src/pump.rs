@@ -1,5 +1,7 @@
 //! The loop: batch after batch from the source to the receivers.
 
+// claim: programs-heap-free
+
 use std::time::{Duration, Instant};
 
 use bowstring::transport::End;

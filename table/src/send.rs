@@ -1,5 +1,7 @@
 //! The sending end: one schema, one pool, any number of receivers that come and go.
 
+// claim: streaming, streaming-deep
+
 mod figures;
 mod outlet;
 mod slices;

@@ -36,7 +36,7 @@ pub(crate) struct Block {
 #[repr(C, align(64))]
 #[derive(Debug)]
 pub(crate) struct LaneBlock {
-    /// The receiver's process, or 0 while the lane is free.
+    /// The receiver's process, [`UNSEEN`], or 0 while the lane is free.
     pid: AtomicU64,
     messages: AtomicU64,
     bytes: AtomicU64,
@@ -107,7 +107,7 @@ pub struct Figures {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LaneFigures {
-    /// The receiver's process.
+    /// The receiver's process; `u32::MAX` if it is of a pid namespace that the sender does not see.
     pub pid: u32,
     /// Messages given to it.
     pub messages: u64,
@@ -188,7 +188,8 @@ impl Gauge {
         for word in counts.into_iter().chain([&lane.untaken_for, &lane.taken_within]) {
             word.store(0, Ordering::Relaxed);
         }
-        lane.pid.store(pid as u64, Ordering::Release);
+        let pid = u64::try_from(pid).ok().filter(|&pid| pid != 0).unwrap_or(UNSEEN);
+        lane.pid.store(pid, Ordering::Release);
     }
 
     pub(crate) fn close_lane(&self, lane: usize) {
@@ -235,6 +236,9 @@ impl Gauge {
         read_lane(self.block(), lane)
     }
 }
+
+/// What stands for a receiver of a pid namespace that its sender does not see.
+const UNSEEN: u64 = u32::MAX as u64;
 
 /// Another process's gauge.
 #[derive(Debug)]

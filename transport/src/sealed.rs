@@ -179,7 +179,8 @@ impl SealedReceiver {
         let mut waiting = Waiting::begin(wait.spins(0));
         loop {
             let outcome = match waiting.step() {
-                Step::Look | Step::Glance | Step::Watch => self.look_for_the_end(),
+                Step::Look | Step::Glance => self.read(),
+                Step::Watch => self.look_for_the_end(),
                 Step::Sleep(nanos) => {
                     self.figures.sleeps += 1;
                     match self.control.wait(PollFlags::IN, nanos)? {

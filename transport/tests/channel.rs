@@ -48,6 +48,29 @@ fn take(opened: &mut Opened) -> Result<(Vec<u8>, Meta), RecvError> {
     })
 }
 
+/// The receiver mostly finds nothing at its first look, and the message has to come while it spins.
+#[test]
+fn a_receiver_of_files_that_spins_is_given_them() {
+    const MESSAGES: u64 = 200;
+    let mut sender = SenderConfig::new().build().unwrap();
+    let Opened::Sealed(mut receiver) = join(&mut sender, Deliveries::only(Delivery::Sealed)) else {
+        panic!("sealed delivery was all that was wanted");
+    };
+    let (next, go_on) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let spinning = Wait::spinning().at_most(Duration::from_secs(10));
+            for number in 1..=MESSAGES {
+                next.send(()).unwrap();
+                assert_eq!(receiver.recv_with(spinning).unwrap().meta().number, number);
+            }
+        });
+        while let Ok(()) = go_on.recv() {
+            sender.send(b"a message").unwrap();
+        }
+    });
+}
+
 #[test]
 fn every_delivery_hands_over_the_bytes_and_the_label_and_the_end() {
     for wanted in [Delivery::Pooled, Delivery::Copied, Delivery::Sealed] {
