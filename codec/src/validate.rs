@@ -7,6 +7,8 @@
 //! # Safety
 //! What passes becomes [`Full`](crate::view::Full), which unsafe code relies on. This is the one place that
 //! vouches for it.
+
+// claim: mutants
 #![allow(unsafe_code)]
 
 mod dictionary;

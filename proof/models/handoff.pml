@@ -17,7 +17,7 @@
  * before any message it likes.
  */
 
-/* checks: hand-off-model */
+/* checks: hand-off-model, hand-off-model-deep */
 #ifndef MESSAGES
 #define MESSAGES 3
 #endif

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::claims::{Bound, Claim, Tool};
+use crate::claim::{Claim, Tool};
 
 /// What came of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,9 +48,23 @@ fn missing(tool: Tool) -> Option<String> {
     (!found).then(|| format!("there is no {}", tool.name()))
 }
 
+/// A command that runs the one in its arguments, which ends when this process does. `timeout` makes a process group of
+/// its own, which a terminal's Ctrl-C does not reach.
+fn mortal() -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "TERM"]);
+    let probe = Command::new("setpriv").args(["--pdeathsig", "TERM", "true"]).stderr(Stdio::null()).status();
+    if probe.is_ok_and(|status| status.success()) { command } else { Command::new("env") }
+}
+
+/// What `timeout` answers if it had to end the command.
+const TIMED_OUT: i32 = 124;
+
 fn run(claim: &Claim, root: &Path) -> Verdict {
-    let output = Command::new("bash")
-        .args(["-c", &format!("set -o pipefail; {{ {}; }} 2>&1", claim.command)])
+    let patience = claim.level.patience().as_secs();
+    let output = mortal()
+        .args(["timeout", "--kill-after=10", &patience.to_string(), "bash", "-c"])
+        .arg(format!("set -o pipefail; {{ {}; }} 2>&1", claim.command))
         .current_dir(root)
         .env("CARGO_TERM_COLOR", "never")
         .env("RUST_BACKTRACE", "0")
@@ -58,10 +72,13 @@ fn run(claim: &Claim, root: &Path) -> Verdict {
         .output();
     let output = match output {
         Ok(output) => output,
-        Err(e) => return Verdict::Fails(format!("bash could not be run: {e}")),
+        Err(e) => return Verdict::Fails(format!("timeout (coreutils) could not be run: {e}")),
     };
     let said = String::from_utf8_lossy(&output.stdout);
-    let verdict = judge(claim, output.status.success(), &said);
+    let verdict = match output.status.code() {
+        Some(TIMED_OUT) => Verdict::Fails(format!("it did not end in {patience} s")),
+        _ => judge(claim, output.status.success(), &said),
+    };
     if let Verdict::Fails(_) = verdict {
         // Whoever reads the log of a failed run should not have to run it again to see why.
         eprintln!("---- {} said:\n{}----", claim.command, tail(&said, 60));
@@ -83,14 +100,10 @@ fn judge(claim: &Claim, succeeded: bool, said: &str) -> Verdict {
     if found.number == 0 && found.ignored > 0 {
         return Verdict::Skipped("every test of it is ignored here".into());
     }
-    match claim.bound {
-        Bound::AtLeast(least) if found.number < least.max(1) => {
-            Verdict::Fails(format!("{}, and there should be {least} at least", found.shown))
-        }
-        Bound::AtMost(most) if found.number > most => {
-            Verdict::Fails(format!("{}, and there should be {most} at most", found.shown))
-        }
-        _ => Verdict::Holds(found.shown),
+    if claim.bound.allows(found.number) {
+        Verdict::Holds(found.shown)
+    } else {
+        Verdict::Fails(format!("{}, and there should be {}", found.shown, claim.bound))
     }
 }
 
@@ -102,7 +115,7 @@ fn tail(text: &str, lines: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::claims::{Level, Strength};
+    use crate::claim::{Bound, Level, Strength};
     use crate::figure::Figure;
 
     const CLAIM: Claim = Claim {

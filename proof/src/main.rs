@@ -4,16 +4,18 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`claims`] | what is claimed, as data |
+//! | [`claim`], [`claims`] | what is claimed, as data |
 //! | [`check`] | running a claim's command and judging what it says |
 //! | [`figure`] | finding the figure in a command's output |
-//! | [`page`] | the tables of `PROOF.md` |
+//! | [`page`], [`host`] | the tables of `PROOF.md`, and whose figures they show |
 //! | [`options`] | the command line |
 //! | [`report`] | what is printed |
 
 mod check;
+mod claim;
 mod claims;
 mod figure;
+mod host;
 mod options;
 mod page;
 mod report;
@@ -64,7 +66,7 @@ fn keep(path: &Path, outcomes: &[Outcome], check: bool) -> Result<(), String> {
     let old = std::fs::read_to_string(path).map_err(|e| e.to_string())?;
     let new = page::rewrite(&old, outcomes)?;
     if check {
-        return page::same_but_for_figures(&old, &new);
+        return page::same_but_for_figures(&old, &new).and_then(|()| page::figures_within_bounds(&old));
     }
-    if new == old { Ok(()) } else { std::fs::write(path, new).map_err(|e| e.to_string()) }
+    if new == old { Ok(()) } else { std::fs::write(path, host::sign(&new)).map_err(|e| e.to_string()) }
 }

@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::claims::{Claim, Level};
+use crate::claim::{Claim, Level};
 
 pub(crate) const USAGE: &str = "usage: proof [--quick | --deep] [--json] [--check] [--only ID] [--list]
   --quick   the checks that take a minute or two each (the default)

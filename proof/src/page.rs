@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::check::{Outcome, Verdict};
-use crate::claims::{ALL, Claim, Level, Strength};
+use crate::claim::{Claim, Level, Strength};
+use crate::claims::ALL;
+
+/// What stands where a figure will be.
+const NOT_YET: &str = "not run yet";
 
 const HEAD: &str = "| claim | what is claimed | what it rests on | bound | latest figure | command |\n|---|---|---|---|---|---|\n";
 
@@ -26,7 +30,7 @@ pub(crate) fn rewrite(page: &str, outcomes: &[Outcome]) -> Result<String, String
         new += &begin;
         new += HEAD;
         for claim in ALL.iter().filter(|claim| claim.strength == strength) {
-            new += &row(claim, figures.get(claim.id).map_or("not run yet", String::as_str));
+            new += &row(claim, figures.get(claim.id).map_or(NOT_YET, String::as_str));
         }
         new += end;
         rest = after;
@@ -62,6 +66,32 @@ pub(crate) fn same_but_for_figures(old: &str, new: &str) -> Result<(), String> {
     }
 }
 
+/// What is wrong with the figures that a page shows: one outside of its bound, or none for a claim that any run checks.
+/// What they are otherwise is the host's affair.
+pub(crate) fn figures_within_bounds(page: &str) -> Result<(), String> {
+    let figures = figures_of(page);
+    for claim in ALL {
+        let shown = figures.get(claim.id).map_or(NOT_YET, String::as_str);
+        match number(shown) {
+            Some(figure) if !claim.bound.allows(figure) => {
+                return Err(format!("shows {shown} for {}, which is not {}", claim.id, claim.bound));
+            }
+            None if claim.level == Level::Quick => {
+                return Err(format!("shows no figure for {}", claim.id));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The number at the start of a figure, whose digits are in groups.
+fn number(figure: &str) -> Option<u64> {
+    let digits: String =
+        figure.chars().take_while(|c| c.is_ascii_digit() || *c == ' ').filter(char::is_ascii_digit).collect();
+    digits.parse().ok()
+}
+
 fn without_figure(line: &str) -> String {
     let mut columns: Vec<&str> = line.split(" | ").collect();
     if line.starts_with("| `") && columns.len() > 4 {
@@ -73,6 +103,7 @@ fn without_figure(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::claim::Bound;
     use std::time::Duration;
 
     fn empty() -> String {
@@ -93,5 +124,29 @@ mod tests {
         assert!(same_but_for_figures(&first, &first.replace(ALL[0].statement, "nothing")).is_err());
         assert!(same_but_for_figures(&first, &empty()).is_err());
         assert!(rewrite("no tables", &[]).is_err());
+    }
+
+    #[test]
+    fn figures_are_held_against_their_bounds() {
+        assert_eq!(number("1 148 652 execs"), Some(1_148_652));
+        assert_eq!(number(NOT_YET), None);
+        let outcomes: Vec<_> = ALL
+            .iter()
+            .map(|claim| {
+                let figure = match claim.bound {
+                    Bound::AtLeast(least) => least,
+                    Bound::AtMost(_) => 0,
+                };
+                let verdict = Verdict::Holds(format!("{figure} of them"));
+                Outcome { claim, verdict, took: Duration::ZERO }
+            })
+            .collect();
+        let page = rewrite(&empty(), &outcomes).unwrap();
+        assert_eq!(figures_within_bounds(&page), Ok(()));
+        let least = ALL.iter().find(|c| matches!(c.bound, Bound::AtLeast(2..))).unwrap();
+        let Bound::AtLeast(figure) = least.bound else { unreachable!() };
+        let row = |figure| row(least, &format!("{figure} of them"));
+        assert!(figures_within_bounds(&page.replace(&row(figure), &row(figure - 1))).is_err());
+        assert!(figures_within_bounds(&rewrite(&empty(), &[]).unwrap()).is_err());
     }
 }

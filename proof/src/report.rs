@@ -1,7 +1,7 @@
 //! What is printed: a line for each claim, for people or as JSON, and the counts at the end.
 
 use crate::check::{Outcome, Verdict};
-use crate::claims::Claim;
+use crate::claim::Claim;
 
 pub(crate) struct Report {
     json: bool,

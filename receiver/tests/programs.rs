@@ -1,4 +1,6 @@
 //! The two programs together, as people use them. Ignored where the sender has not been built.
+
+// checks: programs-heap-free
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod support;
@@ -7,8 +9,12 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use arrow_schema::{Field, Schema};
+use bowstring_codec::testing::{self, Source};
+use bowstring_codec::{OnGrowth, Plan, StreamWriter};
 use libtest_mimic::Trial;
 use support::{Killed, Room, expect_code, flat_table, lines, trial, whole};
 
@@ -28,6 +34,7 @@ fn main() {
         add(format!("the sender starts the receiver, {delivery}"), Box::new(move || spawned(delivery)));
         add(format!("they meet on a socket, {delivery}"), Box::new(move || met(delivery)));
         add(format!("the sender is killed, {delivery}"), Box::new(move || sender_killed(delivery)));
+        add(format!("no heap from the second batch on, {delivery}"), Box::new(move || heap_free(delivery)));
     }
     add("the report of a million rows".into(), Box::new(report));
     add("a limit ends both".into(), Box::new(limit));
@@ -101,6 +108,43 @@ fn report() {
     assert_eq!(told["buffers"]["outside"], 0);
     assert_eq!(told["bytes_copied"]["messages"], 0);
     assert_eq!(told["allocations"]["hot_path"], 0);
+}
+
+/// A file with a column of every type, sent batch by batch: what both programs say of their heap.
+fn heap_free(delivery: &str) {
+    let room = Room::new();
+    let path = room.file("every.arrows");
+    let batch = every_type();
+    let plan = Plan::new(batch.schema()).unwrap();
+    let mut writer = StreamWriter::new(File::create(&path).unwrap(), plan, OnGrowth::Delta).unwrap();
+    (0..20).for_each(|_| writer.write(&batch).unwrap());
+    writer.finish().unwrap();
+    let args = ["--wait", "60", "--null", "--validate", "full", "--delivery", delivery, "--report", "json"];
+    let child = sender()
+        .arg(&path)
+        .args(["--quiet", "--report", "json", "--socket"])
+        .arg(room.socket())
+        .stderr(Stdio::piped())
+        .spawn();
+    let received = room.receiver(args).output().unwrap();
+    let sent = child.unwrap().wait_with_output().unwrap();
+    for (who, output) in [("the sender", sent), ("the receiver", received)] {
+        let said = expect_code(&output, 0);
+        let told: serde_json::Value = serde_json::from_str(said.lines().last().unwrap_or_default()).unwrap();
+        assert_eq!(
+            (&told["batches"], &told["allocations"]["hot_path"]),
+            (&20.into(), &0.into()),
+            "{who}: {said}"
+        );
+    }
+}
+
+/// A batch with a column of every type.
+fn every_type() -> RecordBatch {
+    let bytes: Vec<u8> = (0..200_u8).map(|i| i.wrapping_mul(7)).collect();
+    let fields = testing::every_type().into_iter().enumerate();
+    let fields: Vec<Field> = fields.map(|(i, of)| Field::new(format!("c{i}"), of, true)).collect();
+    testing::batch_of(&mut Source::new(&bytes), &Arc::new(Schema::new(fields)), 50)
 }
 
 fn limit() {

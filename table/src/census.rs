@@ -1,5 +1,7 @@
 //! Counting, by address, what lies in the memory that a message came in and what was copied out of it.
 
+// claim: zero-copy-tables
+
 use std::ops::Range;
 
 use arrow_array::{Array, RecordBatch};

@@ -1,4 +1,6 @@
 //! Tables from end to end, both ends in this process, over each delivery.
+
+// checks: zero-copy-tables
 #![allow(unsafe_code)]
 
 use std::sync::Arc;

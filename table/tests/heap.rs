@@ -1,13 +1,17 @@
 //! The hot path takes no heap: counted by the allocator, on both sides.
+
+// checks: table-heap-free
 #![allow(unsafe_code)]
 
 use std::sync::Arc;
 
 use arrow_array::types::Int64Type;
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow_schema::{DataType, Field, Schema};
 use bowstring::allocations::{self, Counting};
 use bowstring::transport::{Deliveries, Delivery, Meeting, SenderConfig, socket_pair};
 use bowstring::{TableReceiver, TableSender};
+use bowstring_codec::testing::{self, Source};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -55,6 +59,40 @@ fn sending_and_viewing_take_no_heap_from_the_second_batch_on() {
         receiver.next().unwrap().unwrap().into_record_batch().unwrap();
         assert!(receiver.figures().array_allocations > 0);
     }
+}
+
+/// A batch of 50 rows with one column.
+fn of_type(data_type: DataType) -> RecordBatch {
+    let bytes: Vec<u8> = (0..200_u8).map(|i| i.wrapping_mul(7)).collect();
+    let schema = Arc::new(Schema::new(vec![Field::new("c", data_type, true)]));
+    testing::batch_of(&mut Source::new(&bytes), &schema, 50)
+}
+
+#[test]
+fn every_type_goes_through_every_delivery_without_heap() {
+    let types = testing::every_type();
+    for delivery in [Delivery::Pooled, Delivery::Copied, Delivery::Sealed] {
+        for data_type in &types {
+            let batch = of_type(data_type.clone());
+            let mut sender =
+                TableSender::new(batch.schema(), SenderConfig::new().slots(8, 64 << 10)).unwrap();
+            let mut receiver = connect(&mut sender, delivery);
+            for round in 0..5 {
+                let ((), sent) = allocations::count(|| sender.send(&batch).unwrap());
+                let (touched, received) = allocations::count(|| {
+                    let mut batch = receiver.next().unwrap().unwrap();
+                    testing::touch(&batch.full_view().unwrap())
+                });
+                std::hint::black_box(touched);
+                assert!(
+                    round == 0 || (sent, received) == (0, 0),
+                    "{delivery:?}, {data_type}: {sent} sent, {received} received"
+                );
+            }
+            assert_eq!((sender.figures().hot_allocations, receiver.figures().hot_allocations), (0, 0));
+        }
+    }
+    println!("{} types in each delivery without heap", types.len());
 }
 
 #[test]

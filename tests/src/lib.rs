@@ -10,6 +10,8 @@
 //! | [`puppet`] | a child process that says which step it has come to |
 //! | [`trace`] | stepping a child by system calls or by instructions |
 
+// claim: coverage
+
 pub mod census;
 pub mod fuzz;
 pub mod honest;

@@ -1,7 +1,7 @@
 //! Session after session in one process, every third with a receiver that is killed: nothing is left behind, and memory
 //! does not grow. `BOWSTRING_SESSIONS` says how many.
 
-// checks: sessions-leave-nothing
+// checks: sessions-leave-nothing, sessions-deep, sleeping-syscalls
 
 use std::cell::Cell;
 

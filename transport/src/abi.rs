@@ -27,7 +27,9 @@ pub(crate) struct BoardHead {
     pub(crate) head: AtomicU32,
     /// Why the sender closed, meaningful once the lowest bit of `head` is set: see [`Closing`].
     pub(crate) closing: AtomicU32,
-    _apart: [Pad; 15],
+    /// Messages that this receiver was not given because it was slow: a figure.
+    pub(crate) skipped: AtomicU64,
+    _apart: [Pad; 14],
     /// Not zero while the sender waits for slots to come back: see [`Sleep`].
     pub(crate) want_room: AtomicU32,
     _pad: HalfPad,

@@ -104,8 +104,6 @@ struct Progress {
     taker: Taker,
     /// The number of the last message.
     last: u64,
-    /// Messages that were sent to others and not to this receiver.
-    missed: u64,
     /// Where the next message probably lies.
     expected: u32,
     /// Set once the channel is over: every later call answers the same.
@@ -128,14 +126,8 @@ pub struct Receiver<T: Trust> {
 
 impl<T: Trust> Receiver<T> {
     pub(crate) fn new(channel: MapArc<Channel>, first: u64, greeting: Greeting) -> Receiver<T> {
-        let progress = Progress {
-            taker: Taker::new(first),
-            last: 0,
-            missed: 0,
-            expected: 0,
-            over: None,
-            watch: Watch::default(),
-        };
+        let progress =
+            Progress { taker: Taker::new(first), last: 0, expected: 0, over: None, watch: Watch::default() };
         Receiver { progress: RefCell::new(progress), channel, greeting, _trust: PhantomData }
     }
 
@@ -192,8 +184,6 @@ impl<T: Trust> Receiver<T> {
         if note.number <= progress.last {
             return over(progress, SenderFault::Number { last: progress.last, found: note.number });
         }
-        // A receiver may join late: what was sent before its first message it has not missed.
-        progress.missed += if progress.last == 0 { 0 } else { note.number - progress.last - 1 };
         progress.last = note.number;
         progress.expected = self.channel.slot_after(&note);
         let ledger = self.channel.ledger().head;
@@ -340,7 +330,7 @@ impl<T: Trust> Receiver<T> {
         ReceiverFigures {
             messages: head.taken.load(Ordering::Relaxed),
             bytes: head.bytes.load(Ordering::Relaxed),
-            missed: self.progress.borrow().missed,
+            missed: self.channel.board().head.skipped.load(Ordering::Relaxed),
             sleeps: head.sleeps.load(Ordering::Relaxed),
             copied: head.copied.load(Ordering::Relaxed),
         }
@@ -361,7 +351,7 @@ pub struct ReceiverFigures {
     pub messages: u64,
     /// Bytes received.
     pub bytes: u64,
-    /// Messages that the sender gave to others and not to this receiver, because it was slow.
+    /// Messages that the sender says it did not give to this receiver because it was slow.
     pub missed: u64,
     /// Times it went to sleep, each a system call.
     pub sleeps: u64,

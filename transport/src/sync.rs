@@ -4,7 +4,7 @@
 //! ordinary memory, and the futex is a lock and a condition variable that behave as the kernel's does: the word is
 //! compared and the sleeper queued in one step.
 
-// claim: hand-off-orderings
+// claim: hand-off-orderings, thread-sanitizer
 
 #[cfg(not(loom))]
 pub(crate) use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
@@ -19,15 +19,15 @@ mod weakened;
 
 /// The orderings of the hand-off, one function for each place.
 ///
-/// They are functions, and not `Ordering`s written at the place, so that a loom run can weaken one of them by a step
-/// and show that the models notice. In every other build they are constants.
+/// They are functions, and not `Ordering`s written at the place, so that a run under loom or the thread sanitizer can
+/// weaken one of them by a step and show that it is noticed. In every other build they are constants.
 pub(crate) mod order {
     use super::{Ordering, fence};
 
     /// The places whose ordering carries the hand-off.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     #[repr(usize)]
-    #[cfg_attr(not(loom), allow(dead_code))]
+    #[cfg_attr(not(any(loom, tsan)), allow(dead_code))]
     pub(crate) enum Place {
         /// The sender's store of an entry's ticket: makes the slot's bytes and the entry visible.
         PublishTicket = 1,
@@ -67,15 +67,15 @@ pub(crate) mod order {
     ];
 
     /// Which place the running model has weakened; 0 for none.
-    #[cfg(loom)]
+    #[cfg(any(loom, tsan))]
     pub(crate) static WEAKENED: core::sync::atomic::AtomicUsize = core::sync::atomic::AtomicUsize::new(0);
 
-    #[cfg(loom)]
+    #[cfg(any(loom, tsan))]
     fn weakened(place: Place) -> bool {
         WEAKENED.load(core::sync::atomic::Ordering::Relaxed) == place as usize
     }
 
-    #[cfg(not(loom))]
+    #[cfg(not(any(loom, tsan)))]
     #[inline(always)]
     const fn weakened(_: Place) -> bool {
         false

@@ -1,6 +1,6 @@
 //! How long to wait and how: spinning, sleeping, and when to look whether the peer still lives.
 
-// claim: busy-no-syscalls
+// claim: busy-no-syscalls, sleeping-syscalls
 
 use core::time::Duration;
 

@@ -4,9 +4,8 @@ use std::fs;
 
 use bowstring::transport::region::{Pages, Writable};
 use bowstring::transport::session;
+use bowstring_cli::text;
 use rustix::process::{PidfdFlags, Resource, getpid, getrlimit, pidfd_open};
-
-use crate::text;
 
 /// How much something matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

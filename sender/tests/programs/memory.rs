@@ -1,4 +1,6 @@
-//! A long table through a small pool takes no more memory than a short one.
+//! A long table through a small pool takes no more memory than a short one. `BOWSTRING_STREAM_BYTES` says how long.
+
+// checks: streaming, streaming-deep
 
 use std::fs;
 use std::thread;
@@ -9,13 +11,27 @@ use crate::Needs::Receiver;
 use crate::Test;
 use crate::run::{Programs, finish};
 
-pub(crate) const TESTS: &[Test] = &[
-    ("a demonstration in constant memory", Receiver, demo),
-    ("a file, again and again, in constant memory", Receiver, file),
-];
+/// A test's name, with the bytes that this build sends unless it is told otherwise.
+macro_rules! named {
+    ($what:literal) => {
+        if cfg!(debug_assertions) {
+            concat!($what, " in constant memory (200 MB, or BOWSTRING_STREAM_BYTES)")
+        } else {
+            concat!($what, " in constant memory (2 GB, or BOWSTRING_STREAM_BYTES)")
+        }
+    };
+}
+
+pub(crate) const TESTS: &[Test] =
+    &[(named!("a demonstration"), Receiver, demo), (named!("a file, again and again,"), Receiver, file)];
 
 /// Bytes that are sent: 2 GB, or a tenth of that where the program is built without optimisation.
-const BYTES: u64 = if cfg!(debug_assertions) { 200_000_000 } else { 2_000_000_000 };
+fn bytes() -> Result<u64, Failed> {
+    match std::env::var("BOWSTRING_STREAM_BYTES") {
+        Ok(bytes) => Ok(bytes.parse()?),
+        Err(_) => Ok(if cfg!(debug_assertions) { 200_000_000 } else { 2_000_000_000 }),
+    }
+}
 
 /// What a process may have of its own, besides the pool.
 const OWN: u64 = 48 << 20;
@@ -47,24 +63,32 @@ fn constant(programs: &Programs, arguments: &[&str]) -> Result<(), Failed> {
     finish(sender)?.code(0)?;
     finish(receiver)?.code(0)?;
     let figures: serde_json::Value = serde_json::from_str(said.all().lines().last().unwrap_or_default())?;
-    assert!(figures["bytes"].as_u64().is_some_and(|bytes| bytes >= BYTES), "{figures}");
+    let sent = figures["bytes"].as_u64().unwrap_or(0);
+    assert!(sent >= bytes()?, "{figures}");
+    let (mut most_own, mut most_shared) = (0, 0);
     for watched in watched {
         let (own, shared) = watched.join().map_err(|_| "the watch broke off")?;
+        (most_own, most_shared) = (most_own.max(own), most_shared.max(shared));
         assert!(own > 0 && own < OWN, "{own} bytes of its own");
         // The pool, and some pages for the board and its like.
         assert!(shared < POOL + (8 << 20), "{shared} bytes shared");
     }
+    let (own, shared) = (most_own >> 20, most_shared >> 20);
+    println!(
+        "{} MB streamed, at most {own} MiB of a process's own and {shared} MiB shared",
+        sent / 1_000_000
+    );
     Ok(())
 }
 
 fn demo(programs: &Programs) -> Result<(), Failed> {
     // A row takes some sixty bytes.
-    let rows = format!("demo:{}", BYTES / 50);
+    let rows = format!("demo:{}", bytes()? / 50);
     constant(programs, &[&rows])
 }
 
 fn file(programs: &Programs) -> Result<(), Failed> {
     programs.send(&["demo:200000", "--quiet", "--", "receiver", "-o", "x.arrow", "--quiet"])?.code(0)?;
-    let times = (BYTES / 10_000_000).to_string();
+    let times = (bytes()? / 10_000_000).to_string();
     constant(programs, &["x.arrow", "--repeat", &times])
 }

@@ -8,7 +8,7 @@
 //! | [`ledger`] | what a hostile receiver writes to its ledger, and when | an honest receiver of the same sender loses nothing |
 //! | [`sealed`] | datagrams and files for a receiver of sealed messages | messages of the length announced, or an error that stays |
 
-// claim: fuzz
+// claim: fuzz, fuzz-deep
 
 mod board;
 mod choices;

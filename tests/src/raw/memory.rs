@@ -5,8 +5,11 @@
 //! A [`Region`] owns its mapping for as long as it lives and hands out nothing but atomics, at offsets that it checks.
 #![allow(unsafe_code)]
 
+use std::fs::File;
+use std::io;
 use std::ops::Range;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags};
@@ -211,6 +214,23 @@ impl View {
     pub fn remove(&self) -> Result<(), Errno> {
         // SAFETY: the range is ours and only ever read as atomics, which may become zero.
         unsafe { rustix::mm::madvise(self.0.at.cast(), self.0.len, rustix::mm::Advice::LinuxRemove) }
+    }
+
+    /// Tries to have the kernel read a file into the memory.
+    pub fn read_from(&self, file: BorrowedFd<'_>) -> Result<(), Errno> {
+        // SAFETY: the range is ours, and whoever looks at it does so by atomics.
+        match unsafe { libc::read(file.as_raw_fd(), self.0.at.cast(), 8) } {
+            8 => Ok(()),
+            _ => Err(Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::IO)),
+        }
+    }
+
+    /// Tries to write the memory as a debugger does, for whom rights do not always count.
+    pub fn poke(&self) -> Result<(), Errno> {
+        let address = self.0.at.addr() as u64;
+        let memory = File::options().write(true).open("/proc/self/mem");
+        let poked = memory.and_then(|memory| memory.write_all_at(b"scribble", address));
+        poked.map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO))
     }
 }
 

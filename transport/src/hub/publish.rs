@@ -57,7 +57,7 @@ pub(crate) fn has_released(lanes: &[Option<Lane>], place: usize, slot: u32, numb
 }
 
 /// The places of the bits set in a word.
-fn places(mut bits: u64) -> impl Iterator<Item = usize> {
+pub(super) fn places(mut bits: u64) -> impl Iterator<Item = usize> {
     core::iter::from_fn(move || {
         let place = bits.trailing_zeros();
         bits &= bits.wrapping_sub(1);
@@ -83,6 +83,7 @@ impl Hub {
     #[inline]
     pub(crate) fn publish(&mut self, slot: u32, span: u32, used: usize, label: Label) -> Receipt {
         let addressed = self.addressed(label.to);
+        self.timing.before();
         let number = self.next_number;
         self.next_number += 1;
         let note = Note { number, len: used as u64, reply_to: label.reply_to, slot, tag: label.tag };
@@ -112,6 +113,9 @@ impl Hub {
             self.gauge.set(Counter::HighWater, pool.occupation.high_water().into());
         }
         self.count(given, used);
+        if self.timing.is_under_way() {
+            self.time(given & !left);
+        }
         if left | sealed != 0 {
             places(left).for_each(|place| self.retire(place));
             given = given & !left | self.publish_copy(slot, used, number, label, sealed);
@@ -164,7 +168,10 @@ impl Hub {
                 lane.cut_off();
                 self.retire(place);
             }
-            OnSlow::Skip { .. } | OnSlow::Block => self.gauge.skipped(place),
+            OnSlow::Skip { .. } | OnSlow::Block => {
+                lane.skip();
+                self.gauge.skipped(place);
+            }
         }
     }
 
@@ -257,9 +264,11 @@ impl Hub {
         to: u64,
         patience: Option<(Option<Wait>, u32)>,
     ) -> u64 {
-        let datagram = what.encode();
         let mut given = 0;
         for place in places(to) {
+            let skipped = self.lanes[place].as_ref().map_or(0, Lane::skipped);
+            // Its low half: the receiver adds up the differences.
+            let datagram = Announcement { skipped: skipped as u32, ..what }.encode();
             match self.send_to(place, file, &datagram, patience) {
                 Ok(()) => given |= 1 << place,
                 Err(e) if e.is(Errno::PIPE) || e.is(Errno::CONNRESET) => {
@@ -326,5 +335,5 @@ impl Hub {
 }
 
 fn announcement(number: u64, len: usize, label: Label) -> Announcement {
-    Announcement { number, len: len as u64, reply_to: label.reply_to, tag: label.tag }
+    Announcement { number, len: len as u64, reply_to: label.reply_to, tag: label.tag, skipped: 0 }
 }

@@ -7,7 +7,7 @@
 //! which may change at any time. Views of bytes as `&[u8]` are made only by the modules that can argue that nobody
 //! writes there.
 
-// claim: sessions-leave-nothing
+// claim: sessions-leave-nothing, sessions-deep
 #![allow(unsafe_code)]
 
 use core::mem::{align_of, size_of};

@@ -4,6 +4,8 @@
 //!
 //! A private mapping is zeroed, page-aligned and seen by nobody else, so it can hold any Rust value; each type below
 //! owns its mapping and states when the value in it is dropped.
+
+// claim: address-sanitizer, memcheck
 #![allow(unsafe_code)]
 
 use core::fmt;

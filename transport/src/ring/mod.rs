@@ -21,7 +21,7 @@
 //! unread whatever is published. A message that this misses was published after the fence, and its sender, who looks
 //! at `waiting` after every publication, takes it back by itself.
 
-// claim: hand-off, hand-off-model, hot-path-panics
+// claim: hand-off, hand-off-model, hand-off-model-deep, hot-path-panics
 
 mod publish;
 mod release;

@@ -1,14 +1,18 @@
 //! What the models of the hand-off are made of: a runner, threads, and a slot that tells when it is misused.
 //!
-//! Under loom a model runs in every order that its threads allow; in every other build it runs once, on the machine's
-//! own threads and futexes, so that a model that no longer fits the code fails in the everyday tests.
+//! Under loom a model runs in every order that its threads allow; in every other build it runs once, or as often as
+//! [`ROUNDS`] says, on the machine's own threads and futexes, so that a model that no longer fits the code fails in the
+//! everyday tests. With `--cfg tsan` slots are plain memory, for the thread sanitizer to watch.
 //!
 //! # Safety
 //!
-//! The one `unsafe` here lets threads share a cell through which nothing is ever reached.
+//! Threads share a slot, and what keeps them apart is the hand-off that the models are there to try. Only loom, which
+//! looks for itself, and the thread sanitizer, which reports what is not kept apart, see more than atomics.
 #![allow(unsafe_code)]
 
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+#[cfg(not(tsan))]
+use core::sync::atomic::AtomicU64;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use std::io::Write;
 use std::sync::Arc;
 
@@ -19,6 +23,10 @@ pub(crate) use std::thread;
 
 /// The variable that names the place to weaken, for a run that is to fail.
 pub(crate) const WEAKEN: &str = "BOWSTRING_WEAKEN";
+
+/// The variable that says how often a model runs on the machine's own threads.
+#[cfg(not(loom))]
+const ROUNDS: &str = "BOWSTRING_ROUNDS";
 
 /// How much of a model's orders to run.
 #[derive(Clone, Copy, Debug)]
@@ -44,12 +52,22 @@ pub(crate) fn model(name: &str, depth: Depth, body: impl Fn() + Send + Sync + 's
     assert_ne!(executions, 0, "{name} has shown nothing");
 }
 
+/// A number that the environment gives.
+fn given(variable: &str) -> Option<usize> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+/// Weakens the place that the environment names.
+#[cfg(any(loom, tsan))]
+fn weaken() {
+    if let Some(place) = given(WEAKEN) {
+        super::order::WEAKENED.store(place, Ordering::Relaxed);
+    }
+}
+
 #[cfg(loom)]
 fn run(depth: Depth, body: impl Fn() + Send + Sync + 'static) {
-    use super::order::WEAKENED;
-    if let Some(place) = std::env::var(WEAKEN).ok().and_then(|place| place.parse().ok()) {
-        WEAKENED.store(place, Ordering::Relaxed);
-    }
+    weaken();
     let mut builder = loom::model::Builder::new();
     builder.max_branches = 10_000;
     builder.preemption_bound = match depth {
@@ -61,20 +79,27 @@ fn run(depth: Depth, body: impl Fn() + Send + Sync + 'static) {
 
 #[cfg(not(loom))]
 fn run(_: Depth, body: impl Fn() + Send + Sync + 'static) {
-    body();
+    #[cfg(tsan)]
+    weaken();
+    (0..given(ROUNDS).unwrap_or(1)).for_each(|_| body());
 }
 
-/// A slot's bytes. Loom fails a model in which one thread writes them and another looks, and nothing says who is first.
+/// A slot's bytes. Loom fails a model in which one thread writes them and another looks, and nothing says who is first;
+/// the thread sanitizer reports it.
 #[derive(Debug, Default)]
 pub(crate) struct Payload {
     /// The real library's loads and stores here are plain ones; this is atomic so that a broken hand-off ends in a
     /// failed assertion and not in undefined behaviour.
+    #[cfg(not(tsan))]
     bytes: AtomicU64,
+    #[cfg(tsan)]
+    bytes: core::cell::UnsafeCell<u64>,
     #[cfg(loom)]
     access: loom::cell::UnsafeCell<()>,
 }
 
-// SAFETY: the bytes are atomic, and the cell is empty: nothing is reached through it, it only tells loom of accesses.
+// SAFETY: the bytes are atomic, and loom's cell is empty: nothing is reached through it, it only tells loom of accesses.
+// For the thread sanitizer the bytes are plain: it is there to say whether the hand-off keeps threads apart.
 unsafe impl Sync for Payload {}
 
 impl Payload {
@@ -82,13 +107,25 @@ impl Payload {
     pub(crate) fn write(&self, bytes: u64) {
         #[cfg(loom)]
         self.access.with_mut(|_| ());
+        #[cfg(not(tsan))]
         self.bytes.store(bytes, Ordering::Relaxed);
+        // SAFETY: as a sender that has found the slot free; if that does not keep others away the sanitizer says so.
+        #[cfg(tsan)]
+        unsafe {
+            *self.bytes.get() = bytes;
+        }
     }
 
     /// Reads the slot, as a receiver does that has it on lease.
     pub(crate) fn read(&self) -> u64 {
         #[cfg(loom)]
         self.access.with(|_| ());
-        self.bytes.load(Ordering::Relaxed)
+        #[cfg(not(tsan))]
+        return self.bytes.load(Ordering::Relaxed);
+        // SAFETY: as a receiver that has the slot on lease; if that does not keep the sender away the sanitizer says so.
+        #[cfg(tsan)]
+        unsafe {
+            *self.bytes.get()
+        }
     }
 }
