@@ -10,6 +10,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use serde_json::Value;
+
 use crate::Options;
 
 /// The benches, in the order in which they run.
@@ -24,13 +26,17 @@ pub(crate) fn run(options: Options) {
     let directory = directory();
     fs::create_dir_all(&directory).expect("a directory for the record");
     let parts: Vec<&str> = PARTS.iter().copied().filter(|part| options.wants(part)).collect();
+    let mut distances = Vec::new();
     for part in &parts {
         eprintln!("{part} …");
-        let lines = measure(part);
+        distances.extend(distance());
+        let lines = measure(&[part]);
         fs::write(directory.join(part).with_extension("jsonl"), lines).expect("a record that can be written");
     }
     if !parts.is_empty() {
-        fs::write(directory.join("machine.json"), machine::describe()).expect("a record that can be written");
+        distances.extend(distance());
+        let machine = machine::describe(&distances);
+        fs::write(directory.join("machine.json"), machine).expect("a record that can be written");
     }
     for (name, chart) in charts::draw(&directory) {
         let path = directory.join(name).with_extension("svg");
@@ -39,12 +45,19 @@ pub(crate) fn run(options: Options) {
     }
 }
 
+/// How far the processors are from each other: nanoseconds for one cache line to be handed over. On a virtual machine
+/// that changes from time to time.
+fn distance() -> Option<f64> {
+    let line = measure(&["handoff", "--only", "spin/64B"]);
+    serde_json::from_slice::<Value>(&line).ok()?["floor"].as_f64()
+}
+
 /// What a bench prints, in a process of its own, so that none is measured in what another left behind.
-fn measure(bench: &str) -> Vec<u8> {
+fn measure(bench: &[&str]) -> Vec<u8> {
     let program = std::env::current_exe().expect("this program has a path");
     let mut command = Command::new(program);
-    let output = command.args([bench, "--json"]).stderr(Stdio::inherit()).output();
+    let output = command.args(bench).arg("--json").stderr(Stdio::inherit()).output();
     let output = output.expect("this program can be run");
-    assert!(output.status.success(), "{bench} failed: {}", output.status);
+    assert!(output.status.success(), "{bench:?} failed: {}", output.status);
     output.stdout
 }

@@ -10,8 +10,8 @@ const OF_A_VIRTUAL_MACHINE: &str = "A virtual machine, whose host has other gues
     hand over several times over. What was measured in turns, in one run, can be compared; nanoseconds cannot be \
     compared with those of another run.";
 
-/// The machine, as a JSON object.
-pub(super) fn describe() -> String {
+/// The machine, as a JSON object; `distances` were measured before each part and at the end.
+pub(super) fn describe(distances: &[f64]) -> String {
     let info = read("/proc/cpuinfo");
     let of = |key: &str| {
         let line = info.lines().find(|line| line.starts_with(key));
@@ -31,6 +31,7 @@ pub(super) fn describe() -> String {
         "huge_pages": chosen(&read("/sys/kernel/mm/transparent_hugepage/enabled")),
         "huge_pages_for_shared_memory": chosen(&read("/sys/kernel/mm/transparent_hugepage/shmem_enabled")),
         "scheduling": scheduling(),
+        "line_handed_over_ns": distances,
         "virtual": is_virtual,
         "note": if is_virtual { OF_A_VIRTUAL_MACHINE } else { "" },
     });
@@ -42,7 +43,18 @@ pub(super) fn line(machine: &Value) -> String {
     let text = |key: &str| machine[key].as_str().unwrap_or("?").to_owned();
     let kind = if machine["virtual"] == true { "A shared virtual machine, " } else { "" };
     let [processor, kernel, date] = ["processor", "kernel", "date"].map(text);
-    format!("{kind}{processor}, {} processors, Linux {kernel}, {date}", machine["processors"])
+    let line = format!("{kind}{processor}, {} processors, Linux {kernel}, {date}", machine["processors"]);
+    match machine["line_handed_over_ns"]
+        .as_array()
+        .map(|all| all.iter().filter_map(Value::as_f64).collect::<Vec<_>>())
+    {
+        Some(all) if !all.is_empty() => {
+            let least = all.iter().copied().fold(f64::INFINITY, f64::min);
+            let most = all.iter().copied().fold(0.0, f64::max);
+            format!("{line}; one cache line handed over: {least:.0} to {most:.0} ns")
+        }
+        _ => line,
+    }
 }
 
 fn read(path: &str) -> String {
