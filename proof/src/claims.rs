@@ -184,7 +184,7 @@ pub(crate) const ALL: &[Claim] = &[
         statement: "Whatever comes over the boundary: no panic, no read out of bounds, and what is valid is used",
         strength: Sampled,
         rests_on: "libFuzzer, AddressSanitizer",
-        command: "fuzz/run 20",
+        command: "fuzz/run 10",
         figure: Figure::Sum(" execs"),
         bound: AtLeast(1_000),
         scope: "handshakes, boards, ledgers, sealed messages, IPC messages, streams, files",

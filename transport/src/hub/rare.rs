@@ -28,6 +28,7 @@ pub(crate) struct Rare {
     pub(crate) retire: fn(&mut Hub, usize),
     pub(crate) reap: fn(&mut Hub) -> Result<(), OsError>,
     pub(crate) wake: fn(&mut Lane, Sleep),
+    pub(crate) begin_timing: fn(&mut Hub),
     pub(crate) time: fn(&mut Hub, u64),
 }
 
@@ -40,5 +41,6 @@ pub(super) static RARE: Rare = Rare {
     retire: Hub::retire,
     reap: Hub::reap,
     wake: Lane::wake,
+    begin_timing: Hub::begin_timing,
     time: Hub::time,
 };

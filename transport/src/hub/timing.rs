@@ -52,13 +52,6 @@ impl Timing {
         self.due
     }
 
-    /// Before a message is published on the way for any number of receivers.
-    pub(crate) fn before(&mut self) {
-        if core::mem::take(&mut self.due) {
-            self.begins = sys::now();
-        }
-    }
-
     /// Whether there is something to do after a message was published.
     #[inline(always)]
     pub(crate) fn is_under_way(&self) -> bool {
@@ -72,6 +65,12 @@ impl Timing {
 }
 
 impl Hub {
+    /// Before a message is published that is to be timed.
+    pub(crate) fn begin_timing(&mut self) {
+        self.timing.due = false;
+        self.timing.begins = sys::now();
+    }
+
     /// After a message was published to the lanes in `given`: one that is to be timed, or one behind it.
     #[cold]
     pub(crate) fn time(&mut self, given: u64) {
