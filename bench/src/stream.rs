@@ -41,6 +41,9 @@ const FLOOR: Contender =
 const OURS: Contender = contender("ours", ours::pooled, ours::views);
 const HEADS: &[Contender] = &[FLOOR, OURS];
 
+const PAST_CACHES: Contender =
+    Contender { name: "floor, past the caches", gives: floor::gives_past_caches, ..FLOOR };
+
 const RECORD_BATCH: Contender = contender("ours, as RecordBatch", ours::pooled, ours::record_batches);
 const ASLEEP: Contender = contender("ours, sleeping", ours::pooled_asleep, ours::views_asleep);
 const COPIED: Contender = contender("ours, copied delivery", ours::copied, ours::copied_views);
@@ -72,6 +75,7 @@ const CASES: &[Case] = &[
             contender("ours, default pool", ours::default_pool, ours::views),
             COPIED,
             SEALED,
+            PAST_CACHES,
         ],
         peers: PEERS,
     },

@@ -116,11 +116,42 @@ pub(super) fn takes(link: &Link, work: &Work) -> Option<Box<dyn Takes>> {
 struct Giver {
     ring: Ring,
     work: &'static Work,
+    copy: fn(&mut [u8], &[u8]),
 }
 
 /// Produces batches in the ring, or copies them there.
 pub(super) fn gives(link: &Link, work: &'static Work) -> Option<Box<dyn Gives>> {
-    Some(Box::new(Giver { ring: Ring::new(link, work), work }))
+    Some(Box::new(Giver { ring: Ring::new(link, work), work, copy: <[u8]>::copy_from_slice }))
+}
+
+/// The same with stores that go past the caches, where the processor has them.
+pub(super) fn gives_past_caches(link: &Link, work: &'static Work) -> Option<Box<dyn Gives>> {
+    let copy = past_caches()?;
+    Some(Box::new(Giver { ring: Ring::new(link, work), work, copy }))
+}
+
+#[cfg(target_arch = "x86_64")]
+fn past_caches() -> Option<fn(&mut [u8], &[u8])> {
+    use core::arch::x86_64::{__m128i, _mm_loadu_si128, _mm_sfence, _mm_stream_si128};
+    fn copy(to: &mut [u8], from: &[u8]) {
+        let (pieces, rest) = to.as_chunks_mut::<16>();
+        let (from, last) = from.as_chunks::<16>();
+        for (to, from) in pieces.iter_mut().zip(from) {
+            // SAFETY: sixteen bytes, of any alignment.
+            let bytes = unsafe { _mm_loadu_si128(from.as_ptr().cast::<__m128i>()) };
+            // SAFETY: sixteen bytes; aligned, since buffers begin at multiples of 64.
+            unsafe { _mm_stream_si128(to.as_mut_ptr().cast(), bytes) };
+        }
+        rest.copy_from_slice(last);
+        // SAFETY: a fence; every processor of this kind has it.
+        unsafe { _mm_sfence() };
+    }
+    Some(copy)
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn past_caches() -> Option<fn(&mut [u8], &[u8])> {
+    None
 }
 
 impl Gives for Giver {
@@ -134,7 +165,7 @@ impl Gives for Giver {
                 produce(unsafe { std::slice::from_raw_parts_mut(at.cast(), place.len() / 8) }, number);
             } else {
                 // SAFETY: as above.
-                unsafe { std::slice::from_raw_parts_mut(at, place.len()) }.copy_from_slice(buffer);
+                (self.copy)(unsafe { std::slice::from_raw_parts_mut(at, place.len()) }, buffer);
             }
         }
         self.ring.publish();

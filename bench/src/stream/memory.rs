@@ -140,14 +140,15 @@ fn hold(way: Way, socket: OwnedFd, signal: &OwnedFd) {
 
 fn receive(delivery: Delivery, socket: OwnedFd) -> TableReceiver {
     let incoming = Meeting::new(Deliveries::only(delivery)).over(socket).expect("a sender");
-    match delivery {
-        // SAFETY: the sender is this bench, which leaves published slots alone.
+    let receiver = match delivery {
         Delivery::Pooled => {
-            TableReceiver::over(Opened::Pooled(unsafe { incoming.pooled() }.expect("pooled delivery")))
+            // SAFETY: the sender is this bench, which leaves published slots alone.
+            let receiver = unsafe { incoming.pooled() }.expect("pooled delivery");
+            TableReceiver::over(Opened::Pooled(receiver))
         }
         _ => TableReceiver::open(incoming),
-    }
-    .expect("a table")
+    };
+    receiver.expect("a table")
 }
 
 /// Builds the table in place, and sends it to everybody.
