@@ -66,8 +66,16 @@ fn line(rows: u64, bytes: u64, total: Option<u64>, elapsed: Duration) -> String 
     let full = (part * BAR as f64) as usize;
     let bar = "█".repeat(full) + &"░".repeat(BAR - full);
     let left = total.saturating_sub(rows) as f64 * seconds / (rows as f64).max(1e-9);
-    let left = if left < 360_000.0 { format!("{left:.0} s left") } else { "long to go".to_owned() };
-    format!("{bar} {:3.0} %  {so_far}  {left}", part * 100.0)
+    format!("{bar} {:3.0} %  {so_far}  {} left", part * 100.0, rough(left))
+}
+
+/// A time in the unit that people would use.
+fn rough(seconds: f64) -> String {
+    let units = [("s", 1.0, 120.0), ("min", 60.0, 7200.0), ("h", 3600.0, 360_000.0)];
+    match units.iter().find(|(_, _, below)| seconds < *below) {
+        Some((name, unit, _)) => format!("{:.0} {name}", seconds / unit),
+        None => "days".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -82,6 +90,10 @@ mod tests {
         let half = line(500, 0, Some(1000), second);
         assert!(half.contains(" 50 %") && half.ends_with("1 s left"), "{half}");
         let beyond = line(2000, 0, Some(1000), second);
+        assert_eq!(
+            (rough(119.0), rough(1381.0), rough(9e4)),
+            ("119 s".into(), "23 min".into(), "25 h".into())
+        );
         assert!(beyond.contains("100 %") && beyond.ends_with("0 s left"), "{beyond}");
     }
 }

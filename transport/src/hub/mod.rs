@@ -7,6 +7,7 @@
 
 pub(crate) mod lane;
 pub(crate) mod publish;
+pub(crate) mod rare;
 pub(crate) mod room;
 mod timing;
 
@@ -46,6 +47,8 @@ pub(crate) struct Hub {
     next_number: u64,
     watch: Watch,
     timing: Timing,
+    /// What the way of a message calls now and then.
+    pub(crate) rare: &'static rare::Rare,
     /// How the last lane that went ended.
     last_end: Option<End>,
     /// Lanes that ended since the application last asked.
@@ -92,6 +95,7 @@ impl Hub {
             next_number: 1,
             watch: Watch::default(),
             timing: Timing::new(),
+            rare: &rare::RARE,
             last_end: None,
             ended: [None; 8],
             deliveries,

@@ -10,11 +10,10 @@
 //! is narrow while messages follow each other quickly. A sender that rests looks seldom, and its intervals are as wide as
 //! its rests.
 
-use crate::pool::MAX_LANES;
+use crate::pool::{MAX_LANES, lanes};
 use crate::sys;
 
 use super::Hub;
-use super::publish::places;
 
 /// Which messages are timed.
 #[derive(Debug)]
@@ -47,18 +46,10 @@ impl Timing {
         Timing { due: false, begins: 0, waiting: 0, timed, since: 0, next_look: 0 }
     }
 
-    /// Before a message is published.
+    /// Whether the next message is to be timed.
     #[inline(always)]
-    pub(crate) fn before(&mut self) {
-        if self.due {
-            self.begin();
-        }
-    }
-
-    #[cold]
-    fn begin(&mut self) {
-        self.due = false;
-        self.begins = sys::now();
+    pub(crate) fn is_due(&self) -> bool {
+        self.due
     }
 
     /// Whether there is something to do after a message was published.
@@ -74,6 +65,12 @@ impl Timing {
 }
 
 impl Hub {
+    /// Before a message is published that is to be timed.
+    pub(crate) fn begin_timing(&mut self) {
+        self.timing.due = false;
+        self.timing.begins = sys::now();
+    }
+
     /// After a message was published to the lanes in `given`: one that is to be timed, or one behind it.
     #[cold]
     pub(crate) fn time(&mut self, given: u64) {
@@ -82,7 +79,7 @@ impl Hub {
         if begins != 0 {
             // A lane that still waits for an earlier one goes on waiting for that.
             let fresh = given & !timing.waiting;
-            for place in places(fresh) {
+            for place in lanes(fresh) {
                 if let Some(timed) = timing.timed.get_mut(place) {
                     *timed = Timed { began: begins, untaken_for: 0, target: self.gauge.given(place) };
                 }
@@ -105,7 +102,7 @@ impl Hub {
     }
 
     fn look_at_timed(&mut self) {
-        for place in places(self.timing.waiting) {
+        for place in lanes(self.timing.waiting) {
             let now = sys::now();
             let (Some(timed), Some(Some(lane))) = (self.timing.timed.get_mut(place), self.lanes.get(place))
             else {
