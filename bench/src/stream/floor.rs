@@ -113,10 +113,13 @@ pub(super) fn takes(link: &Link, work: &Work) -> Option<Box<dyn Takes>> {
     Some(Box::new(Taker(Ring::new(link, work))))
 }
 
+/// Copies from the second to the first, which are equally long.
+type CopyBytes = fn(&mut [u8], &[u8]);
+
 struct Giver {
     ring: Ring,
     work: &'static Work,
-    copy: fn(&mut [u8], &[u8]),
+    copy: CopyBytes,
 }
 
 /// Produces batches in the ring, or copies them there.
@@ -131,7 +134,7 @@ pub(super) fn gives_past_caches(link: &Link, work: &'static Work) -> Option<Box<
 }
 
 #[cfg(target_arch = "x86_64")]
-fn past_caches() -> Option<fn(&mut [u8], &[u8])> {
+fn past_caches() -> Option<CopyBytes> {
     use core::arch::x86_64::{__m128i, _mm_loadu_si128, _mm_sfence, _mm_stream_si128};
     fn copy(to: &mut [u8], from: &[u8]) {
         let (pieces, rest) = to.as_chunks_mut::<16>();
@@ -150,7 +153,7 @@ fn past_caches() -> Option<fn(&mut [u8], &[u8])> {
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn past_caches() -> Option<fn(&mut [u8], &[u8])> {
+fn past_caches() -> Option<CopyBytes> {
     None
 }
 
