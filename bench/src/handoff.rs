@@ -4,10 +4,10 @@
 //! it, this project, and its peers; they take turns, so that what the machine does meanwhile falls on all alike.
 
 mod broadcast;
-mod floor;
+pub(crate) mod floor;
 mod ours;
 mod peers;
-mod process;
+pub(crate) mod process;
 mod spans;
 
 use crate::Options;

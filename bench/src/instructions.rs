@@ -33,7 +33,7 @@ pub(crate) fn count<const N: usize>(contenders: [&mut dyn FnMut(); N]) {
 
 /// In the parent: runs a bench under callgrind, and prints the instructions of a call, ours and the other's.
 pub(crate) fn report(bench: &str, options: Options) -> ExitCode {
-    let (counts, cases) = match collect(bench) {
+    let (counts, cases) = match collect(bench, options.only) {
         Ok(collected) => collected,
         Err(why) => {
             eprintln!("{why}");
@@ -58,16 +58,16 @@ pub(crate) fn report(bench: &str, options: Options) -> ExitCode {
 }
 
 /// Instructions of one call, for each contender of each case; and the names of the cases, a line each.
-fn collect(bench: &str) -> Result<(Vec<u64>, String), String> {
+fn collect(bench: &str, only: Option<&str>) -> Result<(Vec<u64>, String), String> {
     let directory = std::env::temp_dir().join(format!("bowstring-instructions-{}", std::process::id()));
     std::fs::create_dir_all(&directory).map_err(|error| error.to_string())?;
-    let result = collect_in(&directory, bench);
+    let result = collect_in(&directory, bench, only);
     // What is left of a failure is in the error; the files are of no more use.
     let _ = std::fs::remove_dir_all(&directory);
     result
 }
 
-fn collect_in(directory: &Path, bench: &str) -> Result<(Vec<u64>, String), String> {
+fn collect_in(directory: &Path, bench: &str, only: Option<&str>) -> Result<(Vec<u64>, String), String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let counts = directory.join("counts");
     let output = Command::new("valgrind")
@@ -76,6 +76,7 @@ fn collect_in(directory: &Path, bench: &str) -> Result<(Vec<u64>, String), Strin
         .arg(format!("--callgrind-out-file={}", counts.display()))
         .arg(program)
         .args([bench, "--count"])
+        .args(only.iter().flat_map(|only| ["--only", only]))
         .output()
         .map_err(|error| format!("skipped, because valgrind did not start: {error}"))?;
     if !output.status.success() {

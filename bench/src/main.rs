@@ -5,7 +5,9 @@ mod allocations;
 mod codec;
 mod handoff;
 mod instructions;
+mod report;
 mod stats;
+mod stream;
 
 use std::process::ExitCode;
 
@@ -33,6 +35,12 @@ type Bench = (&'static str, &'static str, fn(Options));
 const BENCHES: &[Bench] = &[
     ("codec", "Arrow IPC messages against arrow-ipc and memcpy", codec::run),
     ("handoff", "one message from process to process against the bare machine and its peers", handoff::run),
+    ("stream", "batches streamed from process to process, against the bare loops and its peers", stream::run),
+    (
+        "report",
+        "all of these, kept in bench/record with charts; `--only charts` draws what is kept",
+        report::run,
+    ),
 ];
 
 fn main() -> ExitCode {

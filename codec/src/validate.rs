@@ -14,6 +14,7 @@
 mod dictionary;
 mod nulls;
 mod offsets;
+mod signs;
 mod text;
 mod union;
 mod views;

@@ -84,7 +84,8 @@ class Channel:
         hear(sock, START)
         sock.settimeout(None)
         (schema,) = struct.unpack_from("<4xI", greeting)  # and behind it may be lines of text
-        self.message, self.last, self.end, self.sock = pa.BufferReader(greeting[: 8 + schema]), 0, None, sock
+        self.message, self.end, self.sock = pa.BufferReader(greeting[: 8 + schema]), None, sock
+        self.last = self.skipped = 0  # numbers of messages
 
     def take(self):
         """The next message; EOFError once all have come."""
@@ -93,12 +94,12 @@ class Channel:
         kind, body, file = heard
         if kind == BYE:
             raise ConnectionAbortedError("cut off for being too slow") if any(body) else EOFError
-        number, length, *_ = NOTE.unpack_from(body)
+        number, length, _, _, skipped = NOTE.unpack_from(body)
         if file is None or not 0 < length <= file.size or number <= self.last:
             raise ValueError(f"message {number}, after {self.last}: {length} bytes in {file and file.size}")
-        if self.last and number > self.last + 1:
-            warnings.warn(f"not given to this receiver: messages {self.last + 1} to {number - 1}")
-        self.last = number
+        if skipped != self.skipped:
+            warnings.warn(f"too slow: {(skipped - self.skipped) % 2**32} messages were not given to this receiver")
+        self.last, self.skipped = number, skipped
         return pa.BufferReader(file[:length])
 
     def read_buffer(self, size):

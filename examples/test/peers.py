@@ -9,7 +9,7 @@ sys.path.insert(0, str(EXAMPLES / "python"))
 import receive
 import send
 
-PATIENCE = 30  # seconds until a peer that hangs is a failure
+PATIENCE = 120  # seconds until a peer that hangs is a failure
 
 
 class Skipped(Exception):

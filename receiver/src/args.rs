@@ -5,14 +5,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::styling::{AnsiColor, Styles};
+use bowstring_cli::args::{Format, Handover, MannersArgs, STYLES, seconds};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-
-const STYLES: Styles = Styles::styled()
-    .header(AnsiColor::Green.on_default().bold())
-    .usage(AnsiColor::Green.on_default().bold())
-    .literal(AnsiColor::Cyan.on_default().bold())
-    .placeholder(AnsiColor::Cyan.on_default());
 
 /// What follows the options in `--help` and in the manual page.
 pub(crate) const AFTER: &str = "\
@@ -104,7 +98,7 @@ pub(crate) struct SinkArgs {
     /// With --null: read every byte, and print the sum of each message's 64-bit words.
     #[arg(long, requires = "null")]
     pub(crate) touch: bool,
-    /// The format of the file, where its extension does not say.
+    /// The format of the file, where its extension does not say. Parquet is compressed with Snappy.
     #[arg(long, requires = "output", value_name = "FORMAT")]
     pub(crate) format: Option<Format>,
     /// With the table: how many rows to show.
@@ -144,49 +138,10 @@ pub(crate) struct MeetingArgs {
     /// How far each batch is checked before it is used.
     #[arg(long, value_name = "LEVEL", default_value = "full")]
     pub(crate) validate: Validate,
-    /// Fail, naming the columns, if any of the data had to be copied.
+    /// Fail, naming the columns, if any of the data has to be copied. Sealed delivery copies none; pooled delivery none but
+    /// dictionaries.
     #[arg(long)]
     pub(crate) require_zero_copy: bool,
-}
-
-#[derive(Args, Debug)]
-#[command(next_help_heading = "What is said about it")]
-pub(crate) struct MannersArgs {
-    /// Say nothing but data and errors.
-    #[arg(short, long)]
-    pub(crate) quiet: bool,
-    /// How to state the figures at the end.
-    #[arg(long, value_name = "AS")]
-    pub(crate) report: Option<ReportAs>,
-    /// Write the figures as JSON to a file too.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) report_to: Option<PathBuf>,
-}
-
-/// The formats of files.
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Format {
-    /// Arrow IPC file (Feather v2).
-    Arrow,
-    /// Arrow IPC stream.
-    Arrows,
-    /// Parquet, compressed with Snappy.
-    Parquet,
-    /// Comma-separated values.
-    Csv,
-    /// One JSON object a line.
-    Jsonl,
-}
-
-/// `--delivery`.
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Handover {
-    /// Read where the sender wrote: no copy, but the sender must be honest.
-    Pooled,
-    /// Copied before it is looked at: the sender can be anyone.
-    Copied,
-    /// A file for each message, which the kernel makes immutable: the sender can be anyone.
-    Sealed,
 }
 
 /// `--validate`.
@@ -198,20 +153,6 @@ pub(crate) enum Validate {
     Full,
 }
 
-/// `--report`.
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ReportAs {
-    /// A line for people.
-    Text,
-    /// One JSON object.
-    Json,
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
-    Duration::try_from_secs_f64(seconds).map_err(|_| "not a possible time".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,13 +161,5 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn impossible_times_are_refused() {
-        for text in ["-1", "nan", "inf", "1e300", "soon"] {
-            assert!(seconds(text).is_err(), "{text}");
-        }
-        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
     }
 }

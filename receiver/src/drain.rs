@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 
 use bowstring::transport::Wait;
 use bowstring::{Batch, ReceiveError, TableReceiver};
+use bowstring_cli::progress::Progress;
+use bowstring_cli::signals::{Signal, Signals};
 
 use crate::choice::Choice;
 use crate::failure::Failure;
 use crate::meter::Meter;
 use crate::output::Output;
 use crate::plan::{Handling, Look, Plan};
-use crate::progress::Progress;
 use crate::screen::Screen;
-use crate::signals::{Signal, Signals};
 use crate::sink::{self, End, Sink};
 use crate::zero_copy;
 
@@ -72,7 +72,7 @@ pub(crate) fn drain(
         Handling::Keep(plan) => Work::Keep(sink::open(plan, choice.schema(), Screen::of_stdout())?),
     };
     let wait = Wait::sleeping().at_most(plan.idle.map_or(ATTENTION, |idle| idle.min(ATTENTION)));
-    let mut progress = Progress::new(plan.manners.progress, receiver.hints());
+    let mut progress = Progress::new(plan.manners.progress, receiver.hints().rows);
     let ending = loop {
         if choice.is_satisfied() {
             break Ending::Enough;
@@ -99,7 +99,7 @@ pub(crate) fn drain(
         {
             break Ending::Failed(failure);
         }
-        progress.show(meter);
+        progress.show(|| (meter.rows(), receiver.figures().bytes));
     };
     progress.clear();
     meter.end();

@@ -2,29 +2,21 @@
 
 use std::fmt;
 use std::io;
+use std::os::unix::fs::FileTypeExt;
 use std::time::Duration;
 
 use bowstring::codec::interop::ImportError;
 use bowstring::transport::{MeetError, RefusalCode};
 use bowstring::{ReceiveError, SetUpError};
+use bowstring_cli::args::Format;
+use bowstring_cli::exit::Exit;
+use bowstring_cli::place::Place;
+use bowstring_cli::signals::Signal;
 
-use crate::args::Format;
-use crate::place::Place;
-use crate::signals::Signal;
+use crate::plan::Venue;
 
-/// Exit codes, as `--help` lists them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Exit {
-    Other = 1,
-    Usage = 2,
-    Malformed = 3,
-    Refused = 4,
-    Crashed = 5,
-    TimedOut = 6,
-    Permission = 7,
-    Output = 8,
-}
+/// What standard output is called.
+pub(crate) const STDOUT: &str = "standard output";
 
 /// Why the program ends otherwise than well.
 #[derive(Debug)]
@@ -36,11 +28,11 @@ pub(crate) enum Failure {
     /// The format has no place for a type.
     Unsupported { column: String, data_type: String, format: Format, why: &'static str },
     /// No sender was there.
-    NoSender { place: Place, error: Box<MeetError>, waited: Option<Duration> },
+    NoSender { venue: Venue, error: Box<MeetError>, waited: Option<Duration> },
     /// A sender was there, and the two did not come together.
-    Meeting { place: Place, error: Box<MeetError> },
+    Meeting { venue: Venue, error: Box<MeetError> },
     /// The two came together, and the sender's greeting tells of no table.
-    SetUp { place: Place, error: Box<SetUpError> },
+    SetUp { venue: Venue, error: Box<SetUpError> },
     /// The table did not come to its end.
     Receive(Box<ReceiveError>),
     /// The columns could not be taken out of a batch.
@@ -78,14 +70,12 @@ impl Failure {
             Failure::Usage { .. } | Failure::NoColumn { .. } => Exit::Usage,
             Failure::SetUp { error, .. } => of_set_up(error),
             Failure::Receive(error) => of_receiving(error),
+            Failure::NoSender { venue, .. } if is_no_socket(venue) => Exit::Usage,
             Failure::NoSender { error, .. } | Failure::Meeting { error, .. } => of_meeting(error),
-            Failure::Output { error, .. } if error.kind() == io::ErrorKind::PermissionDenied => {
-                Exit::Permission
+            Failure::Output { error, .. } => Exit::of_io(error, Exit::Output),
+            Failure::Unsupported { .. } | Failure::Format { .. } | Failure::ReplacedDictionary => {
+                Exit::Output
             }
-            Failure::Unsupported { .. }
-            | Failure::Output { .. }
-            | Failure::Format { .. }
-            | Failure::ReplacedDictionary => Exit::Output,
             Failure::Copied { .. } | Failure::Host { .. } | Failure::Choice(_) | Failure::Interrupted(_) => {
                 Exit::Other
             }
@@ -105,6 +95,9 @@ impl Failure {
                 let top = column.split('.').next().unwrap_or(column);
                 Some(format!("write {others} instead, or leave {top:?} out with --columns"))
             }
+            Failure::NoSender { venue, .. } if is_no_socket(venue) => Some(
+                "name the sender's socket with --socket PATH; files are read by `sender FILE`".to_owned(),
+            ),
             Failure::NoSender { waited: None, .. } => {
                 Some("start a sender, or wait for one with --wait SECONDS".to_owned())
             }
@@ -112,12 +105,7 @@ impl Failure {
                 Some("start a sender, or name its socket with --socket PATH".to_owned())
             }
             Failure::Meeting { error, .. } => meeting_advice(error).map(str::to_owned),
-            Failure::Output { error, .. } => match error.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                    Some("free some space, or write elsewhere; no part of the file was kept".to_owned())
-                }
-                _ => None,
-            },
+            Failure::Output { name, error } => output_advice(name, error).map(str::to_owned),
             Failure::ReplacedDictionary => Some("write an .arrows stream instead".to_owned()),
             Failure::SetUp { error, .. } => match error.as_ref() {
                 SetUpError::Meet(error) => meeting_advice(error).map(str::to_owned),
@@ -133,6 +121,12 @@ impl Failure {
             }
         }
     }
+}
+
+/// Whether something lies there that nobody can listen on.
+fn is_no_socket(venue: &Venue) -> bool {
+    let Venue::At(Place::Path(path)) = venue else { return false };
+    std::fs::metadata(path).is_ok_and(|there| !there.file_type().is_socket())
 }
 
 fn of_set_up(error: &SetUpError) -> Exit {
@@ -173,6 +167,19 @@ fn receiving_advice(error: &ReceiveError) -> Option<&'static str> {
     })
 }
 
+fn output_advice(name: &str, error: &io::Error) -> Option<&'static str> {
+    Some(match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded if name == STDOUT => {
+            "free some space, or write elsewhere"
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "free some space, or write elsewhere; no part of the file was kept"
+        }
+        io::ErrorKind::NotFound => "create the directory, or write elsewhere",
+        _ => return None,
+    })
+}
+
 fn of_meeting(error: &MeetError) -> Exit {
     match error {
         MeetError::Os(error) => match io::Error::from(*error).kind() {
@@ -196,6 +203,9 @@ fn of_meeting(error: &MeetError) -> Exit {
 
 fn meeting_advice(error: &MeetError) -> Option<&'static str> {
     Some(match error {
+        MeetError::Os(error) if io::Error::from(*error).kind() == io::ErrorKind::PermissionDenied => {
+            "sender and receiver must run as the same user, and the directory of the socket let them in"
+        }
         MeetError::Denied { .. } => "sender and receiver must run as the same user",
         MeetError::Refused(refusal) => match refusal.code {
             RefusalCode::Version => "the two programs are of different versions: update the older one",
@@ -223,15 +233,16 @@ impl fmt::Display for Failure {
                 write!(
                     f,
                     "column {column:?} is of type {data_type}, which {} cannot hold: {why}",
-                    format.name()
+                    name(*format)
                 )
             }
-            Failure::NoSender { place, waited: None, error } => write!(f, "no sender at {place}: {error}"),
-            Failure::NoSender { place, waited: Some(waited), .. } => {
-                write!(f, "no sender came to {place} within {} s", waited.as_secs_f64())
+            Failure::NoSender { venue, .. } if is_no_socket(venue) => write!(f, "{venue} is no socket"),
+            Failure::NoSender { venue, waited: None, error } => write!(f, "no sender at {venue}: {error}"),
+            Failure::NoSender { venue, waited: Some(waited), .. } => {
+                write!(f, "no sender came to {venue} within {} s", waited.as_secs_f64())
             }
-            Failure::Meeting { place, error } => write!(f, "at {place}: {error}"),
-            Failure::SetUp { place, error } => write!(f, "at {place}: {error}"),
+            Failure::Meeting { venue, error } => write!(f, "at {venue}: {error}"),
+            Failure::SetUp { venue, error } => write!(f, "at {venue}: {error}"),
             Failure::Receive(error) => error.fmt(f),
             Failure::Choice(why) => f.write_str(why),
             Failure::Interrupted(_) => f.write_str("interrupted while waiting for a sender"),
@@ -252,15 +263,13 @@ impl From<ReceiveError> for Failure {
     }
 }
 
-impl Format {
-    /// The format's name, as in a sentence.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Format::Arrow => "an Arrow file",
-            Format::Arrows => "an Arrow stream",
-            Format::Parquet => "Parquet",
-            Format::Csv => "CSV",
-            Format::Jsonl => "JSON",
-        }
+/// The format's name, as in a sentence.
+fn name(format: Format) -> &'static str {
+    match format {
+        Format::Arrow => "an Arrow file",
+        Format::Arrows => "an Arrow stream",
+        Format::Parquet => "Parquet",
+        Format::Csv => "CSV",
+        Format::Jsonl => "JSON",
     }
 }

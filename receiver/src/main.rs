@@ -11,32 +11,29 @@ mod inherit;
 mod meet;
 mod meter;
 mod output;
-mod place;
 mod plan;
-mod progress;
 mod report;
 mod screen;
-mod signals;
 mod sink;
-mod text;
 mod trust;
 mod zero_copy;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use bowstring::allocations::Counting;
+use bowstring_cli::place::Place;
+use bowstring_cli::signals::Signals;
+use bowstring_cli::{manners, own};
 use bowstring_top::{Top, TopError};
 use clap::{CommandFactory, Parser};
 
 use crate::args::{Cli, Command, Receive};
 use crate::drain::Ending;
-use crate::failure::Failure;
+use crate::failure::{Failure, STDOUT};
 use crate::meter::Meter;
-use crate::place::Place;
-use crate::plan::Plan;
+use crate::plan::{Plan, Venue};
 use crate::report::{Before, Report};
-use crate::signals::Signals;
 
 /// Counts, so that the report can say what the hot path asked of the heap.
 #[global_allocator]
@@ -47,11 +44,8 @@ fn main() -> ExitCode {
     let outcome = match command {
         None => receive(args),
         Some(Command::Top(top)) => watch(&top),
-        Some(Command::Completions { shell }) => print(|out| {
-            clap_complete::generate(shell, &mut Cli::command(), "receiver", out);
-            Ok(())
-        }),
-        Some(Command::Man) => print(|out| clap_mangen::Man::new(Cli::command()).render(out)),
+        Some(Command::Completions { shell }) => printed(own::completions(shell, Cli::command())),
+        Some(Command::Man) => printed(own::manual(Cli::command())),
     };
     ExitCode::from(outcome.unwrap_or_else(|failure| tell(&failure)))
 }
@@ -74,9 +68,10 @@ fn receive(args: Receive) -> Result<u8, Failure> {
         && !plan.manners.quiet
     {
         let kept = if plan.writes_file() { "; no part of the file was kept" } else { "" };
-        let _ = writeln!(io::stderr(), "receiver: interrupted{kept}");
+        manners::say(&format!("receiver: interrupted{kept}"));
     }
-    Report::new(&receiver, before, &meter, &ending).state(&plan.manners, exit)?;
+    let report = Report::new(&receiver, before, &meter, &ending, exit);
+    plan.manners.state(&report).map_err(|(name, error)| Failure::Output { name, error })?;
     Ok(exit)
 }
 
@@ -90,30 +85,18 @@ fn watch(top: &Top) -> Result<u8, Failure> {
         // Being interrupted is how it ends.
         Ok(()) => Ok(0),
         Err(TopError::Sender { socket, error }) => {
-            Err(Failure::NoSender { place: Place::named(socket), error, waited: None })
+            Err(Failure::NoSender { venue: Venue::At(Place::named(socket)), error, waited: None })
         }
-        Err(TopError::Output(error)) => Err(Failure::Output { name: "standard output".to_owned(), error }),
+        Err(TopError::Output(error)) => Err(Failure::Output { name: STDOUT.to_owned(), error }),
     }
 }
 
-/// Prints something of the program's own.
-fn print(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> Result<u8, Failure> {
-    let mut text = Vec::new();
-    let printed = write(&mut text).and_then(|()| io::stdout().write_all(&text));
-    match printed {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::Output { name: "standard output".to_owned(), error })
-        }
-        _ => Ok(0),
-    }
+fn printed(printed: io::Result<()>) -> Result<u8, Failure> {
+    printed.map(|()| 0).map_err(|error| Failure::Output { name: STDOUT.to_owned(), error })
 }
 
 /// Says what went wrong and what to do next; answers the exit code.
 fn tell(failure: &Failure) -> u8 {
-    // If nobody listens there is nobody to tell.
-    let _ = writeln!(io::stderr(), "receiver: {}", text::escaped(&failure.to_string()));
-    if let Some(advice) = failure.advice() {
-        let _ = writeln!(io::stderr(), "  {}", text::escaped(&advice));
-    }
+    manners::tell("receiver", failure, failure.advice().as_deref());
     failure.exit()
 }

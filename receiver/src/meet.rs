@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use bowstring::transport::{Incoming, MeetError, Meeting};
 use bowstring::{SetUpError, TableReceiver};
+use bowstring_cli::place::Place;
+use bowstring_cli::signals::Signals;
 
 use crate::failure::Failure;
 use crate::inherit;
-use crate::place::Place;
-use crate::plan::Plan;
-use crate::signals::Signals;
+use crate::plan::{Plan, Venue};
 use crate::trust;
 
 /// What this program says of itself.
@@ -19,45 +19,44 @@ const GREETING: &[u8] = concat!("program=receiver ", env!("CARGO_PKG_VERSION"), 
 /// How long to rest between two looks for a sender that is waited for.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Meets the sender at the plan's place, and hears what table it sends.
+/// Meets the sender at the plan's venue, and hears what table it sends.
 pub(crate) fn meet(plan: &Plan, signals: &Signals) -> Result<TableReceiver, Failure> {
     let meeting = Meeting::new(plan.deliveries).access(trust::ACCESS).greeting(GREETING);
-    let incoming = match &plan.place {
-        Place::Inherited(number) => {
+    let incoming = match &plan.venue {
+        Venue::Inherited(number) => {
             let met = inherit::adopt(*number).ok_or(MeetError::WrongSocket);
             met.and_then(|socket| meeting.over(socket))
-                .map_err(|error| Failure::Meeting { place: plan.place.clone(), error: error.into() })?
+                .map_err(|error| Failure::Meeting { venue: plan.venue.clone(), error: error.into() })?
         }
-        place => wait_for_sender(place, plan.wait, signals, |place| match place {
+        Venue::At(place) => wait_for_sender(&plan.venue, plan.wait, signals, || match place {
             Place::Abstract(name) => meeting.connect_abstract(name),
             Place::Path(path) => meeting.connect(path.as_os_str().as_bytes()),
-            Place::Inherited(_) => Err(MeetError::WrongSocket),
         })?,
     };
     let opened = trust::open(incoming).map_err(SetUpError::Host);
     let receiver = opened.and_then(TableReceiver::over);
-    receiver.map_err(|error| Failure::SetUp { place: plan.place.clone(), error: error.into() })
+    receiver.map_err(|error| Failure::SetUp { venue: plan.venue.clone(), error: error.into() })
 }
 
 /// Connects, and if nobody is there tries again for as long as was said.
 fn wait_for_sender(
-    place: &Place,
+    venue: &Venue,
     wait: Option<Duration>,
     signals: &Signals,
-    connect: impl Fn(&Place) -> Result<Incoming, MeetError>,
+    connect: impl Fn() -> Result<Incoming, MeetError>,
 ) -> Result<Incoming, Failure> {
     let begun = Instant::now();
     loop {
-        let error = match connect(place) {
+        let error = match connect() {
             Ok(incoming) => return Ok(incoming),
             Err(error) if is_absence(&error) => error,
-            Err(error) => return Err(Failure::Meeting { place: place.clone(), error: error.into() }),
+            Err(error) => return Err(Failure::Meeting { venue: venue.clone(), error: error.into() }),
         };
         if let Some(signal) = signals.caught() {
             return Err(Failure::Interrupted(signal));
         }
         let Some(left) = wait.and_then(|wait| wait.checked_sub(begun.elapsed())) else {
-            return Err(Failure::NoSender { place: place.clone(), error: error.into(), waited: wait });
+            return Err(Failure::NoSender { venue: venue.clone(), error: error.into(), waited: wait });
         };
         std::thread::sleep(left.min(PAUSE));
     }

@@ -81,10 +81,6 @@ impl Meter {
         self.rows
     }
 
-    pub(crate) fn begun(&self) -> Instant {
-        self.begun
-    }
-
     pub(crate) fn times(&self) -> Times {
         self.times
     }

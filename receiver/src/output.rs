@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, STDOUT};
 
 /// Large enough that a system call is made for many rows, small enough to stay in the cache.
 const BUFFER: usize = 256 << 10;
@@ -29,7 +29,7 @@ pub(crate) struct Output {
 impl Output {
     /// Standard output, without the line buffer that `std` would put in front of it.
     pub(crate) fn stdout() -> Result<Output, Failure> {
-        let name = "standard output".to_owned();
+        let name = STDOUT.to_owned();
         match io::stdout().as_fd().try_clone_to_owned() {
             Ok(fd) => Ok(Output::over(File::from(fd), None, name)),
             Err(error) => Err(Failure::Output { name, error }),

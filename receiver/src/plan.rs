@@ -1,16 +1,17 @@
 //! From what was said on the command line to what will be done: every default is decided here, once.
 
+use std::fmt;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bowstring::transport::{Deliveries, Delivery, session};
+use bowstring_cli::args::{Format, Handover};
+use bowstring_cli::manners::Manners;
+use bowstring_cli::place::Place;
 
-use crate::args::{
-    ChoiceArgs, Format, Handover, MannersArgs, MeetingArgs, Receive, ReportAs, SinkArgs, Validate,
-};
+use crate::args::{ChoiceArgs, MeetingArgs, Receive, SinkArgs, Validate};
 use crate::failure::Failure;
-use crate::place::Place;
 
 /// The variable in which a sender that starts its receiver says which descriptor is the socket.
 pub(crate) const FD_VARIABLE: &str = "BOWSTRING_FD";
@@ -18,7 +19,7 @@ pub(crate) const FD_VARIABLE: &str = "BOWSTRING_FD";
 /// What will be done.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    pub(crate) place: Place,
+    pub(crate) venue: Venue,
     pub(crate) wait: Option<Duration>,
     pub(crate) idle: Option<Duration>,
     pub(crate) deliveries: Deliveries,
@@ -60,15 +61,22 @@ pub(crate) enum SinkPlan {
     Write { format: Format, path: Option<PathBuf> },
 }
 
-/// What is said besides the data.
-#[derive(Debug)]
-pub(crate) struct Manners {
-    /// Whether the figures are stated on standard error, and how.
-    pub(crate) report: Option<ReportAs>,
-    pub(crate) report_to: Option<PathBuf>,
-    /// Whether progress is shown.
-    pub(crate) progress: bool,
-    pub(crate) quiet: bool,
+/// Where the sender is met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Venue {
+    /// Where it waits.
+    At(Place),
+    /// Over a connected socket that this program was started with.
+    Inherited(i32),
+}
+
+impl fmt::Display for Venue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Venue::At(place) => place.fmt(f),
+            Venue::Inherited(fd) => write!(f, "inherited descriptor {fd}"),
+        }
+    }
 }
 
 impl Plan {
@@ -76,11 +84,11 @@ impl Plan {
     pub(crate) fn resolve(args: Receive) -> Result<Plan, Failure> {
         let Receive { sink, choice: ChoiceArgs { columns, limit }, meeting, manners } = args;
         let handling = handling(&sink, meeting.validate)?;
-        let to_terminal = std::io::stdout().is_terminal()
-            && !matches!(&handling, Handling::Keep(SinkPlan::Write { path: Some(path), .. }) if path.as_os_str() != "-");
-        let MannersArgs { quiet, report, report_to } = manners;
+        let mut manners = Manners::resolve(manners);
+        // A bar and rows on one terminal would write over each other. All else is shown once everything has come.
+        manners.progress &= !(handling.writes_rows() && std::io::stdout().is_terminal());
         Ok(Plan {
-            place: place(&meeting)?,
+            venue: venue(&meeting)?,
             wait: meeting.wait,
             idle: meeting.idle,
             deliveries: deliveries(meeting.delivery),
@@ -88,13 +96,7 @@ impl Plan {
             columns,
             limit,
             require_zero_copy: meeting.require_zero_copy,
-            manners: Manners {
-                report: report.or((!quiet).then_some(ReportAs::Text)),
-                report_to,
-                // A bar and rows on one terminal would write over each other.
-                progress: !quiet && !to_terminal && std::io::stderr().is_terminal(),
-                quiet,
-            },
+            manners,
         })
     }
 }
@@ -102,8 +104,19 @@ impl Plan {
 impl Plan {
     /// Whether a file is written that is only kept when whole.
     pub(crate) fn writes_file(&self) -> bool {
-        matches!(&self.handling,
-            Handling::Keep(SinkPlan::Write { path: Some(path), .. }) if path.as_os_str() != "-")
+        matches!(self.handling, Handling::Keep(SinkPlan::Write { .. })) && !self.handling.writes_rows()
+    }
+}
+
+impl Handling {
+    /// Whether rows go to standard output as they come.
+    fn writes_rows(&self) -> bool {
+        match self {
+            Handling::Keep(SinkPlan::Write { path, .. }) => {
+                path.as_ref().is_none_or(|path| path.as_os_str() == "-")
+            }
+            Handling::Keep(SinkPlan::Table { .. } | SinkPlan::Summary) | Handling::Look { .. } => false,
+        }
     }
 }
 
@@ -164,21 +177,21 @@ fn by_extension(path: &Path) -> Result<Format, Failure> {
     })
 }
 
-fn place(args: &MeetingArgs) -> Result<Place, Failure> {
+fn venue(args: &MeetingArgs) -> Result<Venue, Failure> {
     if let Some(fd) = args.fd {
-        return Ok(Place::Inherited(fd));
+        return Ok(Venue::Inherited(fd));
     }
     if let Some(name) = &args.socket {
-        return Ok(Place::named(name.clone()));
+        return Ok(Venue::At(Place::named(name.clone())));
     }
     if let Some(value) = std::env::var_os(FD_VARIABLE) {
         let fd = value.to_str().and_then(|text| text.parse().ok());
-        return fd.map(Place::Inherited).ok_or_else(|| Failure::Usage {
+        return fd.map(Venue::Inherited).ok_or_else(|| Failure::Usage {
             what: format!("{FD_VARIABLE} is {value:?}, which is no descriptor"),
             advice: "unset it, or name the sender's socket with --socket PATH",
         });
     }
-    session::default_socket().map(Place::Path).ok_or_else(|| Failure::Usage {
+    session::default_socket().map(|path| Venue::At(Place::Path(path))).ok_or_else(|| Failure::Usage {
         what: "there is no usual place for sockets here: XDG_RUNTIME_DIR is not set, and /run/user has no \
                directory of this user"
             .to_owned(),
@@ -245,12 +258,5 @@ mod tests {
         for words in [["--csv", "--json"], ["--null", "--count"], ["--summary", "--table"]] {
             assert!(Cli::try_parse_from(["receiver"].iter().chain(&words)).is_err(), "{words:?}");
         }
-    }
-
-    #[test]
-    fn places() {
-        assert_eq!(Place::named("@x".into()), Place::Abstract(b"x".to_vec()));
-        assert_eq!(Place::named("@".into()), Place::Path("@".into()));
-        assert_eq!(Place::named("./@x".into()), Place::Path("./@x".into()));
     }
 }

@@ -9,19 +9,14 @@
 //!   that is received, checked, mapped and closed; those calls are not counted and so not stated;
 //! - seals: those without which the transport would have refused the sender's memory.
 
-use std::fs;
-use std::io::Write;
-
 use bowstring::transport::Delivery;
 use bowstring::{ReceiverFigures, TableReceiver};
+use bowstring_cli::manners::Figures;
+use bowstring_cli::text;
 use serde_json::{Value, json};
 
-use crate::args::ReportAs;
 use crate::drain::Ending;
-use crate::failure::Failure;
 use crate::meter::Meter;
-use crate::plan::Manners;
-use crate::text;
 
 /// The figures of a session.
 #[derive(Debug)]
@@ -30,6 +25,7 @@ pub(crate) struct Report<'a> {
     figures: ReceiverFigures,
     meter: &'a Meter,
     ending: &'a Ending,
+    exit: u8,
     /// The sender's wake-ups during the session, of all its receivers.
     wake_ups: Option<u64>,
 }
@@ -46,32 +42,27 @@ impl Before {
     }
 }
 
+impl Figures for Report<'_> {
+    fn text(&self) -> String {
+        self.lines()
+    }
+
+    fn json(&self) -> String {
+        self.object().to_string()
+    }
+}
+
 impl<'a> Report<'a> {
     pub(crate) fn new(
         receiver: &'a TableReceiver,
         before: Before,
         meter: &'a Meter,
         ending: &'a Ending,
+        exit: u8,
     ) -> Report<'a> {
         let now = receiver.sender_figures().map(|figures| figures.wake_ups);
         let wake_ups = before.wake_ups.zip(now).map(|(before, now)| now.saturating_sub(before));
-        Report { receiver, figures: receiver.figures(), meter, ending, wake_ups }
-    }
-
-    /// States the figures as was asked.
-    pub(crate) fn state(&self, manners: &Manners, exit: u8) -> Result<(), Failure> {
-        let told = match manners.report {
-            None => None,
-            Some(ReportAs::Text) => Some(self.lines()),
-            Some(ReportAs::Json) => Some(self.json(exit).to_string()),
-        };
-        if let Some(told) = told {
-            // If nobody listens there is nobody to tell.
-            let _ = writeln!(std::io::stderr(), "{told}");
-        }
-        let Some(path) = &manners.report_to else { return Ok(()) };
-        fs::write(path, format!("{}\n", self.json(exit)))
-            .map_err(|error| Failure::Output { name: path.display().to_string(), error })
+        Report { receiver, figures: receiver.figures(), meter, ending, exit, wake_ups }
     }
 
     /// Bytes that came as messages.
@@ -106,33 +97,20 @@ impl<'a> Report<'a> {
         let figures = &self.figures;
         let (wanted, received) = (self.meter.rows(), figures.rows);
         let rows = match wanted == received {
-            true => format!("{} rows", text::grouped(received)),
-            false => format!("{} of {} rows", text::grouped(wanted), text::grouped(received)),
+            true => text::count(received, "row", "rows"),
+            false => format!("{} of {}", text::grouped(wanted), text::count(received, "row", "rows")),
         };
-        let census = &figures.census;
-        let copied = figures.bytes_copied + self.realigned() + figures.dictionary_bytes_copied;
-        let mut parts = vec![
-            rows,
-            format!("{} batches", text::grouped(figures.batches)),
-            format!("{}/{} buffers inside the mapping", census.inside, census.buffers()),
-            match figures.dictionary_bytes_copied {
-                0 => format!("{} copied", text::bytes(copied)),
-                kept => format!("{} copied ({} of it dictionaries)", text::bytes(copied), text::bytes(kept)),
-            },
-            match figures.batches {
-                0 | 1 => "heap allocations not counted (from the second batch on)".to_owned(),
-                _ => format!("{} heap allocations on the hot path", text::grouped(figures.hot_allocations)),
-            },
-            match self.calls_per_megabyte() {
-                Some(calls) => format!("{calls:.2} syscalls/MB (sleeps and wake-ups)"),
-                None if self.receiver.delivery() == Delivery::Sealed => "a file per message".to_owned(),
-                None => "syscalls not counted".to_owned(),
-            },
-            format!("seals {}", self.seals().join("+")),
-            format!("{}/s", text::bytes(self.bytes_per_second() as u64)),
-        ];
-        if figures.transport.missed > 0 && figures.dictionaries == 0 {
-            parts.push(format!("{} messages missed", text::grouped(figures.transport.missed)));
+        let mut parts = vec![rows, text::count(figures.batches, "batch", "batches")];
+        if figures.batches > 0 {
+            parts.extend(self.how());
+        }
+        parts.push(format!("seals {}", self.seals().join("+")));
+        if figures.batches > 0 {
+            parts.push(format!("{}/s", text::bytes(self.bytes_per_second() as u64)));
+        }
+        if figures.transport.missed > 0 {
+            let missed = text::count(figures.transport.missed, "message", "messages");
+            parts.push(format!("{missed} missed, for being slow"));
         }
         let times = self.meter.times();
         let milliseconds = |time: std::time::Duration| format!("{:.1} ms", time.as_secs_f64() * 1e3);
@@ -147,7 +125,33 @@ impl<'a> Report<'a> {
         format!("{}\n{time}", parts.join(" · "))
     }
 
-    fn json(&self, exit: u8) -> Value {
+    /// Where the batches lay, and what it took to receive them.
+    fn how(&self) -> [String; 4] {
+        let figures = &self.figures;
+        let census = &figures.census;
+        let copied = figures.bytes_copied + self.realigned() + figures.dictionary_bytes_copied;
+        [
+            format!("{}/{} buffers inside the mapping", census.inside, census.buffers()),
+            match figures.dictionary_bytes_copied {
+                0 => format!("{} copied", text::bytes(copied)),
+                kept => format!("{} copied ({} of it dictionaries)", text::bytes(copied), text::bytes(kept)),
+            },
+            match figures.batches {
+                0 | 1 => "heap allocations not counted (a single batch warms up)".to_owned(),
+                _ => {
+                    let count = text::count(figures.hot_allocations, "heap allocation", "heap allocations");
+                    format!("{count} on the hot path")
+                }
+            },
+            match self.calls_per_megabyte() {
+                Some(calls) => format!("{calls:.2} syscalls/MB (sleeps and wake-ups)"),
+                None if self.receiver.delivery() == Delivery::Sealed => "a file per message".to_owned(),
+                None => "syscalls not counted".to_owned(),
+            },
+        ]
+    }
+
+    fn object(&self) -> Value {
         let figures = &self.figures;
         let census = &figures.census;
         let times = self.meter.times();
@@ -160,7 +164,7 @@ impl<'a> Report<'a> {
             "program": "receiver",
             "version": env!("CARGO_PKG_VERSION"),
             "ending": self.ending.name(),
-            "exit": exit,
+            "exit": self.exit,
             "error": error,
             "table": self.receiver.hints().name,
             "peer": { "pid": peer.pid, "uid": peer.uid },
@@ -170,6 +174,7 @@ impl<'a> Report<'a> {
             "rows_received": figures.rows,
             "batches": figures.batches,
             "bytes": figures.bytes,
+            "missed": figures.transport.missed,
             "dictionaries": figures.dictionaries,
             "dictionary_bytes": figures.dictionary_bytes,
             "buffers": {

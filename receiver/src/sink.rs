@@ -11,8 +11,8 @@ mod typed;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
+use bowstring_cli::args::Format;
 
-use crate::args::Format;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::plan::SinkPlan;

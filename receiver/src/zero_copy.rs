@@ -6,37 +6,40 @@ use bowstring::transport::Delivery;
 
 use crate::failure::Failure;
 
-/// Has the receiver refuse what would have to be copied; fails if everything would.
+/// Has the receiver refuse what would have to be copied; fails at once if something will be.
+///
+/// A dictionary stays for the batches to come. Out of a pool it is copied for that: on lease, its slots would lie in the
+/// way of longer messages, and count against what this receiver may hold, for as long as the table lasts.
 pub(crate) fn demand(receiver: &mut TableReceiver) -> Result<(), Failure> {
-    if receiver.delivery() == Delivery::Copied {
-        return Err(Failure::Copied {
+    let encoded = encoded_columns(receiver.schema());
+    match receiver.delivery() {
+        Delivery::Copied => Err(Failure::Copied {
             columns: receiver.schema().fields().iter().map(|field| field.name().clone()).collect(),
-            why: "this delivery copies every column",
+            why: "copied delivery copies every column",
             advice: "use --delivery pooled or sealed",
-        });
+        }),
+        Delivery::Pooled if !encoded.is_empty() => Err(Failure::Copied {
+            columns: encoded,
+            why: "pooled delivery copies dictionaries, which are kept for the batches to come",
+            advice: "use --delivery sealed: its messages are kept as they are",
+        }),
+        Delivery::Pooled | Delivery::Sealed => {
+            receiver.refuse_misaligned();
+            Ok(())
+        }
     }
-    receiver.refuse_misaligned();
-    Ok(())
 }
 
 /// Fails if something was copied by now.
 pub(crate) fn still_holds(receiver: &TableReceiver) -> Result<(), Failure> {
-    let figures = receiver.figures();
-    if figures.dictionary_bytes_copied > 0 {
-        return Err(Failure::Copied {
-            columns: encoded_columns(receiver.schema()),
-            why: "dictionaries are kept, and so were copied out of the sender's slots, for",
-            advice: "use --delivery sealed, whose messages can be kept as they are",
-        });
+    if receiver.figures().dictionary_deltas == 0 {
+        return Ok(());
     }
-    if figures.dictionary_deltas > 0 {
-        return Err(Failure::Copied {
-            columns: encoded_columns(receiver.schema()),
-            why: "a dictionary grew, and its parts were put together, for",
-            advice: "have the sender send whole dictionaries, or leave --require-zero-copy out",
-        });
-    }
-    Ok(())
+    Err(Failure::Copied {
+        columns: encoded_columns(receiver.schema()),
+        why: "a dictionary grew, and its parts were put together",
+        advice: "have the sender send whole dictionaries, or leave --require-zero-copy out",
+    })
 }
 
 /// The columns in which there is a dictionary.

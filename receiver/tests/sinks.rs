@@ -214,7 +214,7 @@ fn the_table() {
     }
     assert!(shown.contains("3 of 50 rows, "), "{shown}");
     assert!(shown.contains("left out for want of room"), "{shown}");
-    assert!(shown.contains("50 rows, 31 columns, 1 batches"), "{shown}");
+    assert!(shown.contains("50 rows, 31 columns, 1 batch"), "{shown}");
     // Least, greatest, mean and distinct values of column 29.
     let summed = shown.lines().find(|line| line.trim_start().starts_with("column 29"));
     let summed = summed.unwrap_or_else(|| panic!("{shown}"));

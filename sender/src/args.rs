@@ -6,17 +6,11 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::styling::{AnsiColor, Styles};
+use bowstring_cli::args::{Format, Handover, MannersArgs, STYLES, seconds};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::bytes::parse_bytes;
 use crate::pace::Rate;
-use crate::text::parse_bytes;
-
-const STYLES: Styles = Styles::styled()
-    .header(AnsiColor::Green.on_default().bold())
-    .usage(AnsiColor::Green.on_default().bold())
-    .literal(AnsiColor::Cyan.on_default().bold())
-    .placeholder(AnsiColor::Cyan.on_default());
 
 /// What follows the options in `--help` and in the manual page.
 pub(crate) const AFTER: &str = "\
@@ -157,20 +151,6 @@ pub(crate) struct PoolArgs {
 }
 
 #[derive(Args, Debug)]
-#[command(next_help_heading = "What is said about it")]
-pub(crate) struct MannersArgs {
-    /// Say nothing but errors.
-    #[arg(short, long)]
-    pub(crate) quiet: bool,
-    /// How to state the figures at the end.
-    #[arg(long, value_name = "AS")]
-    pub(crate) report: Option<ReportAs>,
-    /// Write the figures as JSON to a file too.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) report_to: Option<PathBuf>,
-}
-
-#[derive(Args, Debug)]
 pub(crate) struct DoctorArgs {
     /// Measure for half a second instead of ten.
     #[arg(long)]
@@ -178,21 +158,6 @@ pub(crate) struct DoctorArgs {
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-/// The formats of inputs.
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Format {
-    /// Arrow IPC file (Feather V2).
-    Arrow,
-    /// Arrow IPC stream.
-    Arrows,
-    /// Parquet.
-    Parquet,
-    /// Separated values.
-    Csv,
-    /// One JSON object a line.
-    Jsonl,
 }
 
 /// `--on-slow`.
@@ -204,26 +169,6 @@ pub(crate) enum Slow {
     Skip,
     /// Cut them off.
     Cut,
-}
-
-/// `--delivery`.
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Handover {
-    /// Read where this program wrote: no copy, for receivers that take it for honest.
-    Pooled,
-    /// Copied by the receiver before it is looked at.
-    Copied,
-    /// A file for each message, which the kernel makes immutable.
-    Sealed,
-}
-
-/// `--report`.
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ReportAs {
-    /// A line for people.
-    Text,
-    /// One JSON object.
-    Json,
 }
 
 /// `--rows`.
@@ -250,11 +195,6 @@ fn delimiter(text: &str) -> Result<u8, String> {
         [byte] if byte.is_ascii() => Ok(*byte),
         _ => Err("it must be one ASCII character, or \\t".to_owned()),
     }
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
-    Duration::try_from_secs_f64(seconds).map_err(|_| "not a possible time".to_owned())
 }
 
 #[cfg(test)]

@@ -4,26 +4,17 @@ use std::fmt::Display;
 use std::io;
 use std::path::Path;
 
+use bowstring::codec::decode::{FileFault, FrameFault, ReadError};
 use bowstring::codec::interop::ImportError;
 use bowstring::codec::read::IoError;
 use bowstring::transport::{End, MeetError, OsError};
 use bowstring::{SendError, SetUpError};
+pub(crate) use bowstring_cli::exit::Exit;
 
-use crate::place::Place;
+use crate::plan::Venue;
 
-/// Exit codes, as `--help` lists them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Exit {
-    Other = 1,
-    Usage = 2,
-    Malformed = 3,
-    Refused = 4,
-    Crashed = 5,
-    TimedOut = 6,
-    Permission = 7,
-    Output = 8,
-}
+/// What to think of an input that ends too early.
+const CUT: &str = "it was cut short, or is still being written";
 
 /// Why the program ends otherwise than well.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +46,7 @@ impl Failure {
 
     /// An input that cannot be read.
     pub(crate) fn input(name: &str, error: &io::Error) -> Failure {
-        let failure = Failure::new(of_io(error, Exit::Other), format!("cannot read {name}: {error}"));
+        let failure = Failure::new(Exit::of_io(error, Exit::Other), format!("cannot read {name}: {error}"));
         match error.kind() {
             io::ErrorKind::NotFound => Failure { exit: Exit::Usage, ..failure },
             _ => failure,
@@ -63,11 +54,11 @@ impl Failure {
     }
 
     pub(crate) fn output(name: &str, error: &io::Error) -> Failure {
-        Failure::new(of_io(error, Exit::Output), format!("cannot write {name}: {error}"))
+        Failure::new(Exit::of_io(error, Exit::Output), format!("cannot write {name}: {error}"))
     }
 
     pub(crate) fn host(what: &str, error: &io::Error) -> Failure {
-        Failure::new(of_io(error, Exit::Other), format!("{what}: {error}"))
+        Failure::new(Exit::of_io(error, Exit::Other), format!("{what}: {error}"))
     }
 
     /// What the readers of Arrow's own formats say.
@@ -75,39 +66,55 @@ impl Failure {
         match error {
             IoError::Io(error) => Failure::input(name, error),
             IoError::Import(ImportError::Misaligned { .. }) => Failure::new(Exit::Other, error.to_string()),
+            IoError::Import(ImportError::Read(read)) => match read.innermost() {
+                ReadError::Frame { fault: FrameFault::Truncated { needed, present }, .. } => {
+                    let what =
+                        format!("it ends within a message: {needed} bytes are needed, and {present} there");
+                    Failure::malformed(name, what).advise(CUT)
+                }
+                ReadError::File(FileFault::NoTrailingMagic) => {
+                    Failure::malformed(name, "it does not end as an Arrow file does").advise(CUT)
+                }
+                _ => Failure::malformed(name, error),
+            },
             error => Failure::malformed(name, error),
         }
     }
 
     /// What meeting receivers at a place came to.
-    pub(crate) fn set_up(place: &Place, error: &SetUpError) -> Failure {
+    pub(crate) fn set_up(venue: &Venue, error: &SetUpError) -> Failure {
         match error {
             SetUpError::Layout(error) => {
                 Failure::new(Exit::Malformed, format!("the table cannot be sent: {error}"))
             }
-            SetUpError::Meet(error) => Failure::meeting(place, error),
+            SetUpError::Meet(error) => Failure::meeting(venue, error),
             SetUpError::Host(error) => Failure::new(of_os(*error), error.to_string()),
             other => Failure::new(Exit::Other, other.to_string()),
         }
     }
 
-    fn meeting(place: &Place, error: &MeetError) -> Failure {
-        let failure = |exit| Failure::new(exit, format!("{place}: {error}"));
+    fn meeting(venue: &Venue, error: &MeetError) -> Failure {
+        let failure = |exit| Failure::new(exit, format!("{venue}: {error}"));
         match error {
             MeetError::TimedOut(_) => {
-                Failure::new(Exit::TimedOut, format!("no receiver came to {place} in time"))
+                Failure::new(Exit::TimedOut, format!("no receiver came to {venue} in time"))
                     .advise("start `receiver`, with the same --socket if one was given")
             }
             MeetError::InUse => {
-                Failure::new(Exit::Other, format!("{place} is taken: another sender waits there"))
+                Failure::new(Exit::Other, format!("{venue} is taken: another sender waits there"))
                     .advise("choose another place with --socket PATH, and give it to the receiver too")
             }
             MeetError::NotASocket => failure(Exit::Usage).advise("choose another place with --socket PATH"),
             MeetError::Os(error) if error.raw_os_error() == 2 => {
-                Failure::new(Exit::Usage, format!("{place}: there is no such directory"))
+                Failure::new(Exit::Usage, format!("{venue}: there is no such directory"))
                     .advise("create it, or choose another place with --socket PATH")
             }
-            MeetError::Os(error) => failure(of_os(*error)),
+            MeetError::Os(error) => match of_os(*error) {
+                Exit::Permission => {
+                    failure(Exit::Permission).advise("choose a directory of yours with --socket PATH")
+                }
+                exit => failure(exit),
+            },
             MeetError::Denied { .. } => failure(Exit::Permission),
             MeetError::Refused(_) | MeetError::Declined(_) | MeetError::Wire(_) | MeetError::Region(..) => {
                 failure(Exit::Refused)
@@ -134,15 +141,8 @@ impl Failure {
     }
 }
 
-fn of_io(error: &io::Error, otherwise: Exit) -> Exit {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => Exit::Permission,
-        _ => otherwise,
-    }
-}
-
 fn of_os(error: OsError) -> Exit {
-    of_io(&error.into(), Exit::Other)
+    Exit::of_io(&error.into(), Exit::Other)
 }
 
 /// A path as people call it.

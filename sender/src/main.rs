@@ -4,31 +4,30 @@
 //! to them; a [`report`] says what happened. [`doctor`] looks at the host, and [`top`] at senders that run.
 
 mod args;
+mod bytes;
 mod doctor;
 mod failure;
 mod meet;
 mod pace;
-mod place;
 mod plan;
-mod progress;
 mod pump;
 mod report;
-mod signals;
 mod source;
 mod spawn;
-mod text;
 mod top;
 
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 
 use bowstring::allocations::Counting;
+use bowstring_cli::signals::Signals;
+use bowstring_cli::{manners, own};
 use clap::{CommandFactory, Parser};
 
 use crate::args::{Cli, Command, Send};
 use crate::failure::Failure;
+use crate::meet::NotMet;
 use crate::plan::Plan;
-use crate::signals::Signals;
 
 /// Counts, so that the report can say what the hot path asked of the heap.
 #[global_allocator]
@@ -40,11 +39,8 @@ fn main() -> ExitCode {
         None => send(args),
         Some(Command::Doctor(args)) => doctor::run(&args).map(|()| 0),
         Some(Command::Top(args)) => top::run(&args).map(|()| 0),
-        Some(Command::Completions { shell }) => print(|out| {
-            clap_complete::generate(shell, &mut Cli::command(), "sender", out);
-            Ok(())
-        }),
-        Some(Command::Man) => print(|out| clap_mangen::Man::new(Cli::command()).render(out)),
+        Some(Command::Completions { shell }) => printed(own::completions(shell, Cli::command())),
+        Some(Command::Man) => printed(own::manual(Cli::command())),
     };
     ExitCode::from(outcome.unwrap_or_else(|failure| tell(&failure)))
 }
@@ -58,7 +54,11 @@ fn send(args: Send) -> Result<u8, Failure> {
         (Ok(met), _) => met,
         // Asked to end while it waited.
         (Err(_), Some(signal)) => return Ok(signal.exit()),
-        (Err(failure), None) => return Err(failure),
+        (Err(NotMet::Failed(failure)), None) => return Err(failure),
+        (Err(NotMet::Ended { name, code }), None) => {
+            manners::say(&format!("sender: {name} ended with {code} before it took anything"));
+            return Ok(code);
+        }
     };
     let ended = pump::pump(&mut met, &mut source, &plan, &signals);
     let exit = match &ended.failure {
@@ -72,24 +72,12 @@ fn send(args: Send) -> Result<u8, Failure> {
     Ok(exit)
 }
 
-/// Prints something of the program's own.
-fn print(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> Result<u8, Failure> {
-    let mut text = Vec::new();
-    let printed = write(&mut text).and_then(|()| io::stdout().write_all(&text));
-    match printed {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::output("standard output", &error))
-        }
-        _ => Ok(0),
-    }
+fn printed(printed: io::Result<()>) -> Result<u8, Failure> {
+    printed.map(|()| 0).map_err(|error| Failure::output("standard output", &error))
 }
 
 /// Says what went wrong and what to do next; answers the exit code.
 fn tell(failure: &Failure) -> u8 {
-    // If nobody listens there is nobody to tell.
-    let _ = writeln!(io::stderr(), "sender: {}", text::escaped(&failure.what));
-    if let Some(advice) = &failure.advice {
-        let _ = writeln!(io::stderr(), "  {}", text::escaped(advice));
-    }
+    manners::tell("sender", &failure.what, failure.advice.as_deref());
     failure.exit as u8
 }

@@ -1,15 +1,15 @@
 //! Coming together with receivers: waiting for them, or starting one.
 
-use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 
 use bowstring::transport::{Listener, MeetError};
-use bowstring::{Hints, SetUpError, TableSender};
+use bowstring::{Hints, Interrupt, SetUpError, TableSender};
+use bowstring_cli::manners;
+use bowstring_cli::place::Place;
+use bowstring_cli::signals::Signals;
 
 use crate::failure::{Exit, Failure};
-use crate::place::Place;
-use crate::plan::{Input, Plan};
-use crate::signals::Signals;
+use crate::plan::{Input, Plan, Venue};
 use crate::source::Source;
 use crate::spawn::{self, Started};
 
@@ -33,20 +33,32 @@ impl Met {
     }
 }
 
+/// Why nobody is there.
+#[derive(Debug)]
+pub(crate) enum NotMet {
+    /// Something went wrong.
+    Failed(Failure),
+    /// The receiver that was started ended by itself.
+    Ended { name: String, code: u8 },
+}
+
+impl From<Failure> for NotMet {
+    fn from(failure: Failure) -> NotMet {
+        NotMet::Failed(failure)
+    }
+}
+
 /// Makes the pool and the place to meet, and waits for as many receivers as the plan says.
-pub(crate) fn meet(plan: &Plan, source: &Source, signals: &Signals) -> Result<Met, Failure> {
-    let failed = |error: SetUpError| Failure::set_up(&plan.place, &error);
+pub(crate) fn meet(plan: &Plan, source: &Source, signals: &Signals) -> Result<Met, NotMet> {
+    let failed = |error: SetUpError| Failure::set_up(&plan.venue, &error);
     let mut sender = TableSender::new(source.schema(), plan.config).map_err(failed)?;
-    sender.interrupt_by(signals.interrupt());
+    sender.interrupt_by(Interrupt::from(signals.flag()));
     sender.set_on_slow(plan.on_slow);
     sender.set_hints(&Hints { rows: rows(plan, source), name: Some(table_name(&plan.inputs)) });
-    if plan.place == Place::Child {
-        return start(plan, sender);
-    }
-    let listener = match &plan.place {
-        Place::Abstract(name) => Listener::bind_abstract(name),
-        Place::Path(path) => Listener::bind(path.as_os_str().as_bytes()),
-        Place::Child => Err(MeetError::WrongSocket),
+    let listener = match &plan.venue {
+        Venue::Child => return start(plan, sender),
+        Venue::At(Place::Abstract(name)) => Listener::bind_abstract(name),
+        Venue::At(Place::Path(path)) => Listener::bind(path.as_os_str().as_bytes()),
     };
     sender.listen(listener.map_err(|error| failed(error.into()))?);
     if !plan.manners.quiet {
@@ -55,26 +67,29 @@ pub(crate) fn meet(plan: &Plan, source: &Source, signals: &Signals) -> Result<Me
     match sender.await_receivers(plan.receivers, plan.wait) {
         Ok(()) => Ok(Met { sender, child: Started::none(), whole: false }),
         Err(SetUpError::Interrupted) => {
-            Err(Failure::new(Exit::Other, "interrupted while waiting for a receiver"))
+            Err(Failure::new(Exit::Other, "interrupted while waiting for a receiver").into())
         }
-        Err(error) => Err(failed(error)),
+        Err(error) => Err(failed(error).into()),
     }
 }
 
-fn start(plan: &Plan, mut sender: TableSender) -> Result<Met, Failure> {
+fn start(plan: &Plan, mut sender: TableSender) -> Result<Met, NotMet> {
     let (socket, mut child) = spawn::start(&plan.command)?;
-    match sender.meet(socket) {
-        Ok(_) => Ok(Met { sender, child, whole: false }),
-        // The receiver has told why already, if it is one.
-        Err(error) => {
-            let failure = Failure::set_up(&plan.place, &error);
-            match child.ended() {
-                Some(what) => Err(Failure::new(Exit::Crashed, what).advise(
-                    "the command after `--` must be a receiver, which takes its socket from $BOWSTRING_FD",
-                )),
-                None => Err(failure),
-            }
-        }
+    let error = match sender.meet(socket) {
+        Ok(_) => return Ok(Met { sender, child, whole: false }),
+        Err(error) => error,
+    };
+    if !matches!(error, SetUpError::Meet(MeetError::HungUp)) {
+        return Err(Failure::set_up(&plan.venue, &error).into());
+    }
+    let name = child.name().to_owned();
+    match child.ended().map(|status| status.code()) {
+        // Why, it has told itself.
+        Some(Some(code @ 1..=255)) => Err(NotMet::Ended { name, code: code as u8 }),
+        Some(Some(_)) => Err(Failure::new(Exit::Crashed, format!("{name} ended before it took anything"))
+            .advise("the command after `--` must be a receiver, which takes its socket from $BOWSTRING_FD")
+            .into()),
+        _ => Err(Failure::set_up(&plan.venue, &error).into()),
     }
 }
 
@@ -102,6 +117,5 @@ fn announce(plan: &Plan) {
         1 => "a receiver".to_owned(),
         n => format!("{n} receivers"),
     };
-    // If nobody listens there is nobody to tell.
-    let _ = writeln!(io::stderr(), "sender: waiting for {who} at {}", plan.place);
+    manners::say(&format!("sender: waiting for {who} at {}", plan.venue));
 }

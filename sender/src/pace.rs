@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::text::parse_bytes;
+use crate::bytes::parse_bytes;
 
 /// `--rate`.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,19 +1,19 @@
 //! From what was said on the command line to what will be done: every default is decided here, once.
 
 use std::ffi::OsString;
-use std::io::IsTerminal;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use bowstring::transport::region::Pages;
 use bowstring::transport::{Deliveries, Delivery, OnSlow, SenderConfig, session};
+use bowstring_cli::args::{Format, Handover};
+use bowstring_cli::manners::Manners;
+use bowstring_cli::place::Place;
 
-use crate::args::{
-    Format, Handover, MannersArgs, MeetingArgs, PoolArgs, Range, ReportAs, Send, Slow, SourceArgs,
-};
+use crate::args::{MeetingArgs, PoolArgs, Range, Send, Slow, SourceArgs};
 use crate::failure::{Failure, name};
 use crate::pace::Rate;
-use crate::place::Place;
 
 /// Rows in a batch of what has no batches of its own.
 const BATCH_ROWS: usize = 1 << 16;
@@ -29,7 +29,7 @@ pub(crate) struct Plan {
     pub(crate) choice: Choice,
     pub(crate) repeat: u64,
     pub(crate) rate: Option<Rate>,
-    pub(crate) place: Place,
+    pub(crate) venue: Venue,
     /// The receiver to start.
     pub(crate) command: Vec<OsString>,
     pub(crate) receivers: u32,
@@ -68,23 +68,26 @@ pub(crate) struct Choice {
     pub(crate) most: Option<usize>,
 }
 
-/// What is said on standard error.
-#[derive(Clone, Debug)]
-pub(crate) struct Manners {
-    pub(crate) quiet: bool,
-    pub(crate) progress: bool,
-    pub(crate) report: Option<ReportAs>,
-    pub(crate) report_to: Option<PathBuf>,
+/// Where receivers are met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Venue {
+    /// Where they come to.
+    At(Place),
+    /// Nowhere: the receiver is started, with a socket of its own.
+    Child,
 }
 
 impl Plan {
     pub(crate) fn resolve(args: Send) -> Result<Plan, Failure> {
         let Send { source, meeting, pool, manners, receiver } = args;
-        let place = place(&meeting, &receiver)?;
+        let venue = venue(&meeting, &receiver)?;
         let (inputs, reading, choice) = inputs(&source)?;
-        if meeting.receivers > 1 && place == Place::Child {
+        if meeting.receivers > 1 && venue == Venue::Child {
             return Err(Failure::usage("one receiver is started, so --receivers cannot be more than 1"));
         }
+        let mut manners = Manners::resolve(manners);
+        // A receiver that was started shares the terminal, and shows how far it has come itself.
+        manners.progress &= venue != Venue::Child;
         let (config, slots) = config(&pool)?;
         // A slow receiver may hold half of the pool, or what is left of that in a pool of one slot.
         let quota = (slots / 2).max(1);
@@ -94,7 +97,7 @@ impl Plan {
             choice,
             repeat: source.repeat,
             rate: source.rate,
-            place,
+            venue,
             command: receiver,
             receivers: meeting.receivers,
             wait: meeting.wait,
@@ -104,8 +107,17 @@ impl Plan {
                 Slow::Cut => OnSlow::CutOff { quota },
             },
             config,
-            manners: manners_of(manners),
+            manners,
         })
+    }
+}
+
+impl fmt::Display for Venue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Venue::At(place) => place.fmt(f),
+            Venue::Child => f.write_str("the receiver that was started"),
+        }
     }
 }
 
@@ -135,11 +147,11 @@ impl Input {
     }
 }
 
-fn place(meeting: &MeetingArgs, command: &[OsString]) -> Result<Place, Failure> {
+fn venue(meeting: &MeetingArgs, command: &[OsString]) -> Result<Venue, Failure> {
     match (&meeting.socket, command) {
-        (_, [_, ..]) => Ok(Place::Child),
-        (Some(socket), []) => Ok(Place::named(socket.clone())),
-        (None, []) => session::default_socket().map(Place::Path).ok_or_else(|| {
+        (_, [_, ..]) => Ok(Venue::Child),
+        (Some(socket), []) => Ok(Venue::At(Place::named(socket.clone()))),
+        (None, []) => session::default_socket().map(|path| Venue::At(Place::Path(path))).ok_or_else(|| {
             Failure::usage(
                 "there is no default socket: $XDG_RUNTIME_DIR is not set, and /run/user has no place",
             )
@@ -199,10 +211,4 @@ fn config(args: &PoolArgs) -> Result<(SenderConfig, u32), Failure> {
     };
     let pages = if args.huge { Pages::Huge } else { Pages::Normal };
     Ok((SenderConfig::new().slots(slots, slot).deliveries(deliveries).pages(pages), slots))
-}
-
-fn manners_of(args: MannersArgs) -> Manners {
-    let MannersArgs { quiet, report, report_to } = args;
-    let report = report.or((!quiet).then_some(ReportAs::Text));
-    Manners { quiet, progress: !quiet && std::io::stderr().is_terminal(), report, report_to }
 }

@@ -2,18 +2,18 @@
 
 // claim: programs-heap-free
 
-use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use bowstring::transport::End;
 use bowstring::{SendError, SenderFigures, TableSender};
+use bowstring_cli::manners;
+use bowstring_cli::progress::Progress;
+use bowstring_cli::signals::Signals;
 
 use crate::failure::Failure;
 use crate::meet::Met;
 use crate::pace::Pace;
 use crate::plan::Plan;
-use crate::progress::Progress;
-use crate::signals::Signals;
 use crate::source::Source;
 
 /// The longest pause between two looks whether somebody knocks or a signal has come.
@@ -180,7 +180,7 @@ impl Pump<'_> {
     fn say(&mut self, what: &str) {
         self.progress.clear();
         if !self.quiet {
-            let _ = writeln!(io::stderr(), "sender: {what}");
+            manners::say(&format!("sender: {what}"));
         }
     }
 

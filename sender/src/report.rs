@@ -4,31 +4,31 @@
 //! own allocator on the sending thread, from the second batch on, while batches are encoded, or built, and committed
 //! (reading files is not the hot path, and its time is told apart); wake-ups and stalls by the transport.
 
-use std::fs;
-use std::io::{self, Write};
-
+use bowstring_cli::manners::{Figures, Manners};
+use bowstring_cli::text;
 use serde_json::{Value, json};
 
-use crate::args::ReportAs;
 use crate::failure::Failure;
-use crate::plan::Manners;
 use crate::pump::{Ended, Ending};
-use crate::text;
 
 /// States the figures as was asked.
 pub(crate) fn state(ended: &Ended, manners: &Manners, exit: u8) -> Result<(), Failure> {
-    let told = match manners.report {
-        None => None,
-        Some(ReportAs::Text) => Some(line(ended)),
-        Some(ReportAs::Json) => Some(object(ended, exit).to_string()),
-    };
-    if let Some(told) = told {
-        // If nobody listens there is nobody to tell.
-        let _ = writeln!(io::stderr(), "{told}");
+    manners.state(&Report { ended, exit }).map_err(|(name, error)| Failure::output(&name, &error))
+}
+
+struct Report<'a> {
+    ended: &'a Ended,
+    exit: u8,
+}
+
+impl Figures for Report<'_> {
+    fn text(&self) -> String {
+        line(self.ended)
     }
-    let Some(path) = &manners.report_to else { return Ok(()) };
-    fs::write(path, format!("{}\n", object(ended, exit)))
-        .map_err(|error| Failure::output(&path.display().to_string(), &error))
+
+    fn json(&self) -> String {
+        object(self.ended, self.exit).to_string()
+    }
 }
 
 fn bytes(ended: &Ended) -> u64 {
@@ -41,34 +41,33 @@ fn bytes_per_second(ended: &Ended) -> f64 {
 
 fn line(ended: &Ended) -> String {
     let figures = &ended.figures;
-    let count = |n: u64, one: &str, more: &str| match n {
-        1 => format!("1 {one}"),
-        n => format!("{} {more}", text::grouped(n)),
-    };
     let mut parts = vec![
-        format!("sent {}", count(figures.rows, "row", "rows")),
-        count(figures.batches, "batch", "batches"),
+        format!("sent {}", text::count(figures.rows, "row", "rows")),
+        text::count(figures.batches, "batch", "batches"),
         text::bytes(bytes(ended)),
-        format!("to {}", count(ended.receivers.most.into(), "receiver", "receivers")),
+        format!("to {}", text::count(ended.receivers.most.into(), "receiver", "receivers")),
     ];
-    parts.push(match figures.batches {
-        0 | 1 => "heap allocations not counted (from the second batch on)".to_owned(),
-        _ => format!(
+    match figures.batches {
+        0 => {}
+        1 => parts.push("heap allocations not counted (a single batch warms up)".to_owned()),
+        _ => parts.push(format!(
             "{} on the hot path",
-            count(figures.hot_allocations, "heap allocation", "heap allocations")
-        ),
-    });
-    parts.push(count(figures.transport.wake_ups, "wake-up", "wake-ups"));
-    parts.push(count(figures.transport.stalls, "wait for room", "waits for room"));
+            text::count(figures.hot_allocations, "heap allocation", "heap allocations")
+        )),
+    }
+    parts.push(text::count(figures.transport.wake_ups, "wake-up", "wake-ups"));
+    parts.push(text::count(figures.transport.stalls, "wait for room", "waits for room"));
     if figures.skipped > 0 {
-        parts.push(count(figures.skipped, "batch skipped", "batches skipped"));
+        parts.push(text::count(figures.skipped, "batch skipped", "batches skipped"));
     }
     if figures.split > 0 {
-        parts.push(count(figures.split, "batch sent in slices", "batches sent in slices"));
+        parts.push(text::count(figures.split, "batch sent in slices", "batches sent in slices"));
     }
-    parts.push(format!("{}/s", text::bytes(bytes_per_second(ended) as u64)));
+    if figures.batches > 0 {
+        parts.push(format!("{}/s", text::bytes(bytes_per_second(ended) as u64)));
+    }
     let source = ended.source_time.as_secs_f64() / ended.time.as_secs_f64().max(1e-9);
-    if source > 0.01 {
+    if source > 0.01 && figures.batches > 0 {
         parts.push(format!("{:.0} % of the time reading the input", source * 100.0));
     }
     match ended.ending {

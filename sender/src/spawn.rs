@@ -4,7 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::{Child, Command, ExitStatus};
+use std::time::{Duration, Instant};
 
 use bowstring::transport;
 use rustix::io::{FdFlags, fcntl_setfd};
@@ -13,6 +14,9 @@ use crate::failure::{Exit, Failure};
 
 /// The variable that tells the receiver which descriptor is the socket.
 const FD_VARIABLE: &str = "BOWSTRING_FD";
+
+/// How long a program that ends may take for it after its sockets are closed.
+const LAST_BREATH: Duration = Duration::from_millis(500);
 
 /// A receiver that was started, or none.
 #[derive(Debug)]
@@ -42,10 +46,20 @@ impl Started {
         }
     }
 
-    /// How it ended, if it has.
-    pub(crate) fn ended(&mut self) -> Option<String> {
-        let status = self.child.as_mut()?.try_wait().ok()??;
-        Some(format!("{} ended at once ({status})", self.name))
+    /// How it ended, if it has, or does now that its socket is closed: the kernel closes that first.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        let until = Instant::now() + LAST_BREATH;
+        loop {
+            match self.child.as_mut()?.try_wait() {
+                Ok(None) if Instant::now() < until => std::thread::sleep(Duration::from_millis(1)),
+                ended => return ended.ok().flatten(),
+            }
+        }
+    }
+
+    /// What was started.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::io::{self, IsTerminal};
 
+use bowstring_cli::place::Place;
+use bowstring_cli::signals::Signals;
 use bowstring_top::{Top, TopError};
 
 use crate::failure::Failure;
-use crate::place::Place;
-use crate::signals::Signals;
+use crate::plan::Venue;
 
 pub(crate) fn run(top: &Top) -> Result<(), Failure> {
     let signals = Signals::catch().map_err(|error| Failure::host("cannot catch signals", &error))?;
@@ -15,7 +16,7 @@ pub(crate) fn run(top: &Top) -> Result<(), Failure> {
     match bowstring_top::run(top, &mut out, terminal, || signals.caught().is_some()) {
         Ok(()) => Ok(()),
         Err(TopError::Sender { socket, error }) => {
-            Err(Failure::set_up(&Place::named(socket), &(*error).into()))
+            Err(Failure::set_up(&Venue::At(Place::named(socket)), &(*error).into()))
         }
         Err(TopError::Output(error)) => Err(Failure::output("standard output", &error)),
     }

@@ -9,8 +9,11 @@ use std::time::Duration;
 use bowstring_tests::census::Census;
 use bowstring_tests::honest::{self, PATIENCE, Pair};
 use bowstring_tests::puppet::Puppet;
+use bowstring_tests::raw::datagram::{SEALED, bare};
+use bowstring_tests::raw::{Card, Socket};
 use bowstring_transport::fault::{self, Plan};
 use bowstring_transport::region::{Pages, Writable};
+use bowstring_transport::session::wire::Kind;
 use bowstring_transport::{
     Call, Deliveries, Delivery, Introduction, Listener, MeetError, Meeting, Observer, Opened, Receiver,
     SenderConfig, Trust, Wait,
@@ -29,6 +32,7 @@ fn main() {
         Trial::test("RLIMIT_FSIZE, and no SIGXFSZ", small_files),
         Trial::test("a pool larger than the machine's memory", more_than_memory),
         Trial::test("a sealed message larger than the machine's memory", huge_message),
+        Trial::test("who says START has built everything", no_start_too_early),
         Trial::ignorable_test("reserved huge pages that are not there", no_huge_pages),
         Trial::ignorable_test("too many descriptors in flight", too_many_in_flight),
     ];
@@ -181,6 +185,28 @@ fn huge_message() -> Result<(), Failed> {
     honest::send(&mut sender, 1, 100)?;
     assert_eq!(honest::take(&mut opened, Wait::sleeping())??, 1);
     Ok(Census::take().same_as(&before)?)
+}
+
+/// A listener that fails at the last thing it builds refuses; it has not said START before.
+fn no_start_too_early() -> Result<(), Failed> {
+    let mut sender = SenderConfig::new().slots(4, 64).build()?;
+    let (here, there) = honest::sockets();
+    let socket = Socket::new(there);
+    std::thread::scope(|scope| {
+        let hearing = scope.spawn(|| {
+            socket.send(&Card::receiver(SEALED).datagram(Kind::Hello), &[]);
+            let welcome = socket.recv().kind();
+            socket.send(&bare(Kind::Attach), &[]);
+            (welcome, socket.recv().kind())
+        });
+        let plan = Plan { call: Call::SetSendBuffer, after: 0, times: 1, errno: libc::ENOBUFS };
+        let (met, failed) = fault::under(plan, || sender.meet(here, &patient()));
+        assert!(failed == 1 && met.is_err_and(|e| os(&e, Call::SetSendBuffer, libc::ENOBUFS)));
+        let heard = hearing.join().expect("no panic");
+        assert_eq!(heard, (Some(Kind::Welcome as u16), Some(Kind::Refuse as u16)));
+    });
+    assert_eq!(sender.receivers(), 0);
+    Ok(())
 }
 
 fn no_huge_pages() -> Result<Completion, Failed> {

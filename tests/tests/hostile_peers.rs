@@ -18,10 +18,11 @@ use bowstring_tests::honest::{self, PATIENCE, Pair, Pump};
 use bowstring_tests::hostile::{Case, Victim, attempts, table};
 use bowstring_tests::raw::datagram::POOLED;
 use bowstring_tests::raw::{self, Card, Socket};
+use bowstring_transport::session::WireFault;
 use bowstring_transport::session::wire::Kind;
 use bowstring_transport::{
-    Answer, Deliveries, Delivery, Introduction, Listener, MeetError, Meeting, OnSlow, Opened, Receiver,
-    RecvError, RefusalCode, SenderConfig, Wait,
+    Access, Answer, Deliveries, Delivery, Introduction, Listener, MeetError, Meeting, Observer, OnSlow,
+    Opened, Receiver, RecvError, RefusalCode, SenderConfig, Wait,
 };
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -113,7 +114,8 @@ fn expect(case: &Case, end: &str) -> Result<(), String> {
 /// The refusal that the other side is to hear of an error.
 fn told(error: &MeetError) -> Option<u32> {
     let code = match error {
-        MeetError::Wire(bowstring_transport::session::WireFault::Version(_)) => RefusalCode::Version,
+        MeetError::Wire(WireFault::Version(_)) => RefusalCode::Version,
+        MeetError::Wire(WireFault::Socket) => RefusalCode::Descriptor,
         MeetError::Wire(_) | MeetError::TimedOut(_) => RefusalCode::Malformed,
         MeetError::Region(..) => RefusalCode::Descriptor,
         MeetError::Declined(code) => *code,
@@ -144,6 +146,8 @@ fn face(case: &Case) -> Result<(), String> {
     match case.victim {
         Victim::ListeningSender | Victim::ConnectingSender => sender_meets(case),
         Victim::ListeningReceiver | Victim::ConnectingReceiver => receiver_meets(case),
+        Victim::ListeningBoth | Victim::ConnectingBoth => both_meet(case),
+        Victim::Observer => observer_looks(case),
         Victim::Sender | Victim::ImpatientSender => sender_serves(case),
         Victim::Receiver | Victim::PollingReceiver | Victim::SealedReceiver => receiver_takes(case),
     }
@@ -229,6 +233,56 @@ fn receiver_meets(case: &Case) -> Result<(), String> {
         _ => meeting.over(here),
     };
     outcome(case, met, hostile)?;
+    pump.await_more(8);
+    Census::take().same_as(&before)
+}
+
+/// Meets for both directions.
+fn both_meet(case: &Case) -> Result<(), String> {
+    let mut pair = Pair::new(config(), 8 * 4096);
+    pair.serve(8)?;
+    let before = Census::take();
+    let (here, there) = honest::sockets();
+    let hostile = Hostile::start(case, there);
+    let wanted = Deliveries::only(Delivery::Copied);
+    let meeting = Meeting::new(wanted).max_pool(1 << 30).patience(patience(case));
+    let met = match case.victim {
+        Victim::ListeningBoth => pair.sender.meet_both(here, &meeting),
+        _ => pair.sender.connect_both_over(here, &meeting),
+    };
+    outcome(case, met, hostile)?;
+    pair.serve(32)?;
+    if pair.sender.receivers() != 1 {
+        return Err("the hostile peer became a receiver".into());
+    }
+    Census::take().same_as(&before)
+}
+
+/// Attaches to the hostile process by way of a path, as observers do, and reads what figures it gives.
+fn observer_looks(case: &Case) -> Result<(), String> {
+    let pump = Pump::start();
+    let before = Census::take();
+    let path = Path::new();
+    let listening = path.listen();
+    let (looked, hostile) = std::thread::scope(|scope| {
+        let looking = scope.spawn(|| -> Result<(), MeetError> {
+            let observer = Observer::attach(path.bytes(), Access::SameUser)?;
+            for _ in 0..100 {
+                let _ = (observer.figures(), observer.receivers().count());
+            }
+            Ok(())
+        });
+        let hostile = Hostile::start(case, rustix::net::accept(&listening).expect("it knocks"));
+        (looking.join().expect("no panic"), hostile)
+    });
+    match looked {
+        Ok(()) => {
+            expect(case, "Ok")?;
+            hostile.end()?;
+        }
+        error => outcome(case, error, hostile)?,
+    }
+    drop((listening, path));
     pump.await_more(8);
     Census::take().same_as(&before)
 }
@@ -326,6 +380,17 @@ impl Path {
 
     fn bytes(&self) -> &[u8] {
         self.0.as_os_str().as_encoded_bytes()
+    }
+
+    fn listen(&self) -> OwnedFd {
+        use rustix::net::{
+            AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with,
+        };
+        let flags = SocketFlags::CLOEXEC;
+        let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).expect("a socket");
+        bind(&socket, &SocketAddrUnix::new(self.bytes()).expect("a path")).expect("a free name");
+        listen(&socket, 1).expect("it listens");
+        socket
     }
 
     fn connect(&self) -> OwnedFd {

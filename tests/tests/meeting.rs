@@ -36,6 +36,7 @@ fn main() {
         test("a name in the abstract namespace", abstract_name),
         test("one end of a pair inherited by a child", inherited_pair),
         Trial::ignorable_test("another user is refused, on both sides", other_user),
+        Trial::ignorable_test("a process of a pid namespace that is not seen", unseen_process),
         test("handover over a std stream", over_std),
         test("handover over a tokio stream", over_tokio),
         test("a frozen region sent by sendfd and attached", region_by_sendfd),
@@ -263,6 +264,28 @@ fn other_user() -> Result<Completion, Failed> {
     let (place, denied) = (Place::new("denied"), Access::Users(&[65534]));
     let _listener = Listener::bind(place.bytes())?;
     assert_eq!(meeting().access(denied).connect(place.bytes()).map(drop), Err(MeetError::Denied { uid: 0 }));
+    Ok(Completion::Completed)
+}
+
+/// The peer runs in a pid namespace of its own, from which this process cannot be seen.
+fn unseen_process() -> Result<Completion, Failed> {
+    let enter = ["--pid", "--fork", "--kill-child"];
+    if !Command::new("unshare").args(enter).arg("true").status().is_ok_and(|status| status.success()) {
+        return Ok(Completion::ignored_with("`unshare --pid` is not there or not allowed"));
+    }
+    let place = Place::new("unseen");
+    let listener = Listener::bind(place.bytes())?;
+    let before = Census::take();
+    let arguments: Vec<&str> = enter.into_iter().chain([PUPPET, "unseen", place.text()]).collect();
+    let mut puppet = Puppet::start("unshare", &arguments, None);
+    let mut opened = honest::open(meeting().accept(&listener)?);
+    assert_eq!(puppet.line()?, format!("process 0, in the figures {}", u32::MAX));
+    assert_eq!(honest::take(&mut opened, AT_ONCE)??, 1);
+    drop(opened);
+    assert_eq!(puppet.line()?, "ended Closed");
+    assert_eq!(puppet.line()?, "");
+    drop(puppet);
+    Census::take().same_as(&before)?;
     Ok(Completion::Completed)
 }
 

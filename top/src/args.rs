@@ -3,7 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Show the running channels of this user: rate, slots in use, stalls, receivers.
+use bowstring_cli::args::seconds;
+
+/// Show the running channels of this user: rate, latency, slots in use, stalls, receivers.
+///
+/// The latency is that of one message, timed lately: from just before it was published until its receiver had taken it. A
+/// sender looks whether it was taken when it sends and now and then, so that of one that rests it is known to within the
+/// rest: `<` says at most so much, `>` that it is not taken yet.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Top {
     /// Sockets to look at (`@NAME` for the abstract namespace), or directories to look for sockets in [default:
@@ -19,9 +25,4 @@ pub struct Top {
     /// The time between two looks.
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
     pub interval: Duration,
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
-    Duration::try_from_secs_f64(seconds).map_err(|_| "not a possible time".to_owned())
 }

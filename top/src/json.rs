@@ -1,5 +1,7 @@
 //! A sample as one JSON object.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::watch::{Running, Sample, State};
@@ -23,6 +25,10 @@ pub(crate) fn object(sample: &Sample) -> Value {
                         "waiting": receiver.now.messages.saturating_sub(receiver.now.taken),
                         "slots": receiver.now.slots,
                         "skipped": receiver.now.skipped,
+                        "latency_ns": receiver.now.latency.map(|latency| json!({
+                            "least": nanos(latency.least),
+                            "most": latency.most.map(nanos),
+                        })),
                     })
                 })
                 .collect();
@@ -46,4 +52,8 @@ pub(crate) fn object(sample: &Sample) -> Value {
             })
         }
     }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -1,24 +1,28 @@
 //! Samples as a view for people: a line for each sender, and one below it for each of its receivers.
 
 use std::io::{self, Write};
+use std::time::Duration;
+
+use bowstring_cli::text::{count, escaped};
+use bowstring_transport::Latency;
 
 use crate::watch::{Running, Sample, State};
 
 /// Writes the view.
 pub(crate) fn view(out: &mut impl Write, samples: &[Sample], place: &str) -> io::Result<()> {
     if samples.is_empty() {
-        return writeln!(out, "no running sender in {}", clean(place));
+        return writeln!(out, "no running sender in {}", escaped(place));
     }
     writeln!(
         out,
-        "{:>8} {:>10} {:>10} {:>11} {:>9} {:>10} {:>7}  SOCKET",
-        "PID", "MESSAGES/s", "BYTES/s", "SLOTS", "STALLS/s", "WAKE-UPS/s", "SKIPPED"
+        "{:>8} {:>10} {:>10} {:>9} {:>11} {:>9} {:>10} {:>7}  SOCKET",
+        "PID", "MESSAGES/s", "BYTES/s", "LATENCY", "SLOTS", "STALLS/s", "WAKE-UPS/s", "SKIPPED"
     )?;
     for sample in samples {
-        let socket = clean(&sample.socket.display().to_string());
+        let socket = escaped(&sample.socket.display().to_string());
         match &sample.state {
             State::Absent(_) => {}
-            State::Silent(why) => writeln!(out, "{:>8} {}: {}", "?", socket, clean(why))?,
+            State::Silent(why) => writeln!(out, "{:>8} {}: {}", "?", socket, escaped(why))?,
             State::Running(running) => sender(out, running, &socket)?,
         }
     }
@@ -29,10 +33,11 @@ fn sender(out: &mut impl Write, running: &Running, socket: &str) -> io::Result<(
     let Running { now, rates, receivers } = running;
     writeln!(
         out,
-        "{:>8} {:>10} {:>10} {:>11} {:>9} {:>10} {:>7}  {socket}",
+        "{:>8} {:>10} {:>10} {:>9} {:>11} {:>9} {:>10} {:>7}  {socket}",
         now.pid,
         amount(rates.messages),
         amount(rates.bytes),
+        "",
         if now.slots == 0 { "files".to_owned() } else { format!("{}/{}", now.slots_in_use, now.slots) },
         amount(rates.stalls),
         amount(rates.wake_ups),
@@ -42,23 +47,41 @@ fn sender(out: &mut impl Write, running: &Running, socket: &str) -> io::Result<(
         let lane = &receiver.now;
         writeln!(
             out,
-            "{:>8} {:>10} {:>10} {:>11} {:>9} {:>10} {:>7}  └ receiver, {} messages behind",
+            "{:>8} {:>10} {:>10} {:>9} {:>11} {:>9} {:>10} {:>7}  └ receiver, {} behind",
             lane.pid,
             "",
             amount(receiver.bytes_per_second),
+            lane.latency.map_or_else(|| "-".to_owned(), latency),
             lane.slots,
             "",
             "",
             lane.skipped,
-            lane.messages.saturating_sub(lane.taken),
+            count(lane.messages.saturating_sub(lane.taken), "message", "messages"),
         )?;
     }
     Ok(())
 }
 
-/// Without what commands a terminal: a path can be named by anybody.
-fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+/// The time as far as it is known: `<` at most, `>` at least, and bare where the two are close.
+fn latency(latency: Latency) -> String {
+    let Latency { least, most } = latency;
+    match most {
+        None => format!(">{}", time(least)),
+        Some(most) if least < most / 2 => format!("<{}", time(most)),
+        Some(most) => time(most),
+    }
+}
+
+/// A time in two or three digits.
+fn time(time: Duration) -> String {
+    let (mut value, mut unit) = (time.as_nanos() as f64, "ns");
+    for next in ["µs", "ms", "s"] {
+        if value < 999.5 {
+            break;
+        }
+        (value, unit) = (value / 1000.0, next);
+    }
+    if value < 9.95 && unit != "ns" { format!("{value:.1}{unit}") } else { format!("{value:.0}{unit}") }
 }
 
 /// A number with its thousands folded into a letter.
@@ -87,5 +110,15 @@ mod tests {
         for (value, text) in cases {
             assert_eq!(amount(value), text);
         }
+    }
+    #[test]
+    fn a_latency_says_how_far_it_is_known() {
+        let known = |least, most: Option<u64>| {
+            latency(Latency { least: Duration::from_nanos(least), most: most.map(Duration::from_nanos) })
+        };
+        assert_eq!(known(0, Some(740)), "<740ns");
+        assert_eq!(known(9_000, Some(11_400)), "11µs");
+        assert_eq!(known(1_200_000, Some(1_400_000)), "1.4ms");
+        assert_eq!(known(3_000_000_000, None), ">3.0s");
     }
 }

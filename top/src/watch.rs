@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use bowstring_cli::place::Place;
 use bowstring_transport::{Access, Figures, LaneFigures, MeetError, Observer};
 
 /// A sender at one moment, and what it did since the moment before.
@@ -95,11 +96,10 @@ impl Watch {
     }
 }
 
-/// Attaches to the sender at a path, or at a name in the abstract namespace.
 fn attach(socket: &Path) -> Result<Observer, MeetError> {
-    match socket.as_os_str().as_bytes() {
-        [b'@', name @ ..] if !name.is_empty() => Observer::attach_abstract(name, Access::SameUser),
-        path => Observer::attach(path, Access::SameUser),
+    match Place::named(socket.to_owned()) {
+        Place::Abstract(name) => Observer::attach_abstract(&name, Access::SameUser),
+        Place::Path(path) => Observer::attach(path.as_os_str().as_bytes(), Access::SameUser),
     }
 }
 

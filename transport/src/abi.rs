@@ -4,6 +4,7 @@
 //! often stand on cache lines that the other side does not write, and two such lines never share a 128-byte pair.
 
 use core::mem::size_of;
+use core::num::NonZeroU64;
 
 use crate::sync::{AtomicU32, AtomicU64};
 
@@ -27,7 +28,9 @@ pub(crate) struct BoardHead {
     pub(crate) head: AtomicU32,
     /// Why the sender closed, meaningful once the lowest bit of `head` is set: see [`Closing`].
     pub(crate) closing: AtomicU32,
-    _apart: [Pad; 15],
+    /// Messages that this receiver was not given because it was slow: a figure.
+    pub(crate) skipped: AtomicU64,
+    _apart: [Pad; 14],
     /// Not zero while the sender waits for slots to come back: see [`Sleep`].
     pub(crate) want_room: AtomicU32,
     _pad: HalfPad,
@@ -141,7 +144,7 @@ const _: () = {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Geometry {
     slots: u32,
-    slot_size: u64,
+    slot_size: NonZeroU64,
 }
 
 /// What is wrong with a geometry.
@@ -166,12 +169,13 @@ impl Geometry {
         if slots == 0 || slots > MAX_SLOTS {
             return Err(GeometryError::Slots(slots));
         }
-        if slot_size == 0 || !slot_size.is_multiple_of(LINE as u64) {
-            return Err(GeometryError::SlotSize(slot_size));
-        }
+        let slot_size = match NonZeroU64::new(slot_size) {
+            Some(size) if size.get().is_multiple_of(LINE as u64) => size,
+            _ => return Err(GeometryError::SlotSize(slot_size)),
+        };
         // Half the address space keeps every later sum of a length and an offset from overflowing.
         let most = if most < isize::MAX as u64 { most } else { isize::MAX as u64 };
-        match slot_size.checked_mul(slots as u64) {
+        match slot_size.get().checked_mul(slots as u64) {
             Some(bytes) if bytes <= most => Ok(Geometry { slots, slot_size }),
             Some(bytes) => Err(GeometryError::TooLarge { bytes, most }),
             None => Err(GeometryError::TooLarge { bytes: u64::MAX, most }),
@@ -187,25 +191,25 @@ impl Geometry {
     /// The bytes of a slot.
     #[must_use]
     pub const fn slot_size(self) -> usize {
-        self.slot_size as usize
+        self.slot_size.get() as usize
     }
 
     /// The bytes of all slots together, which is also the longest message.
     #[must_use]
     pub const fn pool_bytes(self) -> usize {
-        self.slot_size as usize * self.slots as usize
+        self.slot_size() * self.slots as usize
     }
 
     /// How many slots a message of `len` bytes takes, or `None` if the pool is too small for it.
     #[must_use]
     pub const fn span(self, len: usize) -> Option<u32> {
-        if len <= self.slot_size as usize {
+        if len <= self.slot_size() {
             return Some(1);
         }
         if len > self.pool_bytes() {
             return None;
         }
-        Some(len.div_ceil(self.slot_size as usize) as u32)
+        Some((len as u64).div_ceil(self.slot_size.get()) as u32)
     }
 
     /// Entries on the board. At least as many as slots, and a power of two so that a ticket finds its place by a mask.

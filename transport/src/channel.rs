@@ -23,6 +23,16 @@ pub(crate) struct Channel {
     pub(crate) gauge: PeerGauge,
     pub(crate) control: Control,
     pub(crate) geometry: Geometry,
+    /// [`wake_sender`](Self::wake_sender), which giving back calls now and then: by this, for the reason that
+    /// [`rare`](crate::hub::rare) has.
+    wake: fn(&Channel, Sleep),
+}
+
+/// A slot of the pool that exists, and the byte at which it begins. The first is one of the pool's own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Spot {
+    slot: u32,
+    start: usize,
 }
 
 /// What the sender handed over for a channel, checked and mapped.
@@ -67,56 +77,73 @@ impl Channel {
         geometry: Geometry,
     ) -> Channel {
         let SenderMaps { pool, board, gauge } = maps;
-        Channel { pool, board, ledger, gauge, control, geometry }
+        Channel { pool, board, ledger, gauge, control, geometry, wake: Channel::wake_sender }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn board(&self) -> Board<'_> {
         self.board.board()
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn ledger(&self) -> Ledger<'_> {
         self.ledger.ledger()
     }
 
     /// Where the bytes of a message lie, if its note is one that can be: a slot that exists and a length that stays in
     /// the pool. The note is a private copy, so what is checked here is what is used later.
-    #[inline]
-    pub(crate) fn place(&self, note: &Note) -> Option<*const u8> {
+    ///
+    /// Where the message lies as `expected`, the answer is made of the expectation and not of the note. Comparing the
+    /// two is a branch, which the processor foresees, and so it fetches the message's first line while the entry's is
+    /// still on the way; an address computed from the note would have to wait for it.
+    #[inline(always)]
+    pub(crate) fn place(&self, note: &Note, expected: Spot) -> Option<*const u8> {
+        if note.slot == expected.slot && note.len <= self.geometry.slot_size() as u64 {
+            return Some(self.at(expected));
+        }
+        self.place_elsewhere(note)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn place_elsewhere(&self, note: &Note) -> Option<*const u8> {
         let slots = self.geometry.slots();
         if note.slot >= slots {
             return None;
         }
         // Neither product can overflow: the whole pool's size does not.
         let room = (slots - note.slot) as u64 * self.geometry.slot_size() as u64;
-        let start = note.slot as usize * self.geometry.slot_size();
-        (note.len <= room).then(|| self.pool.mapping().at(start).cast_const())
+        (note.len <= room).then(|| self.at(self.spot(note.slot)))
     }
 
-    /// Where a slot begins. The number is one of ours, below the number of slots.
-    #[inline]
-    pub(crate) fn slot(&self, slot: u32) -> *const u8 {
-        self.pool.mapping().at(slot as usize * self.geometry.slot_size())
+    /// A slot that exists.
+    #[inline(always)]
+    fn spot(&self, slot: u32) -> Spot {
+        Spot { slot, start: slot as usize * self.geometry.slot_size() }
+    }
+
+    /// Where a slot begins.
+    #[inline(always)]
+    pub(crate) fn at(&self, spot: Spot) -> *const u8 {
+        self.pool.mapping().at(spot.start)
     }
 
     /// The slot that comes after a message whose place was checked.
-    #[inline]
-    pub(crate) fn slot_after(&self, note: &Note) -> u32 {
+    #[inline(always)]
+    pub(crate) fn spot_after(&self, note: &Note) -> Spot {
         let next = note.slot + self.geometry.span(note.len as usize).unwrap_or(1);
-        if next < self.geometry.slots() { next } else { 0 }
+        self.spot(if next < self.geometry.slots() { next } else { 0 })
     }
 
     /// Gives a message back; any thread may.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn release(&self, slot: u32, number: u64) {
         let wake = ring::release(self.board(), self.ledger(), slot, number);
         if wake != Sleep::No {
-            self.wake_sender(wake);
+            (self.wake)(self, wake);
         }
     }
 
-    #[cold]
     pub(crate) fn wake_sender(&self, how: Sleep) {
         match how {
             // The bell has been counted up, so a sender that is about to sleep will not.

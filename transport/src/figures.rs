@@ -4,6 +4,7 @@
 //! the sender as long as nobody looks.
 
 use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
 
 use rustix::fd::{AsFd, BorrowedFd};
 
@@ -35,7 +36,7 @@ pub(crate) struct Block {
 #[repr(C, align(64))]
 #[derive(Debug)]
 pub(crate) struct LaneBlock {
-    /// The receiver's process, or 0 while the lane is free.
+    /// The receiver's process, [`UNSEEN`], or 0 while the lane is free.
     pid: AtomicU64,
     messages: AtomicU64,
     bytes: AtomicU64,
@@ -44,7 +45,10 @@ pub(crate) struct LaneBlock {
     slots: AtomicU64,
     /// Messages that it says it has taken.
     taken: AtomicU64,
-    _pad: [AtomicU64; 2],
+    /// Nanoseconds that the message that was timed last was not taken for, and within which it was taken: 0 if it has not
+    /// been yet.
+    untaken_for: AtomicU64,
+    taken_within: AtomicU64,
 }
 
 /// "gaugebow" in a hex editor.
@@ -103,7 +107,7 @@ pub struct Figures {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LaneFigures {
-    /// The receiver's process.
+    /// The receiver's process; `u32::MAX` if it is of a pid namespace that the sender does not see.
     pub pid: u32,
     /// Messages given to it.
     pub messages: u64,
@@ -115,6 +119,21 @@ pub struct LaneFigures {
     pub slots: u64,
     /// Messages that it says it has taken.
     pub taken: u64,
+    /// How long a message was on its way to it lately, if one was timed.
+    pub latency: Option<Latency>,
+}
+
+/// How long a message was on its way: from just before it was published until its receiver had taken it.
+///
+/// Some twenty times a second the sender times a message, and learns from the receiver's own count when it was taken. It
+/// looks at that count when it sends and when it looks after its receivers, and so knows the time from both sides only:
+/// closely while it is busy, and to within its rests otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Latency {
+    /// It was not taken yet after so long.
+    pub least: Duration,
+    /// It was taken after so long; `None` if it is still on its way.
+    pub most: Option<Duration>,
 }
 
 fn add(to: &AtomicU64, n: u64) {
@@ -165,10 +184,12 @@ impl Gauge {
 
     pub(crate) fn open_lane(&self, lane: usize, pid: i32) {
         let lane = &self.block().lanes[lane];
-        for word in [&lane.messages, &lane.bytes, &lane.skipped, &lane.slots, &lane.taken] {
+        let counts = [&lane.messages, &lane.bytes, &lane.skipped, &lane.slots, &lane.taken];
+        for word in counts.into_iter().chain([&lane.untaken_for, &lane.taken_within]) {
             word.store(0, Ordering::Relaxed);
         }
-        lane.pid.store(pid as u64, Ordering::Release);
+        let pid = u64::try_from(pid).ok().filter(|&pid| pid != 0).unwrap_or(UNSEEN);
+        lane.pid.store(pid, Ordering::Release);
     }
 
     pub(crate) fn close_lane(&self, lane: usize) {
@@ -193,6 +214,20 @@ impl Gauge {
         lane.taken.store(taken, Ordering::Relaxed);
     }
 
+    /// Messages given to a lane so far.
+    pub(crate) fn given(&self, lane: usize) -> u64 {
+        self.block().lanes.get(lane).map_or(0, |lane| lane.messages.load(Ordering::Relaxed))
+    }
+
+    /// A lane's message that is timed was not taken for `untaken_for` nanoseconds, and was taken within others; 0 if it has
+    /// not been yet.
+    pub(crate) fn timed(&self, lane: usize, untaken_for: u64, taken_within: u64) {
+        if let Some(lane) = self.block().lanes.get(lane) {
+            lane.untaken_for.store(untaken_for, Ordering::Relaxed);
+            lane.taken_within.store(taken_within, Ordering::Relaxed);
+        }
+    }
+
     pub(crate) fn read(&self) -> Figures {
         read(self.block())
     }
@@ -201,6 +236,9 @@ impl Gauge {
         read_lane(self.block(), lane)
     }
 }
+
+/// What stands for a receiver of a pid namespace that its sender does not see.
+const UNSEEN: u64 = u32::MAX as u64;
 
 /// Another process's gauge.
 #[derive(Debug)]
@@ -251,7 +289,20 @@ fn read_lane(block: &Block, lane: usize) -> Option<LaneFigures> {
         skipped: lane.skipped.load(Ordering::Relaxed),
         slots: lane.slots.load(Ordering::Relaxed),
         taken: lane.taken.load(Ordering::Relaxed),
+        latency: latency(lane.untaken_for.load(Ordering::Relaxed), lane.taken_within.load(Ordering::Relaxed)),
     })
+}
+
+fn latency(untaken_for: u64, taken_within: u64) -> Option<Latency> {
+    match (untaken_for, taken_within) {
+        (0, 0) => None,
+        (least, 0) => Some(Latency { least: Duration::from_nanos(least), most: None }),
+        // The two are read one after the other, and may be of two messages.
+        (least, most) => Some(Latency {
+            least: Duration::from_nanos(least.min(most)),
+            most: Some(Duration::from_nanos(most)),
+        }),
+    }
 }
 
 const _: () = assert!(core::mem::align_of::<Block>() <= 4096 && size_of::<LaneBlock>() == 64);

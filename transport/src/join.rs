@@ -18,7 +18,7 @@ use crate::region::{PeerMap, Published};
 use crate::ring::{BoardWords, LedgerWords};
 use crate::session::machine::{Agreement, Heard, Incoming as Direction, Side};
 use crate::session::parley::{Answer, Greeting, Knock, MeetError, Parley};
-use crate::session::wire::{Card, Kind, Receives, Sends};
+use crate::session::wire::{Card, Kind, Receives, Sends, WireFault};
 use crate::session::{Deliveries, RefusalCode, listen};
 use crate::sys;
 
@@ -138,17 +138,33 @@ pub(crate) struct Joined {
     pub(crate) incoming: Option<Incoming>,
 }
 
-/// Builds the two directions. `sockets` are for the direction from listener to connector and, if both are open, for
-/// the one from connector to listener.
+/// The two directions, built and not yet open: all that can fail is done.
+#[derive(Debug)]
+struct Ready {
+    lane: Option<Lane>,
+    incoming: Option<Incoming>,
+}
+
+impl Ready {
+    /// Opens the directions. The caller has made sure that `hub` has a place.
+    fn open(self, hub: Option<&mut Hub>) -> Result<Joined, MeetError> {
+        let lane = match (self.lane, hub) {
+            (Some(lane), Some(hub)) => Some(hub.admit(lane).ok_or(MeetError::Full)?),
+            _ => None,
+        };
+        Ok(Joined { lane, incoming: self.incoming })
+    }
+}
+
+/// Builds the two directions. `sockets` are for the direction of this side's messages and for that of the other's.
 fn build(
     agreement: &Agreement,
     ours: Ours,
     theirs: Theirs,
     greeting: Greeting,
     (out, into): (Option<Control>, Option<Control>),
-    hub: Option<&mut Hub>,
-) -> Result<Joined, MeetError> {
-    // Everything that can fail comes before the lane is added, so that a failure adds none.
+    hub: Option<&Hub>,
+) -> Result<Ready, MeetError> {
     let incoming = match (agreement.incoming, into) {
         (Some(Direction::Slots { delivery, geometry, first, .. }), Some(control)) => {
             let (Some(maps), Some(ledger)) = (theirs.maps, ours.ledger) else {
@@ -171,12 +187,11 @@ fn build(
                     None
                 }
             };
-            let on_slow = hub.on_slow;
-            Some(hub.admit(Lane::new(control, slots, on_slow)).ok_or(MeetError::Full)?)
+            Some(Lane::new(control, slots, hub.on_slow))
         }
         _ => None,
     };
-    Ok(Joined { lane, incoming })
+    Ok(Ready { lane, incoming })
 }
 
 /// Meets as the side that speaks first; waits for the other.
@@ -185,7 +200,7 @@ pub(crate) fn connect(
     patience: u64,
     access: Access<'_>,
     greeting: &[u8],
-    mut hub: Option<&mut Hub>,
+    hub: Option<&mut Hub>,
     wants: Option<&Wants>,
 ) -> Result<Joined, MeetError> {
     if hub.as_ref().is_some_and(|hub| !hub.has_place()) {
@@ -209,7 +224,7 @@ pub(crate) fn connect(
         None if agreement.incoming.is_some() => (None, Some(control)),
         None => (Some(control), None),
     };
-    build(&agreement, ours, theirs, greeting, sockets, hub.take())
+    build(&agreement, ours, theirs, greeting, sockets, hub.as_deref())?.open(hub)
 }
 
 /// Hears the WELCOME, attaches what came with it, and answers with this side's descriptors.
@@ -255,7 +270,9 @@ pub(crate) fn observe(
     parley.introduce(Kind::Hello, ours, &[], &[]).map_err(|e| parley.or_last_words(e))?;
     let Heard::Welcome(_) = parley.await_word()? else { return Err(MeetError::HungUp) };
     let fd = parley.fds.take()?;
-    let gauge = PeerGauge::attach(fd.as_fd()).map_err(|e| MeetError::Region(RegionKind::Gauge, e))?;
+    let gauge = PeerGauge::attach(fd.as_fd())
+        .map_err(|e| MeetError::Region(RegionKind::Gauge, e))
+        .inspect_err(|e| parley.tell(e))?;
     Ok((gauge, parley.control))
 }
 
@@ -351,8 +368,13 @@ impl Joining {
     }
 
     fn finish(&mut self, agreement: &Agreement, hub: Option<&mut Hub>) -> Result<Step, MeetError> {
-        let second =
-            if agreement.is_duplex() { Some(listen::connected(self.parley.fds.take()?)?) } else { None };
+        let second = match agreement.is_duplex() {
+            true => Some(listen::connected(self.parley.fds.take()?).map_err(|e| match e {
+                MeetError::WrongSocket => WireFault::Socket.into(),
+                other => other,
+            })?),
+            false => None,
+        };
         let Some(ours) = self.ours.take() else { return Err(MeetError::HungUp) };
         if hub.as_ref().is_some_and(|hub| !hub.has_place()) {
             return Err(MeetError::Full);
@@ -366,8 +388,9 @@ impl Joining {
             None => (None, Some(control)),
         };
         let greeting = core::mem::replace(&mut self.parley.greeting, Greeting::None);
-        // START goes first: afterwards the other side may hear of messages.
+        let ready = build(agreement, ours, theirs, greeting, sockets, hub.as_deref())?;
+        // What fails until here is told as a refusal. START then goes ahead of the first message.
         self.parley.say(Kind::Start, &[])?;
-        Ok(Step::In(build(agreement, ours, theirs, greeting, sockets, hub)?))
+        Ok(Step::In(ready.open(hub)?))
     }
 }

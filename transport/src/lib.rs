@@ -88,7 +88,7 @@ pub use rustix::fd;
 
 pub use abi::{Geometry, MAX_SLOTS};
 pub use error::{Call, Fault, GeometryError, OsError, RegionFault, RegionKind};
-pub use figures::{Figures, LaneFigures};
+pub use figures::{Figures, LaneFigures, Latency};
 pub use hub::LaneId;
 pub use hub::lane::{End, OnSlow};
 pub use hub::publish::{Label, Receipt, To};

@@ -36,7 +36,7 @@ pub(crate) struct Draft {
 }
 
 impl<'a> Loan<'a> {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn in_slots(hub: &'a mut Hub, slot: u32, span: u32, len: usize) -> Loan<'a> {
         Loan { hub, slot: slot as usize, span: span as usize, len }
     }
@@ -51,7 +51,7 @@ impl<'a> Loan<'a> {
     ///
     /// # Errors
     /// The loan comes back with the error, as it was.
-    #[inline]
+    #[inline(always)]
     pub fn commit(self, used: usize) -> Result<Receipt, CommitError<'a>> {
         self.commit_as(used, Label::default())
     }
@@ -60,26 +60,31 @@ impl<'a> Loan<'a> {
     ///
     /// # Errors
     /// As for [`commit`](Self::commit).
-    #[inline]
+    // Inlined, and the loan taken apart at once: nothing is to be stored between the message's bytes and its ticket, see
+    // `Hub::publish`. Put together again are only the loans that come back.
+    #[inline(always)]
     pub fn commit_as(self, used: usize, label: Label) -> Result<Receipt, CommitError<'a>> {
-        if used > self.len {
-            return Err(CommitError { why: CommitFault::TooLong { used, len: self.len }, loan: Some(self) });
+        let Loan { hub, slot, span, len } = self;
+        if used > len {
+            let loan = Some(Loan { hub, slot, span, len });
+            return Err(CommitError { why: CommitFault::TooLong { used, len }, loan });
         }
-        match self.span {
-            0 => self.commit_file(used, label),
-            1 => Ok(self.hub.publish(self.slot as u32, 1, used, label)),
+        let needed = match span {
+            0 => return Loan { hub, slot, span, len }.commit_file(used, label),
+            1 => 1,
+            // Slots beyond those used are not occupied.
             lent => {
-                // Slots beyond those used are not occupied.
-                let needed = self.hub.pool.as_ref().and_then(|pool| pool.geometry.span(used));
-                let span = needed.map_or(lent as u32, |needed| needed.min(lent as u32));
-                Ok(self.hub.publish(self.slot as u32, span, used, label))
+                let needed = hub.pool.as_ref().and_then(|pool| pool.geometry.span(used));
+                needed.map_or(lent as u32, |needed| needed.min(lent as u32))
             }
-        }
+        };
+        Ok(hub.publish(slot as u32, needed, used, label))
     }
 
     #[cold]
+    #[inline(never)]
     fn commit_file(mut self, used: usize, label: Label) -> Result<Receipt, CommitError<'a>> {
-        match self.hub.publish_draft(used, label) {
+        match (self.hub.rare.publish_draft)(self.hub, used, label) {
             Ok(receipt) => Ok(receipt),
             Err(e) => {
                 let why = if e.is(Errno::AGAIN) { CommitFault::Full } else { CommitFault::Os(e) };
@@ -97,8 +102,7 @@ impl Deref for Loan<'_> {
     fn deref(&self) -> &[u8] {
         match (self.span, &self.hub.pool, &self.hub.draft) {
             (1.., Some(pool), _) => {
-                let start = self.slot * pool.geometry.slot_size();
-                pool.region.bytes(start..start + self.len)
+                pool.region.bytes(self.slot * pool.geometry.slot_size(), self.len).unwrap_or(&[])
             }
             (0, _, Some(draft)) => &draft.file,
             _ => &[],
@@ -111,8 +115,7 @@ impl DerefMut for Loan<'_> {
     fn deref_mut(&mut self) -> &mut [u8] {
         match (self.span, &mut self.hub.pool, &mut self.hub.draft) {
             (1.., Some(pool), _) => {
-                let start = self.slot * pool.geometry.slot_size();
-                pool.region.bytes_mut(start..start + self.len)
+                pool.region.bytes_mut(self.slot * pool.geometry.slot_size(), self.len).unwrap_or(&mut [])
             }
             (0, _, Some(draft)) => &mut draft.file,
             _ => &mut [],

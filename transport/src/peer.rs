@@ -12,7 +12,8 @@ use crate::sys::{self, Received};
 /// Who is at the other end of a connection, as the kernel vouches for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Credentials {
-    /// The process that made the connection, or that says so of itself over a socket pair of our own making.
+    /// The process that made the connection, or that says so of itself over a socket pair of our own making. 0 if it is
+    /// of a pid namespace that this process does not see: then nobody can watch it, and its hang-up alone tells its end.
     pub pid: i32,
     /// The user whom it ran as when it made the connection.
     pub uid: u32,

@@ -14,6 +14,19 @@ use crate::region::private::MapSlice;
 /// The most receivers that one sender serves: the holders of a slot are the bits of a word.
 pub(crate) const MAX_LANES: usize = 64;
 
+/// The lanes whose bits are set in a word, each below [`MAX_LANES`].
+#[inline(always)]
+pub(crate) fn lanes(mut bits: u64) -> impl Iterator<Item = usize> {
+    core::iter::from_fn(move || {
+        let lane = bits.trailing_zeros() as usize;
+        (bits != 0).then(|| {
+            bits &= bits - 1;
+            // Changes nothing, and shows the compiler the bound.
+            lane % MAX_LANES
+        })
+    })
+}
+
 /// What the sender knows of the message that begins at a slot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Run {
@@ -69,7 +82,7 @@ impl Occupation {
     pub(crate) fn find(&mut self, span: u32, released: impl FnMut(usize, u32, u64) -> bool) -> Option<u32> {
         debug_assert!(span >= 1 && span as usize <= self.runs.len(), "a span that fits no pool");
         let at = self.cursor;
-        if span == 1 && self.runs[at].span == 0 {
+        if span == 1 && self.runs.get(at).is_some_and(|run| run.span == 0) {
             return Some(at as u32);
         }
         self.search(span as usize, released)
@@ -93,7 +106,7 @@ impl Occupation {
             if at == slots {
                 (at, free) = (0, 0);
             }
-            let taken = self.runs[at].span as usize;
+            let taken = self.runs.get(at)?.span as usize;
             free = if taken == 0 { free + 1 } else { 0 };
             at += taken.max(1);
             seen += taken.max(1);
@@ -118,31 +131,26 @@ impl Occupation {
         for ahead in self.asked..self.asked + self.stride {
             let at = self.cursor + ahead;
             let at = if at < slots { at } else { at - slots };
-            if self.runs[at].span > 0 {
-                self.reclaim(at, &mut released);
-            }
+            self.reclaim(at, &mut released);
         }
         self.asked += self.stride;
     }
 
     fn reclaim_all(&mut self, mut released: impl FnMut(usize, u32, u64) -> bool) {
         let mut at = 0;
-        while at < self.runs.len() {
-            let span = self.runs[at].span as usize;
-            if span > 0 {
-                self.reclaim(at, &mut released);
-            }
+        while let Some(run) = self.runs.get(at) {
+            let span = run.span as usize;
+            self.reclaim(at, &mut released);
             at += span.max(1);
         }
     }
 
-    /// Clears the holders of the run at `at` that have released it; once none is left the run is free.
+    /// Clears the holders of the run at `at`, if one begins there, that have released it; once none is left the run is
+    /// free.
+    #[inline]
     fn reclaim(&mut self, at: usize, released: &mut impl FnMut(usize, u32, u64) -> bool) {
-        let run = self.runs[at];
-        let mut holders = run.holders;
-        while holders != 0 {
-            let lane = holders.trailing_zeros() as usize;
-            holders &= holders - 1;
+        let Some(&run) = self.runs.get(at).filter(|run| run.span > 0) else { return };
+        for lane in lanes(run.holders) {
             if released(lane, at as u32, run.number) {
                 self.drop_holder(at, lane);
             }
@@ -150,10 +158,10 @@ impl Occupation {
     }
 
     fn drop_holder(&mut self, at: usize, lane: usize) {
-        let run = &mut self.runs[at];
+        let (Some(run), Some(held)) = (self.runs.get_mut(at), self.held.get_mut(lane)) else { return };
         run.holders &= !(1 << lane);
-        self.held[lane].messages -= 1;
-        self.held[lane].slots -= run.span;
+        held.messages -= 1;
+        held.slots -= run.span;
         if run.holders == 0 {
             self.in_use -= run.span;
             run.span = 0;
@@ -173,11 +181,10 @@ impl Occupation {
             return;
         }
         debug_assert!(self.runs[at..at + span as usize].iter().all(|run| run.span == 0), "occupied twice");
-        self.runs[at] = Run { number, holders, span };
-        let mut lanes = holders;
-        while lanes != 0 {
-            let lane = lanes.trailing_zeros() as usize;
-            lanes &= lanes - 1;
+        if let Some(run) = self.runs.get_mut(at) {
+            *run = Run { number, holders, span };
+        }
+        for lane in lanes(holders) {
             self.held[lane].messages += 1;
             self.held[lane].slots += span;
         }
@@ -188,7 +195,7 @@ impl Occupation {
     /// Asks about every run that `lane` holds. The answers are this lane's and touch no other holder.
     pub(crate) fn reclaim_lane(&mut self, lane: usize, mut released: impl FnMut(u32, u64) -> bool) {
         self.each_run_of(lane, |this, at| {
-            if released(at as u32, this.runs[at].number) {
+            if this.runs.get(at).is_some_and(|run| released(at as u32, run.number)) {
                 this.drop_holder(at, lane);
             }
         });
@@ -201,8 +208,9 @@ impl Occupation {
 
     fn each_run_of(&mut self, lane: usize, mut act: impl FnMut(&mut Self, usize)) {
         let mut at = 0;
-        while at < self.runs.len() && self.held[lane].messages > 0 {
-            let run = self.runs[at];
+        while self.held(lane).messages > 0
+            && let Some(&run) = self.runs.get(at)
+        {
             if run.span != 0 && run.holders & (1 << lane) != 0 {
                 act(self, at);
             }
@@ -211,8 +219,9 @@ impl Occupation {
     }
 
     /// What `lane` holds, as far as the sender has seen its releases.
+    #[inline]
     pub(crate) fn held(&self, lane: usize) -> Held {
-        self.held[lane]
+        self.held.get(lane).copied().unwrap_or_default()
     }
 
     /// Slots occupied, as far as the sender has seen the releases.

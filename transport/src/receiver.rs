@@ -1,13 +1,13 @@
 //! Receiving through slots.
 
-use core::cell::RefCell;
+use core::cell::Cell;
 use core::marker::PhantomData;
 use core::time::Duration;
 
 use rustix::fd::OwnedFd;
 
 use crate::abi::{Closing, Sleep};
-use crate::channel::Channel;
+use crate::channel::{Channel, Spot};
 use crate::error::OsError;
 use crate::figures::{Figures, LaneFigures};
 use crate::lease::{Foreign, Honest, Lease, Meta, Trust};
@@ -98,176 +98,195 @@ impl core::fmt::Display for RecvError {
 
 impl core::error::Error for RecvError {}
 
-/// What changes with each message.
-#[derive(Debug)]
-struct Progress {
-    taker: Taker,
-    /// The number of the last message.
-    last: u64,
-    /// Messages that were sent to others and not to this receiver.
-    missed: u64,
-    /// Where the next message probably lies.
-    expected: u32,
-    /// Set once the channel is over: every later call answers the same.
-    over: Option<RecvError>,
-    watch: Watch,
-}
-
 /// The receiving end of a channel through slots.
 ///
 /// `Receiver<Honest>` gives leases that are `&[u8]` in place; `Receiver<Foreign>` gives leases that can only be copied.
 /// It can move to another thread, but only one thread receives at a time; its leases go anywhere.
 #[derive(Debug)]
 pub struct Receiver<T: Trust> {
-    // Before the channel: leaving must happen while the channel is there.
-    progress: RefCell<Progress>,
+    taker: Taker,
+    /// The number of the last message.
+    last: Cell<u64>,
+    /// Where the next message probably lies: right after the last one.
+    expected: Cell<Spot>,
+    /// Set once the channel is over: every later call answers the same.
+    over: Cell<Option<RecvError>>,
+    watch: Cell<Watch>,
+    rare: Rare<T>,
     channel: MapArc<Channel>,
     greeting: Greeting,
     _trust: PhantomData<T>,
 }
 
+/// What receiving calls now and then: see [`rare`](crate::hub::rare).
+#[derive(Debug)]
+struct Rare<T: Trust> {
+    wait: WaitForChange<T>,
+    look: fn(&Receiver<T>) -> Result<(), RecvError>,
+}
+
+type WaitForChange<T> = fn(&Receiver<T>, Wait, &mut Option<Waiting>) -> Result<(), RecvError>;
+
 impl<T: Trust> Receiver<T> {
     pub(crate) fn new(channel: MapArc<Channel>, first: u64, greeting: Greeting) -> Receiver<T> {
-        let progress = Progress {
+        Receiver {
             taker: Taker::new(first),
-            last: 0,
-            missed: 0,
-            expected: 0,
-            over: None,
-            watch: Watch::default(),
-        };
-        Receiver { progress: RefCell::new(progress), channel, greeting, _trust: PhantomData }
-    }
-
-    /// The next message, if one is there. Makes no system call as long as messages come.
-    #[inline]
-    pub fn try_recv(&self) -> Result<Option<Lease<'_, T>>, RecvError> {
-        let mut progress = self.progress.borrow_mut();
-        match self.poll(&mut progress)? {
-            Some((note, at)) => Ok(Some(Lease::new(&self.channel, note, at))),
-            None => {
-                if progress.watch.is_due() {
-                    self.look_for_the_end(&mut progress)?;
-                }
-                Ok(None)
-            }
+            last: Cell::new(0),
+            expected: Cell::new(Spot::default()),
+            over: Cell::new(None),
+            watch: Cell::new(Watch::default()),
+            rare: Rare { wait: Receiver::wait_for_change, look: Receiver::look_for_the_end },
+            channel,
+            greeting,
+            _trust: PhantomData,
         }
     }
 
+    // What a message passes through is inlined into the caller, so that the lease is made where it is wanted. Handed
+    // over in memory, it would be written in words and read back in pairs of them, which waits until the processor has
+    // carried out every store before: among them those of the message that the caller is writing itself.
+
+    /// The next message, if one is there. Makes no system call as long as messages come.
+    #[inline(always)]
+    pub fn try_recv(&self) -> Result<Option<Lease<'_, T>>, RecvError> {
+        let taken = self.take()?;
+        if taken.is_none() {
+            let mut watch = self.watch.get();
+            let due = watch.is_due();
+            self.watch.set(watch);
+            if due {
+                (self.rare.look)(self)?;
+            }
+        }
+        Ok(taken)
+    }
+
     /// The next message; waits for it without end, spinning first and then asleep.
-    #[inline]
+    #[inline(always)]
     pub fn recv(&self) -> Result<Lease<'_, T>, RecvError> {
         self.recv_with(Wait::sleeping())
     }
 
     /// The next message; waits as told.
-    #[inline]
+    #[inline(always)]
     pub fn recv_with(&self, wait: Wait) -> Result<Lease<'_, T>, RecvError> {
-        let mut progress = self.progress.borrow_mut();
-        let (note, at) = match self.poll(&mut progress)? {
-            Some(taken) => taken,
-            None => self.wait_for_message(&mut progress, wait)?,
-        };
-        Ok(Lease::new(&self.channel, note, at))
+        // One wait for as long as this takes: a sender that takes back what it published does not begin it anew.
+        let mut waiting = None;
+        loop {
+            if let Some(lease) = self.take()? {
+                return Ok(lease);
+            }
+            (self.rare.wait)(self, wait, &mut waiting)?;
+        }
     }
 
-    #[inline]
-    fn poll(&self, progress: &mut Progress) -> Result<Option<(Note, *const u8)>, RecvError> {
-        if let Some(over) = progress.over {
+    #[inline(always)]
+    fn take(&self) -> Result<Option<Lease<'_, T>>, RecvError> {
+        if let Some(over) = self.over.get() {
             return Err(over);
         }
-        match progress.taker.poll(self.channel.board()) {
+        match self.taker.poll(self.channel.board()) {
             Polled::Empty => Ok(None),
-            Polled::Message(note) => self.accept(progress, note).map(Some),
-            Polled::Alien { awaited, found } => over(progress, SenderFault::Ticket { awaited, found }),
+            Polled::Message(note) => self.accept(note).map(Some),
+            Polled::Alien { awaited, found } => self.end(SenderFault::Ticket { awaited, found }),
         }
     }
 
     /// Checks a note and counts it.
-    #[inline]
-    fn accept(&self, progress: &mut Progress, note: Note) -> Result<(Note, *const u8), RecvError> {
-        let Some(at) = self.channel.place(&note) else {
-            return over(progress, SenderFault::Place { slot: note.slot, len: note.len });
+    #[inline(always)]
+    fn accept(&self, note: Note) -> Result<Lease<'_, T>, RecvError> {
+        let Some(at) = self.channel.place(&note, self.expected.get()) else {
+            return self.end(SenderFault::Place { slot: note.slot, len: note.len });
         };
-        if note.number <= progress.last {
-            return over(progress, SenderFault::Number { last: progress.last, found: note.number });
+        let last = self.last.get();
+        if note.number <= last {
+            return self.end(SenderFault::Number { last, found: note.number });
         }
-        // A receiver may join late: what was sent before its first message it has not missed.
-        progress.missed += if progress.last == 0 { 0 } else { note.number - progress.last - 1 };
-        progress.last = note.number;
-        progress.expected = self.channel.slot_after(&note);
+        self.last.set(note.number);
+        self.expected.set(self.channel.spot_after(&note));
         let ledger = self.channel.ledger().head;
         ledger.taken.store(ledger.taken.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         ledger.bytes.store(ledger.bytes.load(Ordering::Relaxed).wrapping_add(note.len), Ordering::Relaxed);
-        Ok((note, at))
+        Ok(Lease::new(&self.channel, note, at))
     }
 
-    #[cold]
-    fn wait_for_message(&self, progress: &mut Progress, wait: Wait) -> Result<(Note, *const u8), RecvError> {
-        let mut waiting = Waiting::begin(wait);
+    /// Waits until the awaited entry is another than before.
+    fn wait_for_change(&self, wait: Wait, waiting: &mut Option<Waiting>) -> Result<(), RecvError> {
+        let board = self.channel.board();
+        let waiting = waiting.get_or_insert_with(|| Waiting::begin(wait));
         loop {
             match waiting.step() {
                 Step::Look => {
                     // Messages mostly lie one after the other: with the entry comes the message's first line.
-                    let first_line = self.channel.slot(progress.expected);
-                    progress.taker.burst(self.channel.board(), || prefetch::to_read(first_line));
+                    let first_line = self.channel.at(self.expected.get());
+                    if self.taker.burst(board, || prefetch::to_read(first_line)) {
+                        return Ok(());
+                    }
                 }
-                Step::Glance => self.glance(progress)?,
-                Step::Watch => self.look_for_the_end(progress)?,
-                Step::Sleep(nanos) => self.sleep(progress, nanos)?,
+                Step::Glance => self.glance()?,
+                Step::Watch => self.look_for_the_end()?,
+                Step::Sleep(nanos) => self.sleep(nanos)?,
                 Step::TimedOut => {
-                    self.look_for_the_end(progress)?;
-                    return self.poll(progress)?.ok_or(RecvError::TimedOut);
+                    self.look_for_the_end()?;
+                    return if self.taker.has_changed(board) { Ok(()) } else { Err(RecvError::TimedOut) };
                 }
             }
-            if let Some(taken) = self.poll(progress)? {
-                return Ok(taken);
+            if self.taker.has_changed(board) {
+                return Ok(());
             }
         }
     }
 
     /// Sees a sender that has closed, by the head word alone.
-    fn glance(&self, progress: &mut Progress) -> Result<(), RecvError> {
+    fn glance(&self) -> Result<(), RecvError> {
         let closed = self.channel.board().head.head.load(Ordering::Relaxed) & HEAD_CLOSED != 0;
-        if closed { self.look_for_the_end(progress) } else { Ok(()) }
+        if closed { self.look_for_the_end() } else { Ok(()) }
     }
 
-    fn sleep(&self, progress: &mut Progress, nanos: u64) -> Result<(), RecvError> {
+    fn sleep(&self, nanos: u64) -> Result<(), RecvError> {
         let (board, ledger) = (self.channel.board(), self.channel.ledger());
-        let check = progress.taker.announce_sleep(board, ledger, Sleep::Futex);
+        let check = self.taker.announce_sleep(board, ledger, Sleep::Futex);
         if let SleepCheck::Sleep(word) = check {
             let sleeps = &ledger.head.sleeps;
             sleeps.store(sleeps.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
             let slept = futex::wait(&board.head.head, word, nanos);
-            progress.taker.awake(ledger);
+            self.taker.awake(ledger);
             return Ok(slept?);
         }
-        self.conclude(progress, check)
+        self.conclude(check)
     }
 
     /// Looks whether the sender has closed or died; if so, and nothing is left to take, that is the end.
     #[cold]
-    fn look_for_the_end(&self, progress: &mut Progress) -> Result<(), RecvError> {
+    fn look_for_the_end(&self) -> Result<(), RecvError> {
         // First the process, then the board: whatever it published before it died is then seen.
         let vital = self.channel.control.vital()?;
-        match progress.taker.look(self.channel.board()) {
+        match self.taker.look(self.channel.board()) {
             SleepCheck::Sleep(_) if vital != Vital::Alive => {
-                progress.over = Some(RecvError::Crashed);
+                self.over.set(Some(RecvError::Crashed));
                 Err(RecvError::Crashed)
             }
             SleepCheck::Sleep(_) => Ok(()),
-            other => self.conclude(progress, other),
+            other => self.conclude(other),
         }
     }
 
-    fn conclude(&self, progress: &mut Progress, check: SleepCheck) -> Result<(), RecvError> {
+    fn conclude(&self, check: SleepCheck) -> Result<(), RecvError> {
         let end = match check {
             SleepCheck::Sleep(_) | SleepCheck::Look => return Ok(()),
             SleepCheck::Ended(Closing::Done) => RecvError::Closed,
             SleepCheck::Ended(Closing::CutOff) => RecvError::CutOff,
             SleepCheck::Alien { awaited, found } => RecvError::Fault(SenderFault::Head { awaited, found }),
         };
-        progress.over = Some(end);
+        self.over.set(Some(end));
+        Err(end)
+    }
+
+    /// Ends the channel for a fault of the sender's.
+    #[cold]
+    fn end<R>(&self, fault: SenderFault) -> Result<R, RecvError> {
+        let end = RecvError::Fault(fault);
+        self.over.set(Some(end));
         Err(end)
     }
 
@@ -280,33 +299,31 @@ impl<T: Trust> Receiver<T> {
     /// Announces that this receiver will sleep on its [`pollable`](Self::pollable) descriptor. Answers `false` if it
     /// should rather receive at once, because a message or the end is there.
     pub fn arm(&self) -> Result<bool, RecvError> {
-        let mut progress = self.progress.borrow_mut();
-        if progress.over.is_some() {
+        if self.over.get().is_some() {
             return Ok(false);
         }
-        let check = progress.taker.announce_sleep(self.channel.board(), self.channel.ledger(), Sleep::Socket);
+        let check = self.taker.announce_sleep(self.channel.board(), self.channel.ledger(), Sleep::Socket);
         match check {
             SleepCheck::Sleep(_) => Ok(true),
             // `try_recv` will find it; the end is told there and not here.
-            other => self.conclude(&mut progress, other).map_or(Ok(false), |()| Ok(false)),
+            other => self.conclude(other).map_or(Ok(false), |()| Ok(false)),
         }
     }
 
     /// Ends the sleep that [`arm`](Self::arm) announced: reads the wake-up away, and looks whether the sender is gone.
     pub fn disarm(&self) -> Result<(), RecvError> {
-        let mut progress = self.progress.borrow_mut();
-        progress.taker.awake(self.channel.ledger());
+        self.taker.awake(self.channel.ledger());
         if let Err(fault) = drain(&self.channel) {
-            return over(&mut progress, SenderFault::Datagram(fault));
+            return self.end(SenderFault::Datagram(fault));
         }
         // The end is told by the next receive, after whatever is left.
-        let _ = self.look_for_the_end(&mut progress);
+        let _ = self.look_for_the_end();
         Ok(())
     }
 
     /// How often [`try_recv`](Self::try_recv) looks whether the sender lives; 50 ms unless said otherwise.
     pub fn watch_every(&self, interval: Duration) {
-        self.progress.borrow_mut().watch.set(interval);
+        self.watch.set(Watch::every(interval));
     }
 
     /// What the sender's application said when the channel was made.
@@ -340,7 +357,7 @@ impl<T: Trust> Receiver<T> {
         ReceiverFigures {
             messages: head.taken.load(Ordering::Relaxed),
             bytes: head.bytes.load(Ordering::Relaxed),
-            missed: self.progress.borrow().missed,
+            missed: self.channel.board().head.skipped.load(Ordering::Relaxed),
             sleeps: head.sleeps.load(Ordering::Relaxed),
             copied: head.copied.load(Ordering::Relaxed),
         }
@@ -361,20 +378,12 @@ pub struct ReceiverFigures {
     pub messages: u64,
     /// Bytes received.
     pub bytes: u64,
-    /// Messages that the sender gave to others and not to this receiver, because it was slow.
+    /// Messages that the sender says it did not give to this receiver because it was slow.
     pub missed: u64,
     /// Times it went to sleep, each a system call.
     pub sleeps: u64,
     /// Bytes that it copied out of the pool.
     pub copied: u64,
-}
-
-/// Ends the channel for a fault of the sender's.
-#[cold]
-fn over<R>(progress: &mut Progress, fault: SenderFault) -> Result<R, RecvError> {
-    let end = RecvError::Fault(fault);
-    progress.over = Some(end);
-    Err(end)
 }
 
 /// One descriptor that becomes readable by the peer's datagrams as well as by its death.
@@ -400,8 +409,7 @@ fn drain(channel: &Channel) -> Result<(), wire::WireFault> {
 
 impl<T: Trust> Drop for Receiver<T> {
     fn drop(&mut self) {
-        let progress = self.progress.get_mut();
-        let wake = progress.taker.leave(self.channel.board(), self.channel.ledger());
+        let wake = self.taker.leave(self.channel.board(), self.channel.ledger());
         self.channel.wake_sender(wake);
     }
 }

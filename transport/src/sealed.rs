@@ -149,7 +149,8 @@ impl SealedReceiver {
     }
 
     fn accept(&mut self, datagram: &[u8], fd: OwnedFd) -> Result<SealedMessage, RecvError> {
-        let Announcement { number, len, reply_to, tag } = Announcement::decode(datagram).map_err(fault)?;
+        let Announcement { number, len, reply_to, tag, skipped } =
+            Announcement::decode(datagram).map_err(fault)?;
         if number <= self.last {
             return Err(RecvError::Fault(SenderFault::Number { last: self.last, found: number }));
         }
@@ -158,7 +159,7 @@ impl SealedReceiver {
         };
         let view =
             FrozenView::attach(fd.as_fd(), len).map_err(|e| RecvError::Fault(SenderFault::Region(e)))?;
-        self.figures.missed += if self.last == 0 { 0 } else { number - self.last - 1 };
+        self.figures.missed += u64::from(skipped.wrapping_sub(self.figures.missed as u32));
         self.last = number;
         self.figures.messages += 1;
         self.figures.bytes += len as u64;
@@ -178,7 +179,8 @@ impl SealedReceiver {
         let mut waiting = Waiting::begin(wait.spins(0));
         loop {
             let outcome = match waiting.step() {
-                Step::Look | Step::Glance | Step::Watch => self.look_for_the_end(),
+                Step::Look | Step::Glance => self.read(),
+                Step::Watch => self.look_for_the_end(),
                 Step::Sleep(nanos) => {
                     self.figures.sleeps += 1;
                     match self.control.wait(PollFlags::IN, nanos)? {

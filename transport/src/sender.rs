@@ -13,12 +13,12 @@ use crate::hub::room::LoanError;
 use crate::hub::{Hub, LaneId};
 use crate::incoming::Incoming;
 use crate::join::{self, Joined, Joining, Step, Wants};
-use crate::loan::{Draft, Loan};
+use crate::loan::Loan;
 use crate::lobby::{Lobby, Terms};
 use crate::peer::{Access, Credentials};
 use crate::pool::MAX_LANES;
+use crate::region::Pages;
 use crate::region::private::MapBox;
-use crate::region::{Pages, Writable};
 use crate::session::parley::{Answer, Knock, MeetError};
 use crate::session::{Deliveries, Listener, listen};
 use crate::sys;
@@ -141,28 +141,28 @@ impl Sender {
     // ---- messages ----
 
     /// Room for a message of up to `len` bytes; waits for it without end.
-    #[inline]
+    #[inline(always)]
     pub fn loan(&mut self, len: usize) -> Result<Loan<'_>, LoanError> {
         self.loan_with(len, Wait::sleeping())
     }
 
     /// Room for a message of up to `len` bytes; waits as told.
-    #[inline]
+    #[inline(always)]
     pub fn loan_with(&mut self, len: usize, wait: Wait) -> Result<Loan<'_>, LoanError> {
         self.lend(len, Some(wait))
     }
 
     /// Room for a message of up to `len` bytes, if there is some now.
-    #[inline]
+    #[inline(always)]
     pub fn try_loan(&mut self, len: usize) -> Result<Loan<'_>, LoanError> {
         self.lend(len, None)
     }
 
-    #[inline]
+    #[inline(always)]
     fn lend(&mut self, len: usize, wait: Option<Wait>) -> Result<Loan<'_>, LoanError> {
         let hub = &mut self.inner.hub;
         if hub.all_sealed() {
-            return Self::lend_file(hub, len, wait);
+            return (hub.rare.lend_file)(hub, len, wait);
         }
         let Some(span) = hub.pool.as_ref().and_then(|pool| pool.geometry.span(len)) else {
             let most = hub.pool.as_ref().map_or(0, |pool| pool.geometry.pool_bytes());
@@ -170,17 +170,6 @@ impl Sender {
         };
         let slot = hub.find_room(span, wait)?;
         Ok(Loan::in_slots(hub, slot, span, len))
-    }
-
-    #[cold]
-    fn lend_file(hub: &mut Hub, len: usize, wait: Option<Wait>) -> Result<Loan<'_>, LoanError> {
-        hub.draft = None;
-        hub.reap_if_due()?;
-        if hub.receivers() == 0 {
-            return Err(LoanError::NoReceiver(hub.last_end()));
-        }
-        let file = Writable::create(c"bowstring-message", len, hub.pages)?;
-        Ok(Loan::in_file(hub, Draft { file, wait }))
     }
 
     /// Waits, as told, until a loan of `len` bytes would have room at once. Messages that travel as files of their own

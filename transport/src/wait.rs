@@ -139,15 +139,17 @@ impl Waiting {
 }
 
 /// A clock that says when enough time has passed since the last look at a peer; for calls that do not wait.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Watch {
     interval: u64,
     next: u64,
+    /// The clock, in nanoseconds. By a pointer, for the reason that [`rare`](crate::hub::rare) has.
+    now: fn() -> u64,
 }
 
 impl Watch {
     pub(crate) fn every(interval: Duration) -> Watch {
-        Watch { interval: saturate(interval), next: 0 }
+        Watch { interval: saturate(interval), next: 0, now: sys::now_coarse }
     }
 
     pub(crate) fn set(&mut self, interval: Duration) {
@@ -160,7 +162,7 @@ impl Watch {
         if self.interval == u64::MAX {
             return false;
         }
-        let now = sys::now_coarse();
+        let now = (self.now)();
         if now < self.next {
             return false;
         }

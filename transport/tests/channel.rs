@@ -1,7 +1,7 @@
 //! Channels from end to end, both ends in this process.
 #![allow(unsafe_code)]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bowstring_transport::{
     Deliveries, Delivery, End, Introduction, Label, LoanError, Meeting, Meta, OnSlow, Opened, PooledReceiver,
@@ -46,6 +46,29 @@ fn take(opened: &mut Opened) -> Result<(Vec<u8>, Meta), RecvError> {
             (message.to_vec(), message.meta())
         }
     })
+}
+
+/// The receiver mostly finds nothing at its first look, and the message has to come while it spins.
+#[test]
+fn a_receiver_of_files_that_spins_is_given_them() {
+    const MESSAGES: u64 = 200;
+    let mut sender = SenderConfig::new().build().unwrap();
+    let Opened::Sealed(mut receiver) = join(&mut sender, Deliveries::only(Delivery::Sealed)) else {
+        panic!("sealed delivery was all that was wanted");
+    };
+    let (next, go_on) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let spinning = Wait::spinning().at_most(Duration::from_secs(10));
+            for number in 1..=MESSAGES {
+                next.send(()).unwrap();
+                assert_eq!(receiver.recv_with(spinning).unwrap().meta().number, number);
+            }
+        });
+        while let Ok(()) = go_on.recv() {
+            sender.send(b"a message").unwrap();
+        }
+    });
 }
 
 #[test]
@@ -153,6 +176,86 @@ fn slow_receivers_are_skipped_or_cut_off_and_the_others_get_everything() {
     sender.reap().unwrap();
     assert_eq!(sender.next_ended(), Some((cut_id, End::CutOff)));
     assert_eq!(sender.figures().skips, 18);
+}
+
+#[test]
+fn what_was_for_another_was_not_missed() {
+    for wanted in [Delivery::Pooled, Delivery::Copied, Delivery::Sealed] {
+        let mut sender = SenderConfig::new().slots(8, 64).build().unwrap();
+        let mut receiver = join(&mut sender, Deliveries::only(wanted));
+        let mut other = join(&mut sender, Deliveries::only(wanted));
+        let only = To::Only(sender.lanes().nth(1).unwrap());
+        for to in [To::All, only, only, To::All] {
+            let label = Label { to, ..Label::default() };
+            sender.loan(1).unwrap().commit_as(1, label).unwrap();
+            take(&mut other).unwrap();
+        }
+        assert_eq!(take(&mut receiver).unwrap().1.number, 1);
+        assert_eq!(take(&mut receiver).unwrap().1.number, 4);
+        assert_eq!(missed(&receiver), 0, "{wanted:?}");
+    }
+}
+
+#[test]
+fn files_that_were_skipped_are_counted() {
+    let mut sender = SenderConfig::new().slots(8, 64).build().unwrap();
+    let mut eager = join(&mut sender, Deliveries::SEALED);
+    let mut slow = join(&mut sender, Deliveries::SEALED);
+    let id = sender.lanes().nth(1).unwrap();
+    assert!(sender.set_on_slow(id, OnSlow::Skip { quota: 1 }));
+    // As many as its socket takes, and then two more.
+    let mut given = 0;
+    while sender.figures().skips < 3 {
+        sender.send(b"x").unwrap();
+        take(&mut eager).unwrap();
+        given += 1;
+    }
+    for _ in 0..given - 3 {
+        take(&mut slow).unwrap();
+    }
+    assert_eq!(missed(&slow), 0, "it has not heard of it yet");
+    sender.send(b"y").unwrap();
+    assert_eq!(take(&mut slow).unwrap().0, b"y");
+    assert_eq!((missed(&slow), missed(&eager)), (3, 0));
+}
+
+fn missed(opened: &Opened) -> u64 {
+    match opened {
+        Opened::Pooled(receiver) => receiver.figures().missed,
+        Opened::Copied(receiver) => receiver.inner().figures().missed,
+        Opened::Sealed(receiver) => receiver.figures().missed,
+    }
+}
+
+#[test]
+fn a_message_is_timed_until_it_is_taken() {
+    let mut sender = SenderConfig::new().slots(8, 64).build().unwrap();
+    let (quick, slow) = (pooled(&mut sender), pooled(&mut sender));
+    let ids: Vec<_> = sender.lanes().collect();
+    let latency = |sender: &Sender, lane: usize| sender.lane_figures(ids[lane]).unwrap().latency;
+    let begun = Instant::now();
+    sender.send(b"nobody has looked after the receivers yet").unwrap();
+    drop((quick.recv().unwrap(), slow.recv().unwrap()));
+    assert_eq!(latency(&sender, 0), None);
+    // Whenever it does, the next message is timed.
+    sender.reap().unwrap();
+    sender.send(b"timed").unwrap();
+    drop(quick.recv().unwrap());
+    sender.reap().unwrap();
+    let taken = latency(&sender, 0).unwrap();
+    assert!(taken.most.is_some_and(|most| taken.least <= most && most <= begun.elapsed()), "{taken:?}");
+    let waiting = latency(&sender, 1).unwrap();
+    assert!(waiting.most.is_none() && !waiting.least.is_zero(), "{waiting:?}");
+    // The one that waits does not keep the other from being timed anew, nor lose its own beginning.
+    sender.send(b"timed for the quick one").unwrap();
+    drop(quick.recv().unwrap());
+    sender.send(b"behind it the sender looks").unwrap();
+    assert!(latency(&sender, 0).unwrap().most.is_some());
+    assert!(latency(&sender, 1).unwrap().least > waiting.least);
+    drop(slow.recv().unwrap());
+    sender.reap().unwrap();
+    let late = latency(&sender, 1).unwrap();
+    assert!(late.most.is_some_and(|most| waiting.least < late.least && late.least <= most), "{late:?}");
 }
 
 #[test]

@@ -304,7 +304,7 @@ proptest! {
     #[test]
     fn every_datagram_reads_back_as_it_was_written(
         card in connectors_card(),
-        (number, len, reply_to, tag) in any::<(u64, u64, u64, u32)>(),
+        (number, len, reply_to, tag, skipped) in any::<(u64, u64, u64, u32, u32)>(),
         cut_off in any::<bool>(),
         code in any::<u32>(),
         reason in ".{0,24}",
@@ -317,7 +317,7 @@ proptest! {
                 assert!(wire::kind(&bytes[..cut]).is_err());
             }
         }
-        let message = Announcement { number, len, reply_to, tag };
+        let message = Announcement { number, len, reply_to, tag, skipped };
         assert_eq!(wire::kind(&message.encode()), Ok(Kind::Message));
         assert_eq!(Announcement::decode(&message.encode()), Ok(message));
         assert_eq!(wire::kind(&wire::bye(cut_off)), Ok(Kind::Bye));

@@ -4,12 +4,13 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{BinaryType, Utf8Type};
-use arrow_array::{ArrayRef, BinaryArray, RecordBatch};
+use arrow_array::types::Utf8Type;
+use arrow_array::{ArrayRef, BinaryArray, RecordBatch, StringArray};
 use arrow_buffer::Buffer;
 use arrow_ipc::reader::StreamDecoder;
 use bowstring_codec::decode::Decoder;
 use bowstring_codec::interop::Align;
+use bowstring_codec::view::{Bytes, Offsets, Structure};
 use bowstring_codec::{Dictionaries, Encoder, OnGrowth, Plan};
 
 use super::batches::{COLUMNS, Columns, FEW};
@@ -112,28 +113,53 @@ pub(super) fn validation(report: &Report) {
     let binaries =
         RecordBatch::try_from_iter((0..8).map(|i| format!("b{i}")).zip(binaries)).expect("eight columns");
 
-    let strings: Vec<&[u8]> = texts.columns().iter().map(|c| c.as_bytes::<Utf8Type>().value_data()).collect();
-    let bytes = strings.iter().map(|bytes| bytes.len()).sum();
-    let mut utf8 =
-        || assert!(black_box(&strings).iter().all(|bytes| simdutf8::basic::from_utf8(bytes).is_ok()));
-    case(report, "validate/utf8, against simdutf8", &texts, bytes, &mut utf8);
-
-    let offsets: Vec<&[i32]> =
-        binaries.columns().iter().map(|c| &**c.as_bytes::<BinaryType>().offsets()).collect();
-    let bytes = offsets.iter().map(|offsets| size_of_val(*offsets)).sum();
-    let mut sum = || {
-        let sum = |offsets: &&[i32]| offsets.iter().fold(0, |sum: i32, offset| sum.wrapping_add(*offset));
-        black_box(black_box(&offsets).iter().map(sum).max());
-    };
-    case(report, "validate/offsets, against a sum", &binaries, bytes, &mut sum);
+    for (name, texts) in [("ascii", &texts), ("accents", &accented(rows))] {
+        let name = format!("validate/utf8 {name}, against simdutf8");
+        case(report, &name, texts, data, |data| assert!(simdutf8::basic::from_utf8(data).is_ok()));
+    }
+    case(report, "validate/offsets, against a sum", &binaries, offsets, |offsets| {
+        black_box(offsets.iter().fold(0, |sum: i32, offset| sum.wrapping_add(*offset)));
+    });
 }
 
-fn case(report: &Report, name: &str, batch: &RecordBatch, bytes: usize, bare: &mut dyn FnMut()) {
+fn data<'a>(column: &Bytes<'a, Structure>) -> &'a [u8] {
+    column.data()
+}
+
+fn offsets<'a>(column: &Bytes<'a, Structure>) -> &'a [i32] {
+    match column.offsets() {
+        Offsets::W32(offsets) => offsets,
+        Offsets::W64(_) => unreachable!("columns with small offsets"),
+    }
+}
+
+/// Text of 0 to 60 bytes in which characters of two bytes are frequent.
+fn accented(rows: usize) -> RecordBatch {
+    let text = |row: usize| {
+        "dès Noël où un zéphyr haï me vêt".chars().cycle().take(row * 7 % 51).collect::<String>()
+    };
+    let column = || Arc::new(StringArray::from_iter_values((0..rows).map(text))) as ArrayRef;
+    RecordBatch::try_from_iter((0..8).map(|i| (format!("a{i}"), column()))).expect("eight columns")
+}
+
+/// Ours over a message, and `bare` over what lies in that message of each column.
+fn case<T>(
+    report: &Report,
+    name: &str,
+    batch: &RecordBatch,
+    part: for<'a> fn(&Bytes<'a, Structure>) -> &'a [T],
+    bare: fn(&[T]),
+) {
     let messages = messages(batch);
-    let mut decoder = decoder(&messages);
+    let mut decoder = self::decoder(&messages);
     let mut ours = || {
         let view = decoder.decode(&messages.batch).and_then(|view| view.validate()).expect("our own batch");
         black_box(view.num_rows());
     };
-    report.against_bare(name, bytes, &mut ours, bare);
+    let mut other = self::decoder(&messages);
+    let view = other.decode(&messages.batch).expect("our own batch");
+    let columns = (0..view.num_columns()).filter_map(|index| view.column(index)?.as_bytes());
+    let parts: Vec<&[T]> = columns.map(|column| part(&column)).collect();
+    let bytes = parts.iter().map(|part| size_of_val(*part)).sum();
+    report.against_bare(name, bytes, &mut ours, &mut || black_box(&parts).iter().for_each(|part| bare(part)));
 }

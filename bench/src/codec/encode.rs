@@ -59,12 +59,14 @@ pub(super) fn data(report: &Report) {
         let mut target = Region::new(len);
         let buffers: Vec<Buffer> =
             batch.columns().iter().flat_map(|c| c.to_data().buffers().to_vec()).collect();
+        // The same places: how a copy's source and target lie to each other decides how fast it is.
+        let head = len - buffers.iter().map(|buffer| buffer.len().next_multiple_of(64)).sum::<usize>();
         let mut ours = || {
             encoder.encode(&batch, &mut region.bytes()[..len]).expect("as long as was said");
             black_box(region.bytes());
         };
         let mut copy = || {
-            let mut at = 0;
+            let mut at = head;
             for buffer in black_box(&buffers) {
                 target.bytes()[at..][..buffer.len()].copy_from_slice(buffer);
                 at += buffer.len().next_multiple_of(64);

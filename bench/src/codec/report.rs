@@ -1,24 +1,34 @@
 //! Measures each case and prints what was seen: a table a bench, or a JSON object a case.
 
+use std::cell::Cell;
+
 use crate::stats::{Figures, measure};
 use crate::{Options, instructions};
 
 /// Where results go, case by case.
 pub(super) struct Report {
     options: Options,
+    /// The title of a table that has no line yet.
+    title: Cell<Option<String>>,
 }
 
 impl Report {
     pub(super) fn new(options: Options) -> Self {
-        Self { options }
+        Self { options, title: Cell::new(None) }
     }
 
     /// Measures the contenders; or lets their instructions be counted, if that is what this process is for.
     fn figures<const N: usize>(&self, case: &str, contenders: [&mut dyn FnMut(); N]) -> Option<[Figures; N]> {
+        if !self.options.wants(case) {
+            return None;
+        }
         if self.options.count {
             instructions::count(contenders);
             println!("{case}");
             return None;
+        }
+        if let Some(title) = self.title.take() {
+            println!("\n{title}");
         }
         Some(measure(contenders))
     }
@@ -26,7 +36,7 @@ impl Report {
     /// Begins a table.
     pub(super) fn title(&self, title: &str) {
         if !self.options.json && !self.options.count {
-            println!("\n{title}");
+            self.title.set(Some(title.into()));
         }
     }
 

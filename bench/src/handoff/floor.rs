@@ -190,7 +190,8 @@ pub(crate) fn sealed(end: End, pair: &Pair, load: Load) -> Option<Box<dyn PingPo
     Some(Box::new(Sealed { socket: pair.socket(end), load, round: 0 }))
 }
 
-const SEALS: i32 = libc::F_SEAL_WRITE | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
+pub(crate) const SEALS: i32 =
+    libc::F_SEAL_WRITE | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
 
 impl Sealed {
     fn map(&self, fd: &OwnedFd, prot: i32) -> *mut u8 {
@@ -236,7 +237,7 @@ impl Sealed {
 }
 
 /// `sendmsg` with one descriptor and 48 bytes.
-fn send_fd(socket: &OwnedFd, fd: &OwnedFd) {
+pub(crate) fn send_fd(socket: &OwnedFd, fd: &OwnedFd) {
     let mut bytes = [0_u8; 48];
     let mut iov = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
     let mut space = [0_u64; 4];
@@ -265,7 +266,7 @@ fn send_fd(socket: &OwnedFd, fd: &OwnedFd) {
     assert_eq!(unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const header, libc::MSG_NOSIGNAL) }, 48);
 }
 
-fn receive_fd(socket: &OwnedFd) -> OwnedFd {
+pub(crate) fn receive_fd(socket: &OwnedFd) -> OwnedFd {
     let mut bytes = [0_u8; 48];
     let mut iov = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
     let mut space = [0_u64; 4];

@@ -156,6 +156,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Takes the next node, and its validity if its type has one.
+    #[inline]
     fn column(&mut self) -> Result<Column<'a>, BuildError> {
         let index = self.next;
         let tree = self.shape.tree();
@@ -179,6 +180,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Takes the next buffer.
+    #[inline]
     fn slot(&mut self) -> Result<Slot<'a>, BuildError> {
         let range = self.shape.slots().get(self.next_slot).ok_or(BuildError::NoMoreFields)?;
         let bytes = self.body.split_off_mut(..range.len()).ok_or(BuildError::NoMoreFields)?;

@@ -18,8 +18,9 @@ pub(super) struct Slot<'a> {
 
 impl<'a> Slot<'a> {
     /// Settles how many bytes are in use, and clears the others: they hold whatever the region held.
+    #[inline]
     pub(super) fn close(self, used: usize) {
-        self.bytes[used..].fill(0);
+        clear(&mut self.bytes[used..]);
         *self.entry = pair(self.offset, used);
     }
 
@@ -27,6 +28,14 @@ impl<'a> Slot<'a> {
     pub(super) fn typed<T: ArrowNativeType>(self) -> Values<'a, T> {
         debug_assert!(self.bytes.len().is_multiple_of(64));
         Values { values: values_mut(self.bytes).unwrap_or_default(), entry: self.entry, offset: self.offset }
+    }
+}
+
+/// Zeroes what is not in use, which is often nothing: then there is nothing to call.
+#[inline]
+fn clear<T: Clone + Default>(unused: &mut [T]) {
+    if !unused.is_empty() {
+        unused.fill(T::default());
     }
 }
 
@@ -41,8 +50,9 @@ pub(super) struct Values<'a, T> {
 
 impl<T: ArrowNativeType> Values<'_, T> {
     /// Settles how many values are in use, and clears the others.
+    #[inline]
     pub(super) fn close(self, used: usize) {
-        self.values[used..].fill(T::default());
+        clear(&mut self.values[used..]);
         *self.entry = pair(self.offset, used * size_of::<T>());
     }
 }
@@ -101,6 +111,7 @@ impl Column<'_> {
     }
 
     /// Settles the node and its validity.
+    #[inline]
     pub(super) fn close(self) {
         let mut nulls = 0;
         if let Some(slot) = self.validity {

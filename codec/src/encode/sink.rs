@@ -129,8 +129,11 @@ impl Sink for Write<'_> {
         let Some(slot) = self.body.get_mut(self.at..end) else {
             return Err(EncodeError::RegionTooSmall { needed: end, given });
         };
-        // The padding is within the last 64 bytes: clearing all of these is cheaper than counting which.
-        if let Some(last) = slot.last_chunk_mut::<ALIGNMENT>() {
+        // Padding, where there is some, is within the last 64 bytes: clearing all of these is cheaper than counting
+        // which.
+        if slot.len() != len
+            && let Some(last) = slot.last_chunk_mut::<ALIGNMENT>()
+        {
             *last = [0; ALIGNMENT];
         }
         fill(&mut slot[..len])?;

@@ -1,5 +1,6 @@
 //! Offsets: into bytes, into children, into rows.
 
+use super::signs::{self, Offset};
 use crate::decode::ColumnFault;
 use crate::view::{Level, ListView, Offsets, RunEnd};
 
@@ -11,20 +12,18 @@ pub(super) fn rising(offsets: Offsets<'_>, limit: usize) -> Result<(), ColumnFau
     }
 }
 
-fn rising_in<T: Copy + Ord + Default>(offsets: &[T], bound: T, limit: usize) -> Result<(), ColumnFault> {
+fn rising_in<T: Offset>(offsets: &[T], bound: T, limit: usize) -> Result<(), ColumnFault> {
     let (Some(&first), Some(&last)) = (offsets.first(), offsets.last()) else {
         return Ok(());
     };
     if first < T::default() {
         return Err(ColumnFault::OffsetOrder { index: 0 });
     }
-    let falls = |pair: (&T, &T)| pair.1 < pair.0;
-    // If they never go down, they are all within bounds as soon as the first and the last are.
-    let fell = offsets.iter().zip(&offsets[1..]).fold(false, |fell, pair| fell | falls(pair));
-    if fell {
-        let before = offsets.iter().zip(&offsets[1..]).position(falls).unwrap_or_default();
+    if signs::of(offsets) < T::default() {
+        let before = offsets.windows(2).position(|pair| pair[1] < pair[0]).unwrap_or_default();
         return Err(ColumnFault::OffsetOrder { index: before + 1 });
     }
+    // As they never go down, they are all within bounds if the last is.
     if last > bound {
         let index = offsets.partition_point(|&offset| offset <= bound);
         return Err(ColumnFault::OffsetOutOfBounds { index, limit });

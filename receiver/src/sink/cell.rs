@@ -4,9 +4,9 @@ use std::fmt::{self, Write};
 
 use arrow_array::{Array, ArrayRef};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
+use bowstring_cli::text;
 
 use super::table::render::Cell;
-use crate::text;
 
 /// No more of a value is turned into text. Wider than any column is shown, and a value may be a gigabyte.
 const LONGEST: usize = 200;

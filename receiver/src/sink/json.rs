@@ -1,10 +1,15 @@
 //! One JSON object a line. Columns that are null are named all the same, so that every line has the same keys.
 
 use std::io::Write;
+use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, RecordBatch};
 use arrow_json::WriterBuilder;
-use arrow_json::writer::{LineDelimited, Writer};
+use arrow_json::writer::{
+    Encoder, EncoderFactory, EncoderOptions, LineDelimited, NullableEncoder, Writer, make_encoder,
+};
+use arrow_schema::{ArrowError, FieldRef};
 
 use super::{End, Sink};
 use crate::failure::Failure;
@@ -20,7 +25,45 @@ pub(super) struct Json {
 impl Json {
     pub(super) fn new(output: Output) -> Json {
         let watch = output.watch();
-        Json { writer: WriterBuilder::new().with_explicit_nulls(true).build(output), watch }
+        Json { writer: lines(output), watch }
+    }
+}
+
+fn lines<W: Write>(output: W) -> Writer<W, LineDelimited> {
+    let nulls = Arc::new(NullsInDictionaries);
+    WriterBuilder::new().with_explicit_nulls(true).with_encoder_factory(nulls).build(output)
+}
+
+/// A dictionary's row is null if its key is, or if the value is that the key leads to. Left to itself, `arrow-json`
+/// asks the keys alone: it writes a null string as an empty one, and panics over a dictionary of nulls.
+#[derive(Debug)]
+struct NullsInDictionaries;
+
+impl EncoderFactory for NullsInDictionaries {
+    fn make_default_encoder<'a>(
+        &self,
+        field: &'a FieldRef,
+        array: &'a dyn Array,
+        options: &'a EncoderOptions,
+    ) -> Result<Option<NullableEncoder<'a>>, ArrowError> {
+        let Some(dictionary) = array.as_any_dictionary_opt() else { return Ok(None) };
+        // Where there are no values, every row is null and no key is asked for.
+        let empty = dictionary.values().is_empty();
+        let keys = if empty { Vec::new() } else { dictionary.normalized_keys() };
+        let values = make_encoder(field, dictionary.values().as_ref(), options)?;
+        Ok(Some(NullableEncoder::new(Box::new(Entries { keys, values }), dictionary.logical_nulls())))
+    }
+}
+
+/// The rows of a dictionary column, those that are not null.
+struct Entries<'a> {
+    keys: Vec<usize>,
+    values: NullableEncoder<'a>,
+}
+
+impl Encoder for Entries<'_> {
+    fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
+        self.values.encode(self.keys[row], out);
     }
 }
 
@@ -37,5 +80,39 @@ impl Sink for Json {
         }
         self.writer.finish().map_err(|error| self.watch.explain(error))?;
         self.writer.into_inner().finish()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use arrow_array::types::Int8Type;
+    use arrow_array::{ArrayRef, DictionaryArray, Int8Array, NullArray, StringArray, StructArray};
+
+    use super::*;
+
+    fn coded(keys: [Option<i8>; 3], values: ArrayRef) -> ArrayRef {
+        Arc::new(DictionaryArray::<Int8Type>::try_new(Int8Array::from(keys.to_vec()), values).unwrap())
+    }
+
+    #[test]
+    fn a_key_that_leads_to_a_null_is_a_null() {
+        let keys = [Some(0), Some(1), None];
+        let words = coded(keys, Arc::new(StringArray::from(vec![Some("a"), None])));
+        let inside = StructArray::try_from(vec![("inner", Arc::clone(&words))]).unwrap();
+        let batch = RecordBatch::try_from_iter([
+            ("words", words),
+            ("nulls", coded(keys, Arc::new(NullArray::new(2)))),
+            ("nothing", coded([None; 3], Arc::new(StringArray::new_null(0)))),
+            ("inside", Arc::new(inside) as ArrayRef),
+        ]);
+        let mut writer = lines(Vec::new());
+        writer.write(&batch.unwrap()).unwrap();
+        writer.finish().unwrap();
+        let line = |word| {
+            format!(r#"{{"words":{word},"nulls":null,"nothing":null,"inside":{{"inner":{word}}}}}"#) + "\n"
+        };
+        let expected = [r#""a""#, "null", "null"].map(line).concat();
+        assert_eq!(String::from_utf8(writer.into_inner()).unwrap(), expected);
     }
 }

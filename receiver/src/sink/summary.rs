@@ -7,6 +7,7 @@ use std::io::{self, Write};
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
+use bowstring_cli::text;
 
 use self::statistics::Statistics;
 use super::cell;
@@ -15,7 +16,6 @@ use super::{End, Sink};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::screen::Screen;
-use crate::text;
 
 /// What is known of a table so far.
 pub(super) struct Summary {
@@ -75,10 +75,11 @@ impl Summary {
         if !rows.is_empty() {
             Grid { columns, rows: &rows }.render(out, screen)?;
         }
-        let columns = self.columns.len();
+        let columns = text::count(self.columns.len() as u64, "column", "columns");
         let whole = if end == End::BrokenOff { ", and then it broke off" } else { "" };
-        let rows = text::grouped(self.rows);
-        writeln!(out, "{rows} rows, {columns} columns, {} batches{whole}", text::grouped(self.batches))
+        let rows = text::count(self.rows, "row", "rows");
+        let batches = text::count(self.batches, "batch", "batches");
+        writeln!(out, "{rows}, {columns}, {batches}{whole}")
     }
 }
 

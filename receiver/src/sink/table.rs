@@ -2,11 +2,13 @@
 
 mod layout;
 pub(super) mod render;
+mod width;
 
 use std::io::{self, Write};
 
 use arrow_array::RecordBatch;
 use arrow_schema::{DataType, SchemaRef};
+use bowstring_cli::text;
 
 use self::render::{Cell, Column, Grid};
 use super::cell;
@@ -15,7 +17,6 @@ use super::{End, Sink};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::screen::Screen;
-use crate::text;
 
 /// Shows the first rows and sums up all of them.
 pub(super) struct Table {
@@ -53,10 +54,13 @@ impl Table {
             let mut note = Vec::new();
             let all = summary.rows();
             if all > rows.len() as u64 {
-                note.push(format!("{} of {} rows", rows.len(), text::grouped(all)));
+                note.push(format!("{} of {}", rows.len(), text::count(all, "row", "rows")));
             }
             if left_out > 0 {
-                note.push(format!("{left_out} columns left out for want of room"));
+                note.push(format!(
+                    "{} left out for want of room",
+                    text::count(left_out as u64, "column", "columns")
+                ));
             }
             if !note.is_empty() {
                 writeln!(output, "({})", note.join(", "))?;

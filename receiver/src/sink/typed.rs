@@ -2,8 +2,8 @@
 
 use arrow_array::timezone::Tz;
 use arrow_schema::{DataType, Field, IntervalUnit, Schema};
+use bowstring_cli::args::Format;
 
-use crate::args::Format;
 use crate::failure::Failure;
 
 /// Refuses a schema that the format has no place for, and says which column it is.

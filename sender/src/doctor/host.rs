@@ -4,9 +4,8 @@ use std::fs;
 
 use bowstring::transport::region::{Pages, Writable};
 use bowstring::transport::session;
+use bowstring_cli::text;
 use rustix::process::{PidfdFlags, Resource, getpid, getrlimit, pidfd_open};
-
-use crate::text;
 
 /// How much something matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,8 +147,20 @@ fn cores() -> Finding {
             let meaning = "sender and receiver take turns: every message costs a switch between them";
             finding("cores", Verdict::Fair, "1", meaning)
         }
-        cores => finding("cores", Verdict::Good, cores.to_string(), ""),
+        cores => match load().filter(|load| load + 1.5 > cores as f64) {
+            None => finding("cores", Verdict::Good, cores.to_string(), ""),
+            Some(load) => {
+                let meaning =
+                    "a sender and a receiver share them with others, and so does what is measured here";
+                finding("cores", Verdict::Fair, format!("{cores}, and a load of {load:.1} on them"), meaning)
+            }
+        },
     }
+}
+
+/// What has run, or waited to, during the last minute, on average.
+fn load() -> Option<f64> {
+    read("/proc/loadavg")?.split(' ').next()?.parse().ok()
 }
 
 fn cache() -> Finding {

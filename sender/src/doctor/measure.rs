@@ -23,10 +23,10 @@ use bowstring::transport::{
     socket_pair,
 };
 use bowstring::{TableReceiver, TableSender};
+use bowstring_cli::text;
 use serde_json::{Value, json};
 
 use crate::failure::{Exit, Failure};
-use crate::text;
 
 /// Bytes of a batch.
 const BATCH: usize = 1 << 20;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::{Field, Schema, SchemaRef};
+use bowstring_cli::args::Format;
 
 use super::input::Opened;
 use super::{Batches, csv, file, format, json, parquet, schema, stream};
-use crate::args::Format;
 use crate::failure::Failure;
 use crate::plan::{Input, Reading};
 

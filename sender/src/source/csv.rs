@@ -7,6 +7,7 @@ use arrow_csv::ReaderBuilder;
 use arrow_csv::reader::{BufReader, Format};
 use arrow_schema::{DataType, SchemaRef};
 
+use super::format::FORMATS;
 use super::input::{Opened, Whole};
 use super::third_party::guard;
 use super::{Batches, schema};
@@ -44,10 +45,19 @@ impl Csv {
             None => {
                 let sample = opened.sample(SAMPLE_BYTES)?;
                 let sample = sample.strip_prefix(&[0xef, 0xbb, 0xbf]).unwrap_or(&sample);
+                is_text(sample, reading)
+                    .map_err(|(why, advice)| Failure::malformed(&name, why).advise(advice))?;
                 let inferred = guard(&name, "CSV", || {
                     let inferred = format.infer_schema(sample, Some(SAMPLE_ROWS));
                     inferred.map_err(|error| Failure::malformed(&name, error))
                 })?;
+                if reading.format.is_none() && inferred.0.fields().len() < 2 && !is_named_so(&name) {
+                    return Err(Failure::malformed(
+                        &name,
+                        "text, and no table: its first line has one field",
+                    )
+                    .advise("say --format csv if it is a column, and --delimiter if it has others"));
+                }
                 Arc::new(inferred.0)
             }
         };
@@ -57,6 +67,28 @@ impl Csv {
             .build_buffered(opened.text()?)
             .map_err(|error| Failure::malformed(&name, error))?;
         Ok(Csv { reader, schema, name })
+    }
+}
+
+/// Whether the name says that it is what it was taken for.
+fn is_named_so(name: &str) -> bool {
+    [".csv", ".tsv"].iter().any(|end| name.to_ascii_lowercase().ends_with(end))
+}
+
+/// Whether it is text at all; the last letter of the sample may be cut. If not, why, and what to do.
+fn is_text(sample: &[u8], reading: &Reading) -> Result<(), (String, &'static str)> {
+    match std::str::from_utf8(sample) {
+        Err(error) if error.error_len().is_some() => Err(match reading.format {
+            None => ("its format is not recognised: it is no text in UTF-8 either".to_owned(), FORMATS),
+            Some(_) => {
+                let at = error.valid_up_to();
+                (
+                    format!("no text in UTF-8, from byte {at} on"),
+                    "convert it, as in `iconv -f latin1 -t utf8 FILE | sender -`",
+                )
+            }
+        }),
+        _ => Ok(()),
     }
 }
 

@@ -1,19 +1,25 @@
 //! What an input is, by its first bytes.
 
+use bowstring_cli::args::Format;
+
 use super::input::Opened;
-use crate::args::Format;
 use crate::failure::Failure;
 
 /// Bytes looked at. Blank lines before JSON may take a few.
 const LOOK: usize = 512;
+
+/// What to do with an input that is not recognised.
+pub(super) const FORMATS: &str =
+    "say what it is with --format arrow|arrows|parquet|csv|jsonl, if it is one of these";
 
 /// Recognises the format of an input.
 pub(crate) fn recognise(opened: &mut Opened) -> Result<Format, Failure> {
     let first = opened.first(LOOK)?;
     let name = opened.name();
     of_bytes(&first, name.ends_with(".arrows")).map_err(|why| {
-        let advice = "say what it is with --format arrow|arrows|parquet|csv|jsonl, if it is one of these";
-        Failure::malformed(name, why).advise(advice)
+        let failure = Failure::malformed(name, why);
+        // Nothing has no format that could be said.
+        if first.is_empty() { failure } else { failure.advise(FORMATS) }
     })
 }
 

@@ -27,7 +27,10 @@ impl ParquetFile {
         let name = opened.name().to_owned();
         let file = opened.file()?;
         let builder = guard(&name, "Parquet", || {
-            ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| Failure::malformed(&name, error))
+            ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| {
+                let advice = "its index is at its end: it may have been cut short, or is still being written";
+                Failure::malformed(&name, error).advise(advice)
+            })
         })?;
         let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
         let schema = builder.schema().clone();

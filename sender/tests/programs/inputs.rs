@@ -1,6 +1,5 @@
 //! Every kind of input: what comes out is what went in, whatever it came in.
 
-use std::fs;
 use std::sync::Arc;
 
 use arrow_array::types::Int32Type;
@@ -12,9 +11,9 @@ use arrow_ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
 use libtest_mimic::Failed;
 use parquet::arrow::ArrowWriter;
 
-use crate::Needs::{ArrowData, Nothing, Receiver};
+use crate::Needs::{Nothing, Receiver};
 use crate::Test;
-use crate::run::{Programs, arrow_data};
+use crate::run::Programs;
 
 pub(crate) const TESTS: &[Test] = &[
     ("every format, from a file and through a pipe", Receiver, every_format),
@@ -25,7 +24,6 @@ pub(crate) const TESTS: &[Test] = &[
     ("several inputs are one table", Receiver, several),
     ("types are given", Receiver, given_types),
     ("inputs that are malformed, and which", Nothing, malformed),
-    ("nothing in Arrow's fuzz corpus breaks it", ArrowData, crashers),
 ];
 
 /// Rows `range`, of types that CSV and JSON infer as they are here.
@@ -43,31 +41,31 @@ fn rows(range: std::ops::Range<i64>) -> RecordBatch {
     .unwrap()
 }
 
-fn batches() -> Vec<RecordBatch> {
+pub(crate) fn batches() -> Vec<RecordBatch> {
     (0..5).map(|i| rows(i * 100..(i + 1) * 100)).collect()
 }
 
-fn file(batches: &[RecordBatch], options: IpcWriteOptions) -> Vec<u8> {
+pub(crate) fn file(batches: &[RecordBatch], options: IpcWriteOptions) -> Vec<u8> {
     let mut writer = FileWriter::try_new_with_options(Vec::new(), &batches[0].schema(), options).unwrap();
     batches.iter().for_each(|batch| writer.write(batch).unwrap());
     writer.finish().unwrap();
     writer.into_inner().unwrap()
 }
 
-fn stream(batches: &[RecordBatch], options: IpcWriteOptions) -> Vec<u8> {
+pub(crate) fn stream(batches: &[RecordBatch], options: IpcWriteOptions) -> Vec<u8> {
     let mut writer = StreamWriter::try_new_with_options(Vec::new(), &batches[0].schema(), options).unwrap();
     batches.iter().for_each(|batch| writer.write(batch).unwrap());
     writer.into_inner().unwrap()
 }
 
-fn parquet(batches: &[RecordBatch]) -> Vec<u8> {
+pub(crate) fn parquet(batches: &[RecordBatch]) -> Vec<u8> {
     let mut writer = ArrowWriter::try_new(Vec::new(), batches[0].schema(), None).unwrap();
     batches.iter().for_each(|batch| writer.write(batch).unwrap());
     writer.into_inner().unwrap()
 }
 
 /// The same rows as CSV, by hand.
-fn csv(range: std::ops::Range<i64>) -> String {
+pub(crate) fn csv(range: std::ops::Range<i64>) -> String {
     let line = |n: i64| {
         let half = if n % 7 == 0 { String::new() } else { format!("{}", n as f64 + 0.5) };
         format!("{n},\"row {n}, \"\"quoted\"\"\",{half},{}\n", n % 2 == 0)
@@ -76,7 +74,7 @@ fn csv(range: std::ops::Range<i64>) -> String {
 }
 
 /// The same rows as the receiver writes them.
-fn json(range: std::ops::Range<i64>) -> String {
+pub(crate) fn json(range: std::ops::Range<i64>) -> String {
     let line = |n: i64| {
         let half = if n % 7 == 0 { "null".to_owned() } else { format!("{}", n as f64 + 0.5) };
         let even = n % 2 == 0;
@@ -255,25 +253,4 @@ fn malformed(programs: &Programs) -> Result<(), Failed> {
     ended.code(2)?.says("cannot read not-there.arrow")?;
     programs.send(&[".", "--", "receiver"])?.code(2)?.says("directory")?;
     Ok(())
-}
-
-fn crashers(programs: &Programs) -> Result<(), Failed> {
-    let root = arrow_data().ok_or("no data")?;
-    let mut seen = 0;
-    for (directory, format) in [("arrow-ipc-stream", "arrows"), ("arrow-ipc-file", "arrow")] {
-        for entry in fs::read_dir(root.join(directory))? {
-            let path = entry?.path();
-            if path.is_dir() {
-                continue;
-            }
-            let name = path.display().to_string();
-            let arguments = [&name, "--format", format, "--quiet", "--", "receiver", "--null", "--quiet"];
-            let ended = programs.send(&arguments)?;
-            if !matches!(ended.code, Some(0 | 3)) {
-                return Err(format!("{name}: {:?} {}", ended.code, ended.err).into());
-            }
-            seen += 1;
-        }
-    }
-    if seen == 0 { Err("no file was tried".into()) } else { Ok(()) }
 }

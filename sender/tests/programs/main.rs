@@ -4,6 +4,7 @@
 //! are ignored, and say so: `cargo build -p bowstring-receiver` puts one there.
 
 mod endings;
+mod hostile;
 mod inputs;
 mod memory;
 mod run;
@@ -33,7 +34,9 @@ fn main() {
     let arrow_data = run::arrow_data().is_some();
     let bound = !rustix::process::geteuid().is_root();
     let mut trials = Vec::new();
-    for (name, needs, test) in [inputs::TESTS, endings::TESTS, tools::TESTS, memory::TESTS].concat() {
+    for (name, needs, test) in
+        [inputs::TESTS, hostile::TESTS, endings::TESTS, tools::TESTS, memory::TESTS].concat()
+    {
         let missing = match needs {
             Needs::Nothing => None,
             _ if !receiver => Some("no receiver beside the sender: cargo build -p bowstring-receiver"),

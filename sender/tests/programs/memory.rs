@@ -11,10 +11,19 @@ use crate::Needs::Receiver;
 use crate::Test;
 use crate::run::{Programs, finish};
 
-pub(crate) const TESTS: &[Test] = &[
-    ("a demonstration in constant memory", Receiver, demo),
-    ("a file, again and again, in constant memory", Receiver, file),
-];
+/// A test's name, with the bytes that this build sends unless it is told otherwise.
+macro_rules! named {
+    ($what:literal) => {
+        if cfg!(debug_assertions) {
+            concat!($what, " in constant memory (200 MB, or BOWSTRING_STREAM_BYTES)")
+        } else {
+            concat!($what, " in constant memory (2 GB, or BOWSTRING_STREAM_BYTES)")
+        }
+    };
+}
+
+pub(crate) const TESTS: &[Test] =
+    &[(named!("a demonstration"), Receiver, demo), (named!("a file, again and again,"), Receiver, file)];
 
 /// Bytes that are sent: 2 GB, or a tenth of that where the program is built without optimisation.
 fn bytes() -> Result<u64, Failed> {

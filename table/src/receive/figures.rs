@@ -32,8 +32,7 @@ pub struct ReceiverFigures {
     pub hot_allocations: u64,
     /// Heap allocations for making Arrow arrays, which are objects of the heap. Counted likewise.
     pub array_allocations: u64,
-    /// What the transport counts. Its `missed` counts messages for others among those missed: the dictionaries that
-    /// receivers which join late are sent alone.
+    /// What the transport counts.
     pub transport: TransportFigures,
 }
 

@@ -60,7 +60,9 @@ impl Outlet {
         if self.interrupt.is_set() {
             return Err(SendError::Interrupted);
         }
-        let (Some(patience), now) = (self.patience, Instant::now()) else { return Ok(()) };
+        // Who waits without end need not read the clock for every message.
+        let Some(patience) = self.patience else { return Ok(()) };
+        let now = Instant::now();
         match *deadline {
             None => *deadline = now.checked_add(patience),
             Some(end) if now >= end => return Err(SendError::TimedOut),

@@ -3,7 +3,7 @@
 //! `puppet ROLE DELIVERY STEP [orphan]` meets over the socket that is its standard input, goes to STEP, prints
 //! `at STEP` and waits for its end. With `orphan` it first forks a child that keeps the socket, and prints `orphan PID`.
 //! `puppet broadcast PATH` listens there, lets three receivers in, and sends for as long as it lives.
-//! `puppet race PATH`, `activated`, `activator PATH`, `knock PATH`, `hand-down`: see the functions of that name.
+//! `puppet race PATH`, `activated`, `activator PATH`, `knock PATH`, `unseen PATH`, `hand-down`: see the functions of that name.
 //! `puppet in-flight` becomes another user and has too many descriptors in flight.
 //! `puppet session ROLE DELIVERY` asks to be traced and goes through a whole session, to be killed on the way.
 //!
@@ -35,6 +35,7 @@ fn main() {
         ["activated"] => activated(),
         ["activator", path] => activator(path.as_bytes()),
         ["knock", path] => knock(path.as_bytes()),
+        ["unseen", path] => unseen(path.as_bytes()),
         ["hand-down"] => hand_down(),
         ["broadcast", path] => broadcast(path.as_bytes()),
         ["session", role, delivery] => {
@@ -280,6 +281,26 @@ fn knock(path: &[u8]) {
     rustix::thread::set_thread_res_uid(nobody, nobody, nobody).expect("root may become anybody");
     let meeting = Meeting::new(Deliveries::SLOTS).access(Access::Users(&[0])).patience(PATIENCE);
     say(&format!("heard {:?}", meeting.connect(path).map(drop)));
+}
+
+/// Sends to a receiver whose process it does not see, and hears of its end all the same.
+fn unseen(path: &[u8]) {
+    let mut sender = config().build().expect("memory");
+    let introduction = Introduction::new(b"").patience(PATIENCE);
+    let receiver = sender.connect(path, &introduction).expect("an honest receiver").receiver;
+    let peer = sender.peer(receiver).expect("it is there");
+    let figures = sender.lane_figures(receiver).expect("it is there");
+    say(&format!("process {}, in the figures {}", peer.pid, figures.pid));
+    honest::send(&mut sender, 1, 64).expect("room");
+    let (ended, end) = loop {
+        sender.reap().expect("a host");
+        if let Some(ended) = sender.next_ended() {
+            break ended;
+        }
+        std::thread::yield_now();
+    };
+    assert_eq!(ended, receiver);
+    say(&format!("ended {end:?}"));
 }
 
 /// Sends over a socket that it was started with.

@@ -53,7 +53,8 @@ fn datagram(choices: &mut Choices<'_>, number: &mut u64) -> Vec<u8> {
         _ => {
             *number += 1;
             let (number, len) = (choices.near(*number), choices.near(64));
-            Announcement { number, len, reply_to: 0, tag: 0 }.encode().to_vec()
+            let skipped = u32::from(choices.byte());
+            Announcement { number, len, reply_to: 0, tag: 0, skipped }.encode().to_vec()
         }
     };
     if choices.below(8) == 0 {

@@ -217,6 +217,11 @@ pub(super) fn add(all: &mut Vec<Case>) {
         let o = Offered::new();
         s.send(&bare(Kind::Attach), &[fd, o.board.as_fd(), o.gauge.as_fd()]);
     });
+    rows(all, Victim::Observer, ("the gauge", "Gauge", GAUGE), not_published(), |s, fd| {
+        let _hello = s.recv();
+        let card = Card { observer: 1, wants: 0, ..Card::receiver(POOLED) };
+        s.send(&card.datagram(Kind::Welcome), &[fd]);
+    });
     let greeting = ("the greeting", "Greeting", FILE);
     rows(all, Victim::ListeningSender, greeting, not_frozen(), |s, fd| {
         let card = Card { greeting_says: FILE as u32, greeting_in_descriptor: 1, ..Card::receiver(POOLED) };

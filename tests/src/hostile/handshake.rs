@@ -25,6 +25,9 @@ fn garbage(all: &mut Vec<Case>) {
         Victim::ConnectingSender,
         Victim::ListeningReceiver,
         Victim::ConnectingReceiver,
+        Victim::ListeningBoth,
+        Victim::ConnectingBoth,
+        Victim::Observer,
     ] {
         let mut row = |name: &'static str, ends: &'static str, bytes: Vec<u8>| {
             all.push(Case::new(victim, name, ends, move |s| s.send(&bytes, &[])));
@@ -52,6 +55,9 @@ fn first_words(all: &mut Vec<Case>) {
             (Victim::ListeningReceiver, Kind::Hello),
             (Victim::ConnectingReceiver, Kind::Welcome),
             (Victim::ConnectingSender, Kind::Welcome),
+            (Victim::ListeningBoth, Kind::Hello),
+            (Victim::ConnectingBoth, Kind::Welcome),
+            (Victim::Observer, Kind::Welcome),
         ] {
             if kind != awaited {
                 let ends = format!("Wire(Unexpected({kind:?}))");
@@ -61,7 +67,13 @@ fn first_words(all: &mut Vec<Case>) {
             }
         }
     }
-    for (victim, awaited) in [(Victim::ListeningSender, "HELLO"), (Victim::ConnectingReceiver, "WELCOME")] {
+    for (victim, awaited) in [
+        (Victim::ListeningSender, "HELLO"),
+        (Victim::ConnectingReceiver, "WELCOME"),
+        (Victim::ListeningBoth, "HELLO"),
+        (Victim::ConnectingBoth, "WELCOME"),
+        (Victim::Observer, "WELCOME"),
+    ] {
         all.push(Case::new(victim, "silence", format!("TimedOut({awaited:?})"), |_| {}));
         all.push(Case::new(
             victim,
@@ -87,7 +99,7 @@ fn first_words(all: &mut Vec<Case>) {
     }
 }
 
-fn descriptor_count(found: usize, wanted: usize) -> String {
+pub(super) fn descriptor_count(found: usize, wanted: usize) -> String {
     format!("Wire(Descriptors {{ found: {found}, wanted: {wanted} }})")
 }
 
@@ -168,6 +180,11 @@ fn attaches(all: &mut Vec<Case>) {
             s.send(&bare(Kind::Attach), &vec![ledger.as_fd(); count]);
         }));
     }
+    all.push(Case::new(victim, "ATTACH with a word too many", "Wire(Long { found: 20, wanted: 16 })", |s| {
+        knock(s);
+        let ledger = Make::published(LEDGER).region().expect("a ledger");
+        s.send(&with(Kind::Attach, &[0]), &[ledger.as_fd()]);
+    }));
     for kind in [Kind::Hello, Kind::Welcome, Kind::Start, Kind::Wake, Kind::Message, Kind::Bye] {
         let ends = format!("Wire(Unexpected({kind:?}))");
         all.push(Case::new(victim, format!("{kind:?} in place of ATTACH"), ends, move |s| {
@@ -299,6 +316,10 @@ fn starts(all: &mut Vec<Case>) {
             s.send(&bare(kind), &[]);
         }));
     }
+    all.push(Case::new(victim, "START with a word too many", "Wire(Long { found: 20, wanted: 16 })", |s| {
+        let _offered = up_to_start(s);
+        s.send(&with(Kind::Start, &[0]), &[]);
+    }));
     all.push(Case::new(victim, "START with a descriptor", descriptor_count(1, 0), |s| {
         let _offered = up_to_start(s);
         s.send(&bare(Kind::Start), &[s.as_fd()]);

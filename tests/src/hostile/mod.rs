@@ -1,8 +1,10 @@
 //! The ways to speak the protocol wrongly: a table. Each row names whom it is played to, what is done, and the typed
 //! error that the victim must end with, as `Debug` prints it.
 
+mod both;
 mod descriptors;
 mod handshake;
+mod observer;
 mod receivers;
 mod scribble;
 mod sealed;
@@ -25,6 +27,12 @@ pub enum Victim {
     ListeningReceiver,
     /// A receiver that connects: the outcome of `Meeting::over`.
     ConnectingReceiver,
+    /// Who listens to send and to receive: the outcome of `Sender::meet_both`.
+    ListeningBoth,
+    /// Who connects to send and to receive: the outcome of `Sender::connect_both_over`.
+    ConnectingBoth,
+    /// An observer: the outcome of `Observer::attach`, whose figures are read if it attached.
+    Observer,
     /// A sender with an open channel that may skip the hostile receiver: how the channel ends.
     Sender,
     /// A sender with an open channel that cuts the hostile receiver off for holding too much: how the channel ends.
@@ -47,6 +55,9 @@ impl Victim {
                 | Victim::ConnectingSender
                 | Victim::ListeningReceiver
                 | Victim::ConnectingReceiver
+                | Victim::ListeningBoth
+                | Victim::ConnectingBoth
+                | Victim::Observer
         )
     }
 }
@@ -100,6 +111,8 @@ impl Case {
 pub fn table() -> Vec<Case> {
     let mut all = Vec::new();
     handshake::add(&mut all);
+    both::add(&mut all);
+    observer::add(&mut all);
     descriptors::add(&mut all);
     receivers::add(&mut all);
     scribble::add(&mut all);

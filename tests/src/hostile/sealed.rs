@@ -54,6 +54,16 @@ pub(super) fn add(all: &mut Vec<Case>) {
     let short = |found, wanted| format!("Fault(Datagram(Short {{ found: {found}, wanted: {wanted} }}))");
     all.push(row("a good-bye cut short", short(16, 24), |s| s.send(&bare(Kind::Bye), &[])));
     all.push(row("an announcement cut short", short(16, 48), |s| s.send(&bare(Kind::Message), &[s.as_fd()])));
+    let long = |found, wanted| format!("Fault(Datagram(Long {{ found: {found}, wanted: {wanted} }}))");
+    all.push(row("a wake-up with a word too many", long(20, 16), |s| s.send(&with(Kind::Wake, &[0]), &[])));
+    all.push(row("a good-bye with a word too many", long(28, 24), |s| {
+        s.send(&with(Kind::Bye, &[0, 0, 0]), &[]);
+    }));
+    all.push(row("an announcement with a word too many", "Fault(Datagram(Truncated))", |s| {
+        let file = Make::frozen(64).descriptor().expect("a file");
+        // All that an announcement says, and a good file, and four bytes more.
+        s.send(&with(Kind::Message, &[1, 0, 64, 0, 0, 0, 0, 0, 0]), &[file.as_fd()]);
+    }));
     all.push(row("garbage", "Fault(Datagram(Magic))", |s| s.send(&[b'x'; 48], &[])));
     all.push(row("a book", "Fault(Datagram(Truncated))", |s| s.send(&[b'b'; MAX_DATAGRAM], &[])));
     all.push(row("another version", "Fault(Datagram(Version(9)))", |s| s.send(&prefix(9, 17, PREFIX), &[])));

@@ -7,7 +7,7 @@ use bowstring_transport::session::wire::{Kind, MAX_DATAGRAM};
 
 use super::{Case, Victim};
 use crate::raw::Socket;
-use crate::raw::datagram::{SLOT_SIZE, SLOTS, bare};
+use crate::raw::datagram::{SLOT_SIZE, SLOTS, bare, with};
 use crate::raw::memory::View;
 use crate::raw::play::{Entry, LEDGER, Offered, POOL, board, send};
 
@@ -237,6 +237,7 @@ fn sockets(all: &mut Vec<Case>) {
     {
         row(format!("{kind:?} on the open channel"), format!("Unexpected({kind:?})"), bare(kind), 0);
     }
+    row("a wake-up with a word too many".into(), "Truncated".into(), with(Kind::Wake, &[0]), 0);
     row("garbage on the open channel".into(), "Magic".into(), b"0123456789abcdef".to_vec(), 0);
     row("a book on the open channel".into(), "Truncated".into(), vec![b'b'; MAX_DATAGRAM], 0);
     let counted = "Descriptors { found: 1, wanted: 0 }";

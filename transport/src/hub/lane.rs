@@ -66,6 +66,8 @@ pub(crate) struct Lane {
     /// Set once it broke the protocol.
     pub(crate) fault: Option<wire::WireFault>,
     pub(crate) id: Option<LaneId>,
+    /// Messages that it was not given because it was slow.
+    skipped: u64,
     /// Whether it said good-bye; only sealed lanes say so in a datagram.
     said_bye: bool,
 }
@@ -101,7 +103,16 @@ impl Slots {
 
 impl Lane {
     pub(crate) fn new(control: Control, slots: Option<Slots>, on_slow: OnSlow) -> Lane {
-        Lane { control, slots, on_slow, state: LaneState::Live, fault: None, id: None, said_bye: false }
+        Lane {
+            control,
+            slots,
+            on_slow,
+            state: LaneState::Live,
+            fault: None,
+            id: None,
+            skipped: 0,
+            said_bye: false,
+        }
     }
 
     /// Whether the receiver says that it has given back the message `number` at `slot`.
@@ -118,6 +129,20 @@ impl Lane {
     /// Messages that the receiver says it has taken: for the figures, not to rely on.
     pub(crate) fn taken(&self) -> u64 {
         self.slots.as_ref().map_or(0, |s| s.ledger().head.taken.load(Ordering::Relaxed))
+    }
+
+    /// Counts a message that it is not given because it is slow, where the receiver sees the count.
+    #[cold]
+    pub(crate) fn skip(&mut self) {
+        self.skipped += 1;
+        if let Some(slots) = &self.slots {
+            slots.board().head.skipped.store(self.skipped, Ordering::Relaxed);
+        }
+    }
+
+    /// Messages that it was not given because it was slow.
+    pub(crate) fn skipped(&self) -> u64 {
+        self.skipped
     }
 
     /// Wakes the receiver in the way it asked for.

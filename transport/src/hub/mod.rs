@@ -7,7 +7,9 @@
 
 pub(crate) mod lane;
 pub(crate) mod publish;
+pub(crate) mod rare;
 pub(crate) mod room;
+mod timing;
 
 use core::time::Duration;
 
@@ -22,6 +24,7 @@ use crate::session::Deliveries;
 use crate::wait::Watch;
 
 use lane::{End, Lane, LaneState, OnSlow};
+use timing::Timing;
 
 /// The slots and who holds them.
 #[derive(Debug)]
@@ -43,6 +46,9 @@ pub(crate) struct Hub {
     /// The number of the next message; the first is 1.
     next_number: u64,
     watch: Watch,
+    timing: Timing,
+    /// What the way of a message calls now and then.
+    pub(crate) rare: &'static rare::Rare,
     /// How the last lane that went ended.
     last_end: Option<End>,
     /// Lanes that ended since the application last asked.
@@ -88,6 +94,8 @@ impl Hub {
             live: 0,
             next_number: 1,
             watch: Watch::default(),
+            timing: Timing::new(),
+            rare: &rare::RARE,
             last_end: None,
             ended: [None; 8],
             deliveries,
@@ -174,6 +182,7 @@ impl Hub {
             }
         }
         self.show();
+        self.time_on();
         Ok(())
     }
 
@@ -209,6 +218,7 @@ impl Hub {
                 *free = Some((id, end));
             }
         }
+        self.timing.forget(place);
         self.gauge.close_lane(place);
         self.gauge.set(Counter::Receivers, self.receivers().into());
     }

@@ -8,6 +8,7 @@ use crate::abi::Sleep;
 use crate::error::{Call, OsError};
 use crate::figures::Counter;
 use crate::loan::Draft;
+use crate::pool::{MAX_LANES, lanes};
 use crate::region::{Frozen, Writable};
 use crate::ring::{self, Note};
 use crate::session::wire::Announcement;
@@ -53,16 +54,8 @@ pub struct Receipt {
 /// Whether the lane in `place` has given back a message, or is gone.
 #[inline]
 pub(crate) fn has_released(lanes: &[Option<Lane>], place: usize, slot: u32, number: u64) -> bool {
-    lanes[place].as_ref().is_none_or(|lane| lane.has_released(slot, number))
-}
-
-/// The places of the bits set in a word.
-fn places(mut bits: u64) -> impl Iterator<Item = usize> {
-    core::iter::from_fn(move || {
-        let place = bits.trailing_zeros();
-        bits &= bits.wrapping_sub(1);
-        (place < u64::BITS).then_some(place as usize)
-    })
+    let lane = lanes.get(place).and_then(Option::as_ref);
+    lane.is_none_or(|lane| lane.has_released(slot, number))
 }
 
 impl Hub {
@@ -80,14 +73,69 @@ impl Hub {
     }
 
     /// Publishes the message in `span` slots from `slot` on.
-    #[inline]
+    ///
+    /// What is inlined into the caller is what lies between the message's bytes and its ticket when there is one receiver,
+    /// who is waited for. A processor that owns neither the message's line nor the entry's asks for both at once only if
+    /// the two stores are near each other in its queue: with some forty stores in between, such as a call's saved
+    /// registers, it gets the one and then the other, which takes half as long again.
+    #[inline(always)]
     pub(crate) fn publish(&mut self, slot: u32, span: u32, used: usize, label: Label) -> Receipt {
-        let addressed = self.addressed(label.to);
+        let Label { tag, reply_to, to } = label;
+        let note = Note { number: self.next_number, len: used as u64, reply_to, slot, tag };
+        let addressed = if to == To::All { self.live } else { self.addressed(to) };
+        match self.publish_to_sole(note, addressed) {
+            Some(given) => self.follow_up(slot, span, used, given),
+            None => self.publish_to_each(slot, span, used, tag, reply_to, addressed),
+        }
+    }
+
+    /// Publishes to one receiver that takes slots and is waited for; `None`, and nothing is done, if that is not how it
+    /// is, or if the message is to be timed. Answers its bit.
+    #[inline(always)]
+    fn publish_to_sole(&mut self, note: Note, addressed: u64) -> Option<u64> {
+        let place = addressed.trailing_zeros() as usize % MAX_LANES;
+        let outstanding = self.pool.as_ref()?.occupation.held(place).messages;
+        let lane = self.lanes[place].as_mut()?;
+        if !addressed.is_power_of_two() || lane.on_slow != OnSlow::Block || self.timing.is_due() {
+            return None;
+        }
+        let (publisher, board, _) = lane.slots.as_mut()?.views();
+        publisher.publish(board, note, outstanding).then_some(addressed)
+    }
+
+    /// Everything after the only publication of a message: it happens while the message travels.
+    #[inline(never)]
+    fn follow_up(&mut self, slot: u32, span: u32, used: usize, given: u64) -> Receipt {
         let number = self.next_number;
         self.next_number += 1;
-        let note = Note { number, len: used as u64, reply_to: label.reply_to, slot, tag: label.tag };
+        let left = self.settle(slot, span, used, given);
+        if left != 0 {
+            lanes(left).for_each(|place| (self.rare.retire)(self, place));
+        }
+        // A failure to look at the peers now is found again at the next look.
+        let _ = self.reap_if_due();
+        Receipt { number, receivers: (given & !left).count_ones(), skipped: 0 }
+    }
+
+    /// Publishes to any number of receivers of any kind.
+    #[inline(never)]
+    fn publish_to_each(
+        &mut self,
+        slot: u32,
+        span: u32,
+        used: usize,
+        tag: u32,
+        reply_to: u64,
+        addressed: u64,
+    ) -> Receipt {
+        if self.timing.is_due() {
+            (self.rare.begin_timing)(self);
+        }
+        let number = self.next_number;
+        let note = Note { number, len: used as u64, reply_to, slot, tag };
+        self.next_number += 1;
         let (mut given, mut sealed, mut skipped) = (0_u64, 0_u64, 0);
-        for place in places(addressed) {
+        for place in lanes(addressed) {
             if !self.may_have(place, span) {
                 skipped += u32::from(self.live & 1 << place != 0);
                 continue;
@@ -99,10 +147,22 @@ impl Hub {
             };
             let outstanding = pool.occupation.held(place).messages;
             let (publisher, board, _) = slots.views();
-            publisher.publish(board, note, outstanding);
-            given |= 1 << place;
+            given |= u64::from(publisher.publish(board, note, outstanding)) << place;
         }
-        // Everything up to here is on the way of the message; everything below happens while it travels.
+        let left = self.settle(slot, span, used, given);
+        if left | sealed != 0 {
+            lanes(left).for_each(|place| (self.rare.retire)(self, place));
+            given = given & !left | (self.rare.publish_copy)(self, slot, note, sealed);
+        }
+        // A failure to look at the peers now is found again at the next look.
+        let _ = self.reap_if_due();
+        Receipt { number, receivers: given.count_ones(), skipped }
+    }
+
+    /// Wakes who sleeps and books what was published; answers the lanes that have left.
+    #[inline(always)]
+    fn settle(&mut self, slot: u32, span: u32, used: usize, given: u64) -> u64 {
+        let number = self.next_number - 1;
         let left = self.wake_sleepers(given);
         if let Some(pool) = &mut self.pool {
             pool.occupation.occupy(slot, span, number, given & !left);
@@ -112,19 +172,16 @@ impl Hub {
             self.gauge.set(Counter::HighWater, pool.occupation.high_water().into());
         }
         self.count(given, used);
-        if left | sealed != 0 {
-            places(left).for_each(|place| self.retire(place));
-            given = given & !left | self.publish_copy(slot, used, number, label, sealed);
+        if self.timing.is_under_way() {
+            (self.rare.time)(self, given & !left);
         }
-        // A failure to look at the peers now is found again at the next look.
-        let _ = self.reap_if_due();
-        Receipt { number, receivers: given.count_ones(), skipped }
+        left
     }
 
     fn count(&mut self, given: u64, used: usize) {
         self.gauge.add(Counter::Messages, 1);
         self.gauge.add(Counter::Bytes, used as u64);
-        for place in places(given) {
+        for place in lanes(given) {
             self.gauge.sent(place, used as u64);
         }
     }
@@ -152,19 +209,22 @@ impl Hub {
         if fits(pool.occupation.held(place).slots) {
             return true;
         }
-        self.pass_over(place);
+        (self.rare.pass_over)(self, place);
         false
     }
 
     /// What the policy of a lane has for a message that it cannot take.
-    fn pass_over(&mut self, place: usize) {
+    pub(super) fn pass_over(&mut self, place: usize) {
         let Some(lane) = &mut self.lanes[place] else { return };
         match lane.on_slow {
             OnSlow::CutOff { .. } => {
                 lane.cut_off();
                 self.retire(place);
             }
-            OnSlow::Skip { .. } | OnSlow::Block => self.gauge.skipped(place),
+            OnSlow::Skip { .. } | OnSlow::Block => {
+                lane.skip();
+                self.gauge.skipped(place);
+            }
         }
     }
 
@@ -176,7 +236,7 @@ impl Hub {
             return 0;
         }
         ring::publish_fence();
-        for place in places(given) {
+        for place in lanes(given) {
             let Some(lane) = &mut self.lanes[place] else { continue };
             let Some(slots) = &mut lane.slots else { continue };
             let (publisher, _, ledger) = slots.views();
@@ -184,7 +244,7 @@ impl Hub {
                 Sleep::No => {}
                 Sleep::Left => left |= 1 << place,
                 how => {
-                    lane.wake(how);
+                    (self.rare.wake)(lane, how);
                     self.gauge.add(Counter::WakeUps, 1);
                 }
             }
@@ -193,28 +253,37 @@ impl Hub {
     }
 
     /// Sends a copy of a message in slots to the lanes that receive files.
-    fn publish_copy(&mut self, slot: u32, used: usize, number: u64, label: Label, to: u64) -> u64 {
+    pub(super) fn publish_copy(&mut self, slot: u32, note: Note, to: u64) -> u64 {
+        let used = note.len as usize;
         if to == 0 {
             return 0;
         }
         let Some(pool) = &self.pool else { return 0 };
         let start = slot as usize * pool.geometry.slot_size();
         let copy = Writable::create(c"bowstring-message", used, self.pages).and_then(|mut file| {
-            file.copy_from_slice(pool.region.bytes(start..start + used));
+            if let Some(message) = pool.region.bytes(start, used) {
+                file.copy_from_slice(message);
+            }
             file.freeze()
         });
         match copy {
             Ok(file) => {
-                let announcement = announcement(number, used, label);
+                let announcement = Announcement {
+                    number: note.number,
+                    len: note.len,
+                    reply_to: note.reply_to,
+                    tag: note.tag,
+                    skipped: 0,
+                };
                 let given = self.send_file(&file, announcement, to, None);
-                for place in places(given) {
+                for place in lanes(given) {
                     self.gauge.sent(place, used as u64);
                 }
                 given
             }
             // The slots' receivers have the message already, so it cannot be called back: these see a gap.
             Err(_) => {
-                places(to).for_each(|place| self.pass_over(place));
+                lanes(to).for_each(|place| self.pass_over(place));
                 0
             }
         }
@@ -257,9 +326,11 @@ impl Hub {
         to: u64,
         patience: Option<(Option<Wait>, u32)>,
     ) -> u64 {
-        let datagram = what.encode();
         let mut given = 0;
-        for place in places(to) {
+        for place in lanes(to) {
+            let skipped = self.lanes[place].as_ref().map_or(0, Lane::skipped);
+            // Its low half: the receiver adds up the differences.
+            let datagram = Announcement { skipped: skipped as u32, ..what }.encode();
             match self.send_to(place, file, &datagram, patience) {
                 Ok(()) => given |= 1 << place,
                 Err(e) if e.is(Errno::PIPE) || e.is(Errno::CONNRESET) => {
@@ -326,5 +397,5 @@ impl Hub {
 }
 
 fn announcement(number: u64, len: usize, label: Label) -> Announcement {
-    Announcement { number, len: len as u64, reply_to: label.reply_to, tag: label.tag }
+    Announcement { number, len: len as u64, reply_to: label.reply_to, tag: label.tag, skipped: 0 }
 }

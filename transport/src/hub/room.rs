@@ -3,7 +3,9 @@
 use crate::abi::Sleep;
 use crate::error::OsError;
 use crate::figures::Counter;
+use crate::loan::{Draft, Loan};
 use crate::pool::MAX_LANES;
+use crate::region::Writable;
 use crate::ring::{self, Room};
 use crate::sync::{AtomicU32, futex};
 use crate::wait::{Step, Wait, Waiting};
@@ -58,14 +60,14 @@ impl core::error::Error for LoanError {}
 
 impl Hub {
     /// Finds `span` neighbouring slots. `wait` is `None` for a single look.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find_room(&mut self, span: u32, wait: Option<Wait>) -> Result<u32, LoanError> {
         if self.live != 0
             && let Some(slot) = self.look_for_room(span)
         {
             return Ok(slot);
         }
-        self.wait_for_room(span, wait)
+        (self.rare.wait_for_room)(self, span, wait)
     }
 
     #[inline]
@@ -75,8 +77,7 @@ impl Hub {
         self.pool.as_mut()?.occupation.find(span, released)
     }
 
-    #[cold]
-    fn wait_for_room(&mut self, span: u32, wait: Option<Wait>) -> Result<u32, LoanError> {
+    pub(super) fn wait_for_room(&mut self, span: u32, wait: Option<Wait>) -> Result<u32, LoanError> {
         let Some(wait) = wait else {
             self.reap_if_due()?;
             self.somebody_is_there()?;
@@ -106,13 +107,22 @@ impl Hub {
         }
     }
 
+    /// Makes a file for a message of `len` bytes, and lends it.
+    pub(super) fn lend_file(&mut self, len: usize, wait: Option<Wait>) -> Result<Loan<'_>, LoanError> {
+        self.draft = None;
+        self.reap_if_due()?;
+        self.somebody_is_there()?;
+        let file = Writable::create(c"bowstring-message", len, self.pages)?;
+        Ok(Loan::in_file(self, Draft { file, wait }))
+    }
+
     pub(crate) fn somebody_is_there(&self) -> Result<(), LoanError> {
         if self.live == 0 { Err(LoanError::NoReceiver(self.last_end())) } else { Ok(()) }
     }
 
     /// Looks at the receivers' processes if the last look is long enough ago.
     pub(crate) fn reap_if_due(&mut self) -> Result<(), OsError> {
-        if self.watch.is_due() { self.reap() } else { Ok(()) }
+        if self.watch.is_due() { (self.rare.reap)(self) } else { Ok(()) }
     }
 
     /// Sleeps until a receiver gives something back; see the argument in [`ring`].

@@ -1,7 +1,7 @@
 //! Accepting regions from another process: every property is checked on the descriptor before it is mapped.
 //!
-//! The order matters. `F_GET_SEALS` comes first: it is answered from the open file alone, while `fstat` of a hostile
-//! file system could be made to wait for ever.
+//! The order matters. `F_GET_SEALS` comes first: it is answered from the open file alone, and by tmpfs and hugetlbfs only,
+//! while `fstat` of a hostile file system could be made to wait for ever.
 //!
 //! # Safety
 //!
@@ -27,6 +27,8 @@ use crate::sys::{self, Hint};
 const TMPFS: u64 = 0x0102_1994;
 /// `HUGETLBFS_MAGIC`: what a memfd of reserved huge pages lives on.
 const HUGETLBFS: u64 = 0x9584_58f6;
+/// The size of the blocks of tmpfs where pages are of 4 KiB and none of them are huge.
+const SMALLEST_PAGE: u64 = 4096;
 /// Sizes are compared after rounding to this when huge pages are reserved.
 const HUGE: u64 = 2 << 20;
 
@@ -101,7 +103,7 @@ fn fault_in(map: &Mapping) -> Result<(), RegionFault> {
 
 /// Maps a message that is read once: a small one is faulted in by reading it.
 fn map_all(fd: BorrowedFd<'_>, len: usize) -> Result<Mapping, RegionFault> {
-    let map = Mapping::of(fd, len, false)?;
+    let map = Mapping::frozen(fd, len)?;
     if len >= POPULATE_FROM {
         fault_in(&map)?;
     }
@@ -138,13 +140,15 @@ fn check(
     if !seals.contains(SealFlags::SEAL) {
         return Err(RegionFault::MayBeSealed);
     }
-    let huge = match sys::file_system(fd)? {
-        TMPFS => false,
-        HUGETLBFS if huge_tlb => true,
-        HUGETLBFS => return Err(RegionFault::HugeTlb),
-        _ => return Err(RegionFault::NotMemory),
-    };
     let stat = sys::stat(fd)?;
+    // A file that has seals is one of the two, and the blocks of hugetlbfs are its pages: none are of 4 KiB.
+    let huge = u64::try_from(stat.st_blksize) != Ok(SMALLEST_PAGE)
+        && match sys::file_system(fd)? {
+            TMPFS => false,
+            HUGETLBFS if huge_tlb => true,
+            HUGETLBFS => return Err(RegionFault::HugeTlb),
+            _ => return Err(RegionFault::NotMemory),
+        };
     let found = u64::try_from(stat.st_size).unwrap_or(0);
     let wanted = if huge { (len as u64).div_ceil(HUGE) * HUGE } else { len as u64 };
     if !fits(found, wanted) {

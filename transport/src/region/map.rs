@@ -57,6 +57,14 @@ impl Mapping {
         Ok(mapping)
     }
 
+    /// Maps the first `len` bytes of a file that nobody can change any more. Children inherit the mapping: what they
+    /// still refer to is there, and as it was.
+    pub(super) fn frozen(fd: BorrowedFd<'_>, len: usize) -> Result<Mapping, OsError> {
+        // SAFETY: 1. the range goes into a `Mapping`, whose drop is the only unmapping; 2. nobody writes to the file.
+        let at = unsafe { sys::map(fd, len, false) }?;
+        Ok(Mapping::owning(at, len))
+    }
+
     /// Maps private, zeroed memory. Children inherit a copy of it, as of any heap.
     pub(crate) fn private(len: usize) -> Result<Mapping, OsError> {
         // SAFETY: the range goes into a `Mapping`, whose drop is the only unmapping.
@@ -86,11 +94,11 @@ impl Mapping {
         self.len
     }
 
-    /// Where byte `offset` lies; `offset` may be the end.
+    /// Where byte `offset` lies; `offset` may be the end. Whoever reads or writes there has checked the offset.
+    #[inline(always)]
     pub(crate) fn at(&self, offset: usize) -> *mut u8 {
-        assert!(offset <= self.len, "an offset beyond its mapping");
-        // SAFETY: within the range or one past its end.
-        unsafe { self.at.as_ptr().add(offset) }
+        debug_assert!(offset <= self.len, "an offset beyond its mapping");
+        self.at.as_ptr().wrapping_add(offset)
     }
 
     /// `count` values of `T` from byte `offset` on.

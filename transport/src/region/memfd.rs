@@ -10,7 +10,7 @@
 #![allow(unsafe_code)]
 
 use core::ffi::CStr;
-use core::ops::{Deref, DerefMut, Range};
+use core::ops::{Deref, DerefMut};
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{MemfdFlags, SealFlags};
@@ -179,19 +179,22 @@ impl Published {
         self.pages
     }
 
-    /// The bytes `range`, to write.
-    pub fn bytes_mut(&mut self, range: Range<usize>) -> &mut [u8] {
-        assert!(range.start <= range.end && range.end <= self.len, "beyond the region");
-        // SAFETY: mapped; the seals keep every other process from writing; `&mut self` keeps this one from making a
-        // second reference. Other processes may read meanwhile, which does not concern this reference.
-        unsafe { core::slice::from_raw_parts_mut(self.map.at(range.start), range.end - range.start) }
+    /// The `len` bytes from `start` on, to write; `None` if the region is shorter.
+    #[inline]
+    pub fn bytes_mut(&mut self, start: usize, len: usize) -> Option<&mut [u8]> {
+        start.checked_add(len).filter(|&end| end <= self.len)?;
+        // SAFETY: mapped, for `start + len <= self.len`; the seals keep every other process from writing; `&mut self`
+        // keeps this one from making a second reference. Other processes may read meanwhile, which does not concern this
+        // reference.
+        Some(unsafe { core::slice::from_raw_parts_mut(self.map.at(start), len) })
     }
 
-    /// The bytes `range`, to read back.
-    pub(crate) fn bytes(&self, range: Range<usize>) -> &[u8] {
-        assert!(range.start <= range.end && range.end <= self.len, "beyond the region");
+    /// The `len` bytes from `start` on, to read back; `None` if the region is shorter.
+    #[inline]
+    pub(crate) fn bytes(&self, start: usize, len: usize) -> Option<&[u8]> {
+        start.checked_add(len).filter(|&end| end <= self.len)?;
         // SAFETY: as above, and `&self` keeps this process from writing through `bytes_mut`.
-        unsafe { core::slice::from_raw_parts(self.map.at(range.start), range.end - range.start) }
+        Some(unsafe { core::slice::from_raw_parts(self.map.at(start), len) })
     }
 }
 

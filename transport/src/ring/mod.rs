@@ -9,7 +9,7 @@
 //! yet seen released. The entry for ticket `t` is reused by ticket `t + entries`; by then the message of `t` has been
 //! released, and an honest receiver releases only what it has taken. A receiver that releases early harms its own view
 //! alone: it then finds a ticket that it does not expect, which is an error on its side. [`Publisher::publish`] checks
-//! the sender's half of the argument.
+//! the sender's half of the argument, and publishes nothing where it does not hold.
 //!
 //! **Why no wake-up is lost.** Publishing stores the head, then fences, then looks whether the receiver sleeps; going
 //! to sleep stores `waiting`, then fences, then looks at the entry and the head again. Of two sequentially consistent
@@ -45,10 +45,10 @@ pub(crate) struct Board<'a> {
 }
 
 impl<'a> Board<'a> {
-    /// The entry that `ticket` uses. `entries` is a power of two by construction of the geometry.
-    fn entry(self, ticket: u64) -> &'a Entry {
-        let place = ticket as usize & (self.entries.len() - 1);
-        &self.entries[place]
+    /// The entry that `ticket` uses: there is one on every board that has entries, a power of two of them.
+    #[inline(always)]
+    fn entry(self, ticket: u64) -> Option<&'a Entry> {
+        self.entries.get(ticket as usize & self.entries.len().wrapping_sub(1))
     }
 }
 

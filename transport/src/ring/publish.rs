@@ -24,14 +24,17 @@ impl Publisher {
         Publisher { next: first, found: 0, woken: 0 }
     }
 
-    /// Publishes a message whose bytes are already in its slot.
+    /// Publishes a message whose bytes are already in its slot; answers whether it did.
     ///
     /// `outstanding` counts the messages of this channel whose release the sender has not seen, this one not
-    /// included; see the module's argument why it stays below the number of entries.
-    #[inline]
-    pub(crate) fn publish(&mut self, board: Board<'_>, note: Note, outstanding: u32) {
-        assert!((outstanding as usize) < board.entries.len(), "more messages are out than there are slots");
-        let entry = board.entry(self.next);
+    /// included; see the module's argument why it stays below the number of entries. If it did not, publishing could
+    /// overwrite an entry that was not taken, so nothing is published.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn publish(&mut self, board: Board<'_>, note: Note, outstanding: u32) -> bool {
+        let fits = (outstanding as usize) < board.entries.len();
+        debug_assert!(fits, "more messages are out than there are slots");
+        let Some(entry) = board.entry(self.next).filter(|_| fits) else { return false };
         entry.number.store(note.number, Ordering::Relaxed);
         entry.len.store(note.len, Ordering::Relaxed);
         entry.reply_to.store(note.reply_to, Ordering::Relaxed);
@@ -40,12 +43,13 @@ impl Publisher {
         entry.ticket.store(self.next, release(Place::PublishTicket));
         self.next += 1;
         board.head.head.store(head_word(self.next), release(Place::PublishHead));
+        true
     }
 
     /// Whether the receiver sleeps and has not been woken for it yet. To be asked after publishing, once for any
     /// number of channels published to: the caller fences with [`publish_fence`] in between, and afterwards says
     /// [`has_woken`](Self::has_woken) if there was somebody to wake.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn sleeper(&mut self, ledger: Ledger<'_>) -> Sleep {
         let word = ledger.head.waiting.load(Ordering::Relaxed);
         if word == 0 {

@@ -10,9 +10,12 @@ use crate::sync::{
 /// Gives back the message `number` that began at `slot`. Any thread of the receiver may call this.
 ///
 /// Answers how the sender sleeps if it waits for room; the bell has then been counted up, and the caller wakes.
-#[inline]
+#[inline(always)]
 pub(crate) fn release(board: Board<'_>, ledger: Ledger<'_>, slot: u32, number: u64) -> Sleep {
-    ledger.released[slot as usize].store(number, release_order(Place::ReleaseSlot));
+    // The caller knows the slot to exist; one that did not could not have been taken.
+    if let Some(released) = ledger.released.get(slot as usize) {
+        released.store(number, release_order(Place::ReleaseSlot));
+    }
     full_fence(Place::ReleaseFence);
     let sleep = Sleep::read(board.head.want_room.load(Ordering::Relaxed));
     if sleep != Sleep::No {
@@ -27,7 +30,8 @@ pub(crate) fn release(board: Board<'_>, ledger: Ledger<'_>, slot: u32, number: u
 /// handed out, and only in that receiver's name.
 #[inline]
 pub(crate) fn is_released(ledger: Ledger<'_>, slot: u32, number: u64) -> bool {
-    ledger.released[slot as usize].load(acquire(Place::ReclaimSlot)) == number
+    let released = ledger.released.get(slot as usize);
+    released.is_some_and(|released| released.load(acquire(Place::ReclaimSlot)) == number)
 }
 
 /// Whether the receiver says that it takes no more.

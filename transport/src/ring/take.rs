@@ -1,5 +1,7 @@
 //! The receiver's end of a channel: taking, and going to sleep when there is nothing to take.
 
+use core::cell::Cell;
+
 use super::{Board, HEAD_CLOSED, Ledger, Note, head_word, release};
 use crate::abi::{Closing, Sleep};
 use crate::sync::{
@@ -10,15 +12,15 @@ use crate::sync::{
 /// Looks in a burst.
 const BURST: u32 = 32;
 
-/// The receiver's private place in a channel.
+/// The receiver's private place in a channel: of one thread at a time, and in cells, so that taking needs no borrow.
 #[derive(Debug)]
 pub(crate) struct Taker {
     /// The ticket awaited.
-    next: u64,
+    next: Cell<u64>,
     /// What the awaited entry may hold before it is published: the ticket of one round ago, or what it held at first.
-    stale: u64,
+    stale: Cell<u64>,
     /// Counts the sleeps, so that the sender can tell one from the next.
-    episode: u32,
+    episode: Cell<u32>,
     first: u64,
 }
 
@@ -59,15 +61,16 @@ pub(crate) enum SleepCheck {
 impl Taker {
     /// Starts at the ticket that the handshake named.
     pub(crate) fn new(first: u64) -> Taker {
-        Taker { next: first, stale: 0, episode: 0, first }
+        Taker { next: Cell::new(first), stale: Cell::new(0), episode: Cell::new(0), first }
     }
 
     /// Takes the next message if it is there.
-    #[inline]
-    pub(crate) fn poll(&mut self, board: Board<'_>) -> Polled {
-        let entry = board.entry(self.next);
+    #[inline(always)]
+    pub(crate) fn poll(&self, board: Board<'_>) -> Polled {
+        let next = self.next.get();
+        let Some(entry) = board.entry(next) else { return Polled::Empty };
         let ticket = entry.ticket.load(acquire(Place::TakeTicket));
-        if ticket != self.next {
+        if ticket != next {
             return self.not_yet(ticket);
         }
         let note = Note {
@@ -77,19 +80,35 @@ impl Taker {
             slot: entry.slot.load(Ordering::Relaxed),
             tag: entry.tag.load(Ordering::Relaxed),
         };
-        self.next += 1;
+        let next = next + 1;
+        self.next.set(next);
         // The entry that comes next was used one round ago, unless the first round is not over.
         let round = board.entries.len() as u64;
-        self.stale = if self.next - self.first >= round { self.next - round } else { 0 };
+        self.stale.set(if next - self.first >= round { next - round } else { 0 });
         Polled::Message(note)
     }
 
+    #[inline(always)]
+    fn not_yet(&self, found: u64) -> Polled {
+        if found == self.stale.get() {
+            Polled::Empty
+        } else {
+            Polled::Alien { awaited: self.next.get(), found }
+        }
+    }
+
+    /// Whether the awaited entry is another than before, so that [`poll`](Self::poll) finds more than `Empty`.
+    #[inline(always)]
+    pub(crate) fn has_changed(&self, board: Board<'_>) -> bool {
+        let entry = board.entry(self.next.get());
+        entry.is_some_and(|entry| entry.ticket.load(acquire(Place::TakeTicket)) != self.stale.get())
+    }
+
     /// Looks at the awaited entry some dozens of times; whether it changed. `meanwhile` runs between two looks.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn burst(&self, board: Board<'_>, meanwhile: impl Fn()) -> bool {
-        let entry = board.entry(self.next);
         for _ in 0..BURST {
-            if entry.ticket.load(acquire(Place::TakeTicket)) != self.stale {
+            if self.has_changed(board) {
                 return true;
             }
             meanwhile();
@@ -98,15 +117,10 @@ impl Taker {
         false
     }
 
-    #[inline]
-    fn not_yet(&self, found: u64) -> Polled {
-        if found == self.stale { Polled::Empty } else { Polled::Alien { awaited: self.next, found } }
-    }
-
     /// Announces a sleep and looks once more. Whatever comes after this look wakes the sleeper.
-    pub(crate) fn announce_sleep(&mut self, board: Board<'_>, ledger: Ledger<'_>, how: Sleep) -> SleepCheck {
-        self.episode = self.episode.wrapping_add(1) & (u32::MAX >> 2);
-        ledger.head.waiting.store(how.word(self.episode), Ordering::Relaxed);
+    pub(crate) fn announce_sleep(&self, board: Board<'_>, ledger: Ledger<'_>, how: Sleep) -> SleepCheck {
+        self.episode.set(self.episode.get().wrapping_add(1) & (u32::MAX >> 2));
+        ledger.head.waiting.store(how.word(self.episode.get()), Ordering::Relaxed);
         full_fence(Place::SleepFence);
         let check = self.look(board);
         if !matches!(check, SleepCheck::Sleep(_)) {
@@ -117,13 +131,15 @@ impl Taker {
 
     /// Looks at the head and the awaited entry, without announcing anything.
     pub(crate) fn look(&self, board: Board<'_>) -> SleepCheck {
-        let awaited = head_word(self.next);
+        let next = self.next.get();
+        let awaited = head_word(next);
         let found = board.head.head.load(acquire(Place::SleepHead));
         if found == awaited || self.is_about_to_come(found) {
             return SleepCheck::Sleep(found);
         }
         // The head moved: by a publication, whose entry was stored before it, or by closing.
-        if board.entry(self.next).ticket.load(acquire(Place::TakeTicket)) == self.next {
+        let entry = board.entry(next);
+        if entry.is_some_and(|entry| entry.ticket.load(acquire(Place::TakeTicket)) == next) {
             return SleepCheck::Look;
         }
         if found == awaited | HEAD_CLOSED {
@@ -141,7 +157,7 @@ impl Taker {
     /// head, or died in between. It can be no further behind, for every head is stored before the next ticket. Sleeping
     /// on the old word loses no wake-up: the store that is to come changes it, and is followed by a look for sleepers.
     fn is_about_to_come(&self, head: u32) -> bool {
-        self.next > self.first && head == head_word(self.next - 1)
+        self.next.get() > self.first && head == head_word(self.next.get() - 1)
     }
 
     /// Says that the sleep is over.
@@ -151,7 +167,7 @@ impl Taker {
 
     /// Leaves: says that no more will be taken, and gives back unread what is published already. The module's page
     /// says why nothing is missed. Answers how to wake the sender if it waits for room.
-    pub(crate) fn leave(&mut self, board: Board<'_>, ledger: Ledger<'_>) -> Sleep {
+    pub(crate) fn leave(&self, board: Board<'_>, ledger: Ledger<'_>) -> Sleep {
         ledger.head.waiting.store(Sleep::Left.word(0), Ordering::Release);
         full_fence(Place::SleepFence);
         let mut wake = Sleep::No;
@@ -179,7 +195,7 @@ mod tests {
         let geometry = Geometry::new(4, 64, u64::MAX).unwrap();
         let (board, ledger) = (new_board(geometry, 1).unwrap(), new_ledger(geometry).unwrap());
         let (board, ledger) = (board.board(), ledger.ledger());
-        let mut taker = Taker::new(1);
+        let taker = Taker::new(1);
         // The sender is between its two stores: the ticket is there, the head is not.
         board.entries[1].ticket.store(1, Ordering::Relaxed);
         assert!(matches!(taker.poll(board), Polled::Message(_)));

@@ -201,7 +201,7 @@ fn connect_to(address: &SocketAddrUnix) -> Result<OwnedFd, MeetError> {
 
 /// Checks that an inherited descriptor is a connected socket of the right kind.
 pub(crate) fn connected(socket: OwnedFd) -> Result<OwnedFd, MeetError> {
-    if sys::socket_kind(socket.as_fd()) != Ok((true, true, false)) {
+    if sys::socket_kind(socket.as_fd()) != Ok((true, true, false)) || !sys::is_connected(socket.as_fd())? {
         return Err(MeetError::WrongSocket);
     }
     // Whoever left it open for this process did not mean this process's children.

@@ -317,6 +317,9 @@ impl Parley {
             MeetError::Wire(WireFault::Version(_)) => {
                 self.refuse(RefusalCode::Version, "this side speaks version 1")
             }
+            MeetError::Wire(WireFault::Socket) => {
+                self.refuse(RefusalCode::Descriptor, "the second socket was refused")
+            }
             MeetError::Wire(_) => {
                 self.refuse(RefusalCode::Malformed, "a datagram of the handshake made no sense")
             }

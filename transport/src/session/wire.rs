@@ -70,6 +70,13 @@ pub enum WireFault {
         /// The fewest it should have.
         wanted: usize,
     },
+    /// It is longer than its kind may be.
+    Long {
+        /// Its bytes.
+        found: usize,
+        /// The most it may have.
+        wanted: usize,
+    },
     /// It does not begin with the magic bytes: the other program speaks something else.
     Magic,
     /// It is of another version.
@@ -85,7 +92,7 @@ pub enum WireFault {
         /// What it says.
         said: u32,
     },
-    /// It was longer than any datagram of the protocol, or carried more descriptors.
+    /// It was longer than any datagram that has a place here, or carried more descriptors.
     Truncated,
     /// It carried another number of descriptors than it should.
     Descriptors {
@@ -94,6 +101,8 @@ pub enum WireFault {
         /// How many should have.
         wanted: usize,
     },
+    /// The second socket of a connection is not a connected Unix socket of sequenced packets.
+    Socket,
     /// Bits are set that mean nothing.
     Flags(u32),
     /// A greeting is longer than allowed, or than the datagram.
@@ -114,6 +123,9 @@ impl core::fmt::Display for WireFault {
             WireFault::Short { found, wanted } => {
                 write!(f, "a datagram of {found} bytes where {wanted} are the fewest")
             }
+            WireFault::Long { found, wanted } => {
+                write!(f, "a datagram of {found} bytes where {wanted} are the most")
+            }
             WireFault::Magic => {
                 f.write_str("a datagram that does not begin with \"bowstrng\": not a Bowstring program")
             }
@@ -121,9 +133,12 @@ impl core::fmt::Display for WireFault {
             WireFault::Kind(k) => write!(f, "a datagram of unknown kind {k}"),
             WireFault::Unexpected(kind) => write!(f, "a datagram {kind:?} that has no place here"),
             WireFault::Length { found, said } => write!(f, "a datagram of {found} bytes that says {said}"),
-            WireFault::Truncated => f.write_str("a datagram longer than any of the protocol's"),
+            WireFault::Truncated => f.write_str("a datagram longer than any that has a place here"),
             WireFault::Descriptors { found, wanted } => {
                 write!(f, "{found} descriptors where {wanted} were due")
+            }
+            WireFault::Socket => {
+                f.write_str("a second socket that is not a connected one of sequenced packets")
             }
             WireFault::Flags(bits) => write!(f, "unknown flags {bits:#x}"),
             WireFault::Greeting(n) => write!(f, "a greeting of {n} bytes"),
@@ -162,7 +177,7 @@ fn put(into: &mut [u8], at: usize, bytes: &[u8]) {
     into[at..at + bytes.len()].copy_from_slice(bytes);
 }
 
-/// Checks the common beginning of a datagram and answers its kind.
+/// Checks the common beginning of a datagram, which is all there is of some kinds, and answers its kind.
 pub fn kind(datagram: &[u8]) -> Result<Kind, WireFault> {
     let fields = Fields(datagram);
     // Magic and version come first: a foreign program's short words should be called foreign, not short.
@@ -179,7 +194,21 @@ pub fn kind(datagram: &[u8]) -> Result<Kind, WireFault> {
     if said as usize != datagram.len() {
         return Err(WireFault::Length { found: datagram.len(), said });
     }
-    Kind::from_word(fields.u16(10)).ok_or(WireFault::Kind(fields.u16(10)))
+    let kind = Kind::from_word(fields.u16(10)).ok_or(WireFault::Kind(fields.u16(10)))?;
+    if matches!(kind, Kind::Attach | Kind::Start | Kind::Wake) {
+        exactly(datagram, PREFIX)?;
+    }
+    Ok(kind)
+}
+
+/// Checks that a datagram is as long as its kind is. A later version of the protocol that adds words to a kind says so
+/// in the version or in the features of the cards, so that nothing is read that its writer did not mean.
+fn exactly(datagram: &[u8], wanted: usize) -> Result<(), WireFault> {
+    match datagram.len() {
+        found if found < wanted => Err(WireFault::Short { found, wanted }),
+        found if found > wanted => Err(WireFault::Long { found, wanted }),
+        _ => Ok(()),
+    }
 }
 
 fn short(datagram: &[u8], wanted: usize) -> WireFault {
@@ -339,6 +368,8 @@ pub struct Announcement {
     pub reply_to: u64,
     /// A word that belongs to the application.
     pub tag: u32,
+    /// Messages that this receiver was not given before because it was slow, counted modulo 2³².
+    pub skipped: u32,
 }
 
 impl Announcement {
@@ -351,20 +382,20 @@ impl Announcement {
         put(&mut out, 24, &self.len.to_le_bytes());
         put(&mut out, 32, &self.reply_to.to_le_bytes());
         put(&mut out, 40, &self.tag.to_le_bytes());
+        put(&mut out, 44, &self.skipped.to_le_bytes());
         out
     }
 
     /// Reads a datagram whose kind is Message.
     pub fn decode(datagram: &[u8]) -> Result<Announcement, WireFault> {
-        if datagram.len() < MESSAGE {
-            return Err(short(datagram, MESSAGE));
-        }
+        exactly(datagram, MESSAGE)?;
         let fields = Fields(datagram);
         Ok(Announcement {
             number: fields.u64(16),
             len: fields.u64(24),
             reply_to: fields.u64(32),
             tag: fields.u32(40),
+            skipped: fields.u32(44),
         })
     }
 }
@@ -383,9 +414,7 @@ pub fn bye(cut_off: bool) -> [u8; BYE] {
 
 /// Reads a datagram whose kind is Bye: whether this receiver was cut off.
 pub fn read_bye(datagram: &[u8]) -> Result<bool, WireFault> {
-    if datagram.len() < BYE {
-        return Err(short(datagram, BYE));
-    }
+    exactly(datagram, BYE)?;
     match Fields(datagram).u32(16) {
         0 => Ok(false),
         1 => Ok(true),

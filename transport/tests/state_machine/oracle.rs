@@ -39,7 +39,6 @@ pub(crate) struct Receiver {
     pub(crate) here: bool,
     /// Sent and not taken.
     pub(crate) queue: VecDeque<Message>,
-    last: u64,
     pub(crate) missed: u64,
 }
 
@@ -95,7 +94,6 @@ impl Oracle {
             cut_off: false,
             here: true,
             queue: VecDeque::new(),
-            last: 0,
             missed: 0,
         });
     }
@@ -167,7 +165,10 @@ impl Oracle {
             let held: usize = self.runs.iter().filter(|r| r.holders.contains(&i)).map(|r| r.span).sum();
             let fits = |quota: u32| held == 0 || held + span <= quota as usize;
             match receiver.policy {
-                OnSlow::Skip { quota } if !fits(quota) => skipped += 1,
+                OnSlow::Skip { quota } if !fits(quota) => {
+                    skipped += 1;
+                    receiver.missed += 1;
+                }
                 OnSlow::CutOff { quota } if !fits(quota) => {
                     receiver.cut_off = true;
                     self.retire(i);
@@ -192,11 +193,7 @@ impl Oracle {
 
     /// Takes the next message of receiver `i`.
     pub(crate) fn take(&mut self, i: usize) -> Option<Message> {
-        let receiver = &mut self.receivers[i];
-        let message = receiver.queue.pop_front()?;
-        receiver.missed += if receiver.last == 0 { 0 } else { message.number - receiver.last - 1 };
-        receiver.last = message.number;
-        Some(message)
+        self.receivers[i].queue.pop_front()
     }
 
     /// Receiver `i` gives back message `number`.

@@ -3,10 +3,13 @@
 use std::io::{self, Write};
 
 use super::layout::{self, Shown, Wish};
+use super::width;
 use crate::screen::Screen;
-use crate::text;
 
 const BOLD: &str = "\x1b[1m";
+/// Cells that the longest name of a plain type takes: `Float64`, `Boolean`.
+const PLAIN_TYPE: usize = 7;
+
 const DIM: &str = "\x1b[2m";
 const PLAIN: &str = "\x1b[0m";
 
@@ -70,11 +73,15 @@ impl Grid<'_> {
     /// The width that a column would take if it had its way.
     fn wish(&self, index: usize) -> Wish {
         let column = &self.columns[index];
-        let cells = self.rows.iter().filter_map(|row| row.get(index)).map(|cell| text::width(&cell.text));
-        let needed = cells.fold(text::width(&column.name), usize::max).max(1);
+        let cells = self.rows.iter().filter_map(|row| row.get(index)).map(|cell| width::of(&cell.text));
+        let needed = cells.fold(width::of(&column.name), usize::max).max(1);
         match &column.under {
             // What stands under a name is cut before values are.
-            Some(under) if !column.rigid => Wish { wanted: needed.max(text::width(under)), rigid: false },
+            Some(under) if !column.rigid => Wish { wanted: needed.max(width::of(under)), rigid: false },
+            // The name of a plain type is short, and its first letter says nothing.
+            Some(under) if width::of(under) <= PLAIN_TYPE => {
+                Wish { wanted: needed.max(width::of(under)), rigid: true }
+            }
             _ => Wish { wanted: needed, rigid: column.rigid },
         }
     }
@@ -108,8 +115,8 @@ impl Shown {
 
 /// The text cut or filled up to `width` cells.
 fn pad(text: &str, width: usize, right: bool) -> String {
-    let text = text::cut(text, width);
-    let filling = " ".repeat(width.saturating_sub(text::width(&text)));
+    let text = width::cut(text, width);
+    let filling = " ".repeat(width.saturating_sub(width::of(&text)));
     if right { filling + &text } else { text + &filling }
 }
 
@@ -147,7 +154,7 @@ mod tests {
         for width in 20..200 {
             let drawn = draw(columns.clone(), &rows, width);
             for line in drawn.lines() {
-                assert!(text::width(line) <= width, "{width}: {line}");
+                assert!(width::of(line) <= width, "{width}: {line}");
             }
         }
     }

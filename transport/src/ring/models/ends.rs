@@ -112,7 +112,7 @@ impl Sending {
         for (place, (channel, publisher)) in self.channels.iter_mut().enumerate() {
             if given & 1 << place != 0 {
                 let outstanding = self.occupation.held(place).messages;
-                publisher.publish(channel.board(), note(self.number, slot), outstanding);
+                assert!(publisher.publish(channel.board(), note(self.number, slot), outstanding));
             }
         }
         self.wake_sleepers(given);
@@ -253,7 +253,7 @@ impl Receiving {
     }
 
     /// Takes no more, and gives back unread what is published.
-    pub(super) fn leave(mut self) {
+    pub(super) fn leave(self) {
         if self.taker.leave(self.channel.board(), self.channel.ledger()) == Sleep::Futex {
             futex::wake(&self.channel.ledger.bell);
         }

@@ -13,9 +13,9 @@ const BAR: usize = 24;
 
 /// Shows progress on standard error, if it is wanted there.
 #[derive(Debug)]
-pub(crate) struct Progress {
+pub struct Progress {
     wanted: bool,
-    /// Rows there are, if that is known.
+    /// Rows that will come, if that is known, or was said.
     total: Option<u64>,
     begun: Instant,
     next: Instant,
@@ -23,14 +23,16 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    pub(crate) fn new(wanted: bool, total: Option<u64>) -> Progress {
+    /// Progress from now on.
+    #[must_use]
+    pub fn new(wanted: bool, total: Option<u64>) -> Progress {
         let begun = Instant::now();
         let total = total.filter(|&rows| rows > 0);
         Progress { wanted, total, begun, next: begun + INTERVAL, shown: false }
     }
 
     /// Shows how far it has come, in rows and bytes, if it is time to.
-    pub(crate) fn show(&mut self, so_far: impl FnOnce() -> (u64, u64)) {
+    pub fn show(&mut self, so_far: impl FnOnce() -> (u64, u64)) {
         if !self.wanted {
             return;
         }
@@ -47,7 +49,7 @@ impl Progress {
     }
 
     /// Takes the line away.
-    pub(crate) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         if std::mem::take(&mut self.shown) {
             let _ = write!(io::stderr(), "\r\x1b[2K");
         }
@@ -59,12 +61,21 @@ fn line(rows: u64, bytes: u64, total: Option<u64>, elapsed: Duration) -> String 
     let rate = text::bytes((bytes as f64 / seconds) as u64);
     let so_far = format!("{} rows  {}  {rate}/s", text::grouped(rows), text::bytes(bytes));
     let Some(total) = total else { return so_far };
+    // There may come more than was said.
     let part = (rows as f64 / total as f64).min(1.0);
     let full = (part * BAR as f64) as usize;
     let bar = "█".repeat(full) + &"░".repeat(BAR - full);
     let left = total.saturating_sub(rows) as f64 * seconds / (rows as f64).max(1e-9);
-    let left = if left < 360_000.0 { format!("{left:.0} s left") } else { "long to go".to_owned() };
-    format!("{bar} {:3.0} %  {so_far}  {left}", part * 100.0)
+    format!("{bar} {:3.0} %  {so_far}  {} left", part * 100.0, rough(left))
+}
+
+/// A time in the unit that people would use.
+fn rough(seconds: f64) -> String {
+    let units = [("s", 1.0, 120.0), ("min", 60.0, 7200.0), ("h", 3600.0, 360_000.0)];
+    match units.iter().find(|(_, _, below)| seconds < *below) {
+        Some((name, unit, _)) => format!("{:.0} {name}", seconds / unit),
+        None => "days".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -72,12 +83,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_line_is_right_at_both_ends() {
+    fn the_line_is_right_at_both_ends_and_beyond() {
         let second = Duration::from_secs(1);
         assert_eq!(line(1000, 8000, None, second), "1,000 rows  8.0 kB  8.0 kB/s");
         assert!(line(0, 0, Some(10), Duration::ZERO).contains("  0 %"));
         let half = line(500, 0, Some(1000), second);
         assert!(half.contains(" 50 %") && half.ends_with("1 s left"), "{half}");
-        assert!(line(1000, 0, Some(1000), second).ends_with("0 s left"));
+        let beyond = line(2000, 0, Some(1000), second);
+        assert_eq!(
+            (rough(119.0), rough(1381.0), rough(9e4)),
+            ("119 s".into(), "23 min".into(), "25 h".into())
+        );
+        assert!(beyond.contains("100 %") && beyond.ends_with("0 s left"), "{beyond}");
     }
 }

@@ -9,33 +9,43 @@ use signal_hook::flag;
 
 /// Knows whether a signal has come.
 #[derive(Debug)]
-pub(crate) struct Signals {
+pub struct Signals {
     caught: Arc<AtomicUsize>,
+    any: Arc<AtomicBool>,
 }
 
 /// A signal that came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Signal {
+pub enum Signal {
+    /// SIGINT, as Ctrl-C sends it.
     Interrupt,
+    /// SIGTERM.
     Terminate,
 }
 
 impl Signals {
     /// Catches the signals from now on.
-    pub(crate) fn catch() -> io::Result<Signals> {
+    pub fn catch() -> io::Result<Signals> {
         let caught = Arc::new(AtomicUsize::new(0));
-        let again = Arc::new(AtomicBool::new(false));
+        let any = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
             // In this order: the first signal finds the flag down and raises it, the second finds it up.
-            flag::register_conditional_shutdown(signal, 128 + signal, again.clone())?;
-            flag::register(signal, again.clone())?;
+            flag::register_conditional_shutdown(signal, 128 + signal, any.clone())?;
+            flag::register(signal, any.clone())?;
             flag::register_usize(signal, caught.clone(), signal as usize)?;
         }
-        Ok(Signals { caught })
+        Ok(Signals { caught, any })
+    }
+
+    /// The flag that the first signal raises, for whoever waits.
+    #[must_use]
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        self.any.clone()
     }
 
     /// The signal that has come, if one has.
-    pub(crate) fn caught(&self) -> Option<Signal> {
+    #[must_use]
+    pub fn caught(&self) -> Option<Signal> {
         match self.caught.load(Ordering::Relaxed) {
             0 => None,
             signal if signal == SIGINT as usize => Some(Signal::Interrupt),
@@ -46,7 +56,8 @@ impl Signals {
 
 impl Signal {
     /// What a shell takes for "ended by this signal".
-    pub(crate) fn exit(self) -> u8 {
+    #[must_use]
+    pub fn exit(self) -> u8 {
         match self {
             Signal::Interrupt => 128 + SIGINT as u8,
             Signal::Terminate => 128 + SIGTERM as u8,

@@ -1,0 +1,156 @@
+//! Charts of lines over a few places on the horizontal axis.
+
+use super::svg::{Anchor, Drawing};
+
+const WIDTH: f64 = 780.0;
+const HEIGHT: f64 = 440.0;
+const LEFT: f64 = 74.0;
+const RIGHT: f64 = 170.0;
+const TOP: f64 = 84.0;
+const BOTTOM: f64 = 58.0;
+/// Between the names of two lines at least.
+const APART: f64 = 16.0;
+
+/// How the vertical axis counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scale {
+    Linear,
+    /// Each step of the grid is ten times the last.
+    Tenfold,
+}
+
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) name: String,
+    /// Its colour, by number; and how else it looks.
+    pub(super) colour: usize,
+    pub(super) look: &'static str,
+    /// A value for each place, where there is one.
+    pub(super) values: Vec<Option<f64>>,
+    /// What is written above a value.
+    pub(super) notes: Vec<String>,
+}
+
+#[derive(Debug)]
+pub(super) struct Chart {
+    pub(super) title: String,
+    pub(super) subtitle: &'static str,
+    pub(super) machine: String,
+    pub(super) across: &'static str,
+    pub(super) upwards: &'static str,
+    pub(super) scale: Scale,
+    pub(super) places: Vec<String>,
+    pub(super) lines: Vec<Line>,
+    /// How a value on the vertical axis is written.
+    pub(super) unit: fn(f64) -> String,
+}
+
+impl Chart {
+    pub(super) fn draw(&self) -> String {
+        let mut drawing = Drawing::default();
+        drawing.text((20.0, 28.0), Anchor::Start, "title", &self.title);
+        drawing.text((20.0, 48.0), Anchor::Start, "small", self.subtitle);
+        drawing.text((20.0, 64.0), Anchor::Start, "small", &self.machine);
+        let (low, high) = self.bounds();
+        let at = |value: f64| {
+            let part = match self.scale {
+                Scale::Linear => (value - low) / (high - low),
+                Scale::Tenfold => (value / low).log10() / (high / low).log10(),
+            };
+            HEIGHT - BOTTOM - part * (HEIGHT - TOP - BOTTOM)
+        };
+        for step in self.steps(low, high) {
+            let y = at(step);
+            drawing.line((LEFT, y), (WIDTH - RIGHT, y), "grid");
+            drawing.text((LEFT - 8.0, y + 4.0), Anchor::End, "", &(self.unit)(step));
+        }
+        drawing.line((LEFT, HEIGHT - BOTTOM), (WIDTH - RIGHT, HEIGHT - BOTTOM), "axis");
+        for (n, place) in self.places.iter().enumerate() {
+            drawing.text((self.x(n), HEIGHT - BOTTOM + 20.0), Anchor::Middle, "", place);
+        }
+        let middle = (LEFT + WIDTH - RIGHT) / 2.0;
+        drawing.text((middle, HEIGHT - 14.0), Anchor::Middle, "", self.across);
+        drawing.upright((20.0, (TOP + HEIGHT - BOTTOM) / 2.0), self.upwards);
+        for line in &self.lines {
+            let points = line.values.iter().enumerate();
+            let points: Vec<_> = points.filter_map(|(n, value)| Some((self.x(n), at((*value)?)))).collect();
+            drawing.path(&points, &format!("l{} {}", line.colour, line.look));
+            points.iter().for_each(|point| drawing.dot(*point, &format!("f{}", line.colour)));
+            for (n, note) in line.notes.iter().enumerate() {
+                if let Some(value) = line.values.get(n).copied().flatten() {
+                    let y = at(value);
+                    let y = if self.is_freer_above(n, y, &at) { y - 9.0 } else { y + 19.0 };
+                    drawing.text((self.x(n), y), Anchor::Middle, "strong", note);
+                }
+            }
+        }
+        self.names(&mut drawing, at);
+        drawing.finish(&self.title, WIDTH, HEIGHT)
+    }
+
+    /// Whether there is more room above a point than below it, up to the next line.
+    fn is_freer_above(&self, place: usize, y: f64, at: &impl Fn(f64) -> f64) -> bool {
+        let others = || self.lines.iter().filter_map(|line| Some(at((*line.values.get(place)?)?)));
+        let above = others().map(|other| y - other).filter(|gap| *gap > 1.0).fold(y - TOP, f64::min);
+        let below =
+            others().map(|other| other - y).filter(|gap| *gap > 1.0).fold(HEIGHT - BOTTOM - y, f64::min);
+        above >= below
+    }
+
+    fn x(&self, place: usize) -> f64 {
+        let step = (WIDTH - LEFT - RIGHT - 50.0) / (self.places.len().max(2) - 1) as f64;
+        LEFT + 25.0 + place as f64 * step
+    }
+
+    /// Names at the ends of the lines, pushed apart where they would overlap.
+    fn names(&self, drawing: &mut Drawing, at: impl Fn(f64) -> f64) {
+        let ends = self.lines.iter().filter_map(|line| {
+            let (n, value) =
+                line.values.iter().enumerate().filter_map(|(n, v)| Some((n, (*v)?))).next_back()?;
+            Some((at(value), self.x(n), line))
+        });
+        let mut ends: Vec<_> = ends.collect();
+        ends.sort_by(|one, other| one.0.total_cmp(&other.0));
+        let mut last = f64::NEG_INFINITY;
+        for (y, _, _) in &mut ends {
+            *y = y.max(last + APART);
+            last = *y;
+        }
+        for (y, _, line) in ends {
+            let x = WIDTH - RIGHT + 4.0;
+            drawing.line((x, y), (x + 14.0, y), &format!("line l{} {}", line.colour, line.look));
+            let class = if line.colour == 1 { "strong" } else { "" };
+            drawing.text((x + 20.0, y + 4.0), Anchor::Start, class, &line.name);
+        }
+    }
+
+    fn bounds(&self) -> (f64, f64) {
+        let values = || self.lines.iter().flat_map(|line| line.values.iter().flatten().copied());
+        let most = values().fold(0.0, f64::max);
+        match self.scale {
+            Scale::Linear => (0.0, most * 1.06),
+            Scale::Tenfold => {
+                let least = values().fold(f64::INFINITY, f64::min);
+                (10_f64.powf(least.log10().floor()), 10_f64.powf(most.log10().ceil()))
+            }
+        }
+    }
+
+    fn steps(&self, low: f64, high: f64) -> Vec<f64> {
+        match self.scale {
+            Scale::Tenfold => std::iter::successors(Some(low), |step| Some(step * 10.0))
+                .take_while(|s| *s <= high * 1.001)
+                .collect(),
+            Scale::Linear => {
+                let step = nice(high / 5.0);
+                (0..).map(|n| f64::from(n) * step).take_while(|value| *value <= high).collect()
+            }
+        }
+    }
+}
+
+/// The next 1, 2, 4 or 5 times a power of ten.
+pub(super) fn nice(step: f64) -> f64 {
+    let ten = 10_f64.powf(step.log10().floor());
+    [1.0, 2.0, 4.0, 5.0, 10.0].map(|n| n * ten).into_iter().find(|n| *n >= step).unwrap_or(step)
+}
