@@ -29,6 +29,8 @@ mod take;
 
 #[cfg(test)]
 mod models;
+#[cfg(all(test, not(loom)))]
+mod tests;
 
 pub(crate) use publish::{Publisher, begin, publish_fence};
 pub(crate) use release::{Room, has_left, is_released, release, want_fence};
