@@ -314,7 +314,7 @@ fn waits_end_when_interrupted_and_tell_who_is_gone() {
 #[test]
 fn a_greeting_that_is_no_schema_and_a_message_that_is_no_batch_are_errors() {
     use bowstring::transport::{Introduction, Label};
-    let greet = |greeting: &'static [u8]| {
+    let greet = |greeting: &[u8]| {
         let (here, there) = socket_pair().unwrap();
         let incoming = std::thread::spawn(move || Meeting::new(Deliveries::SLOTS).over(there).unwrap());
         let mut sender = SenderConfig::new().build().unwrap();
@@ -326,7 +326,7 @@ fn a_greeting_that_is_no_schema_and_a_message_that_is_no_batch_are_errors() {
         assert!(matches!(TableReceiver::open(incoming), Err(SetUpError::Greeting(_))));
     }
     let plan = bowstring::codec::Plan::new(numbers(0..1).schema()).unwrap();
-    let (mut sender, incoming) = greet(plan.schema_message().to_vec().leak());
+    let (mut sender, incoming) = greet(plan.schema_message());
     let mut receiver = TableReceiver::open(incoming).unwrap();
     let mut put = |tag, bytes: &[u8]| {
         let mut loan = sender.loan(bytes.len()).unwrap();

@@ -4,12 +4,13 @@
 
 use std::fs;
 use std::thread;
+use std::time::Duration;
 
 use libtest_mimic::Failed;
 
 use crate::Needs::Receiver;
 use crate::Test;
-use crate::run::{Programs, finish};
+use crate::run::{Programs, finish_within};
 
 /// A test's name, with the bytes that this build sends unless it is told otherwise.
 macro_rules! named {
@@ -49,7 +50,8 @@ fn watch(id: u32) -> thread::JoinHandle<(u64, u64)> {
             // A process that has ended has no memory, and stays in the table until it is waited for.
             let (Some(anonymous), Some(shmem)) = (field("RssAnon:"), field("RssShmem:")) else { break };
             (own, shared) = (own.max(anonymous << 10), shared.max(shmem << 10));
-            thread::yield_now();
+            // What grows with the table is still there then.
+            thread::sleep(Duration::from_millis(2));
         }
         (own, shared)
     })
@@ -60,8 +62,9 @@ fn constant(programs: &Programs, arguments: &[&str]) -> Result<(), Failed> {
     let (sender, said) = programs.listen(&arguments)?;
     let receiver = programs.receiver(&["--socket", "s", "--null", "--validate", "structure"]).spawn()?;
     let watched = [watch(sender.id()), watch(receiver.id())];
-    finish(sender)?.code(0)?;
-    finish(receiver)?.code(0)?;
+    let patience = Duration::from_secs(120 + bytes()? / 2_000_000);
+    finish_within(patience, sender)?.code(0)?;
+    finish_within(patience, receiver)?.code(0)?;
     let figures: serde_json::Value = serde_json::from_str(said.all().lines().last().unwrap_or_default())?;
     let sent = figures["bytes"].as_u64().unwrap_or(0);
     assert!(sent >= bytes()?, "{figures}");

@@ -138,10 +138,15 @@ impl Lines {
 
 /// Waits for a program's end.
 pub(crate) fn finish(child: Child) -> Result<Ended, Failed> {
+    finish_within(PATIENCE, child)
+}
+
+/// Waits for the end of a program that has much to do.
+pub(crate) fn finish_within(patience: Duration, child: Child) -> Result<Ended, Failed> {
     let id = child.id();
     let (send, receive) = mpsc::channel();
     thread::spawn(move || send.send(child.wait_with_output()));
-    let output: Output = receive.recv_timeout(PATIENCE).map_err(|_| format!("process {id} never ends"))??;
+    let output: Output = receive.recv_timeout(patience).map_err(|_| format!("process {id} never ends"))??;
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     Ok(Ended { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) })
 }
