@@ -17,6 +17,7 @@ pub(crate) mod metadata;
 pub(crate) mod schema;
 mod shape;
 pub(crate) mod table;
+mod words;
 
 pub use self::decoder::{Decoder, DictionaryReceived, Limits, MessageKind};
 pub use self::error::ReadError;

@@ -193,9 +193,7 @@ impl fmt::Display for SendError {
             Self::Encode(error) => error.fmt(f),
             Self::Build(error) => error.fmt(f),
             Self::NoReceiver(None) => f.write_str("no receiver has connected yet"),
-            Self::NoReceiver(Some(end)) => {
-                write!(f, "no receiver is left: the last one {}", ending(*end))
-            }
+            Self::NoReceiver(Some(end)) => write!(f, "no receiver is left: the last one {end}"),
             Self::TooLarge { row: Some(row), len, most } => {
                 write!(f, "row {row} alone takes {len} bytes, and a message has room for {most}")
             }
@@ -206,15 +204,6 @@ impl fmt::Display for SendError {
             Self::Interrupted => f.write_str("interrupted"),
             Self::Host(error) => error.fmt(f),
         }
-    }
-}
-
-fn ending(end: End) -> &'static str {
-    match end {
-        End::Closed => "took no more",
-        End::Crashed => "died",
-        End::CutOff => "was cut off for being slow",
-        End::Faulty => "broke the protocol",
     }
 }
 
@@ -229,7 +218,7 @@ impl fmt::Display for ReceiveError {
             Self::UnknownTag { message, tag } => {
                 write!(f, "message {message} has tag {tag}, which is neither a dictionary's nor a batch's")
             }
-            Self::Protocol(fault) => write!(f, "the sender broke the protocol: {fault:?}"),
+            Self::Protocol(fault) => write!(f, "the sender broke the protocol: {fault}"),
             Self::Host(error) => error.fmt(f),
         }
     }

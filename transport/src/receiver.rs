@@ -77,6 +77,21 @@ pub enum SenderFault {
     Region(crate::error::RegionFault),
 }
 
+impl core::fmt::Display for SenderFault {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match *self {
+            SenderFault::Ticket { awaited, found } => write!(f, "ticket {found} where {awaited} was due"),
+            SenderFault::Head { awaited, found } => write!(f, "head {found:#x} where {awaited:#x} was due"),
+            SenderFault::Place { slot, len } => {
+                write!(f, "a message of {len} bytes from slot {slot} on, which is not in the pool")
+            }
+            SenderFault::Number { last, found } => write!(f, "message {found} after message {last}"),
+            SenderFault::Datagram(fault) => fault.fmt(f),
+            SenderFault::Region(fault) => write!(f, "a sealed message was refused: {fault}"),
+        }
+    }
+}
+
 impl From<OsError> for RecvError {
     fn from(e: OsError) -> RecvError {
         RecvError::Os(e)
@@ -90,7 +105,7 @@ impl core::fmt::Display for RecvError {
             RecvError::Crashed => f.write_str("the sender died without closing"),
             RecvError::CutOff => f.write_str("the sender cut this receiver off for being slow"),
             RecvError::TimedOut => f.write_str("nothing came in time"),
-            RecvError::Fault(fault) => write!(f, "the sender broke the protocol: {fault:?}"),
+            RecvError::Fault(fault) => write!(f, "the sender broke the protocol: {fault}"),
             RecvError::Os(e) => e.fmt(f),
         }
     }

@@ -90,14 +90,14 @@ impl ReadError {
 impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ReadError::Frame { at, fault } => write!(f, "frame, byte {at}: {fault:?}"),
-            ReadError::Metadata { at: Some(at), fault } => write!(f, "metadata, byte {at}: {fault:?}"),
-            ReadError::Metadata { at: None, fault } => write!(f, "metadata: {fault:?}"),
-            ReadError::Schema { path, fault } => write!(f, "schema, field {path:?}: {fault:?}"),
-            ReadError::Batch(fault) => write!(f, "batch: {fault:?}"),
-            ReadError::Column { path, fault } => write!(f, "column {path:?}: {fault:?}"),
-            ReadError::Dictionary { id, fault } => write!(f, "dictionary {id}: {fault:?}"),
-            ReadError::File(fault) => write!(f, "file: {fault:?}"),
+            ReadError::Frame { at, fault } => write!(f, "frame, byte {at}: {fault}"),
+            ReadError::Metadata { at: Some(at), fault } => write!(f, "metadata, byte {at}: {fault}"),
+            ReadError::Metadata { at: None, fault } => write!(f, "metadata: {fault}"),
+            ReadError::Schema { path, fault } => write!(f, "schema, field {path:?}: {fault}"),
+            ReadError::Batch(fault) => write!(f, "batch: {fault}"),
+            ReadError::Column { path, fault } => write!(f, "column {path:?}: {fault}"),
+            ReadError::Dictionary { id, fault } => write!(f, "dictionary {id}: {fault}"),
+            ReadError::File(fault) => write!(f, "file: {fault}"),
             ReadError::Message { at, error } => write!(f, "in the message at byte {at}: {error}"),
         }
     }

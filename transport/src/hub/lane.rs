@@ -41,6 +41,18 @@ pub enum End {
     Faulty,
 }
 
+/// As what is said of a receiver: "it …".
+impl core::fmt::Display for End {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            End::Closed => "took no more",
+            End::Crashed => "died",
+            End::CutOff => "was cut off for being slow",
+            End::Faulty => "broke the protocol",
+        })
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LaneState {
     Live,

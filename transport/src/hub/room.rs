@@ -45,7 +45,7 @@ impl core::fmt::Display for LoanError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             LoanError::NoReceiver(None) => f.write_str("no receiver has connected yet"),
-            LoanError::NoReceiver(Some(end)) => write!(f, "no receiver is left; the last one ended: {end:?}"),
+            LoanError::NoReceiver(Some(end)) => write!(f, "no receiver is left; the last one {end}"),
             LoanError::TooLong { len, most } => {
                 write!(f, "a message of {len} bytes; the pool holds {most} at most")
             }

@@ -107,6 +107,26 @@ pub enum RefusalCode {
     Unknown = 0,
 }
 
+/// What the one who refused has to say, of itself and of the other.
+impl core::fmt::Display for RefusalCode {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            RefusalCode::Version => "another version of the protocol",
+            RefusalCode::Malformed => "what it heard makes no sense",
+            RefusalCode::Denied => "this user is not let in",
+            RefusalCode::NoSender => "there is nobody to send",
+            RefusalCode::NoReceiver => "there is nobody to receive",
+            RefusalCode::NoDelivery => "no delivery suits both sides",
+            RefusalCode::Geometry => "the pool is impossible, or too large to map",
+            RefusalCode::Full => "there is no place for one more",
+            RefusalCode::Application => "the application said no",
+            RefusalCode::Descriptor => "a descriptor is not what it must be",
+            RefusalCode::Resources => "memory or descriptors have run out",
+            RefusalCode::Unknown => "a reason that this version does not know",
+        })
+    }
+}
+
 impl RefusalCode {
     fn from_word(word: u32) -> RefusalCode {
         use RefusalCode::{

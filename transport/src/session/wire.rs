@@ -59,6 +59,21 @@ impl Kind {
     }
 }
 
+impl core::fmt::Display for Kind {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Kind::Hello => "HELLO",
+            Kind::Welcome => "WELCOME",
+            Kind::Attach => "ATTACH",
+            Kind::Start => "START",
+            Kind::Refuse => "REFUSE",
+            Kind::Wake => "WAKE",
+            Kind::Message => "MESSAGE",
+            Kind::Bye => "BYE",
+        })
+    }
+}
+
 /// What is wrong with a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -131,7 +146,7 @@ impl core::fmt::Display for WireFault {
             }
             WireFault::Version(v) => write!(f, "protocol version {v}; this program speaks version {VERSION}"),
             WireFault::Kind(k) => write!(f, "a datagram of unknown kind {k}"),
-            WireFault::Unexpected(kind) => write!(f, "a datagram {kind:?} that has no place here"),
+            WireFault::Unexpected(kind) => write!(f, "a datagram {} that has no place here", kind),
             WireFault::Length { found, said } => write!(f, "a datagram of {found} bytes that says {said}"),
             WireFault::Truncated => f.write_str("a datagram longer than any that has a place here"),
             WireFault::Descriptors { found, wanted } => {
