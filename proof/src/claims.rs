@@ -187,7 +187,7 @@ pub(crate) const ALL: &[Claim] = &[
         command: "fuzz/run 10",
         figure: Figure::Sum(" execs"),
         bound: AtLeast(1_000),
-        scope: "handshakes, boards, ledgers, sealed messages, IPC messages, streams, files",
+        scope: "handshakes, boards, ledgers, sealed messages, IPC messages, streams, files, what the sender reads",
         needs: &[Tool::Nightly, Tool::CargoFuzz],
         level: Quick,
     },

@@ -145,7 +145,7 @@ fn malformed_batch() {
     let sends: &[(u32, &[u8])] = &[(protocol::BATCH, &message), (protocol::BATCH, &lying)];
     let room = Room::new();
     let output = raw(&room, &["--csv"], plan.schema_message(), sends);
-    says(&output, 3, &["message 2", "\"view\"", "NotUtf8"]);
+    says(&output, 3, &["message 2", "\"view\"", "row 9 is not UTF-8"]);
     assert_eq!(output.stdout.split(|&byte| byte == b'\n').count(), 12, "what came before is delivered");
     // Cut short.
     let output = raw(&Room::new(), &["--count"], plan.schema_message(), &[(protocol::BATCH, &message[..64])]);

@@ -1,83 +1,13 @@
-//! `sender`: hands tables of many kinds to other processes on this host.
-//!
-//! Arguments become a [`plan`]; the plan opens a [`source`] and [`meet`]s receivers; [`pump`] takes the source's batches
-//! to them; a [`report`] says what happened. [`doctor`] looks at the host, and [`top`] at senders that run.
+//! `sender`: see its library.
 
-mod args;
-mod bytes;
-mod doctor;
-mod failure;
-mod meet;
-mod pace;
-mod plan;
-mod pump;
-mod report;
-mod source;
-mod spawn;
-mod top;
-
-use std::io;
 use std::process::ExitCode;
 
 use bowstring::allocations::Counting;
-use bowstring_cli::signals::Signals;
-use bowstring_cli::{manners, own};
-use clap::{CommandFactory, Parser};
-
-use crate::args::{Cli, Command, Send};
-use crate::failure::Failure;
-use crate::meet::NotMet;
-use crate::plan::Plan;
 
 /// Counts, so that the report can say what the hot path asked of the heap.
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
 fn main() -> ExitCode {
-    let Cli { command, send: args } = Cli::parse();
-    let outcome = match command {
-        None => send(args),
-        Some(Command::Doctor(args)) => doctor::run(&args).map(|()| 0),
-        Some(Command::Top(args)) => top::run(&args).map(|()| 0),
-        Some(Command::Completions { shell }) => printed(own::completions(shell, Cli::command())),
-        Some(Command::Man) => printed(own::manual(Cli::command())),
-    };
-    ExitCode::from(outcome.unwrap_or_else(|failure| tell(&failure)))
-}
-
-/// Sends a table; answers the exit code.
-fn send(args: Send) -> Result<u8, Failure> {
-    let plan = Plan::resolve(args)?;
-    let signals = Signals::catch().map_err(|error| Failure::host("cannot catch signals", &error))?;
-    let mut source = source::open(&plan)?;
-    let mut met = match (meet::meet(&plan, &source, &signals), signals.caught()) {
-        (Ok(met), _) => met,
-        // Asked to end while it waited.
-        (Err(_), Some(signal)) => return Ok(signal.exit()),
-        (Err(NotMet::Failed(failure)), None) => return Err(failure),
-        (Err(NotMet::Ended { name, code }), None) => {
-            manners::say(&format!("sender: {name} ended with {code} before it took anything"));
-            return Ok(code);
-        }
-    };
-    let ended = pump::pump(&mut met, &mut source, &plan, &signals);
-    let exit = match &ended.failure {
-        Some(failure) => tell(failure),
-        None => signals.caught().map_or(0, |signal| signal.exit()),
-    };
-    // The table closes here, so that receivers come to its end; a receiver that was started is then waited for.
-    let waited = met.close().wait();
-    let exit = if exit == 0 { waited? } else { exit };
-    report::state(&ended, &plan.manners, exit)?;
-    Ok(exit)
-}
-
-fn printed(printed: io::Result<()>) -> Result<u8, Failure> {
-    printed.map(|()| 0).map_err(|error| Failure::output("standard output", &error))
-}
-
-/// Says what went wrong and what to do next; answers the exit code.
-fn tell(failure: &Failure) -> u8 {
-    manners::tell("sender", &failure.what, failure.advice.as_deref());
-    failure.exit as u8
+    bowstring_sender::main()
 }

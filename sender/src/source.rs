@@ -5,6 +5,7 @@ mod csv;
 mod demo;
 mod file;
 mod format;
+pub mod fuzz;
 mod input;
 mod json;
 mod parquet;

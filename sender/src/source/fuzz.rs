@@ -1,0 +1,77 @@
+//! Files of any content, as fuzzing makes them up.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::AsRawFd;
+
+use bowstring_cli::args::Format;
+use rustix::fs::{MemfdFlags, memfd_create};
+
+use super::Batches;
+use super::chain::Chain;
+use crate::failure::{Exit, Failure};
+use crate::plan::{Input, Reading};
+
+/// Rows that are read of a file at most, and rows of a batch.
+const MOST: usize = 10_000;
+const BATCH: usize = 100;
+
+/// A file as `sender` would open it, named by one of the formats, or recognised, as the first byte has it. Either its
+/// batches are of the schema that it began with, or it is refused as malformed, or for what the user asked of it.
+///
+/// # Panics
+///
+/// If a source breaks that promise.
+pub fn source(bytes: &[u8]) {
+    let Some((choice, content)) = bytes.split_first() else { return };
+    let formats = [None, Some(Format::Csv), Some(Format::Jsonl), Some(Format::Arrow), Some(Format::Arrows)];
+    let format = formats[usize::from(*choice) % formats.len()];
+    if let Err(failure) = read(format, choice & 0x80 == 0, content) {
+        assert!(matches!(failure.exit, Exit::Malformed | Exit::Usage), "{failure:?}");
+        assert!(!failure.what.is_empty(), "a refusal says why");
+    }
+}
+
+/// Reads the file to its end, or until there is enough of it.
+fn read(format: Option<Format>, header: bool, content: &[u8]) -> Result<(), Failure> {
+    let mut file = File::from(memfd_create("input", MemfdFlags::CLOEXEC).expect("a file in memory"));
+    file.write_all(content).expect("room for an input");
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd()).into();
+    let reading = Reading { format, schema: None, delimiter: b',', header, batch_rows: BATCH };
+    let mut chain = Chain::open(&[Input::File(path)], &reading)?;
+    let schema = chain.schema().clone();
+    let mut rows = 0;
+    while rows < MOST {
+        let Some(batch) = chain.next()? else { break };
+        assert_eq!(batch.schema(), schema, "every batch is of the schema that was announced");
+        rows += batch.num_rows().max(1);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fuzzing_has_kept_is_read_or_refused() {
+        let fuzz = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz");
+        let mut seeds = 0;
+        for kept in ["seeds", "corpus", "artifacts"] {
+            let Ok(inputs) = fuzz.join(kept).join("source").read_dir() else { continue };
+            for input in inputs {
+                source(&std::fs::read(input.unwrap().path()).unwrap());
+                seeds += usize::from(kept == "seeds");
+            }
+        }
+        assert!(seeds > 0, "there are seeds");
+    }
+
+    #[test]
+    fn each_format_gets_through() {
+        assert_eq!(read(Some(Format::Csv), true, b"a,b\n1,x\n2,y\n"), Ok(()));
+        assert_eq!(read(Some(Format::Jsonl), true, b"{\"a\":1}\n{\"a\":2}\n"), Ok(()));
+        assert_eq!(read(Some(Format::Csv), true, b"a,b\n1,x\n2\n").unwrap_err().exit, Exit::Malformed);
+        assert_eq!(read(Some(Format::Arrow), true, b"ARROW1").unwrap_err().exit, Exit::Malformed);
+    }
+}
