@@ -2,8 +2,8 @@
 //!
 //! A library only so that fuzzing reaches the sources; the program is [`main`].
 //!
-//! Arguments become a [`plan`]; the plan opens a [`source`] and [`meet`]s receivers; [`pump`] takes the source's batches
-//! to them; a [`report`] says what happened. [`doctor`] looks at the host, and [`top`] at senders that run.
+//! Arguments become a `plan`; the plan opens a `source` and `meet`s receivers; `pump` takes the source's batches
+//! to them; a `report` says what happened. `doctor` looks at the host, and `top` at senders that run.
 
 mod args;
 mod bytes;
