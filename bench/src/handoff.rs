@@ -74,6 +74,7 @@ struct Case {
 const SPIN: &[(&str, Make)] = &[
     ("floor", floor::spin),
     ("ours", ours::spin),
+    ("one writer", floor::one_writer),
     ("iceoryx2", peers::iceoryx),
     ("seqpacket", peers::seqpacket),
     ("pipe", peers::pipe),
@@ -81,8 +82,12 @@ const SPIN: &[(&str, Make)] = &[
 /// What is too long for a socket's buffer.
 const SPIN_LONG: &[(&str, Make)] =
     &[("floor", floor::spin), ("ours", ours::spin), ("iceoryx2", peers::iceoryx), ("pipe", peers::pipe)];
-const UNTOUCHED: &[(&str, Make)] =
-    &[("floor", floor::spin), ("ours", ours::spin), ("iceoryx2", peers::iceoryx)];
+const UNTOUCHED: &[(&str, Make)] = &[
+    ("floor", floor::spin),
+    ("ours", ours::spin),
+    ("one writer", floor::one_writer),
+    ("iceoryx2", peers::iceoryx),
+];
 const SLEEP: &[(&str, Make)] =
     &[("floor", floor::futex), ("ours", ours::sleep), ("seqpacket", peers::seqpacket), ("pipe", peers::pipe)];
 const SEALED: &[(&str, Make)] = &[("floor", floor::sealed), ("ours", ours::sealed)];

@@ -25,7 +25,8 @@ fn describe() -> String {
         rustc.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
     format!(
         "Linux {} ({}), {cores} cores of {}, {rustc}",
-        kernel.trim(),
+        // Without what its builder has appended to the version.
+        kernel.trim().split('-').next().unwrap_or_default(),
         std::env::consts::ARCH,
         model.map_or("an unnamed kind", |(_, model)| model),
     )

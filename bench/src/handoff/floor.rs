@@ -61,17 +61,29 @@ struct Line {
 pub(crate) fn spin(end: End, pair: &Pair, load: Load) -> Option<Box<dyn PingPong>> {
     let (mine, theirs) = if end == End::Asks { (0, 2) } else { (2, 0) };
     if load.len <= 64 {
-        let words = |line: usize| {
-            std::array::from_fn(|i| {
-                // SAFETY: eight words of one line of the memory.
-                unsafe { AtomicU64::from_ptr(pair.memory.wrapping_add(line * 128 + i * 8).cast()) }
-            })
-        };
-        return Some(Box::new(Line { mine: words(mine), theirs: words(theirs), round: 0 }));
+        return Some(Box::new(Line::new(pair.memory, mine, pair.memory, theirs)));
     }
     let other = if end == End::Asks { End::Answers } else { End::Asks };
     let (out, into) = (Buffers::new(pair, load, end), Buffers::new(pair, load, other));
     Some(Box::new(Spin { mine: word(pair, mine), theirs: word(pair, theirs), out, into, load, round: 0 }))
+}
+
+/// One line each way as in [`spin`], but either process can only read what the other writes, as in a channel in which
+/// the kernel sees to it that each region has one writer.
+pub(crate) fn one_writer(end: End, pair: &Pair, load: Load) -> Option<Box<dyn PingPong>> {
+    let (mine, theirs) = if end == End::Asks { (0, 2) } else { (2, 0) };
+    (load.len <= 64)
+        .then(|| Box::new(Line::new(pair.memory, mine, read_only(pair), theirs)) as Box<dyn PingPong>)
+}
+
+/// The memory's first pages once more, not to be written.
+fn read_only(pair: &Pair) -> *mut u8 {
+    // SAFETY: an old length of 0 leaves shared memory mapped where it is and maps it again elsewhere.
+    let again = unsafe { libc::mremap(pair.memory.cast(), 0, 4096, libc::MREMAP_MAYMOVE) };
+    assert_ne!(again, libc::MAP_FAILED);
+    // SAFETY: the mapping is new, and nobody has a reference into it.
+    assert_eq!(unsafe { libc::mprotect(again, 4096, libc::PROT_READ) }, 0);
+    again.cast()
 }
 
 impl Spin {
@@ -102,6 +114,17 @@ impl PingPong for Spin {
 }
 
 impl Line {
+    /// The lines with these numbers; `theirs` is only read.
+    fn new(mine_in: *mut u8, mine: usize, theirs_in: *mut u8, theirs: usize) -> Line {
+        let words = |memory: *mut u8, line: usize| {
+            std::array::from_fn(|i| {
+                // SAFETY: eight words of one line of the memory's first page, mapped until the process ends.
+                unsafe { AtomicU64::from_ptr(memory.wrapping_add(line * 128 + i * 8).cast()) }
+            })
+        };
+        Line { mine: words(mine_in, mine), theirs: words(theirs_in, theirs), round: 0 }
+    }
+
     #[inline]
     fn say(&self) {
         for word in &self.mine[1..] {
