@@ -44,7 +44,7 @@ fn nodes(source: Source<'_>, first: usize, end: usize) -> Result<(), ReadError> 
         let index = index as usize;
         if (first..end).contains(&index) && !nodes[index].nullable {
             let column = ColumnView::new(source, index);
-            nulls::column(&column).map_err(|fault| in_column(&column, fault))?;
+            nulls::none(&column).map_err(|fault| in_column(&column, fault))?;
         }
     }
     for (index, node) in nodes.iter().enumerate().take(end).skip(first) {

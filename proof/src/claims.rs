@@ -172,7 +172,7 @@ pub(crate) const ALL: &[Claim] = &[
         statement: "Damaged messages, schemas and files are errors that say where; never a panic",
         strength: Sampled,
         rests_on: "the cases, made by hand; the Arrow project's crashers",
-        command: "cargo test --test hostile --test hostile_schema --test crashers",
+        command: "cargo test --test hostile --test hostile_values --test hostile_schema --test crashers",
         figure: Figure::Tests,
         bound: AtLeast(10),
         scope: "each number of a message made wrong; 135 crashers where they are there",

@@ -26,7 +26,7 @@ pub(super) fn keys(keys: &Keys<'_>, validity: Option<Bitmap<'_>>) -> Result<(), 
 }
 
 fn below<T: bytemuck::AnyBitPattern>(keys: &Keys<'_>, within: impl Fn(T) -> bool) -> bool {
-    let keys: &[T] = keys.keys().as_slice().unwrap_or_default();
+    let Some(keys) = keys.keys().as_slice::<T>() else { return false };
     keys.iter().fold(true, |all, &key| all & within(key))
 }
 

@@ -4,10 +4,10 @@ use crate::decode::{ColumnFault, ReadError};
 use crate::layout::Class;
 use crate::view::{Bitmap, ColumnView, Structure, Values};
 
-/// Checks a top-level column's nulls against its field.
-pub(super) fn column(column: &ColumnView<'_, Structure>) -> Result<(), ColumnFault> {
+/// Checks that a top-level column has no nulls, where its field allows none.
+pub(super) fn none(column: &ColumnView<'_, Structure>) -> Result<(), ColumnFault> {
     let marks = column.node().class != Class::Null;
-    match !column.node().nullable && marks && column.null_count() > 0 {
+    match marks && column.null_count() > 0 {
         true => Err(ColumnFault::NullInNonNullable),
         false => Ok(()),
     }

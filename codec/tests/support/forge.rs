@@ -5,6 +5,7 @@ use arrow_buffer::Buffer;
 use arrow_ipc as ipc;
 use arrow_schema::{DataType, Field, Schema};
 use bowstring_codec::Plan;
+use bowstring_codec::decode::{ColumnFault, Decoder, ReadError};
 use flatbuffers::FlatBufferBuilder;
 use std::sync::Arc;
 
@@ -141,4 +142,32 @@ pub(crate) fn schema_message(columns: &[(DataType, bool)]) -> Buffer {
         .map(|((data_type, nullable), name)| Field::new(name.to_string(), data_type.clone(), *nullable));
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     Buffer::from(Plan::new(schema).expect("a sound schema").schema_message())
+}
+
+/// A decoder for one nullable column `a`.
+pub(crate) fn decoder(data_type: &DataType) -> Decoder {
+    Decoder::from_schema_message(&schema_message(&[(data_type.clone(), true)])).expect("a sound schema")
+}
+
+/// What is wrong with the structure of a batch of one column.
+pub(crate) fn structure(data_type: DataType, batch: Forged) -> ReadError {
+    let message = batch.message();
+    decoder(&data_type).decode(&message).expect_err("the structure is wrong")
+}
+
+/// What is wrong with a batch of one column whose structure is sound.
+pub(crate) fn full(data_type: DataType, batch: Forged) -> ReadError {
+    let message = batch.message();
+    let mut decoder = decoder(&data_type);
+    let view = decoder.decode(&message).expect("the structure is sound");
+    view.validate().expect_err("the values are wrong")
+}
+
+/// A fault of column `a`.
+pub(crate) fn in_a(fault: ColumnFault) -> ReadError {
+    ReadError::Column { path: "a".into(), fault }
+}
+
+pub(crate) fn item(data_type: DataType) -> Arc<Field> {
+    Arc::new(Field::new("item", data_type, true))
 }
