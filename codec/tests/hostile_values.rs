@@ -49,13 +49,23 @@ fn offsets_that_lead_astray() {
     let batch = Forged::rows(1).node(1, 0).node(2, 0).buffer(&[]).i32s(&[0, 3]).buffer(&[]).buffer(&[1, 2]);
     assert_eq!(full(list, batch), in_a(ColumnFault::OffsetOutOfBounds { index: 1, limit: 2 }));
     let views = DataType::ListView(item(DataType::Int8));
-    let batch = |offset, size| {
-        let batch = Forged::rows(1).node(1, 0).node(2, 0).buffer(&[]).i32s(&[offset]).i32s(&[size]);
-        batch.buffer(&[]).buffer(&[1, 2])
-    };
-    for (offset, size) in [(2, 1), (0, 3), (-1, 1), (1, -1), (i32::MAX, i32::MAX)] {
-        let outside = ColumnFault::OffsetOutOfBounds { index: 0, limit: 2 };
-        assert_eq!(full(views.clone(), batch(offset, size)), in_a(outside));
+    let large = DataType::LargeListView(item(DataType::Int8));
+    let batch = || Forged::rows(2).node(2, 0).node(2, 0).buffer(&[]);
+    let ends = [(2, 1), (0, 3), (-1, 1), (1, -1), (-1, -1)];
+    let narrow = ends.into_iter().chain([(i32::MAX, i32::MAX), (i32::MIN, i32::MIN)]);
+    let ends = ends.map(|(offset, size)| (i64::from(offset), i64::from(size)));
+    let wide = ends.into_iter().chain([(i64::MAX, i64::MAX), (i64::MIN, i64::MIN), (i64::MIN, 1)]);
+    let narrow = narrow.map(|(offset, size)| {
+        (&views, [batch().i32s(&[offset, 0]).i32s(&[size, 2]), batch().i32s(&[1, offset]).i32s(&[1, size])])
+    });
+    let wide = wide.map(|(offset, size)| {
+        (&large, [batch().i64s(&[offset, 0]).i64s(&[size, 2]), batch().i64s(&[1, offset]).i64s(&[1, size])])
+    });
+    for (views, batches) in narrow.chain(wide) {
+        for (index, batch) in batches.into_iter().enumerate() {
+            let outside = ColumnFault::OffsetOutOfBounds { index, limit: 2 };
+            assert_eq!(full(views.clone(), batch.buffer(&[]).buffer(&[1, 2])), in_a(outside));
+        }
     }
 }
 
@@ -261,7 +271,7 @@ fn nulls_below_nulls() {
     let fault =
         |path: &str| Err(ReadError::Column { path: path.into(), fault: ColumnFault::NullInNonNullable });
     let pair = || DataType::Struct(vec![strict("x")].into());
-    // Ten rows, so that a whole byte of bits and a part of one are compared.
+    // Ten rows, so that a whole byte of bits and a part of one are compared; and as many as make several of both.
     let structs = |parent: u16, child: u16| {
         let nulls = |bits: u16| 10 - i64::from((bits & 0x3ff).count_ones());
         let batch = Forged::rows(10).node(10, nulls(parent)).node(10, nulls(child));
@@ -275,6 +285,26 @@ fn nulls_below_nulls() {
     assert_eq!(verdict(pair(), structs(0b11_1111_1110, 0b11_1111_1111)), Ok(()));
     assert_eq!(verdict(pair(), structs(0b01_1111_1111, 0b01_1111_1111)), Ok(()));
     assert_eq!(verdict(pair(), structs(0b01_1111_1111, 0b01_1111_1110)), fault("a.x"));
+    for rows in [7_u32, 8, 15, 23, 31] {
+        let all = u32::MAX >> (32 - rows);
+        let structs = |parent: u32, child: u32| {
+            let (parent, child) = (parent & all, child & all);
+            let nulls = |bits: u32| i64::from(rows - bits.count_ones());
+            let bytes = rows.div_ceil(8) as usize;
+            let batch =
+                Forged::rows(rows.into()).node(rows.into(), nulls(parent)).node(rows.into(), nulls(child));
+            let batch = batch.buffer(&parent.to_le_bytes()[..bytes]).buffer(&child.to_le_bytes()[..bytes]);
+            batch.buffer(&[0; 32])
+        };
+        assert_eq!(verdict(pair(), structs(!0b101, !0b101)), Ok(()));
+        for row in 0..rows {
+            assert_eq!(verdict(pair(), structs(!0, !(1 << row))), fault("a.x"), "{row} of {rows}");
+            assert_eq!(verdict(pair(), structs(!(1 << row), !(1 << row))), Ok(()), "{row} of {rows}");
+            // The same bit of two bytes.
+            let twice = !(1 << row | 1_u32.rotate_left(row + 8));
+            assert_eq!(verdict(pair(), structs(!0, twice)), fault("a.x"), "{row} of {rows}, twice");
+        }
+    }
 
     let fixed = || DataType::FixedSizeList(strict("item"), 2);
     let lists = |parent: u8, child: u8| {
@@ -283,6 +313,8 @@ fn nulls_below_nulls() {
         batch.buffer(&[parent]).buffer(&[child]).buffer(&[0; 4])
     };
     assert_eq!(verdict(fixed(), lists(0b01, 0b0011)), Ok(()));
+    assert_eq!(verdict(fixed(), lists(0b10, 0b1100)), Ok(()));
+    assert_eq!(verdict(fixed(), lists(0b10, 0b0100)), fault("a.item"));
     assert_eq!(verdict(fixed(), lists(0b01, 0b0101)), fault("a.item"));
     assert_eq!(verdict(fixed(), lists(0b11, 0b0111)), fault("a.item"));
 

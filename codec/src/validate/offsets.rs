@@ -89,6 +89,7 @@ mod tests {
         assert_eq!(check(&[3, 3, 5], 5), Ok(()));
         assert_eq!(check(&[-1, 3], 5), Err(ColumnFault::OffsetOrder { index: 0 }));
         assert_eq!(check(&[0, 4, 2, 1], 5), Err(ColumnFault::OffsetOrder { index: 2 }));
+        assert_eq!(check(&[0, 4, 4, 1], 5), Err(ColumnFault::OffsetOrder { index: 3 }));
         assert_eq!(check(&[0, -4, 2], 5), Err(ColumnFault::OffsetOrder { index: 1 }));
         assert_eq!(check(&[0, 5, 6, 7], 5), Err(ColumnFault::OffsetOutOfBounds { index: 2, limit: 5 }));
         assert_eq!(check(&[i32::MAX], usize::MAX), Ok(()));
