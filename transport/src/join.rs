@@ -353,7 +353,7 @@ impl Joining {
             Answer::Welcome(greeting) => greeting,
             Answer::Refuse(reason) => {
                 self.parley.refuse(RefusalCode::Application, reason);
-                return Err(MeetError::Refused(crate::session::machine::Refusal::ours(reason)));
+                return Err(MeetError::Refused(crate::session::Refusal::ours(reason)));
             }
         };
         if let (true, Some(hub)) = (agreement.observer, hub) {
