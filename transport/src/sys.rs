@@ -1,6 +1,6 @@
 //! Every system call that this crate makes, in one place: here the seam that they all pass, files and processes; in
-//! [`memory`], [`socket`], [`waiting`] and [`futex`] the rest. Those that map memory are the only unsafe ones, beside
-//! the one that [`peercred`] makes by itself.
+//! `memory`, `socket`, `waiting` and `futex` the rest. Those that map memory are the only unsafe ones, beside the one
+//! that `peercred` makes by itself.
 //!
 //! Each wrapper retries `EINTR` where retrying is right, says which call failed, and passes a gate where a test can
 //! make it fail (feature `fault-injection`).
