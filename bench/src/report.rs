@@ -1,5 +1,6 @@
 //! Runs every bench, keeps what it said beside a description of the machine, and draws it.
 
+mod area;
 mod bars;
 mod charts;
 mod lines;

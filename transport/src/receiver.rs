@@ -1,5 +1,8 @@
 //! Receiving through slots.
 
+mod copying;
+mod error;
+
 use core::cell::Cell;
 use core::marker::PhantomData;
 use core::time::Duration;
@@ -10,10 +13,10 @@ use crate::abi::{Closing, Sleep};
 use crate::channel::{Channel, Spot};
 use crate::error::OsError;
 use crate::figures::{Figures, LaneFigures};
-use crate::lease::{Foreign, Honest, Lease, Meta, Trust};
+use crate::lease::{Honest, Lease, Trust};
 use crate::peer::{Credentials, Vital};
 use crate::prefetch;
-use crate::region::private::{MapArc, MapSlice};
+use crate::region::private::MapArc;
 use crate::ring::{HEAD_CLOSED, Note, Polled, SleepCheck, Taker};
 use crate::session::parley::Greeting;
 use crate::session::wire::{self, Kind};
@@ -21,97 +24,8 @@ use crate::sync::{Ordering, futex};
 use crate::sys;
 use crate::wait::{Step, Wait, Waiting, Watch};
 
-/// Why nothing was received.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RecvError {
-    /// The sender has closed, and everything it sent has been received.
-    Closed,
-    /// The sender died without closing. Everything it had committed has been received.
-    Crashed,
-    /// The sender found this receiver too slow and cut it off.
-    CutOff,
-    /// Nothing came in time.
-    TimedOut,
-    /// The sender broke the protocol.
-    Fault(SenderFault),
-    /// The host would not do it.
-    Os(OsError),
-}
-
-/// How a sender broke the protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SenderFault {
-    /// An entry holds a ticket that does not belong there.
-    Ticket {
-        /// The ticket awaited.
-        awaited: u64,
-        /// The ticket found.
-        found: u64,
-    },
-    /// The head speaks of a message that is not there.
-    Head {
-        /// The head word awaited.
-        awaited: u32,
-        /// The head word found.
-        found: u32,
-    },
-    /// A message does not lie in the pool.
-    Place {
-        /// Its first slot.
-        slot: u32,
-        /// Its length.
-        len: u64,
-    },
-    /// A message's number is not above that of the one before.
-    Number {
-        /// The number before.
-        last: u64,
-        /// The number found.
-        found: u64,
-    },
-    /// A datagram on the socket made no sense.
-    Datagram(wire::WireFault),
-    /// The descriptor of a sealed message was refused.
-    Region(crate::error::RegionFault),
-}
-
-impl core::fmt::Display for SenderFault {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match *self {
-            SenderFault::Ticket { awaited, found } => write!(f, "ticket {found} where {awaited} was due"),
-            SenderFault::Head { awaited, found } => write!(f, "head {found:#x} where {awaited:#x} was due"),
-            SenderFault::Place { slot, len } => {
-                write!(f, "a message of {len} bytes from slot {slot} on, which is not in the pool")
-            }
-            SenderFault::Number { last, found } => write!(f, "message {found} after message {last}"),
-            SenderFault::Datagram(fault) => fault.fmt(f),
-            SenderFault::Region(fault) => write!(f, "a sealed message was refused: {fault}"),
-        }
-    }
-}
-
-impl From<OsError> for RecvError {
-    fn from(e: OsError) -> RecvError {
-        RecvError::Os(e)
-    }
-}
-
-impl core::fmt::Display for RecvError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            RecvError::Closed => f.write_str("the sender has closed"),
-            RecvError::Crashed => f.write_str("the sender died without closing"),
-            RecvError::CutOff => f.write_str("the sender cut this receiver off for being slow"),
-            RecvError::TimedOut => f.write_str("nothing came in time"),
-            RecvError::Fault(fault) => write!(f, "the sender broke the protocol: {fault}"),
-            RecvError::Os(e) => e.fmt(f),
-        }
-    }
-}
-
-impl core::error::Error for RecvError {}
+pub use copying::{Copied, CopyingReceiver};
+pub use error::{RecvError, SenderFault};
 
 /// The receiving end of a channel through slots.
 ///
@@ -132,6 +46,9 @@ pub struct Receiver<T: Trust> {
     greeting: Greeting,
     _trust: PhantomData<T>,
 }
+
+/// A receiver that reads an honest sender's slots in place.
+pub type PooledReceiver = Receiver<Honest>;
 
 /// What receiving calls now and then: see [`rare`](crate::hub::rare).
 #[derive(Debug)]
@@ -428,68 +345,3 @@ impl<T: Trust> Drop for Receiver<T> {
         self.channel.wake_sender(wake);
     }
 }
-
-impl Receiver<Foreign> {
-    /// Receives by copying every message into private memory; see [`CopyingReceiver`].
-    pub fn copying(self) -> Result<CopyingReceiver, OsError> {
-        let buffer = MapSlice::lazy(self.channel.geometry.pool_bytes())?;
-        Ok(CopyingReceiver { receiver: self, buffer, ready: 0 })
-    }
-}
-
-/// A receiver that copies each message out of the slots before anyone looks at it: for senders of any kind.
-#[derive(Debug)]
-pub struct CopyingReceiver {
-    receiver: Receiver<Foreign>,
-    /// As long as the longest message; its pages come as messages need them and then stay.
-    buffer: MapSlice<u8>,
-    /// Bytes of the buffer that are faulted in.
-    ready: usize,
-}
-
-/// A private copy of a message.
-#[derive(Clone, Copy, Debug)]
-pub struct Copied<'a> {
-    /// Its bytes.
-    pub bytes: &'a [u8],
-    /// What came with it.
-    pub meta: Meta,
-}
-
-impl CopyingReceiver {
-    /// The next message, if one is there.
-    pub fn try_recv(&mut self) -> Result<Option<Copied<'_>>, RecvError> {
-        let Self { receiver, buffer, ready } = self;
-        Ok(receiver.try_recv()?.map(|lease| copy(&lease, buffer, ready)))
-    }
-
-    /// The next message; waits for it without end.
-    pub fn recv(&mut self) -> Result<Copied<'_>, RecvError> {
-        self.recv_with(Wait::sleeping())
-    }
-
-    /// The next message; waits as told.
-    pub fn recv_with(&mut self, wait: Wait) -> Result<Copied<'_>, RecvError> {
-        let Self { receiver, buffer, ready } = self;
-        let lease = receiver.recv_with(wait)?;
-        Ok(copy(&lease, buffer, ready))
-    }
-
-    /// The receiver itself: for its figures, for waiting on a descriptor, for copying elsewhere.
-    #[must_use]
-    pub fn inner(&self) -> &Receiver<Foreign> {
-        &self.receiver
-    }
-}
-
-fn copy<'b>(lease: &Lease<'_, Foreign>, buffer: &'b mut MapSlice<u8>, ready: &mut usize) -> Copied<'b> {
-    if lease.len() > *ready {
-        *ready = lease.len().checked_next_power_of_two().unwrap_or(lease.len()).min(buffer.len());
-        buffer.populate(*ready);
-    }
-    // The buffer is as long as the pool, and no message is longer.
-    Copied { bytes: lease.copy_into(buffer).unwrap_or(&[]), meta: lease.meta() }
-}
-
-/// A receiver that reads an honest sender's slots in place.
-pub type PooledReceiver = Receiver<Honest>;

@@ -108,7 +108,7 @@ pub(crate) mod futex {
 
     /// Sleeps while `word` holds `expected`, for `nanos` at most. Spurious returns are allowed: callers look again.
     pub(crate) fn wait(word: &AtomicU32, expected: u32, nanos: u64) -> Result<(), crate::OsError> {
-        sys::futex_wait(word, expected, nanos)
+        sys::futex::wait(word, expected, nanos)
     }
 
     /// Sleeps while each of `words` holds what it should, for `nanos` at most. Spurious returns are allowed.
@@ -116,12 +116,12 @@ pub(crate) mod futex {
         words: impl Iterator<Item = (&'a AtomicU32, u32)>,
         nanos: u64,
     ) -> Result<(), crate::OsError> {
-        sys::futex_wait_any(words, nanos)
+        sys::futex::wait_any(words, nanos)
     }
 
     /// Wakes every sleeper on `word`; answers whether there was one.
     pub(crate) fn wake(word: &AtomicU32) -> bool {
-        sys::futex_wake(word)
+        sys::futex::wake(word)
     }
 }
 

@@ -1,14 +1,9 @@
 //! Charts of bars in groups.
 
-use super::lines::nice;
+use super::area::{Area, headed, steps};
 use super::svg::{Anchor, Drawing};
 
-const WIDTH: f64 = 780.0;
-const HEIGHT: f64 = 430.0;
-const LEFT: f64 = 64.0;
-const RIGHT: f64 = 20.0;
-const TOP: f64 = 134.0;
-const BOTTOM: f64 = 46.0;
+const AREA: Area = Area { width: 780.0, height: 430.0, left: 64.0, right: 20.0, top: 134.0, bottom: 46.0 };
 
 /// A group: what stands below it, and its bars.
 #[derive(Debug)]
@@ -40,16 +35,13 @@ pub(super) struct Chart {
 
 impl Chart {
     pub(super) fn draw(&self) -> String {
-        let mut drawing = Drawing::default();
-        drawing.text((20.0, 28.0), Anchor::Start, "title", &self.title);
-        drawing.text((20.0, 48.0), Anchor::Start, "small", self.subtitle);
-        drawing.text((20.0, 64.0), Anchor::Start, "small", &self.machine);
-        let (mut x, mut y) = (LEFT, 78.0);
+        let mut drawing = headed(&self.title, self.subtitle, &self.machine);
+        let (mut x, mut y) = (AREA.left, 78.0);
         for (colour, name) in &self.legend {
             // Letters are about so wide.
             let width = 34.0 + 6.8 * name.chars().count() as f64;
-            if x + width > WIDTH {
-                (x, y) = (LEFT, y + 18.0);
+            if x + width > AREA.width {
+                (x, y) = (AREA.left, y + 18.0);
             }
             drawing.bar((x, y), 12.0, 12.0, &format!("f{colour}"));
             let class = if *colour == 1 { "strong" } else { "" };
@@ -58,23 +50,21 @@ impl Chart {
         }
         let values = self.groups.iter().flat_map(|group| group.bars.iter().map(|bar| bar.value));
         let most = values.fold(0.0, f64::max) * 1.08;
-        let at = |value: f64| HEIGHT - BOTTOM - value / most * (HEIGHT - TOP - BOTTOM);
-        let step = nice(most / 5.0);
-        for value in (0..).map(|n| f64::from(n) * step).take_while(|value| *value <= most) {
-            drawing.line((LEFT, at(value)), (WIDTH - RIGHT, at(value)), "grid");
-            drawing.text((LEFT - 8.0, at(value) + 4.0), Anchor::End, "", &format!("{value}"));
+        let at = |value: f64| AREA.up(value / most);
+        for value in steps(most) {
+            AREA.grid(&mut drawing, at(value), &format!("{value}"));
         }
-        let room = (WIDTH - LEFT - RIGHT) / self.groups.len().max(1) as f64;
+        let room = (AREA.end() - AREA.left) / self.groups.len().max(1) as f64;
         for (n, group) in self.groups.iter().enumerate() {
-            self.group(&mut drawing, group, LEFT + n as f64 * room, room, at);
+            self.group(&mut drawing, group, AREA.left + n as f64 * room, room, at);
         }
-        drawing.line((LEFT, HEIGHT - BOTTOM), (WIDTH - RIGHT, HEIGHT - BOTTOM), "axis");
+        AREA.across(&mut drawing, AREA.floor(), "axis");
         if let Some((value, name)) = self.mark {
-            drawing.line((LEFT, at(value)), (WIDTH - RIGHT, at(value)), "line dashed l0");
-            drawing.text((WIDTH - RIGHT, at(value) - 5.0), Anchor::End, "small", name);
+            AREA.across(&mut drawing, at(value), "line dashed l0");
+            drawing.text((AREA.end(), at(value) - 5.0), Anchor::End, "small", name);
         }
-        drawing.upright((20.0, (TOP + HEIGHT - BOTTOM) / 2.0), self.upwards);
-        drawing.finish(&self.title, WIDTH, HEIGHT)
+        AREA.upwards(&mut drawing, self.upwards);
+        drawing.finish(&self.title, AREA.width, AREA.height)
     }
 
     fn group(&self, drawing: &mut Drawing, group: &Group, left: f64, room: f64, at: impl Fn(f64) -> f64) {
@@ -93,7 +83,7 @@ impl Chart {
         }
         let middle = left + room / 2.0;
         for (n, line) in group.name.lines().enumerate() {
-            drawing.text((middle, HEIGHT - BOTTOM + 17.0 + 15.0 * n as f64), Anchor::Middle, "", line);
+            drawing.text((middle, AREA.floor() + 17.0 + 15.0 * n as f64), Anchor::Middle, "", line);
         }
     }
 }

@@ -1,13 +1,9 @@
 //! Charts of lines over a few places on the horizontal axis.
 
+use super::area::{Area, headed, steps};
 use super::svg::{Anchor, Drawing};
 
-const WIDTH: f64 = 780.0;
-const HEIGHT: f64 = 440.0;
-const LEFT: f64 = 74.0;
-const RIGHT: f64 = 170.0;
-const TOP: f64 = 84.0;
-const BOTTOM: f64 = 58.0;
+const AREA: Area = Area { width: 780.0, height: 440.0, left: 74.0, right: 170.0, top: 84.0, bottom: 58.0 };
 /// Between the names of two lines at least.
 const APART: f64 = 16.0;
 
@@ -47,30 +43,25 @@ pub(super) struct Chart {
 
 impl Chart {
     pub(super) fn draw(&self) -> String {
-        let mut drawing = Drawing::default();
-        drawing.text((20.0, 28.0), Anchor::Start, "title", &self.title);
-        drawing.text((20.0, 48.0), Anchor::Start, "small", self.subtitle);
-        drawing.text((20.0, 64.0), Anchor::Start, "small", &self.machine);
+        let mut drawing = headed(&self.title, self.subtitle, &self.machine);
         let (low, high) = self.bounds();
         let at = |value: f64| {
             let part = match self.scale {
                 Scale::Linear => (value - low) / (high - low),
                 Scale::Tenfold => (value / low).log10() / (high / low).log10(),
             };
-            HEIGHT - BOTTOM - part * (HEIGHT - TOP - BOTTOM)
+            AREA.up(part)
         };
         for step in self.steps(low, high) {
-            let y = at(step);
-            drawing.line((LEFT, y), (WIDTH - RIGHT, y), "grid");
-            drawing.text((LEFT - 8.0, y + 4.0), Anchor::End, "", &(self.unit)(step));
+            AREA.grid(&mut drawing, at(step), &(self.unit)(step));
         }
-        drawing.line((LEFT, HEIGHT - BOTTOM), (WIDTH - RIGHT, HEIGHT - BOTTOM), "axis");
+        AREA.across(&mut drawing, AREA.floor(), "axis");
         for (n, place) in self.places.iter().enumerate() {
-            drawing.text((self.x(n), HEIGHT - BOTTOM + 20.0), Anchor::Middle, "", place);
+            drawing.text((self.x(n), AREA.floor() + 20.0), Anchor::Middle, "", place);
         }
-        let middle = (LEFT + WIDTH - RIGHT) / 2.0;
-        drawing.text((middle, HEIGHT - 14.0), Anchor::Middle, "", self.across);
-        drawing.upright((20.0, (TOP + HEIGHT - BOTTOM) / 2.0), self.upwards);
+        let middle = (AREA.left + AREA.end()) / 2.0;
+        drawing.text((middle, AREA.height - 14.0), Anchor::Middle, "", self.across);
+        AREA.upwards(&mut drawing, self.upwards);
         for line in &self.lines {
             let points = line.values.iter().enumerate();
             let points: Vec<_> = points.filter_map(|(n, value)| Some((self.x(n), at((*value)?)))).collect();
@@ -85,21 +76,20 @@ impl Chart {
             }
         }
         self.names(&mut drawing, at);
-        drawing.finish(&self.title, WIDTH, HEIGHT)
+        drawing.finish(&self.title, AREA.width, AREA.height)
     }
 
     /// Whether there is more room above a point than below it, up to the next line.
     fn is_freer_above(&self, place: usize, y: f64, at: &impl Fn(f64) -> f64) -> bool {
         let others = || self.lines.iter().filter_map(|line| Some(at((*line.values.get(place)?)?)));
-        let above = others().map(|other| y - other).filter(|gap| *gap > 1.0).fold(y - TOP, f64::min);
-        let below =
-            others().map(|other| other - y).filter(|gap| *gap > 1.0).fold(HEIGHT - BOTTOM - y, f64::min);
+        let above = others().map(|other| y - other).filter(|gap| *gap > 1.0).fold(y - AREA.top, f64::min);
+        let below = others().map(|other| other - y).filter(|gap| *gap > 1.0).fold(AREA.floor() - y, f64::min);
         above >= below
     }
 
     fn x(&self, place: usize) -> f64 {
-        let step = (WIDTH - LEFT - RIGHT - 50.0) / (self.places.len().max(2) - 1) as f64;
-        LEFT + 25.0 + place as f64 * step
+        let step = (AREA.end() - AREA.left - 50.0) / (self.places.len().max(2) - 1) as f64;
+        AREA.left + 25.0 + place as f64 * step
     }
 
     /// Names at the ends of the lines, pushed apart where they would overlap.
@@ -117,7 +107,7 @@ impl Chart {
             last = *y;
         }
         for (y, _, line) in ends {
-            let x = WIDTH - RIGHT + 4.0;
+            let x = AREA.end() + 4.0;
             drawing.line((x, y), (x + 14.0, y), &format!("line l{} {}", line.colour, line.look));
             let class = if line.colour == 1 { "strong" } else { "" };
             drawing.text((x + 20.0, y + 4.0), Anchor::Start, class, &line.name);
@@ -141,16 +131,7 @@ impl Chart {
             Scale::Tenfold => std::iter::successors(Some(low), |step| Some(step * 10.0))
                 .take_while(|s| *s <= high * 1.001)
                 .collect(),
-            Scale::Linear => {
-                let step = nice(high / 5.0);
-                (0..).map(|n| f64::from(n) * step).take_while(|value| *value <= high).collect()
-            }
+            Scale::Linear => steps(high),
         }
     }
-}
-
-/// The next 1, 2, 4 or 5 times a power of ten.
-pub(super) fn nice(step: f64) -> f64 {
-    let ten = 10_f64.powf(step.log10().floor());
-    [1.0, 2.0, 4.0, 5.0, 10.0].map(|n| n * ten).into_iter().find(|n| *n >= step).unwrap_or(step)
 }

@@ -5,6 +5,7 @@
 
 // claim: oracle
 
+mod files;
 pub(crate) mod lane;
 pub(crate) mod publish;
 pub(crate) mod rare;

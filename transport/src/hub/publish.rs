@@ -1,21 +1,11 @@
 //! Giving a message to every receiver that is to have it.
 
-use rustix::event::PollFlags;
-use rustix::fd::AsFd;
-use rustix::io::Errno;
-
 use crate::abi::Sleep;
-use crate::error::{Call, OsError};
 use crate::figures::Counter;
-use crate::loan::Draft;
 use crate::pool::{MAX_LANES, lanes};
-use crate::region::{Frozen, Writable};
 use crate::ring::{self, Note};
-use crate::session::wire::Announcement;
-use crate::sys;
-use crate::wait::{Step, Wait, Waiting};
 
-use super::lane::{End, Lane, OnSlow};
+use super::lane::{Lane, OnSlow};
 use super::{Hub, LaneId};
 
 /// Who is to have a message.
@@ -59,7 +49,7 @@ pub(crate) fn has_released(lanes: &[Option<Lane>], place: usize, slot: u32, numb
 }
 
 impl Hub {
-    fn addressed(&self, to: To) -> u64 {
+    pub(super) fn addressed(&self, to: To) -> u64 {
         match to {
             To::All => self.live,
             To::Only(id) if self.lane(id).is_some() => self.live & 1 << id.lane,
@@ -178,7 +168,7 @@ impl Hub {
         left
     }
 
-    fn count(&mut self, given: u64, used: usize) {
+    pub(super) fn count(&mut self, given: u64, used: usize) {
         self.gauge.add(Counter::Messages, 1);
         self.gauge.add(Counter::Bytes, used as u64);
         for place in lanes(given) {
@@ -251,151 +241,4 @@ impl Hub {
         }
         left
     }
-
-    /// Sends a copy of a message in slots to the lanes that receive files.
-    pub(super) fn publish_copy(&mut self, slot: u32, note: Note, to: u64) -> u64 {
-        let used = note.len as usize;
-        if to == 0 {
-            return 0;
-        }
-        let Some(pool) = &self.pool else { return 0 };
-        let start = slot as usize * pool.geometry.slot_size();
-        let copy = Writable::create(c"bowstring-message", used, self.pages).and_then(|mut file| {
-            if let Some(message) = pool.region.bytes(start, used) {
-                file.copy_from_slice(message);
-            }
-            file.freeze()
-        });
-        match copy {
-            Ok(file) => {
-                let announcement = Announcement {
-                    number: note.number,
-                    len: note.len,
-                    reply_to: note.reply_to,
-                    tag: note.tag,
-                    skipped: 0,
-                };
-                let given = self.send_file(&file, announcement, to, None);
-                for place in lanes(given) {
-                    self.gauge.sent(place, used as u64);
-                }
-                given
-            }
-            // The slots' receivers have the message already, so it cannot be called back: these see a gap.
-            Err(_) => {
-                lanes(to).for_each(|place| self.pass_over(place));
-                0
-            }
-        }
-    }
-
-    /// Sends the first `used` bytes of the draft. If that fails, a copy of them is the draft, unless the host cannot even
-    /// keep that.
-    pub(crate) fn publish_draft(&mut self, used: usize, label: Label) -> Result<Receipt, OsError> {
-        let Some(Draft { file, wait }) = self.draft.take() else {
-            return Err(OsError::new(Call::Send, Errno::INVAL));
-        };
-        let file = file.freeze_first(used)?;
-        self.publish_file(&file, label, wait)
-            .inspect_err(|_| self.draft = file.thaw().ok().map(|file| Draft { file, wait }))
-    }
-
-    /// Sends a sealed message to everyone addressed. `Err` if it reached nobody for want of something on the host.
-    fn publish_file(&mut self, file: &Frozen, label: Label, wait: Option<Wait>) -> Result<Receipt, OsError> {
-        let addressed = self.addressed(label.to);
-        let announcement = announcement(self.next_number, file.len(), label);
-        let given = self.send_file(file, announcement, addressed, Some((wait, addressed.count_ones())));
-        if given == 0
-            && addressed.count_ones() == 1
-            && let Some(e) = self.refused_by_host.take()
-        {
-            return Err(e);
-        }
-        self.next_number += 1;
-        self.count(given, file.len());
-        let _ = self.reap_if_due();
-        let skipped = (addressed & self.live & !given).count_ones();
-        Ok(Receipt { number: announcement.number, receivers: given.count_ones(), skipped })
-    }
-
-    /// Sends the descriptor to each lane in `to`; answers those that were given it.
-    fn send_file(
-        &mut self,
-        file: &Frozen,
-        what: Announcement,
-        to: u64,
-        patience: Option<(Option<Wait>, u32)>,
-    ) -> u64 {
-        let mut given = 0;
-        for place in lanes(to) {
-            let skipped = self.lanes[place].as_ref().map_or(0, Lane::skipped);
-            // Its low half: the receiver adds up the differences.
-            let datagram = Announcement { skipped: skipped as u32, ..what }.encode();
-            match self.send_to(place, file, &datagram, patience) {
-                Ok(()) => given |= 1 << place,
-                Err(e) if e.is(Errno::PIPE) || e.is(Errno::CONNRESET) => {
-                    let said_bye = self.lanes[place].as_mut().is_some_and(|lane| {
-                        lane.drain_socket();
-                        lane.has_left()
-                    });
-                    self.forget(place, if said_bye { End::Closed } else { End::Crashed });
-                }
-                Err(e) => {
-                    self.refused_by_host = Some(e);
-                    // Alone, the sender gets its loan back and may try again; among others, this one is passed over.
-                    if patience.is_none_or(|(_, addressed)| addressed > 1) {
-                        self.pass_over(place);
-                    }
-                }
-            }
-        }
-        given
-    }
-
-    /// Sends to one lane; for a lane that blocks, waits until its socket has room.
-    fn send_to(
-        &self,
-        place: usize,
-        file: &Frozen,
-        datagram: &[u8],
-        patience: Option<(Option<Wait>, u32)>,
-    ) -> Result<(), OsError> {
-        let Some(lane) = &self.lanes[place] else { return Ok(()) };
-        let mut waiting: Option<Waiting> = None;
-        loop {
-            let refused = match sys::send(lane.control.socket(), &[datagram, &[]], &[file.as_fd()]) {
-                Err(e) if e.is(Errno::AGAIN) => e,
-                outcome => return outcome,
-            };
-            let wait = match (lane.on_slow, patience) {
-                (OnSlow::Block, None) => Wait::sleeping(),
-                (OnSlow::Block, Some((Some(wait), _))) => wait,
-                _ => return Err(refused),
-            };
-            self.gauge.add(Counter::Stalls, u64::from(waiting.is_none()));
-            match waiting.get_or_insert_with(|| Waiting::begin(wait.spins(0))).step() {
-                Step::Look | Step::Glance => {}
-                Step::Watch => self.still_there(place)?,
-                Step::Sleep(nanos) => {
-                    let (_, writable) = lane.control.wait(PollFlags::OUT, nanos)?;
-                    if !writable {
-                        self.still_there(place)?;
-                    }
-                }
-                Step::TimedOut => return Err(refused),
-            }
-        }
-    }
-
-    fn still_there(&self, place: usize) -> Result<(), OsError> {
-        use crate::peer::Vital;
-        match &self.lanes[place] {
-            Some(lane) if lane.control.vital()? != Vital::Alive => Err(OsError::new(Call::Send, Errno::PIPE)),
-            _ => Ok(()),
-        }
-    }
-}
-
-fn announcement(number: u64, len: usize, label: Label) -> Announcement {
-    Announcement { number, len: len as u64, reply_to: label.reply_to, tag: label.tag, skipped: 0 }
 }

@@ -10,16 +10,19 @@
 //!
 //! [`machine`] decides, without I/O; `parley` carries its words over a socket.
 
+mod delivery;
 pub(crate) mod listen;
 pub mod machine;
 pub(crate) mod parley;
 #[cfg(feature = "std")]
 mod place;
+mod refusal;
 pub mod wire;
 
+pub use delivery::{Deliveries, Delivery};
 pub use listen::Listener;
-pub use machine::{Deliveries, Delivery, Refusal, RefusalCode};
 pub use parley::{Answer, Knock, MeetError};
 #[cfg(feature = "std")]
 pub use place::{default_socket, inherited_listener};
+pub use refusal::{Refusal, RefusalCode};
 pub use wire::WireFault;

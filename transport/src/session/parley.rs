@@ -7,7 +7,8 @@ use rustix::event::PollFlags;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 
-use super::machine::{Heard, Machine, Refusal, RefusalCode, Side, fit};
+use super::machine::{Heard, Machine, Side};
+use super::refusal::{Refusal, RefusalCode, fit};
 use super::wire::{self, Card, Kind, WireFault};
 use crate::abi::GeometryError;
 use crate::error::{Fault, OsError, RegionFault, RegionKind};

@@ -1,0 +1,151 @@
+//! Sockets: making them, what is said over them, and who is at the other end.
+
+use core::mem::MaybeUninit;
+
+use rustix::fd::{BorrowedFd, OwnedFd};
+use rustix::fs::OFlags;
+use rustix::io::{Errno, IoSlice, IoSliceMut};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, SocketAddrUnix, SocketFlags, SocketType,
+};
+
+use super::{Sys, gate, once, peercred, retrying};
+use crate::error::{Call, OsError};
+
+pub(crate) fn socket() -> Sys<OwnedFd> {
+    once(Call::Socket, || {
+        rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+    })
+}
+
+pub(crate) fn socket_pair() -> Sys<(OwnedFd, OwnedFd)> {
+    once(Call::SocketPair, || {
+        rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+    })
+}
+
+pub(crate) fn bind(fd: BorrowedFd<'_>, to: &SocketAddrUnix) -> Sys<()> {
+    once(Call::Bind, || rustix::net::bind(fd, to))
+}
+
+pub(crate) fn listen(fd: BorrowedFd<'_>, backlog: i32) -> Sys<()> {
+    once(Call::Listen, || rustix::net::listen(fd, backlog))
+}
+
+pub(crate) fn connect(fd: BorrowedFd<'_>, to: &SocketAddrUnix) -> Sys<()> {
+    retrying(Call::Connect, || rustix::net::connect(fd, to))
+}
+
+pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>) -> Sys<()> {
+    let flags = once(Call::SetFlags, || rustix::fs::fcntl_getfl(fd))?;
+    once(Call::SetFlags, || rustix::fs::fcntl_setfl(fd, flags | OFlags::NONBLOCK))
+}
+
+/// Accepts a connection, or `None` if none waits.
+pub(crate) fn accept(fd: BorrowedFd<'_>) -> Sys<Option<OwnedFd>> {
+    match retrying(Call::Accept, || rustix::net::accept_with(fd, SocketFlags::CLOEXEC)) {
+        Ok(socket) => Ok(Some(socket)),
+        // The second is a connection that went away while it waited.
+        Err(e) if e.is(Errno::AGAIN) || e.is(Errno::CONNABORTED) => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// What kind of socket this is: whether Unix, whether of sequenced packets, whether it listens.
+pub(crate) fn socket_kind(fd: BorrowedFd<'_>) -> Sys<(bool, bool, bool)> {
+    once(Call::SocketKind, || {
+        use rustix::net::sockopt;
+        Ok((
+            sockopt::socket_domain(fd)? == AddressFamily::UNIX,
+            sockopt::socket_type(fd)? == SocketType::SEQPACKET,
+            sockopt::socket_acceptconn(fd)?,
+        ))
+    })
+}
+
+/// Whether the socket was ever connected. Its peer may have gone since.
+pub(crate) fn is_connected(fd: BorrowedFd<'_>) -> Sys<bool> {
+    match once(Call::SocketKind, || rustix::net::getpeername(fd)) {
+        Ok(_) => Ok(true),
+        Err(e) if e.is(Errno::NOTCONN) => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
+/// The peer's process and user, as the kernel recorded them when the connection was made. The process is 0 if it is of
+/// a pid namespace that this one does not see.
+pub(crate) fn peer_credentials(fd: BorrowedFd<'_>) -> Sys<(i32, u32)> {
+    once(Call::PeerCredentials, || peercred::read(fd))
+}
+
+pub(crate) fn set_send_buffer(fd: BorrowedFd<'_>, bytes: usize) -> Sys<()> {
+    once(Call::SetSendBuffer, || rustix::net::sockopt::set_socket_send_buffer_size(fd, bytes))
+}
+
+/// Most descriptors that one datagram carries, ours or a peer's: one more than any message of the protocol has.
+pub(crate) const MAX_FDS: usize = 8;
+
+/// Sends one datagram with descriptors; never blocks, never raises `SIGPIPE`.
+pub(crate) fn send(fd: BorrowedFd<'_>, bytes: &[&[u8]; 2], fds: &[BorrowedFd<'_>]) -> Sys<()> {
+    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+    let iov = [IoSlice::new(bytes[0]), IoSlice::new(bytes[1])];
+    retrying(Call::Send, || {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        if !fds.is_empty() && !control.push(SendAncillaryMessage::ScmRights(fds)) {
+            return Err(Errno::INVAL);
+        }
+        rustix::net::sendmsg(fd, &iov, &mut control, flags)
+    })
+    .map(|_| ())
+}
+
+/// What `receive` found.
+#[derive(Debug)]
+pub(crate) enum Received {
+    /// A datagram of so many bytes.
+    Datagram {
+        /// Its whole length, even if more than the buffer holds.
+        bytes: usize,
+        /// Whether bytes or descriptors did not fit.
+        truncated: bool,
+    },
+    /// None is waiting.
+    Nothing,
+    /// The peer has hung up (or has sent an empty datagram, which the protocol does not know either).
+    HungUp,
+}
+
+/// Receives one datagram; never blocks. Every descriptor that arrives is handed to `keep` and close-on-exec.
+pub(crate) fn receive(fd: BorrowedFd<'_>, into: &mut [u8], mut keep: impl FnMut(OwnedFd)) -> Sys<Received> {
+    let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC | RecvFlags::TRUNC;
+    let mut resets = 0;
+    loop {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let mut iov = [IoSliceMut::new(into)];
+        let received =
+            gate(Call::Receive).and_then(|()| rustix::net::recvmsg(fd, &mut iov, &mut control, flags));
+        match received {
+            Ok(message) => {
+                for part in control.drain() {
+                    if let rustix::net::RecvAncillaryMessage::ScmRights(fds) = part {
+                        fds.for_each(&mut keep);
+                    }
+                }
+                let truncated = message.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC);
+                return Ok(match message.bytes {
+                    0 => Received::HungUp,
+                    bytes => Received::Datagram { bytes, truncated },
+                });
+            }
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => return Ok(Received::Nothing),
+            // A peer that closed with our words unread leaves this error in front of what it sent: look behind it.
+            Err(Errno::CONNRESET) if resets < 2 => resets += 1,
+            Err(Errno::CONNRESET) => return Ok(Received::HungUp),
+            Err(errno) => return Err(OsError::new(Call::Receive, errno)),
+        }
+    }
+}
