@@ -9,6 +9,8 @@
 
 #[cfg(feature = "fault-injection")]
 pub mod fault;
+// Under loom `sync` waits in a model instead.
+#[cfg_attr(loom, allow(dead_code))]
 pub(crate) mod futex;
 mod memory;
 mod peercred;
