@@ -43,8 +43,12 @@ mod tests {
     use super::*;
     use crate::view::Structure;
 
+    /// Checks the same with offsets of either width.
     fn check(offsets: &[i32], data: &[u8]) -> Result<(), ColumnFault> {
-        bytes(&Bytes::<Structure>::new(Offsets::W32(offsets), data, true))
+        let verdict = bytes(&Bytes::<Structure>::new(Offsets::W32(offsets), data, true));
+        let wide: Vec<i64> = offsets.iter().map(|&offset| offset.into()).collect();
+        assert_eq!(bytes(&Bytes::<Structure>::new(Offsets::W64(&wide), data, true)), verdict);
+        verdict
     }
 
     #[test]
@@ -53,6 +57,7 @@ mod tests {
         assert_eq!(check(&[0, 1, 3, 6, 7], text), Ok(()));
         assert_eq!(check(&[1, 3, 3, 7], text), Ok(()));
         assert_eq!(check(&[0, 2, 7], text), Err(ColumnFault::NotUtf8 { index: 0 }));
+        assert_eq!(check(&[1, 2, 3, 7], text), Err(ColumnFault::NotUtf8 { index: 0 }));
         assert_eq!(check(&[0, 1, 5, 7], text), Err(ColumnFault::NotUtf8 { index: 1 }));
         assert_eq!(check(&[0, 1, 2], b"a\xff"), Err(ColumnFault::NotUtf8 { index: 1 }));
         // Bytes that no row has are anything.
