@@ -127,3 +127,31 @@ proptest! {
         }
     }
 }
+
+/// In a steady stream no message has to ask for its room: that has been asked after before, slot by slot and none twice.
+#[test]
+fn looking_ahead_asks_after_each_slot_in_turn() {
+    for slots in [2, 5, 16, 20, 41] {
+        let mut pool = Occupation::new(slots).unwrap();
+        let place = |pool: &mut Occupation, number| {
+            let slot =
+                pool.find(1, |_, slot, _| panic!("slot {slot} of {slots} was not asked after in time"));
+            pool.occupy(slot.unwrap(), 1, number, 1);
+        };
+        (0..slots.into()).for_each(|number| place(&mut pool, number));
+        let (mut next, stride) = (0, (slots / 2).clamp(1, 8));
+        for number in slots.into()..500 {
+            let mut asked = 0;
+            pool.look_ahead(|lane, slot, _| {
+                assert_eq!((lane, slot), (0, next), "of {slots}");
+                next = (next + 1) % slots;
+                asked += 1;
+                true
+            });
+            // A line of a ledger at a time, and no further than needed: what was used a moment ago is left alone.
+            assert!(asked == 0 || asked == stride, "{asked} of {slots} at a time");
+            assert!(slots - pool.in_use() < 2 * stride, "of {slots}");
+            place(&mut pool, number);
+        }
+    }
+}
