@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_buffer::Buffer;
-use arrow_schema::{Field, Schema};
+use arrow_schema::{DataType, Field, Schema};
 use bowstring_codec::decode::{Decoder, MessageKind};
 use bowstring_codec::testing::{self, Source};
 use bowstring_codec::{OnGrowth, Plan, StreamWriter};
@@ -56,7 +56,9 @@ fn count(stream: &Buffer) -> usize {
     let mut total = 0;
     loop {
         let message = stream.slice(at);
-        match decoder.peek(&message).unwrap() {
+        // The metadata is copied by this already.
+        let (kind, peeking) = counted(|| decoder.peek(&message).unwrap());
+        match kind {
             MessageKind::Dictionary => {
                 decoder.dictionary(&message).unwrap();
             }
@@ -68,7 +70,7 @@ fn count(stream: &Buffer) -> usize {
                     testing::touch(&view);
                     view.columns().for_each(|column| testing::touch_full(&column));
                 });
-                total += allocations;
+                total += peeking + allocations;
             }
             _ => return total,
         }
@@ -133,4 +135,15 @@ fn streams_from_arrow_take_no_heap() {
     (0..3).for_each(|_| writer.write(&batch).unwrap());
     writer.finish().unwrap();
     assert_eq!(count(&Buffer::from(writer.into_inner().unwrap().as_slice())), 0);
+}
+
+/// What is planned for a message's metadata takes it whole, however many columns there are.
+#[test]
+fn many_columns_take_no_heap() {
+    for data_type in [DataType::Int64, DataType::Utf8, DataType::Utf8View, DataType::Null] {
+        let field = |i: usize| Field::new(format!("c{i}"), data_type.clone(), true);
+        let schema = Arc::new(Schema::new((0..2000).map(field).collect::<Vec<_>>()));
+        let batch = RecordBatch::new_empty(schema);
+        assert_eq!(count(&stream(&[batch])), 0, "2000 columns of {data_type}");
+    }
 }

@@ -137,7 +137,7 @@ impl Decoder {
         let tree = layout.batch();
         // What any writer needs: nodes, buffers and variadic counts, then vtables and the fields around them, and
         // the same again for custom metadata.
-        let plain = tree.nodes().len() * 16 + tree.buffers().len() * 16 + tree.views() * 8 + 512;
+        let plain = tree.nodes().len() * 16 + Table::planned_buffers(tree) * 16 + tree.views() * 8 + 512;
         Self {
             scratch: Scratch::with_capacity(plain * 2),
             table: Table::for_tree(tree),

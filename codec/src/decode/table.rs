@@ -47,11 +47,17 @@ pub(crate) struct Span {
 }
 
 impl Table {
-    /// A table that takes batches of this tree without allocating, as long as views do not have very many buffers:
-    /// eight for each column of them, and some hundreds in all.
+    /// A table that takes batches of this tree without allocating, as long as there are no more buffers than are
+    /// [planned](Self::planned_buffers).
     pub(crate) fn for_tree(tree: &Tree) -> Self {
-        let spans = tree.buffers().len() + tree.views() * 8 + if tree.views() > 0 { 256 } else { 0 };
-        Self { rows: 0, slots: Vec::with_capacity(tree.nodes().len()), spans: Vec::with_capacity(spans) }
+        let slots = Vec::with_capacity(tree.nodes().len());
+        Self { rows: 0, slots, spans: Vec::with_capacity(Self::planned_buffers(tree)) }
+    }
+
+    /// How many buffers a batch of this tree has, unless views have very many: eight for each column of them, and some
+    /// hundreds in all.
+    pub(crate) fn planned_buffers(tree: &Tree) -> usize {
+        tree.buffers().len() + tree.views() * 8 + if tree.views() > 0 { 256 } else { 0 }
     }
 
     /// The share of the node at `index` of the tree that this table was loaded for.
