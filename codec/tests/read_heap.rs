@@ -6,7 +6,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow_array::builder::StringViewBuilder;
+use arrow_array::cast::AsArray;
+use arrow_array::{ArrayRef, RecordBatch};
 use arrow_buffer::Buffer;
 use arrow_schema::{DataType, Field, Schema};
 use bowstring_codec::decode::{Decoder, MessageKind};
@@ -145,5 +147,18 @@ fn many_columns_take_no_heap() {
         let schema = Arc::new(Schema::new((0..2000).map(field).collect::<Vec<_>>()));
         let batch = RecordBatch::new_empty(schema);
         assert_eq!(count(&stream(&[batch])), 0, "2000 columns of {data_type}");
+    }
+}
+
+/// As many buffers of views as are planned for: eight for each column.
+#[test]
+fn many_buffers_of_views_take_no_heap() {
+    let mut views = StringViewBuilder::new().with_fixed_block_size(16);
+    (0..8).for_each(|i| views.append_value(format!("too long for a view {i}")));
+    let column: ArrayRef = Arc::new(views.finish());
+    assert_eq!(column.as_string_view().data_buffers().len(), 8);
+    for columns in [1, 100, 500] {
+        let batch = RecordBatch::try_from_iter((0..columns).map(|i| (format!("c{i}"), column.clone())));
+        assert_eq!(count(&stream(&[batch.unwrap()])), 0, "{columns} columns");
     }
 }
