@@ -115,3 +115,14 @@ fn leaving_wakes_as_the_sender_waits() {
         assert_eq!(released, [4, 1, 2, 3], "every message is given back, in whichever slot");
     }
 }
+
+/// The pool has a slot for each message that is out, so there is always an entry; if there were not, nothing would be
+/// published over one that was not taken.
+#[test]
+#[cfg_attr(debug_assertions, should_panic(expected = "more messages are out than there are slots"))]
+fn nothing_is_published_over_what_was_not_taken() {
+    ends!(board, _ledger);
+    let mut publisher = Publisher::new(1);
+    (0..u64::from(SLOTS)).for_each(|n| assert!(publisher.publish(board, note(n + 1), n as u32)));
+    assert!(!publisher.publish(board, note(5), SLOTS));
+}
