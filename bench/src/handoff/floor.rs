@@ -76,7 +76,7 @@ pub(crate) fn one_writer(end: End, pair: &Pair, load: Load) -> Option<Box<dyn Pi
         .then(|| Box::new(Line::new(pair.memory, mine, read_only(pair), theirs)) as Box<dyn PingPong>)
 }
 
-/// The memory's first pages once more, not to be written.
+/// The memory's first page once more, not to be written.
 fn read_only(pair: &Pair) -> *mut u8 {
     // SAFETY: an old length of 0 leaves shared memory mapped where it is and maps it again elsewhere.
     let again = unsafe { libc::mremap(pair.memory.cast(), 0, 4096, libc::MREMAP_MAYMOVE) };

@@ -136,11 +136,12 @@ impl Decoder {
     fn with_layout(schema: SchemaRef, layout: Layout, limits: Limits) -> Self {
         let tree = layout.batch();
         // What any writer needs: nodes, buffers and variadic counts, then vtables and the fields around them, and
-        // the same again for custom metadata.
-        let plain = tree.nodes().len() * 16 + Table::planned_buffers(tree) * 16 + tree.views() * 8 + 512;
+        // the same again for custom metadata. The schema may be anybody's, so no more than one message may have.
+        let buffers = Table::planned_buffers(tree).min(limits.metadata / 16);
+        let plain = tree.nodes().len() * 16 + buffers * 16 + tree.views() * 8 + 512;
         Self {
-            scratch: Scratch::with_capacity(plain * 2),
-            table: Table::for_tree(tree),
+            scratch: Scratch::with_capacity((plain * 2).min(limits.metadata)),
+            table: Table::for_tree(tree, buffers),
             dictionaries: vec![None; layout.dictionaries().len()],
             layout: Arc::new(layout),
             schema,
@@ -263,4 +264,23 @@ fn read_part(
     let part = Part { body, table, inner: Inner::of(tree, dictionaries) };
     validate::column(ColumnView::new(part.source(layout, tree), 0))?;
     Ok(part)
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_schema::{DataType, Field, Schema};
+
+    use super::*;
+    use crate::Plan;
+
+    /// A schema costs its writer less than what is planned for its messages; what is planned has bounds all the same.
+    #[test]
+    fn no_more_is_planned_than_a_message_may_have() {
+        let views = (0..5000).map(|_| Field::new("", DataType::Utf8View, true)).collect::<Vec<_>>();
+        let plan = Plan::new(Arc::new(Schema::new(views))).unwrap();
+        let limits = Limits { metadata: plan.schema_message().len() };
+        let decoder = Decoder::from_schema_message_within(plan.schema_message(), limits).unwrap();
+        assert!(decoder.scratch.capacity() <= limits.metadata);
+        assert!(decoder.table.capacity() <= limits.metadata / 16);
+    }
 }

@@ -33,6 +33,12 @@ impl Scratch {
         &self.copy
     }
 
+    /// How many bytes it takes without growing.
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.copy.capacity()
+    }
+
     /// The last copy.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.copy

@@ -47,11 +47,16 @@ pub(crate) struct Span {
 }
 
 impl Table {
-    /// A table that takes batches of this tree without allocating, as long as there are no more buffers than are
-    /// [planned](Self::planned_buffers).
-    pub(crate) fn for_tree(tree: &Tree) -> Self {
+    /// A table that takes batches of this tree without allocating, as long as they have no more than so many buffers.
+    pub(crate) fn for_tree(tree: &Tree, buffers: usize) -> Self {
         let slots = Vec::with_capacity(tree.nodes().len());
-        Self { rows: 0, slots, spans: Vec::with_capacity(Self::planned_buffers(tree)) }
+        Self { rows: 0, slots, spans: Vec::with_capacity(buffers) }
+    }
+
+    /// How many buffers there is room for.
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.spans.capacity()
     }
 
     /// How many buffers a batch of this tree has, unless views have very many: eight for each column of them, and some
