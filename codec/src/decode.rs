@@ -13,15 +13,17 @@ mod error;
 mod fault;
 pub(crate) mod flat;
 pub(crate) mod frame;
+mod limits;
 pub(crate) mod metadata;
 pub(crate) mod schema;
 mod shape;
 pub(crate) mod table;
 mod words;
 
-pub use self::decoder::{Decoder, DictionaryReceived, Limits, MessageKind};
+pub use self::decoder::{Decoder, DictionaryReceived, MessageKind};
 pub use self::error::ReadError;
 pub use self::fault::{
     BatchFault, BufferRole, ColumnFault, Compression, CorruptFault, DictionaryFault, FileFault, FrameFault,
     MetadataFault, SchemaFault,
 };
+pub use self::limits::Limits;

@@ -70,6 +70,20 @@ pub struct Node {
     pub path: Box<str>,
 }
 
+impl Node {
+    /// Whether rows of this field take up no bytes, neither here nor in fields below.
+    pub(crate) fn is_free(&self) -> bool {
+        match self.class {
+            Class::Null
+            | Class::RunEnd { .. }
+            | Class::Fixed { width: 0 }
+            | Class::FixedSizeList { size: 0 } => true,
+            Class::Struct => self.children == 0,
+            _ => false,
+        }
+    }
+}
+
 impl Layout {
     /// Lays out a schema whose dictionaries are numbered as `arrow-ipc` numbers them: 0, 1, 2, … children
     /// first.

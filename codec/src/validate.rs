@@ -77,7 +77,7 @@ fn check(column: &ColumnView<'_, Structure>) -> Result<(), ReadError> {
         }
         Values::Views(views) => views::views(&views),
         Values::List(list) => offsets::rising(list.offsets(), list.values().len()),
-        Values::ListView(list) => offsets::anywhere(&list),
+        Values::ListView(list) => offsets::anywhere(&list, column.source().table.free_limit),
         Values::Union(union) => union::union(&union),
         Values::RunEnd(runs) => offsets::runs(&runs),
         Values::Dictionary(keys) => {

@@ -19,7 +19,7 @@ fn main() {
     let arguments = Arguments::from_args();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz");
     let mut trials = Vec::new();
-    let targets: [(&str, Body); 4] = [
+    let targets: [(&str, Body); 5] = [
         ("decode", fuzz::decode),
         ("decode_use_everything", |bytes| match bytes.starts_with(b"ARROW1") {
             true => drop(fuzz::file(bytes)),
@@ -27,6 +27,9 @@ fn main() {
                 fuzz::stream(bytes);
                 fuzz::views_agree(bytes);
             }
+        }),
+        ("record_batch", |bytes| {
+            fuzz::arrays(bytes);
         }),
         ("round_trip", fuzz::round_trip),
         ("mutate_valid", |bytes| drop(fuzz::mutate(bytes))),

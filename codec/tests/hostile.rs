@@ -155,7 +155,7 @@ fn what_is_not_read_is_named() {
     assert_eq!(error, kind("schema", 3));
     let refusal = refused(|batch| batch.body_len = Some(i64::MAX));
     assert!(matches!(refusal, ReadError::Frame { fault: FrameFault::Truncated { .. }, .. }), "{refusal}");
-    let limits = Limits { metadata: 64 };
+    let limits = Limits { metadata: 64, ..Limits::default() };
     let error = Decoder::from_schema_message_within(&schema_message(&[(DataType::Int8, true)]), limits);
     let error = error.expect_err("64 bytes are too few");
     assert!(matches!(

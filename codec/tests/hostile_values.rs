@@ -11,7 +11,7 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, UnionFields, UnionMode};
 use bowstring_codec::decode::{BufferRole, ColumnFault, Decoder, DictionaryFault, ReadError};
 use bowstring_codec::interop::{Align, ImportError};
-use forge::{Forged, decoder, full, in_a, item, schema_message, structure};
+use forge::{Forged, decoder, full, in_a, item, schema_message, structure, unlimited};
 
 #[test]
 fn nulls_that_are_not_as_declared() {
@@ -196,7 +196,7 @@ fn keys_at_every_edge() {
             false => i128::from(key << (64 - bits) >> (64 - bits)),
         };
         for &count in &counts {
-            let mut decoder = decoder(&encoded);
+            let mut decoder = unlimited(&encoded);
             let mut values = Forged::rows(count).node(count, count);
             values.dictionary = Some((0, false));
             decoder.dictionary(&values.message()).unwrap();
@@ -250,7 +250,7 @@ fn parts_that_cannot_be_counted() {
             batch.dictionary = Some((0, is_delta));
             batch.message()
         };
-        let mut decoder = decoder(&encoded);
+        let mut decoder = unlimited(&encoded);
         decoder.dictionary(&message(false)).unwrap();
         let delta = message(true);
         (0..255).for_each(|_| assert!(decoder.dictionary(&delta).is_ok(), "{values}"));

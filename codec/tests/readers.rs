@@ -11,9 +11,11 @@ use arrow_buffer::Buffer;
 use arrow_ipc as ipc;
 use arrow_ipc::writer::IpcWriteOptions;
 use arrow_schema::{DataType, Field, Schema};
-use bowstring_codec::decode::{Decoder, DictionaryFault, FileFault, FrameFault, MessageKind, ReadError};
+use bowstring_codec::decode::{
+    Decoder, DictionaryFault, FileFault, FrameFault, MessageKind, MetadataFault, ReadError,
+};
 use bowstring_codec::interop::{Align, ImportError};
-use bowstring_codec::read::{FileReader, IoError, IoReader, StreamReader};
+use bowstring_codec::read::{FileReader, IoError, IoFileReader, IoReader, StreamReader};
 use bowstring_codec::testing::{self, Source, fuzz};
 use bowstring_codec::{END_OF_STREAM, Plan};
 use flatbuffers::FlatBufferBuilder;
@@ -150,6 +152,17 @@ fn a_source_that_promises_much() {
 
 /// A file of messages, with blocks for dictionaries and batches.
 fn file(schema: &Schema, dictionaries: &[Buffer], batches: &[Buffer], change: fn(&mut Vec<i64>)) -> Vec<u8> {
+    file_of(ipc::MetadataVersion::V5, schema, dictionaries, batches, change)
+}
+
+/// The same with a footer that says it is of some version.
+fn file_of(
+    version: ipc::MetadataVersion,
+    schema: &Schema,
+    dictionaries: &[Buffer],
+    batches: &[Buffer],
+    change: fn(&mut Vec<i64>),
+) -> Vec<u8> {
     let mut file = b"ARROW1\0\0".to_vec();
     let mut offsets = Vec::new();
     for message in dictionaries.iter().chain(batches) {
@@ -166,7 +179,7 @@ fn file(schema: &Schema, dictionaries: &[Buffer], batches: &[Buffer], change: fn
     let first = fbb.create_vector(first);
     let second = fbb.create_vector(second);
     let args = ipc::FooterArgs {
-        version: ipc::MetadataVersion::V5,
+        version,
         schema: Some(schema),
         dictionaries: Some(first),
         recordBatches: Some(second),
@@ -227,6 +240,35 @@ fn files_that_are_none() {
         assert_eq!(outside(change), ReadError::File(FileFault::BlockOutOfBounds { index: 1, offset }));
     }
     assert!(matches!(outside(|offsets| offsets[1] += 8), ReadError::Message { .. }));
+}
+
+/// Arrow 0.14 wrote footers of V1 around messages of V4. The messages say what they are, and the footer's version
+/// means nothing as long as it is one that there was.
+#[test]
+fn the_version_of_a_footer_is_not_that_of_its_messages() {
+    let schema = Schema::new(vec![Field::new("a", DataType::Int32, true)]);
+    let with = |footer, message| {
+        let mut batch = ints(&[1, 2]);
+        batch.version = ipc::MetadataVersion(message);
+        file_of(ipc::MetadataVersion(footer), &schema, &[], &[batch.message()], |_| {})
+    };
+    for footer in 0..=4 {
+        for message in [3, 4] {
+            let file = with(footer, message);
+            let mut shared = FileReader::new(Buffer::from(file.as_slice())).unwrap();
+            assert_eq!(shared.record_batch(0, Align::Refuse).unwrap().batch.num_rows(), 2);
+            let mut apart = IoFileReader::new(io::Cursor::new(file)).unwrap();
+            assert_eq!(apart.record_batch(0, Align::Refuse).unwrap().batch.num_rows(), 2);
+        }
+    }
+    let version = |version| {
+        let fault = MetadataFault::UnsupportedVersion(version);
+        ReadError::Metadata { at: None, fault }
+    };
+    assert_eq!(file_fault(&with(5, 4)), version(5));
+    assert_eq!(file_fault(&with(-1, 4)), version(-1));
+    let mut old = FileReader::new(Buffer::from(with(0, 2).as_slice())).unwrap();
+    assert_eq!(old.batch(0).map(|_| ()).unwrap_err().innermost(), &version(2));
 }
 
 fn dictionary(values: Box<DataType>) -> DataType {

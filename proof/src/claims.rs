@@ -180,6 +180,18 @@ pub(crate) const ALL: &[Claim] = &[
         level: Quick,
     },
     Claim {
+        id: "rows-bounded",
+        statement: "A message whose rows take up no bytes may claim only a stated number of them, whatever their type; it is refused before anything is built of it",
+        strength: Sampled,
+        rests_on: "the cases, made by hand",
+        command: "cargo test -p bowstring-codec -p bowstring --test free_rows --test limits",
+        figure: Figure::Tests,
+        bound: AtLeast(10),
+        scope: "every type with such rows, of 2³⁵ and 2⁴⁰ rows, through each delivery; `fuzz/run` limits the memory of its target `record_batch`",
+        needs: &[],
+        level: Quick,
+    },
+    Claim {
         id: "fuzz",
         statement: "Whatever comes over the boundary: no panic, no read out of bounds, and what is valid is used",
         strength: Sampled,

@@ -49,6 +49,7 @@ mod receive;
 mod send;
 
 pub use bowstring_codec as codec;
+pub use bowstring_codec::decode::Limits;
 pub use bowstring_transport as transport;
 
 pub use census::Census;

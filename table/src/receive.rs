@@ -7,7 +7,7 @@ mod figures;
 
 use arrow_buffer::Buffer;
 use arrow_schema::SchemaRef;
-use bowstring_codec::decode::Decoder;
+use bowstring_codec::decode::{Decoder, Limits};
 use bowstring_codec::interop::{Align, share};
 use bowstring_transport::{Credentials, Delivery, Figures, Incoming, Opened, Wait};
 
@@ -59,6 +59,8 @@ impl TableReceiver {
         let mut decoder = Decoder::from_schema_message(greeting).map_err(SetUpError::Greeting)?;
         let (_, len) = decoder.measure(greeting).map_err(SetUpError::Greeting)?;
         let hints = Hints::parse(greeting.get(len..).unwrap_or_default());
+        // Whatever comes now is one message and nothing else.
+        decoder.refuse_trailing_bytes();
         let figures = ReceiverFigures::default();
         Ok(TableReceiver {
             channel: Channel::new(opened),
@@ -74,6 +76,12 @@ impl TableReceiver {
     /// counted). A sender of this project never makes that necessary.
     pub fn refuse_misaligned(&mut self) {
         self.align = Align::Refuse;
+    }
+
+    /// Sets what a message may ask of this receiver; [`Limits::default`] unless called. A message beyond a limit ends in
+    /// [`ReceiveError::Malformed`].
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.decoder.set_limits(limits);
     }
 
     /// The schema.

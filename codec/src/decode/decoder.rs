@@ -10,26 +10,13 @@ use super::dictionary::{Dictionary, Held, Inner, Part};
 use super::error::ReadError;
 use super::fault::{DictionaryFault, FrameFault};
 use super::flat::{WireBatch, WireDictionary};
+use super::limits::Limits;
 use super::metadata::{self, Envelope, Opened, Scratch};
 use super::schema::{self, WireSchema};
 use super::table::Table;
 use crate::layout::{Layout, Tree};
 use crate::validate;
 use crate::view::{BatchView, ColumnView, Source, Structure};
-
-/// Bounds on what a decoder takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Most bytes of metadata in one message. Scratch of up to this size is kept.
-    pub metadata: usize,
-}
-
-impl Default for Limits {
-    /// Metadata of 64 MiB: over half a million columns.
-    fn default() -> Self {
-        Self { metadata: 64 << 20 }
-    }
-}
 
 /// What kind of message some bytes are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +87,8 @@ pub struct Decoder {
     schema: SchemaRef,
     layout: Arc<Layout>,
     limits: Limits,
+    /// Whether bytes behind a message are a fault.
+    alone: bool,
     scratch: Scratch,
     table: Table,
     /// By place in the layout.
@@ -146,6 +135,7 @@ impl Decoder {
             layout: Arc::new(layout),
             schema,
             limits,
+            alone: false,
         }
     }
 
@@ -153,6 +143,17 @@ impl Decoder {
     #[must_use]
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
+    }
+
+    /// Sets the bounds for the messages that follow.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    /// Refuses messages with bytes behind them from now on ([`FrameFault::TrailingBytes`]): for channels that carry
+    /// each message alone.
+    pub fn refuse_trailing_bytes(&mut self) {
+        self.alone = true;
     }
 
     /// What kind of message `bytes` begin with.
@@ -171,13 +172,15 @@ impl Decoder {
 
     /// Reads a batch, and checks its [`Structure`].
     ///
-    /// `message` begins with the message; what follows it is left alone. The view borrows the message, and the
+    /// `message` begins with the message. What follows it is ignored, unless
+    /// [`refuse_trailing_bytes`](Self::refuse_trailing_bytes) was called. The view borrows the message, and the
     /// decoder whose scratch it was checked in. Its memory must be aligned to 8 bytes. Allocates nothing.
     pub fn decode<'a>(&'a mut self, message: &'a [u8]) -> Result<BatchView<'a, Structure>, ReadError> {
         let tree = self.layout.batch();
         let envelope = open_message(message, &mut self.scratch, self.limits)?;
         let batch = envelope.batch()?;
-        self.table.load(tree, &batch, envelope.body, envelope.version)?;
+        check_alone(self.alone, &envelope, message)?;
+        self.table.load(tree, &batch, envelope.body, envelope.version, self.limits.rows)?;
         let body = envelope.body;
         let source = Source {
             layout: &self.layout,
@@ -197,12 +200,14 @@ impl Decoder {
     pub fn dictionary(&mut self, message: &Buffer) -> Result<DictionaryReceived, ReadError> {
         let envelope = open_message(message, &mut self.scratch, self.limits)?;
         let WireDictionary { id, is_delta, values } = envelope.dictionary()?;
+        check_alone(self.alone, &envelope, message)?;
         let in_dictionary = |fault| ReadError::Dictionary { id, fault };
         let index =
             self.layout.dictionary_index(id).ok_or_else(|| in_dictionary(DictionaryFault::UnknownId))?;
         envelope.refuse_compressed(&values)?;
         let tree = &self.layout.dictionaries()[index].values;
-        let part = read_part(&self.layout, tree, &values, &envelope, message, &self.dictionaries)?;
+        let part =
+            read_part(&self.layout, tree, &values, &envelope, message, &self.dictionaries, self.limits)?;
         let slot = &mut self.dictionaries[index];
         match (slot.as_mut(), is_delta) {
             (None, true) => return Err(in_dictionary(DictionaryFault::DeltaWithoutBase)),
@@ -249,6 +254,15 @@ fn open_message<'s, 'm>(
     }
 }
 
+/// Refuses bytes behind a message that must be alone.
+fn check_alone(alone: bool, envelope: &Envelope<'_, '_>, bytes: &[u8]) -> Result<(), ReadError> {
+    if alone && bytes.len() > envelope.len {
+        let fault = FrameFault::TrailingBytes { message: envelope.len, present: bytes.len() };
+        return Err(ReadError::Frame { at: envelope.len, fault });
+    }
+    Ok(())
+}
+
 /// Reads and fully checks a dictionary's values.
 fn read_part(
     layout: &Layout,
@@ -257,9 +271,10 @@ fn read_part(
     envelope: &Envelope<'_, '_>,
     message: &Buffer,
     dictionaries: &[Option<Arc<Dictionary>>],
+    limits: Limits,
 ) -> Result<Part, ReadError> {
     let mut table = Table::default();
-    table.load(tree, values, envelope.body, envelope.version)?;
+    table.load(tree, values, envelope.body, envelope.version, limits.rows)?;
     let body = message.slice_with_length(envelope.len - envelope.body.len(), envelope.body.len());
     let part = Part { body, table, inner: Inner::of(tree, dictionaries) };
     validate::column(ColumnView::new(part.source(layout, tree), 0))?;
@@ -278,7 +293,7 @@ mod tests {
     fn no_more_is_planned_than_a_message_may_have() {
         let views = (0..5000).map(|_| Field::new("", DataType::Utf8View, true)).collect::<Vec<_>>();
         let plan = Plan::new(Arc::new(Schema::new(views))).unwrap();
-        let limits = Limits { metadata: plan.schema_message().len() };
+        let limits = Limits { metadata: plan.schema_message().len(), ..Limits::default() };
         let decoder = Decoder::from_schema_message_within(plan.schema_message(), limits).unwrap();
         assert!(decoder.scratch.capacity() <= limits.metadata);
         assert!(decoder.table.capacity() <= limits.metadata / 16);

@@ -24,6 +24,13 @@ pub enum FrameFault {
     },
     /// The end of a stream stands where a message was expected.
     UnexpectedEnd,
+    /// There are bytes behind a message that must be alone.
+    TrailingBytes {
+        /// How long the message is.
+        message: usize,
+        /// How many bytes there are.
+        present: usize,
+    },
 }
 
 /// Faults of the flatbuffer that describes a message.
@@ -113,6 +120,14 @@ pub enum SchemaFault {
 pub enum BatchFault {
     /// The number of rows is negative.
     NegativeRows(i64),
+    /// The fields claim more rows that take up no bytes than a message of this length may: see
+    /// [`Limits::rows`](super::Limits::rows).
+    TooManyRows {
+        /// The rows claimed, of all fields up to the one that passed the limit.
+        rows: usize,
+        /// The limit: eight for each byte of the body, and the decoder's own.
+        limit: usize,
+    },
     /// Another number of field nodes than the schema has.
     NodeCount {
         /// How many the schema has.
@@ -271,6 +286,14 @@ pub enum ColumnFault {
         rows: usize,
     },
     // Full.
+    /// The lists of a list view have more rows together than a message of this length may claim: see
+    /// [`Limits::rows`](super::Limits::rows).
+    OverlappingLists {
+        /// Rows of all lists together.
+        rows: usize,
+        /// The limit: eight for each byte of the body, and the decoder's own.
+        limit: usize,
+    },
     /// The declared nulls are not the zero bits in the validity buffer.
     NullCount {
         /// Declared.

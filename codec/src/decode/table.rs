@@ -7,6 +7,7 @@
 use crate::decode::error::ReadError;
 use crate::decode::fault::{BatchFault, BufferRole, ColumnFault};
 use crate::decode::flat::{WireBatch, pair};
+use crate::decode::limits::Limits;
 use crate::decode::metadata::Version;
 use crate::decode::shape::{Shape, Width};
 use crate::layout::{BufferKind, Class, Node, Tree};
@@ -18,6 +19,9 @@ const MAX_ROWS: usize = usize::MAX >> 8;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Table {
     pub(crate) rows: usize,
+    /// How many rows the message may claim that take up no bytes, and how many it did.
+    pub(crate) free_limit: usize,
+    free: usize,
     slots: Vec<Slot>,
     spans: Vec<Span>,
 }
@@ -50,7 +54,7 @@ impl Table {
     /// A table that takes batches of this tree without allocating, as long as they have no more than so many buffers.
     pub(crate) fn for_tree(tree: &Tree, buffers: usize) -> Self {
         let slots = Vec::with_capacity(tree.nodes().len());
-        Self { rows: 0, slots, spans: Vec::with_capacity(buffers) }
+        Self { slots, spans: Vec::with_capacity(buffers), ..Self::default() }
     }
 
     /// How many buffers there is room for.
@@ -85,8 +89,14 @@ impl Table {
         batch: &WireBatch<'_>,
         body: &[u8],
         version: Version,
+        free_rows: usize,
     ) -> Result<(), ReadError> {
         self.rows = count_rows(batch.rows)?;
+        self.free_limit = Limits::free_rows(free_rows, body.len());
+        self.free = 0;
+        if tree.columns().is_empty() {
+            self.claim(self.rows)?;
+        }
         self.take_nodes(tree, batch)?;
         let mut incoming = Incoming::new(tree, batch, body, version)?;
         self.spans.clear();
@@ -110,6 +120,18 @@ impl Table {
         Ok(())
     }
 
+    /// Counts rows that take up no bytes.
+    fn claim(&mut self, rows: usize) -> Result<(), ReadError> {
+        self.free = self.free.saturating_add(rows);
+        match self.free <= self.free_limit {
+            true => Ok(()),
+            false => {
+                let fault = BatchFault::TooManyRows { rows: self.free, limit: self.free_limit };
+                Err(ReadError::Batch(fault))
+            }
+        }
+    }
+
     fn take_nodes(&mut self, tree: &Tree, batch: &WireBatch<'_>) -> Result<(), ReadError> {
         let expected = tree.nodes().len();
         let found = batch.nodes.len();
@@ -129,6 +151,9 @@ impl Table {
                 return Err(in_column(ColumnFault::TooManyNulls { rows: len, nulls }));
             }
             self.slots.push(Slot { declared: len, nulls, ..Slot::default() });
+            if node.is_free() {
+                self.claim(len)?;
+            }
         }
         Ok(())
     }

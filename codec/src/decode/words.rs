@@ -17,6 +17,9 @@ impl Display for FrameFault {
             Self::MetadataTooLong { length, limit } => {
                 write!(f, "metadata of {length} bytes, where {limit} are the most")
             }
+            Self::TrailingBytes { message, present } => {
+                write!(f, "the message ends at byte {message}, and {present} bytes are there")
+            }
             Self::UnexpectedEnd => f.write_str("the end of the stream, where a message should be"),
         }
     }
@@ -83,6 +86,9 @@ impl Display for BatchFault {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match *self {
             Self::NegativeRows(rows) => write!(f, "{rows} rows"),
+            Self::TooManyRows { rows, limit } => {
+                write!(f, "{rows} rows that take up no bytes; a message of this length may claim {limit}")
+            }
             Self::NodeCount { expected, found } => {
                 write!(f, "{found} field nodes, where the schema has {expected}")
             }
@@ -166,6 +172,9 @@ impl Display for ColumnFault {
             }
             Self::Overflow => f.write_str("more bytes than any memory has"),
             Self::TooManyRows { rows } => write!(f, "{rows} rows, more than any memory holds"),
+            Self::OverlappingLists { rows, limit } => {
+                write!(f, "its lists have {rows} rows together; a message of this length may claim {limit}")
+            }
             Self::NullCount { declared, counted } => {
                 write!(f, "{declared} nulls are declared, {counted} are there")
             }

@@ -133,7 +133,7 @@ impl Footer {
     pub(super) fn read(footer: &[u8], limits: Limits) -> Result<Footer, ReadError> {
         let mut scratch = Scratch::default();
         let footer = metadata::footer(scratch.copy(footer))?;
-        metadata::version(footer.version())?;
+        metadata::footer_version(footer.version())?;
         let wire = footer.schema().ok_or(ReadError::File(FileFault::NoSchema))?;
         let offsets = |blocks: Option<flatbuffers::Vector<'_, ipc::Block>>| -> Vec<i64> {
             blocks.into_iter().flatten().map(ipc::Block::offset).collect()

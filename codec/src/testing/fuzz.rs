@@ -36,6 +36,34 @@ pub fn decode(bytes: &[u8]) {
     let _ = decoder.decode(&rest).map(|batch| batch.validate().map(|_| ()));
 }
 
+/// Takes bytes for a schema and messages, makes arrays of them, and does what readers of arrays do, all of which takes
+/// memory for each row: a fuzzer limits it. Returns how many batches there were.
+pub fn arrays(bytes: &[u8]) -> usize {
+    let memory = Buffer::from(bytes);
+    let Ok(mut reader) = StreamReader::new(memory) else { return 0 };
+    let mut batches = 0;
+    while let Ok(Some(Imported { batch, .. })) = reader.next_record_batch(Align::Copy) {
+        batches += 1;
+        for column in batch.columns() {
+            let nulls = column.logical_nulls().map_or(0, |nulls| nulls.null_count());
+            assert!(nulls <= batch.num_rows());
+            use_array(column);
+        }
+    }
+    batches
+}
+
+/// Makes what an honest reader makes of an array: which of its rows are null, and a copy of its first and last rows.
+fn use_array(array: &dyn Array) {
+    let last = array.len().saturating_sub(1);
+    let rows = [array.slice(0, array.len().min(1)), array.slice(last, array.len() - last)];
+    let _ = arrow_select::concat::concat(&[&*rows[0], &*rows[1]]);
+    for child in array.to_data().child_data() {
+        let child = arrow_array::make_array(child.clone());
+        assert!(child.logical_nulls().is_none_or(|nulls| nulls.len() == child.len()));
+    }
+}
+
 /// Takes bytes for a stream, in each way there is to read one, and uses everything in it.
 ///
 /// # Panics

@@ -31,17 +31,19 @@ fn rising_in<T: Offset>(offsets: &[T], bound: T, limit: usize) -> Result<(), Col
     Ok(())
 }
 
-/// Checks that the rows of list views, null ones too, lie within the child.
-pub(super) fn anywhere<L: Level>(list: &ListView<'_, L>) -> Result<(), ColumnFault> {
+/// Checks that the rows of list views, null ones too, lie within the child, and that there are at most `most` of the
+/// child's rows in all lists together.
+pub(super) fn anywhere<L: Level>(list: &ListView<'_, L>, most: usize) -> Result<(), ColumnFault> {
     let limit = list.values().len();
-    let culprit = match (list.offsets(), list.sizes()) {
+    let (sum, culprit) = match (list.offsets(), list.sizes()) {
         (Offsets::W32(offsets), Offsets::W32(sizes)) => {
             let within = |(&offset, &size): (&i32, &i32)| {
                 // Neither negative, and a sum of 64 bits, which cannot overflow.
                 (offset | size) >= 0 && (i64::from(offset) + i64::from(size)) as u64 <= limit as u64
             };
             let all = offsets.iter().zip(sizes).fold(true, |all, pair| all & within(pair));
-            (!all).then(|| offsets.iter().zip(sizes).position(|pair| !within(pair)))
+            let sum = sizes.iter().fold(0, |sum: u64, &size| sum.saturating_add(size as u64));
+            (sum, (!all).then(|| offsets.iter().zip(sizes).position(|pair| !within(pair))))
         }
         (Offsets::W64(offsets), Offsets::W64(sizes)) => {
             let within = |(&offset, &size): (&i64, &i64)| {
@@ -49,15 +51,21 @@ pub(super) fn anywhere<L: Level>(list: &ListView<'_, L>) -> Result<(), ColumnFau
                 (offset | size) >= 0 && offset as u64 + size as u64 <= limit as u64
             };
             let all = offsets.iter().zip(sizes).fold(true, |all, pair| all & within(pair));
-            (!all).then(|| offsets.iter().zip(sizes).position(|pair| !within(pair)))
+            let sum = sizes.iter().fold(0, |sum: u64, &size| sum.saturating_add(size as u64));
+            (sum, (!all).then(|| offsets.iter().zip(sizes).position(|pair| !within(pair))))
         }
         // A list view's offsets and sizes have one width.
-        _ => Some(None),
+        _ => (0, Some(None)),
     };
-    match culprit {
-        None => Ok(()),
-        Some(index) => Err(ColumnFault::OffsetOutOfBounds { index: index.unwrap_or_default(), limit }),
+    if let Some(index) = culprit {
+        return Err(ColumnFault::OffsetOutOfBounds { index: index.unwrap_or_default(), limit });
     }
+    // Lists that do not overlap pass: the child's own rows are within the bound already.
+    if sum > most as u64 {
+        let rows = usize::try_from(sum).unwrap_or(usize::MAX);
+        return Err(ColumnFault::OverlappingLists { rows, limit: most });
+    }
+    Ok(())
 }
 
 /// Checks that run ends rise from above zero, to the last row or beyond.

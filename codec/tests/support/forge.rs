@@ -5,7 +5,7 @@ use arrow_buffer::Buffer;
 use arrow_ipc as ipc;
 use arrow_schema::{DataType, Field, Schema};
 use bowstring_codec::Plan;
-use bowstring_codec::decode::{ColumnFault, Decoder, ReadError};
+use bowstring_codec::decode::{ColumnFault, Decoder, Limits, ReadError};
 use flatbuffers::FlatBufferBuilder;
 use std::sync::Arc;
 
@@ -147,6 +147,13 @@ pub(crate) fn schema_message(columns: &[(DataType, bool)]) -> Buffer {
 /// A decoder for one nullable column `a`.
 pub(crate) fn decoder(data_type: &DataType) -> Decoder {
     Decoder::from_schema_message(&schema_message(&[(data_type.clone(), true)])).expect("a sound schema")
+}
+
+/// A decoder for one nullable column `a` that takes as many rows as are claimed.
+pub(crate) fn unlimited(data_type: &DataType) -> Decoder {
+    let mut decoder = decoder(data_type);
+    decoder.set_limits(Limits { rows: usize::MAX, ..Limits::default() });
+    decoder
 }
 
 /// What is wrong with the structure of a batch of one column.
