@@ -51,6 +51,7 @@ mod send;
 pub use bowstring_codec as codec;
 pub use bowstring_codec::decode::Limits;
 pub use bowstring_transport as transport;
+pub use bowstring_transport::names;
 
 pub use census::Census;
 pub use error::{ReceiveError, SendError, SetUpError};

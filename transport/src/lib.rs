@@ -69,6 +69,8 @@ mod join;
 mod lease;
 mod loan;
 mod lobby;
+#[cfg(feature = "std")]
+pub mod names;
 mod observer;
 mod peer;
 mod pool;

@@ -6,7 +6,7 @@ use crate::join;
 use crate::peer::{Access, Control, Credentials, Vital};
 use crate::pool::MAX_LANES;
 use crate::session::listen;
-use crate::session::parley::MeetError;
+use crate::session::parley::{Greeting, MeetError};
 
 /// A view of a sender's figures. It holds a read-only mapping and nothing that the sender waits for.
 ///
@@ -20,6 +20,7 @@ use crate::session::parley::MeetError;
 pub struct Observer {
     gauge: PeerGauge,
     control: Control,
+    greeting: Greeting,
 }
 
 impl Observer {
@@ -35,8 +36,14 @@ impl Observer {
 
     fn over(socket: rustix::fd::OwnedFd, access: Access<'_>) -> Result<Observer, MeetError> {
         let patience = u64::try_from(crate::incoming::PATIENCE.as_nanos()).unwrap_or(u64::MAX);
-        let (gauge, control) = join::observe(socket, patience, access)?;
-        Ok(Observer { gauge, control })
+        let (gauge, control, greeting) = join::observe(socket, patience, access)?;
+        Ok(Observer { gauge, control, greeting })
+    }
+
+    /// Returns what the sender greeted this observer with: for a table, its schema and hints.
+    #[must_use]
+    pub fn greeting(&self) -> &[u8] {
+        &self.greeting
     }
 
     /// The sender's figures now. They are counted by the sender, one by one: two of them need not be of one moment.

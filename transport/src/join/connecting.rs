@@ -10,7 +10,7 @@ use crate::hub::Hub;
 use crate::peer::{Access, Control};
 use crate::session::MeetError;
 use crate::session::machine::{Agreement, Heard, Side};
-use crate::session::parley::Parley;
+use crate::session::parley::{Greeting, Parley};
 use crate::session::wire::Kind;
 use crate::sys;
 
@@ -80,7 +80,7 @@ pub(crate) fn observe(
     socket: OwnedFd,
     patience: u64,
     access: Access<'_>,
-) -> Result<(PeerGauge, Control), MeetError> {
+) -> Result<(PeerGauge, Control, Greeting), MeetError> {
     let ours = card(None, None, true);
     let mut parley = Parley::new(socket, Side::Connector, ours, patience)?;
     let uid = parley.control.credentials().uid;
@@ -93,5 +93,6 @@ pub(crate) fn observe(
     let gauge = PeerGauge::attach(fd.as_fd())
         .map_err(|e| MeetError::Region(RegionKind::Gauge, e))
         .inspect_err(|e| parley.tell(e))?;
-    Ok((gauge, parley.control))
+    let Parley { control, greeting, .. } = parley;
+    Ok((gauge, control, greeting))
 }

@@ -10,7 +10,7 @@ use crate::error::{Call, OsError};
 use crate::sys;
 
 /// The longest path that a Unix socket's name can hold.
-const MAX_PATH: usize = 107;
+pub(crate) const MAX_PATH: usize = 107;
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 64;
 /// How often, and how long apart, to try for the lock that two starting listeners contend for.
