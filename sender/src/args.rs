@@ -6,7 +6,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bowstring_cli::args::{Format, Handover, MannersArgs, STYLES, seconds};
+use bowstring_cli::args::{Handover, MannersArgs, STYLES, seconds};
+use bowstring_source::options::SourceOptions;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::bytes::parse_bytes;
@@ -68,7 +69,9 @@ pub(crate) enum Command {
 #[derive(Args, Debug)]
 pub(crate) struct Send {
     #[command(flatten)]
-    pub(crate) source: SourceArgs,
+    pub(crate) source: SourceOptions,
+    #[command(flatten)]
+    pub(crate) repeat: RepeatArgs,
     #[command(flatten)]
     pub(crate) meeting: MeetingArgs,
     #[command(flatten)]
@@ -82,31 +85,7 @@ pub(crate) struct Send {
 
 #[derive(Args, Debug)]
 #[command(next_help_heading = "What to send")]
-pub(crate) struct SourceArgs {
-    /// Files, `-`, or `demo[:ROWS]`; several are sent one after the other as one table.
-    #[arg(value_name = "INPUT", required = true)]
-    pub(crate) inputs: Vec<PathBuf>,
-    /// What the inputs are, where their first bytes do not say.
-    #[arg(long, value_name = "FORMAT")]
-    pub(crate) format: Option<Format>,
-    /// The columns' types, for CSV and JSON: an Arrow file, or lines of `name type` [default: inferred].
-    #[arg(long, value_name = "FILE")]
-    pub(crate) schema: Option<PathBuf>,
-    /// What separates the fields of CSV.
-    #[arg(long, value_name = "CHAR", default_value = ",", value_parser = delimiter)]
-    pub(crate) delimiter: u8,
-    /// The CSV has no line of names.
-    #[arg(long)]
-    pub(crate) no_header: bool,
-    /// Only these rows, counted from 0, the end not among them: `A..B`, `A..` or `..B`.
-    #[arg(long, value_name = "A..B", value_parser = range, conflicts_with = "batch")]
-    pub(crate) rows: Option<Range>,
-    /// Only this batch of an Arrow file or stream, counted from 0.
-    #[arg(long, value_name = "K")]
-    pub(crate) batch: Option<usize>,
-    /// Rows in a batch, at most.
-    #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(u64).range(1..=1 << 31))]
-    pub(crate) batch_rows: Option<u64>,
+pub(crate) struct RepeatArgs {
     /// Send it all so many times; 0 is without end.
     #[arg(long, value_name = "TIMES", default_value_t = 1)]
     pub(crate) repeat: u64,
@@ -171,32 +150,6 @@ pub(crate) enum Slow {
     Cut,
 }
 
-/// `--rows`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Range {
-    pub(crate) start: u64,
-    pub(crate) end: Option<u64>,
-}
-
-fn range(text: &str) -> Result<Range, String> {
-    let (start, end) = text.split_once("..").ok_or("not of the form A..B")?;
-    let number = |text: &str| text.replace('_', "").parse().map_err(|_| format!("{text:?} is no number"));
-    let start = if start.is_empty() { 0 } else { number(start)? };
-    let end = if end.is_empty() { None } else { Some(number(end)?) };
-    match end.is_some_and(|end| end < start) {
-        true => Err("the end is before the start".to_owned()),
-        false => Ok(Range { start, end }),
-    }
-}
-
-fn delimiter(text: &str) -> Result<u8, String> {
-    match text.as_bytes() {
-        b"\\t" => Ok(b'\t'),
-        [byte] if byte.is_ascii() => Ok(*byte),
-        _ => Err("it must be one ASCII character, or \\t".to_owned()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -205,15 +158,5 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn ranges_of_rows() {
-        assert_eq!(range("2..5"), Ok(Range { start: 2, end: Some(5) }));
-        assert_eq!(range("1_000.."), Ok(Range { start: 1000, end: None }));
-        assert_eq!(range("..5"), Ok(Range { start: 0, end: Some(5) }));
-        for wrong in ["5..2", "7", "a..b", "-1..2", "1..2..3"] {
-            assert!(range(wrong).is_err(), "{wrong}");
-        }
     }
 }

@@ -1,20 +1,13 @@
 //! What went wrong: in words for people, as an exit code for scripts, and with what to do next.
 
-use std::fmt::Display;
 use std::io;
-use std::path::Path;
 
-use bowstring::codec::decode::{FileFault, FrameFault, ReadError};
-use bowstring::codec::interop::ImportError;
-use bowstring::codec::read::IoError;
 use bowstring::transport::{End, MeetError, OsError};
 use bowstring::{SendError, SetUpError};
 pub(crate) use bowstring_cli::exit::Exit;
+use bowstring_source::{Kind, SourceError};
 
 use crate::plan::Venue;
-
-/// What to think of an input that ends too early.
-const CUT: &str = "it was cut short, or is still being written";
 
 /// Why the program ends otherwise than well.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,46 +32,12 @@ impl Failure {
         Failure::new(Exit::Usage, what)
     }
 
-    /// An input that does not make sense.
-    pub(crate) fn malformed(name: &str, why: impl Display) -> Failure {
-        Failure::new(Exit::Malformed, format!("{name}: {why}"))
-    }
-
-    /// An input that cannot be read.
-    pub(crate) fn input(name: &str, error: &io::Error) -> Failure {
-        let failure = Failure::new(Exit::of_io(error, Exit::Other), format!("cannot read {name}: {error}"));
-        match error.kind() {
-            io::ErrorKind::NotFound => Failure { exit: Exit::Usage, ..failure },
-            _ => failure,
-        }
-    }
-
     pub(crate) fn output(name: &str, error: &io::Error) -> Failure {
         Failure::new(Exit::of_io(error, Exit::Output), format!("cannot write {name}: {error}"))
     }
 
     pub(crate) fn host(what: &str, error: &io::Error) -> Failure {
         Failure::new(Exit::of_io(error, Exit::Other), format!("{what}: {error}"))
-    }
-
-    /// What the readers of Arrow's own formats say.
-    pub(crate) fn arrow(name: &str, error: &IoError) -> Failure {
-        match error {
-            IoError::Io(error) => Failure::input(name, error),
-            IoError::Import(ImportError::Misaligned { .. }) => Failure::new(Exit::Other, error.to_string()),
-            IoError::Import(ImportError::Read(read)) => match read.innermost() {
-                ReadError::Frame { fault: FrameFault::Truncated { needed, present }, .. } => {
-                    let what =
-                        format!("it ends within a message: {needed} bytes are needed, and {present} there");
-                    Failure::malformed(name, what).advise(CUT)
-                }
-                ReadError::File(FileFault::NoTrailingMagic) => {
-                    Failure::malformed(name, "it does not end as an Arrow file does").advise(CUT)
-                }
-                _ => Failure::malformed(name, error),
-            },
-            error => Failure::malformed(name, error),
-        }
     }
 
     /// What meeting receivers at a place came to.
@@ -141,11 +100,18 @@ impl Failure {
     }
 }
 
-fn of_os(error: OsError) -> Exit {
-    Exit::of_io(&error.into(), Exit::Other)
+impl From<SourceError> for Failure {
+    fn from(error: SourceError) -> Failure {
+        let exit = match error.kind {
+            Kind::Usage => Exit::Usage,
+            Kind::Malformed => Exit::Malformed,
+            Kind::Permission => Exit::Permission,
+            _ => Exit::Other,
+        };
+        Failure { exit, what: error.what, advice: error.advice }
+    }
 }
 
-/// A path as people call it.
-pub(crate) fn name(path: &Path) -> String {
-    path.display().to_string()
+fn of_os(error: OsError) -> Exit {
+    Exit::of_io(&error.into(), Exit::Other)
 }

@@ -1,8 +1,6 @@
 //! What `sender` is made of: it hands tables of many kinds to other processes on this host.
 //!
-//! A library only so that fuzzing reaches the sources; the program is [`main`].
-//!
-//! Arguments become a `plan`; the plan opens a `source` and `meet`s receivers; `pump` takes the source's batches
+//! Arguments become a `plan`; the plan opens a source (`bowstring-source`) and `meet`s receivers; `pump` takes the source's batches
 //! to them; a `report` says what happened. `doctor` looks at the host, and `top` at senders that run.
 
 mod args;
@@ -14,7 +12,6 @@ mod pace;
 mod plan;
 mod pump;
 mod report;
-mod source;
 mod spawn;
 mod top;
 
@@ -29,8 +26,6 @@ use crate::args::{Cli, Command, Send};
 use crate::failure::Failure;
 use crate::meet::NotMet;
 use crate::plan::Plan;
-
-pub use source::fuzz;
 
 /// The program: does what its arguments say, and answers its exit code.
 #[must_use]
@@ -50,7 +45,7 @@ pub fn main() -> ExitCode {
 fn send(args: Send) -> Result<u8, Failure> {
     let plan = Plan::resolve(args)?;
     let signals = Signals::catch().map_err(|error| Failure::host("cannot catch signals", &error))?;
-    let mut source = source::open(&plan)?;
+    let mut source = bowstring_source::open(&plan.inputs, &plan.reading, plan.choice)?;
     let mut met = match (meet::meet(&plan, &source, &signals), signals.caught()) {
         (Ok(met), _) => met,
         // Asked to end while it waited.

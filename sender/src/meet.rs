@@ -7,10 +7,11 @@ use bowstring::{Hints, Interrupt, SetUpError, TableSender};
 use bowstring_cli::manners;
 use bowstring_cli::place::Place;
 use bowstring_cli::signals::Signals;
+use bowstring_source::Source;
+use bowstring_source::options::Input;
 
 use crate::failure::{Exit, Failure};
-use crate::plan::{Input, Plan, Venue};
-use crate::source::Source;
+use crate::plan::{Plan, Venue};
 use crate::spawn::{self, Started};
 
 /// A table that receivers are there for.

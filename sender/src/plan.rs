@@ -2,24 +2,18 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use bowstring::transport::region::Pages;
 use bowstring::transport::{Deliveries, Delivery, OnSlow, SenderConfig, session};
-use bowstring_cli::args::{Format, Handover};
+use bowstring_cli::args::Handover;
 use bowstring_cli::manners::Manners;
 use bowstring_cli::place::Place;
+use bowstring_source::options::{Choice, Input, Reading, SourceOptions};
 
-use crate::args::{MeetingArgs, PoolArgs, Range, Send, Slow, SourceArgs};
-use crate::failure::{Failure, name};
+use crate::args::{MeetingArgs, PoolArgs, Send, Slow};
+use crate::failure::Failure;
 use crate::pace::Rate;
-
-/// Rows in a batch of what has no batches of its own.
-const BATCH_ROWS: usize = 1 << 16;
-
-/// Rows of a demonstration.
-const DEMO_ROWS: u64 = 1_000_000;
 
 /// What will be done.
 #[derive(Debug)]
@@ -39,35 +33,6 @@ pub(crate) struct Plan {
     pub(crate) manners: Manners,
 }
 
-/// Where rows come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Input {
-    File(PathBuf),
-    Stdin,
-    Demo { rows: u64 },
-}
-
-/// How inputs are read.
-#[derive(Clone, Debug)]
-pub(crate) struct Reading {
-    pub(crate) format: Option<Format>,
-    /// A file that tells the types of columns.
-    pub(crate) schema: Option<PathBuf>,
-    pub(crate) delimiter: u8,
-    pub(crate) header: bool,
-    /// Rows in a batch, where the input leaves that open.
-    pub(crate) batch_rows: usize,
-}
-
-/// What of the input is sent.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Choice {
-    pub(crate) rows: Option<Range>,
-    pub(crate) batch: Option<usize>,
-    /// The most rows of a batch, if that was asked for.
-    pub(crate) most: Option<usize>,
-}
-
 /// Where receivers are met.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Venue {
@@ -79,9 +44,9 @@ pub(crate) enum Venue {
 
 impl Plan {
     pub(crate) fn resolve(args: Send) -> Result<Plan, Failure> {
-        let Send { source, meeting, pool, manners, receiver } = args;
+        let Send { source, repeat, meeting, pool, manners, receiver } = args;
         let venue = venue(&meeting, &receiver)?;
-        let (inputs, reading, choice) = inputs(&source)?;
+        let (inputs, reading, choice) = inputs(&source, repeat.repeat)?;
         if meeting.receivers > 1 && venue == Venue::Child {
             return Err(Failure::usage("one receiver is started, so --receivers cannot be more than 1"));
         }
@@ -95,8 +60,8 @@ impl Plan {
             inputs,
             reading,
             choice,
-            repeat: source.repeat,
-            rate: source.rate,
+            repeat: repeat.repeat,
+            rate: repeat.rate,
             venue,
             command: receiver,
             receivers: meeting.receivers,
@@ -121,32 +86,6 @@ impl fmt::Display for Venue {
     }
 }
 
-impl Input {
-    fn named(path: PathBuf) -> Result<Input, Failure> {
-        let text = path.to_string_lossy();
-        if text == "-" {
-            return Ok(Input::Stdin);
-        }
-        match text.strip_prefix("demo") {
-            Some("") => Ok(Input::Demo { rows: DEMO_ROWS }),
-            Some(rows) if rows.starts_with(':') => match rows[1..].replace('_', "").parse() {
-                Ok(rows) => Ok(Input::Demo { rows }),
-                Err(_) => Err(Failure::usage(format!("{text}: not a number of rows"))),
-            },
-            _ => Ok(Input::File(path)),
-        }
-    }
-
-    /// What people call it.
-    pub(crate) fn name(&self) -> String {
-        match self {
-            Input::File(path) => name(path),
-            Input::Stdin => "standard input".to_owned(),
-            Input::Demo { .. } => "demo".to_owned(),
-        }
-    }
-}
-
 fn venue(meeting: &MeetingArgs, command: &[OsString]) -> Result<Venue, Failure> {
     match (&meeting.socket, command) {
         (_, [_, ..]) => Ok(Venue::Child),
@@ -160,30 +99,12 @@ fn venue(meeting: &MeetingArgs, command: &[OsString]) -> Result<Venue, Failure> 
     }
 }
 
-fn inputs(args: &SourceArgs) -> Result<(Vec<Input>, Reading, Choice), Failure> {
-    let inputs: Vec<_> = args.inputs.iter().cloned().map(Input::named).collect::<Result<_, _>>()?;
-    let stdin = inputs.iter().filter(|input| **input == Input::Stdin).count();
-    let demo = inputs.iter().any(|input| matches!(input, Input::Demo { .. }));
-    let wrong = match (inputs.len(), args.repeat) {
-        _ if stdin > 1 => Some("standard input can be read once only"),
-        (_, repeat) if stdin == 1 && repeat != 1 => Some("standard input cannot be repeated"),
-        (2.., _) if demo => Some("a demonstration is sent alone"),
-        (2.., _) if args.batch.is_some() => Some("--batch needs a single input"),
-        (_, _) if demo && args.batch.is_some() => Some("--batch needs an Arrow file or stream"),
-        _ => None,
-    };
-    if let Some(wrong) = wrong {
-        return Err(Failure::usage(wrong));
+fn inputs(source: &SourceOptions, repeat: u64) -> Result<(Vec<Input>, Reading, Choice), Failure> {
+    let resolved = source.resolve()?;
+    match repeat != 1 && resolved.0.contains(&Input::Stdin) {
+        true => Err(Failure::usage("standard input cannot be repeated")),
+        false => Ok(resolved),
     }
-    let most = args.batch_rows.and_then(|rows| usize::try_from(rows).ok());
-    let reading = Reading {
-        format: args.format,
-        schema: args.schema.clone(),
-        delimiter: args.delimiter,
-        header: !args.no_header,
-        batch_rows: most.unwrap_or(BATCH_ROWS),
-    };
-    Ok((inputs, reading, Choice { rows: args.rows, batch: args.batch, most }))
 }
 
 fn config(args: &PoolArgs) -> Result<(SenderConfig, u32), Failure> {

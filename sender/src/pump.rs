@@ -9,12 +9,12 @@ use bowstring::{SendError, SenderFigures, TableSender};
 use bowstring_cli::manners;
 use bowstring_cli::progress::Progress;
 use bowstring_cli::signals::Signals;
+use bowstring_source::{Source, SourceError};
 
 use crate::failure::Failure;
 use crate::meet::Met;
 use crate::pace::Pace;
 use crate::plan::Plan;
-use crate::source::Source;
 
 /// The longest pause between two looks whether somebody knocks or a signal has come.
 const NAP: Duration = Duration::from_millis(20);
@@ -61,9 +61,9 @@ enum Stop {
     Sending(SendError),
 }
 
-impl From<Failure> for Stop {
-    fn from(failure: Failure) -> Stop {
-        Stop::Source(failure)
+impl From<SourceError> for Stop {
+    fn from(error: SourceError) -> Stop {
+        Stop::Source(error.into())
     }
 }
 

@@ -6,11 +6,11 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
-use super::Batches;
-use super::input::Opened;
-use super::third_party::guard;
-use crate::failure::Failure;
-use crate::plan::Reading;
+use crate::Batches;
+use crate::SourceError;
+use crate::input::Opened;
+use crate::options::Reading;
+use crate::third_party::guard;
 
 /// A Parquet file.
 pub(crate) struct ParquetFile {
@@ -23,13 +23,13 @@ pub(crate) struct ParquetFile {
 }
 
 impl ParquetFile {
-    pub(crate) fn open(opened: Opened, reading: &Reading) -> Result<ParquetFile, Failure> {
+    pub(crate) fn open(opened: Opened, reading: &Reading) -> Result<ParquetFile, SourceError> {
         let name = opened.name().to_owned();
         let file = opened.file()?;
         let builder = guard(&name, "Parquet", || {
             ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| {
                 let advice = "its index is at its end: it may have been cut short, or is still being written";
-                Failure::malformed(&name, error).advise(advice)
+                SourceError::malformed(&name, error).advise(advice)
             })
         })?;
         let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
@@ -54,7 +54,7 @@ impl Batches for ParquetFile {
         Some(self.rows)
     }
 
-    fn skip(&mut self, rows: u64) -> Result<u64, Failure> {
+    fn skip(&mut self, rows: u64) -> Result<u64, SourceError> {
         let offset = rows.min(self.rows);
         let Some(builder) = self.builder.take() else { return Ok(0) };
         // A count of rows of a file that is there; beyond the address space nothing is skipped.
@@ -68,15 +68,15 @@ impl Batches for ParquetFile {
         Ok(offset)
     }
 
-    fn next(&mut self) -> Result<Option<RecordBatch>, Failure> {
+    fn next(&mut self) -> Result<Option<RecordBatch>, SourceError> {
         let ParquetFile { builder, reader, name, .. } = self;
         guard(name, "Parquet", || {
             if let Some(builder) = builder.take() {
-                let built = builder.build().map_err(|error| Failure::malformed(name, error))?;
+                let built = builder.build().map_err(|error| SourceError::malformed(name, error))?;
                 *reader = Some(built);
             }
             let next = reader.as_mut().and_then(Iterator::next).transpose();
-            next.map_err(|error| Failure::malformed(name, error))
+            next.map_err(|error| SourceError::malformed(name, error))
         })
     }
 }

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
+use crate::options::Format;
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::{Field, Schema, SchemaRef};
-use bowstring_cli::args::Format;
 
-use super::input::Opened;
-use super::{Batches, csv, file, format, json, parquet, schema, stream};
-use crate::failure::Failure;
-use crate::plan::{Input, Reading};
+use crate::SourceError;
+use crate::input::Opened;
+use crate::options::{Input, Reading};
+use crate::{Batches, csv, file, format, json, parquet, schema, stream};
 
 /// Inputs whose schemas agree.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(crate) struct Chain {
 
 impl Chain {
     /// Opens all inputs, to see that their schemas agree, and stays with the first.
-    pub(crate) fn open(inputs: &[Input], reading: &Reading) -> Result<Chain, Failure> {
+    pub(crate) fn open(inputs: &[Input], reading: &Reading) -> Result<Chain, SourceError> {
         let given = reading.schema.as_deref().map(schema::read).transpose()?;
         let mut first: Option<Box<dyn Batches>> = None;
         let mut schema: Option<Schema> = None;
@@ -44,38 +44,38 @@ impl Chain {
             match (&first, input, inputs.len()) {
                 (None, ..) => first = Some(opened),
                 (Some(_), Input::Stdin, _) => {
-                    return Err(Failure::usage("standard input must come first among several inputs"));
+                    return Err(SourceError::usage("standard input must come first among several inputs"));
                 }
                 _ => {}
             }
         }
         let (Some(current), Some(schema)) = (first, schema) else {
-            return Err(Failure::usage("nothing to send"));
+            return Err(SourceError::usage("nothing to send"));
         };
         let (inputs, reading) = (inputs.to_vec(), reading.clone());
         Ok(Chain { inputs, reading, given, schema: Arc::new(schema), rows, current, at: 0 })
     }
 
     /// Goes back to the first input.
-    pub(crate) fn rewind(&mut self) -> Result<(), Failure> {
+    pub(crate) fn rewind(&mut self) -> Result<(), SourceError> {
         self.go_to(0)
     }
 
-    fn go_to(&mut self, at: usize) -> Result<(), Failure> {
+    fn go_to(&mut self, at: usize) -> Result<(), SourceError> {
         self.current = open(&self.inputs[at], &self.reading, self.given.as_ref())?;
         self.at = at;
         Ok(())
     }
 
     /// The batch under the schema that all inputs share.
-    fn adopt(&self, batch: RecordBatch) -> Result<RecordBatch, Failure> {
+    fn adopt(&self, batch: RecordBatch) -> Result<RecordBatch, SourceError> {
         if Arc::ptr_eq(batch.schema_ref(), &self.schema) {
             return Ok(batch);
         }
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         let (_, columns, _) = batch.into_parts();
         RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)
-            .map_err(|error| Failure::malformed(&self.inputs[self.at].name(), error))
+            .map_err(|error| SourceError::malformed(&self.inputs[self.at].name(), error))
     }
 }
 
@@ -88,7 +88,7 @@ impl Batches for Chain {
         self.rows.iter().try_fold(0_u64, |sum, rows| sum.checked_add((*rows)?))
     }
 
-    fn skip(&mut self, rows: u64) -> Result<u64, Failure> {
+    fn skip(&mut self, rows: u64) -> Result<u64, SourceError> {
         let mut skipped = 0;
         // Whole inputs first, as long as they say how long they are.
         while let Some(whole) = self.rows[self.at]
@@ -101,11 +101,11 @@ impl Batches for Chain {
         Ok(skipped + self.current.skip(rows - skipped)?)
     }
 
-    fn choose(&mut self, batch: usize) -> Result<bool, Failure> {
+    fn choose(&mut self, batch: usize) -> Result<bool, SourceError> {
         self.current.choose(batch)
     }
 
-    fn next(&mut self) -> Result<Option<RecordBatch>, Failure> {
+    fn next(&mut self) -> Result<Option<RecordBatch>, SourceError> {
         loop {
             if let Some(batch) = self.current.next()? {
                 return self.adopt(batch).map(Some);
@@ -118,7 +118,11 @@ impl Batches for Chain {
     }
 }
 
-fn open(input: &Input, reading: &Reading, given: Option<&SchemaRef>) -> Result<Box<dyn Batches>, Failure> {
+fn open(
+    input: &Input,
+    reading: &Reading,
+    given: Option<&SchemaRef>,
+) -> Result<Box<dyn Batches>, SourceError> {
     let mut opened = Opened::open(input)?;
     let format = match reading.format {
         Some(format) => format,
@@ -134,10 +138,10 @@ fn open(input: &Input, reading: &Reading, given: Option<&SchemaRef>) -> Result<B
 }
 
 /// The schema of both, if they agree: names and types must be the same, and what may be null in one may be in both.
-fn agree(first: &Schema, other: &Schema, first_name: &Input, name: &Input) -> Result<Schema, Failure> {
+fn agree(first: &Schema, other: &Schema, first_name: &Input, name: &Input) -> Result<Schema, SourceError> {
     let (first_name, name) = (first_name.name(), name.name());
     let differ = |what: String| {
-        Failure::malformed(&name, what)
+        SourceError::malformed(&name, what)
             .advise("inputs of one table must have the same columns; see --schema for text")
     };
     if first.fields().len() != other.fields().len() {

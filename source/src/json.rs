@@ -9,11 +9,11 @@ use arrow_json::{Reader, ReaderBuilder};
 use arrow_schema::{Schema, SchemaRef};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use super::Batches;
-use super::input::{Opened, Whole};
-use super::third_party::guard;
-use crate::failure::Failure;
-use crate::plan::Reading;
+use crate::Batches;
+use crate::SourceError;
+use crate::input::{Opened, Whole};
+use crate::options::Reading;
+use crate::third_party::guard;
 
 /// Rows and bytes that types are inferred from.
 const SAMPLE_ROWS: usize = 10_000;
@@ -31,7 +31,7 @@ impl Json {
         mut opened: Opened,
         reading: &Reading,
         given: Option<&SchemaRef>,
-    ) -> Result<Json, Failure> {
+    ) -> Result<Json, SourceError> {
         let name = opened.name().to_owned();
         let schema = match given {
             Some(given) => given.clone(),
@@ -40,7 +40,7 @@ impl Json {
                 let sample = sample.strip_prefix(&[0xef, 0xbb, 0xbf]).unwrap_or(&sample);
                 let inferred = guard(&name, "JSON", || {
                     let inferred = infer_json_schema(sample, Some(SAMPLE_ROWS));
-                    inferred.map_err(|error| Failure::malformed(&name, error))
+                    inferred.map_err(|error| SourceError::malformed(&name, error))
                 })?;
                 Arc::new(in_order(&inferred.0, sample))
             }
@@ -49,7 +49,7 @@ impl Json {
             ReaderBuilder::new(schema.clone())
                 .with_batch_size(reading.batch_rows)
                 .build(opened.text()?)
-                .map_err(|error| Failure::malformed(&name, error))
+                .map_err(|error| SourceError::malformed(&name, error))
         })?;
         Ok(Json { reader, schema, name })
     }
@@ -103,11 +103,11 @@ impl Batches for Json {
         &self.schema
     }
 
-    fn next(&mut self) -> Result<Option<RecordBatch>, Failure> {
+    fn next(&mut self) -> Result<Option<RecordBatch>, SourceError> {
         let Json { reader, name, .. } = self;
         let advice = "types are inferred from the first rows; give them with --schema FILE if these mislead";
         guard(name, "JSON", || {
-            reader.next().transpose().map_err(|error| Failure::malformed(name, error).advise(advice))
+            reader.next().transpose().map_err(|error| SourceError::malformed(name, error).advise(advice))
         })
     }
 }

@@ -1,9 +1,9 @@
 //! What an input is, by its first bytes.
 
-use bowstring_cli::args::Format;
+use crate::options::Format;
 
-use super::input::Opened;
-use crate::failure::Failure;
+use crate::SourceError;
+use crate::input::Opened;
 
 /// Bytes looked at. Blank lines before JSON may take a few.
 const LOOK: usize = 512;
@@ -13,11 +13,11 @@ pub(super) const FORMATS: &str =
     "say what it is with --format arrow|arrows|parquet|csv|jsonl, if it is one of these";
 
 /// Recognises the format of an input.
-pub(crate) fn recognise(opened: &mut Opened) -> Result<Format, Failure> {
+pub(crate) fn recognise(opened: &mut Opened) -> Result<Format, SourceError> {
     let first = opened.first(LOOK)?;
     let name = opened.name();
     of_bytes(&first, name.ends_with(".arrows")).map_err(|why| {
-        let failure = Failure::malformed(name, why);
+        let failure = SourceError::malformed(name, why);
         // Nothing has no format that could be said.
         if first.is_empty() { failure } else { failure.advise(FORMATS) }
     })

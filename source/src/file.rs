@@ -8,9 +8,9 @@ use arrow_schema::SchemaRef;
 use bowstring::codec::interop::Align;
 use bowstring::codec::read::IoFileReader;
 
-use super::Batches;
-use super::input::Opened;
-use crate::failure::Failure;
+use crate::Batches;
+use crate::SourceError;
+use crate::input::Opened;
 
 /// An Arrow IPC file.
 #[derive(Debug)]
@@ -24,9 +24,9 @@ pub(crate) struct ArrowFile {
 }
 
 impl ArrowFile {
-    pub(crate) fn open(opened: Opened) -> Result<ArrowFile, Failure> {
+    pub(crate) fn open(opened: Opened) -> Result<ArrowFile, SourceError> {
         let name = opened.name().to_owned();
-        let failed = |error| Failure::arrow(&name, &error);
+        let failed = |error| SourceError::arrow(&name, &error);
         let mut reader = IoFileReader::new(BufReader::new(opened.file()?)).map_err(failed)?;
         let end = reader.num_batches();
         let mut rows = 0_u64;
@@ -36,9 +36,9 @@ impl ArrowFile {
         Ok(ArrowFile { reader, rows, next: 0, end, name })
     }
 
-    fn failed(&self) -> impl Fn(bowstring::codec::read::IoError) -> Failure + use<> {
+    fn failed(&self) -> impl Fn(bowstring::codec::read::IoError) -> SourceError + use<> {
         let name = self.name.clone();
-        move |error| Failure::arrow(&name, &error)
+        move |error| SourceError::arrow(&name, &error)
     }
 }
 
@@ -51,7 +51,7 @@ impl Batches for ArrowFile {
         Some(self.rows)
     }
 
-    fn skip(&mut self, rows: u64) -> Result<u64, Failure> {
+    fn skip(&mut self, rows: u64) -> Result<u64, SourceError> {
         let mut skipped = 0;
         while self.next < self.end {
             let whole = self.reader.num_rows(self.next).map_err(self.failed())? as u64;
@@ -64,17 +64,17 @@ impl Batches for ArrowFile {
         Ok(skipped)
     }
 
-    fn choose(&mut self, batch: usize) -> Result<bool, Failure> {
+    fn choose(&mut self, batch: usize) -> Result<bool, SourceError> {
         let there = self.reader.num_batches();
         if batch >= there {
             let what = format!("there is no batch {batch} in {}: it has {there}", self.name);
-            return Err(Failure::usage(what));
+            return Err(SourceError::usage(what));
         }
         (self.next, self.end) = (batch, batch + 1);
         Ok(true)
     }
 
-    fn next(&mut self) -> Result<Option<RecordBatch>, Failure> {
+    fn next(&mut self) -> Result<Option<RecordBatch>, SourceError> {
         if self.next == self.end {
             return Ok(None);
         }

@@ -4,8 +4,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Chain, Cursor, Read, Seek, SeekFrom};
 use std::os::fd::AsFd;
 
-use crate::failure::Failure;
-use crate::plan::Input;
+use crate::SourceError;
+use crate::options::Input;
 
 /// Bytes that are read of what cannot be read twice, to recognise formats and infer types from.
 const PREFIX: usize = 256 << 10;
@@ -28,16 +28,16 @@ pub(crate) type Whole = BufReader<Chain<Cursor<Vec<u8>>, File>>;
 
 impl Opened {
     /// Opens a file, or takes standard input.
-    pub(crate) fn open(input: &Input) -> Result<Opened, Failure> {
+    pub(crate) fn open(input: &Input) -> Result<Opened, SourceError> {
         let name = input.name();
         let file = match input {
             Input::File(path) => File::open(path),
             _ => io::stdin().as_fd().try_clone_to_owned().map(File::from),
         };
-        let mut file = file.map_err(|error| Failure::input(&name, &error))?;
-        let kind = file.metadata().map_err(|error| Failure::input(&name, &error))?;
+        let mut file = file.map_err(|error| SourceError::input(&name, &error))?;
+        let kind = file.metadata().map_err(|error| SourceError::input(&name, &error))?;
         if kind.is_dir() {
-            return Err(Failure::usage(format!("{name} is a directory")).advise("name the files in it"));
+            return Err(SourceError::usage(format!("{name} is a directory")).advise("name the files in it"));
         }
         // A file that was read from already, as standard input may have been, is taken from where it stands.
         let seekable = kind.is_file() && file.stream_position().is_ok_and(|at| at == 0);
@@ -50,10 +50,10 @@ impl Opened {
     }
 
     /// Reads more of what cannot be read twice, until there are so many bytes or no more come.
-    fn fill_prefix(&mut self, len: usize) -> Result<(), Failure> {
+    fn fill_prefix(&mut self, len: usize) -> Result<(), SourceError> {
         let more = len.saturating_sub(self.prefix.len());
         let read = (&self.file).take(more as u64).read_to_end(&mut self.prefix);
-        read.map(drop).map_err(|error| Failure::input(&self.name, &error))
+        read.map(drop).map_err(|error| SourceError::input(&self.name, &error))
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -61,18 +61,18 @@ impl Opened {
     }
 
     /// The first bytes, up to `most`, for a look.
-    pub(crate) fn first(&mut self, most: usize) -> Result<Vec<u8>, Failure> {
+    pub(crate) fn first(&mut self, most: usize) -> Result<Vec<u8>, SourceError> {
         if !self.seekable {
             return Ok(self.prefix[..most.min(self.prefix.len())].to_vec());
         }
         let mut first = Vec::new();
         let read = (&self.file).take(most as u64).read_to_end(&mut first);
-        read.and_then(|_| self.file.rewind()).map_err(|error| Failure::input(&self.name, &error))?;
+        read.and_then(|_| self.file.rewind()).map_err(|error| SourceError::input(&self.name, &error))?;
         Ok(first)
     }
 
     /// Bytes to infer types from: whole lines of the beginning, up to `most` of a file.
-    pub(crate) fn sample(&mut self, most: usize) -> Result<Vec<u8>, Failure> {
+    pub(crate) fn sample(&mut self, most: usize) -> Result<Vec<u8>, SourceError> {
         if !self.seekable {
             self.fill_prefix(PREFIX)?;
         }
@@ -88,12 +88,12 @@ impl Opened {
     }
 
     /// All of it, as a stream, without the mark that some editors put before text.
-    pub(crate) fn text(mut self) -> Result<Whole, Failure> {
+    pub(crate) fn text(mut self) -> Result<Whole, SourceError> {
         let marked = self.first(3)? == [0xef, 0xbb, 0xbf];
         let name = self.name.clone();
         let mut whole = self.stream();
         if marked {
-            whole.read_exact(&mut [0; 3]).map_err(|error| Failure::input(&name, &error))?;
+            whole.read_exact(&mut [0; 3]).map_err(|error| SourceError::input(&name, &error))?;
         }
         Ok(whole)
     }
@@ -104,14 +104,14 @@ impl Opened {
     }
 
     /// All of it, as a file that can be read anywhere. What comes through a pipe is kept in a file without a name.
-    pub(crate) fn file(mut self) -> Result<File, Failure> {
+    pub(crate) fn file(mut self) -> Result<File, SourceError> {
         if self.seekable {
             return Ok(self.file);
         }
         let spooled = spool(&self.prefix, &mut self.file);
         spooled.map_err(|error| {
             let what = format!("cannot keep {} in {}: {error}", self.name, std::env::temp_dir().display());
-            Failure::host(&what, &error)
+            SourceError::host(&what, &error)
                 .advise("formats with their index at the end need that; or send a file")
         })
     }

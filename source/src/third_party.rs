@@ -5,7 +5,7 @@
 
 use std::panic::{self, AssertUnwindSafe};
 
-use crate::failure::Failure;
+use crate::SourceError;
 
 /// Does some work with a foreign library.
 ///
@@ -13,8 +13,8 @@ use crate::failure::Failure;
 pub(crate) fn guard<R>(
     name: &str,
     library: &str,
-    work: impl FnOnce() -> Result<R, Failure>,
-) -> Result<R, Failure> {
+    work: impl FnOnce() -> Result<R, SourceError>,
+) -> Result<R, SourceError> {
     let hook = panic::take_hook();
     panic::set_hook(Box::new(|_| {}));
     let outcome = panic::catch_unwind(AssertUnwindSafe(work));
@@ -22,20 +22,20 @@ pub(crate) fn guard<R>(
     outcome.unwrap_or_else(|why| {
         let why = why.downcast_ref::<&str>().map(|why| (*why).to_owned());
         let why = why.unwrap_or_else(|| "no reason given".to_owned());
-        Err(Failure::malformed(name, format!("the {library} library broke off: {why}")))
+        Err(SourceError::malformed(name, format!("the {library} library broke off: {why}")))
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::Exit;
+    use crate::Kind;
 
     #[test]
     fn a_panic_is_a_malformed_input() {
         let failure =
             guard("x.csv", "CSV", || -> Result<(), _> { panic!("index out of bounds") }).unwrap_err();
-        assert_eq!(failure.exit, Exit::Malformed);
+        assert_eq!(failure.kind, Kind::Malformed);
         assert_eq!(failure.what, "x.csv: the CSV library broke off: index out of bounds");
         assert_eq!(guard("x.csv", "CSV", || Ok(7)), Ok(7));
     }

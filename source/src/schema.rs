@@ -8,25 +8,25 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use bowstring::codec::read::{IoFileReader, IoReader};
 
-use crate::failure::{Failure, name};
+use crate::error::{SourceError, name};
 
 /// Reads a schema from a file.
-pub(crate) fn read(path: &Path) -> Result<SchemaRef, Failure> {
+pub(crate) fn read(path: &Path) -> Result<SchemaRef, SourceError> {
     let name = name(path);
-    let open = || File::open(path).map(BufReader::new).map_err(|error| Failure::input(&name, &error));
+    let open = || File::open(path).map(BufReader::new).map_err(|error| SourceError::input(&name, &error));
     let mut first = [0; 6];
     let mut file = open()?;
     let known = file.read_exact(&mut first).is_ok();
-    let failed = |error| Failure::arrow(&name, &error);
+    let failed = |error| SourceError::arrow(&name, &error);
     match &first {
         b"ARROW1" if known => Ok(IoFileReader::new(open()?).map_err(failed)?.schema().clone()),
         [0xff, 0xff, 0xff, 0xff, ..] if known => Ok(IoReader::new(open()?).map_err(failed)?.schema().clone()),
         _ => {
             let mut text = String::new();
-            open()?.read_to_string(&mut text).map_err(|error| Failure::input(&name, &error))?;
+            open()?.read_to_string(&mut text).map_err(|error| SourceError::input(&name, &error))?;
             parse(&text).map_err(|(line, why)| {
                 let what = format!("line {line}: {why}");
-                Failure::malformed(&name, what).advise("a line is `name type` or `name type not null`")
+                SourceError::malformed(&name, what).advise("a line is `name type` or `name type not null`")
             })
         }
     }
@@ -82,12 +82,12 @@ pub(crate) fn supported(
     schema: &Schema,
     format: &str,
     has_form: impl Fn(&DataType) -> bool,
-) -> Result<(), Failure> {
+) -> Result<(), SourceError> {
     match schema.fields().iter().find(|field| !has_form(field.data_type())) {
         None => Ok(()),
         Some(field) => {
             let (name, data_type) = (field.name(), field.data_type());
-            Err(Failure::usage(format!("column {name:?}: {format} has no form for {data_type}")))
+            Err(SourceError::usage(format!("column {name:?}: {format} has no form for {data_type}")))
         }
     }
 }

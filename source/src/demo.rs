@@ -25,7 +25,7 @@ const NAME: usize = 13;
 
 /// A made-up table.
 #[derive(Debug)]
-pub(crate) struct Demo {
+pub struct Demo {
     rows: Range<u64>,
     next: u64,
     batch_rows: usize,
@@ -60,7 +60,7 @@ impl Demo {
     }
 
     /// Builds the next batch and sends it; answers whether there was one.
-    pub(crate) fn send(&mut self, sender: &mut TableSender) -> Result<bool, SendError> {
+    pub fn send(&mut self, sender: &mut TableSender) -> Result<bool, SendError> {
         let left = self.rows.end - self.next;
         if left == 0 {
             return Ok(false);

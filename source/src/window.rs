@@ -3,14 +3,14 @@
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
-use super::Batches;
-use super::chain::Chain;
-use crate::failure::Failure;
-use crate::plan::Choice;
+use crate::Batches;
+use crate::SourceError;
+use crate::chain::Chain;
+use crate::options::Choice;
 
 /// A part of a chain of inputs.
 #[derive(Debug)]
-pub(crate) struct Window {
+pub struct Window {
     chain: Chain,
     choice: Choice,
     /// Rows still to pass over.
@@ -22,23 +22,23 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    pub(crate) fn new(chain: Chain, choice: Choice) -> Result<Window, Failure> {
+    pub(crate) fn new(chain: Chain, choice: Choice) -> Result<Window, SourceError> {
         let mut window = Window { chain, choice, before: 0, left: None, rest: None };
         window.begin()?;
         Ok(window)
     }
 
-    pub(crate) fn rewind(&mut self) -> Result<(), Failure> {
+    pub(crate) fn rewind(&mut self) -> Result<(), SourceError> {
         self.chain.rewind()?;
         self.begin()
     }
 
-    fn begin(&mut self) -> Result<(), Failure> {
+    fn begin(&mut self) -> Result<(), SourceError> {
         self.rest = None;
         if let Some(batch) = self.choice.batch
             && !self.chain.choose(batch)?
         {
-            return Err(Failure::usage("--batch needs an Arrow file or stream")
+            return Err(SourceError::usage("--batch needs an Arrow file or stream")
                 .advise("choose rows with --rows A..B"));
         }
         if let Some(range) = self.choice.rows {
@@ -64,7 +64,7 @@ impl Window {
     }
 
     /// The next batch.
-    pub(crate) fn next(&mut self) -> Result<Option<RecordBatch>, Failure> {
+    pub fn next(&mut self) -> Result<Option<RecordBatch>, SourceError> {
         if self.left == Some(0) {
             return Ok(None);
         }
@@ -95,7 +95,7 @@ impl Window {
     }
 
     /// The next batch of the inputs, without the rows that are to be passed over.
-    fn wanted(&mut self) -> Result<Option<RecordBatch>, Failure> {
+    fn wanted(&mut self) -> Result<Option<RecordBatch>, SourceError> {
         while let Some(batch) = self.chain.next()? {
             let rows = batch.num_rows() as u64;
             if self.before == 0 {

@@ -5,9 +5,9 @@ use arrow_schema::SchemaRef;
 use bowstring::codec::interop::Align;
 use bowstring::codec::read::IoReader;
 
-use super::Batches;
-use super::input::{Opened, Whole};
-use crate::failure::Failure;
+use crate::Batches;
+use crate::SourceError;
+use crate::input::{Opened, Whole};
 
 /// An Arrow IPC stream.
 #[derive(Debug)]
@@ -19,15 +19,15 @@ pub(crate) struct ArrowStream {
 }
 
 impl ArrowStream {
-    pub(crate) fn open(opened: Opened) -> Result<ArrowStream, Failure> {
+    pub(crate) fn open(opened: Opened) -> Result<ArrowStream, SourceError> {
         let name = opened.name().to_owned();
-        let reader = IoReader::new(opened.stream()).map_err(|error| Failure::arrow(&name, &error))?;
+        let reader = IoReader::new(opened.stream()).map_err(|error| SourceError::arrow(&name, &error))?;
         Ok(ArrowStream { reader, name, chosen: None })
     }
 
-    fn read(&mut self) -> Result<Option<RecordBatch>, Failure> {
+    fn read(&mut self) -> Result<Option<RecordBatch>, SourceError> {
         let imported = self.reader.next_record_batch(Align::Copy);
-        let imported = imported.map_err(|error| Failure::arrow(&self.name, &error))?;
+        let imported = imported.map_err(|error| SourceError::arrow(&self.name, &error))?;
         Ok(imported.map(|imported| imported.batch))
     }
 }
@@ -37,11 +37,11 @@ impl Batches for ArrowStream {
         self.reader.schema()
     }
 
-    fn choose(&mut self, batch: usize) -> Result<bool, Failure> {
+    fn choose(&mut self, batch: usize) -> Result<bool, SourceError> {
         for there in 0..=batch {
             let Some(found) = self.read()? else {
                 let what = format!("there is no batch {batch} in {}: it has {there}", self.name);
-                return Err(Failure::usage(what));
+                return Err(SourceError::usage(what));
             };
             if there == batch {
                 self.chosen = Some(Some(found));
@@ -50,7 +50,7 @@ impl Batches for ArrowStream {
         Ok(true)
     }
 
-    fn next(&mut self) -> Result<Option<RecordBatch>, Failure> {
+    fn next(&mut self) -> Result<Option<RecordBatch>, SourceError> {
         match &mut self.chosen {
             Some(chosen) => Ok(chosen.take()),
             None => self.read(),

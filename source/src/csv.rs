@@ -7,12 +7,12 @@ use arrow_csv::ReaderBuilder;
 use arrow_csv::reader::{BufReader, Format};
 use arrow_schema::{DataType, SchemaRef};
 
-use super::format::FORMATS;
-use super::input::{Opened, Whole};
-use super::third_party::guard;
-use super::{Batches, schema};
-use crate::failure::Failure;
-use crate::plan::Reading;
+use crate::SourceError;
+use crate::format::FORMATS;
+use crate::input::{Opened, Whole};
+use crate::options::Reading;
+use crate::third_party::guard;
+use crate::{Batches, schema};
 
 /// Rows and bytes that types are inferred from.
 const SAMPLE_ROWS: usize = 10_000;
@@ -30,7 +30,7 @@ impl Csv {
         mut opened: Opened,
         reading: &Reading,
         given: Option<&SchemaRef>,
-    ) -> Result<Csv, Failure> {
+    ) -> Result<Csv, SourceError> {
         let name = opened.name().to_owned();
         let delimiter = match (reading.delimiter, name.ends_with(".tsv")) {
             (b',', true) => b'\t',
@@ -46,13 +46,13 @@ impl Csv {
                 let sample = opened.sample(SAMPLE_BYTES)?;
                 let sample = sample.strip_prefix(&[0xef, 0xbb, 0xbf]).unwrap_or(&sample);
                 is_text(sample, reading)
-                    .map_err(|(why, advice)| Failure::malformed(&name, why).advise(advice))?;
+                    .map_err(|(why, advice)| SourceError::malformed(&name, why).advise(advice))?;
                 let inferred = guard(&name, "CSV", || {
                     let inferred = format.infer_schema(sample, Some(SAMPLE_ROWS));
-                    inferred.map_err(|error| Failure::malformed(&name, error))
+                    inferred.map_err(|error| SourceError::malformed(&name, error))
                 })?;
                 if reading.format.is_none() && inferred.0.fields().len() < 2 && !is_named_so(&name) {
-                    return Err(Failure::malformed(
+                    return Err(SourceError::malformed(
                         &name,
                         "text, and no table: its first line has one field",
                     )
@@ -65,7 +65,7 @@ impl Csv {
             .with_format(format)
             .with_batch_size(reading.batch_rows)
             .build_buffered(opened.text()?)
-            .map_err(|error| Failure::malformed(&name, error))?;
+            .map_err(|error| SourceError::malformed(&name, error))?;
         Ok(Csv { reader, schema, name })
     }
 }
@@ -116,11 +116,11 @@ impl Batches for Csv {
         &self.schema
     }
 
-    fn next(&mut self) -> Result<Option<RecordBatch>, Failure> {
+    fn next(&mut self) -> Result<Option<RecordBatch>, SourceError> {
         let Csv { reader, name, .. } = self;
         let advice = "types are inferred from the first rows; give them with --schema FILE if these mislead";
         guard(name, "CSV", || {
-            reader.next().transpose().map_err(|error| Failure::malformed(name, error).advise(advice))
+            reader.next().transpose().map_err(|error| SourceError::malformed(name, error).advise(advice))
         })
     }
 }

@@ -4,13 +4,13 @@ use std::fs::File;
 use std::io::Write;
 use std::os::fd::AsRawFd;
 
-use bowstring_cli::args::Format;
+use crate::options::Format;
 use rustix::fs::{MemfdFlags, memfd_create};
 
-use super::Batches;
-use super::chain::Chain;
-use crate::failure::{Exit, Failure};
-use crate::plan::{Input, Reading};
+use crate::Batches;
+use crate::chain::Chain;
+use crate::options::{Input, Reading};
+use crate::{Kind, SourceError};
 
 /// Rows that are read of a file at most, and rows of a batch.
 const MOST: usize = 10_000;
@@ -27,13 +27,13 @@ pub fn source(bytes: &[u8]) {
     let formats = [None, Some(Format::Csv), Some(Format::Jsonl), Some(Format::Arrow), Some(Format::Arrows)];
     let format = formats[usize::from(*choice) % formats.len()];
     if let Err(failure) = read(format, choice & 0x80 == 0, content) {
-        assert!(matches!(failure.exit, Exit::Malformed | Exit::Usage), "{failure:?}");
+        assert!(matches!(failure.kind, Kind::Malformed | Kind::Usage), "{failure:?}");
         assert!(!failure.what.is_empty(), "a refusal says why");
     }
 }
 
 /// Reads the file to its end, or until there is enough of it.
-fn read(format: Option<Format>, header: bool, content: &[u8]) -> Result<(), Failure> {
+fn read(format: Option<Format>, header: bool, content: &[u8]) -> Result<(), SourceError> {
     let mut file = File::from(memfd_create("input", MemfdFlags::CLOEXEC).expect("a file in memory"));
     file.write_all(content).expect("room for an input");
     let path = format!("/proc/self/fd/{}", file.as_raw_fd()).into();
@@ -71,7 +71,7 @@ mod tests {
     fn each_format_gets_through() {
         assert_eq!(read(Some(Format::Csv), true, b"a,b\n1,x\n2,y\n"), Ok(()));
         assert_eq!(read(Some(Format::Jsonl), true, b"{\"a\":1}\n{\"a\":2}\n"), Ok(()));
-        assert_eq!(read(Some(Format::Csv), true, b"a,b\n1,x\n2\n").unwrap_err().exit, Exit::Malformed);
-        assert_eq!(read(Some(Format::Arrow), true, b"ARROW1").unwrap_err().exit, Exit::Malformed);
+        assert_eq!(read(Some(Format::Csv), true, b"a,b\n1,x\n2\n").unwrap_err().kind, Kind::Malformed);
+        assert_eq!(read(Some(Format::Arrow), true, b"ARROW1").unwrap_err().kind, Kind::Malformed);
     }
 }

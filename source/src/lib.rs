@@ -1,0 +1,109 @@
+//! Reads tables of several formats: files one after the other, standard input, or a demonstration.
+//!
+//! [`options`] has the command line options; [`open`] makes a [`Source`] of them. A `chain` puts inputs together, a
+//! `window` cuts out the rows that were asked for, and there is a module for each format.
+
+mod chain;
+mod csv;
+mod demo;
+mod error;
+mod file;
+mod format;
+pub mod fuzz;
+mod input;
+mod json;
+pub mod options;
+mod parquet;
+mod schema;
+mod stream;
+mod third_party;
+mod window;
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+
+use crate::chain::Chain;
+pub use crate::demo::Demo;
+pub use crate::error::{Kind, SourceError};
+use crate::options::{Choice, Input, Reading};
+use crate::window::Window;
+
+/// Rows to be sent.
+#[derive(Debug)]
+
+pub enum Source {
+    /// Batches that exist before they are sent.
+    Batches(Window),
+    /// Batches that come into being where receivers read them.
+    Demo(Demo),
+}
+
+/// Something that has batches.
+pub(crate) trait Batches: std::fmt::Debug {
+    /// The schema of every batch.
+    fn schema(&self) -> &SchemaRef;
+
+    /// All rows there are, if that is known beforehand.
+    fn rows(&self) -> Option<u64> {
+        None
+    }
+
+    /// Skips up to `rows` rows from the beginning, as far as that is cheaper than reading them; returns how many.
+    fn skip(&mut self, rows: u64) -> Result<u64, SourceError> {
+        let _ = rows;
+        Ok(0)
+    }
+
+    /// Chooses one batch, to be the only one. Returns false if the input has no batches of its own.
+    fn choose(&mut self, batch: usize) -> Result<bool, SourceError> {
+        let _ = batch;
+        Ok(false)
+    }
+
+    /// Reads the next batch.
+    fn next(&mut self) -> Result<Option<RecordBatch>, SourceError>;
+}
+
+/// Opens inputs as one table.
+pub fn open(inputs: &[Input], reading: &Reading, choice: Choice) -> Result<Source, SourceError> {
+    if let [Input::Demo { rows }] = inputs[..] {
+        let (start, end) = match choice.rows {
+            Some(range) => (range.start.min(rows), range.end.unwrap_or(rows).min(rows)),
+            None => (0, rows),
+        };
+        return Ok(Source::Demo(Demo::new(start..end, reading.batch_rows)));
+    }
+    let chain = Chain::open(inputs, reading)?;
+    Window::new(chain, choice).map(Source::Batches)
+}
+
+impl Source {
+    /// The schema of every batch.
+    #[must_use]
+    pub fn schema(&self) -> SchemaRef {
+        match self {
+            Source::Batches(window) => window.schema().clone(),
+            Source::Demo(demo) => demo.schema(),
+        }
+    }
+
+    /// Rows of one pass over the source, if that is known.
+    #[must_use]
+    pub fn rows(&self) -> Option<u64> {
+        match self {
+            Source::Batches(window) => window.rows(),
+            Source::Demo(demo) => Some(demo.rows()),
+        }
+    }
+
+    /// Begins again.
+    pub fn rewind(&mut self) -> Result<(), SourceError> {
+        match self {
+            Source::Batches(window) => window.rewind(),
+            Source::Demo(demo) => {
+                demo.rewind();
+                Ok(())
+            }
+        }
+    }
+}
