@@ -12,7 +12,7 @@ const TURN: Duration = Duration::from_micros(400);
 
 /// What was seen of one contender.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Figures {
+pub(crate) struct Stats {
     /// Nanoseconds of one call, in the median turn.
     pub(crate) median: f64,
     /// The same at the quarter of the turns that were fastest.
@@ -22,7 +22,7 @@ pub(crate) struct Figures {
 }
 
 /// Measures contenders that do the same work.
-pub(crate) fn measure<const N: usize>(mut contenders: [&mut dyn FnMut(); N]) -> [Figures; N] {
+pub(crate) fn measure<const N: usize>(mut contenders: [&mut dyn FnMut(); N]) -> [Stats; N] {
     let calls = contenders.each_mut().map(|work| calls_per_turn(work));
     let allocations = contenders.each_mut().map(allocations::count);
     let mut turns: [Vec<f64>; N] = std::array::from_fn(|_| Vec::with_capacity(ROUNDS));
@@ -34,7 +34,7 @@ pub(crate) fn measure<const N: usize>(mut contenders: [&mut dyn FnMut(); N]) -> 
     std::array::from_fn(|i| {
         let turns = &mut turns[i];
         turns.sort_by(f64::total_cmp);
-        Figures { median: turns[ROUNDS / 2], quartile: turns[ROUNDS / 4], allocations: allocations[i] }
+        Stats { median: turns[ROUNDS / 2], quartile: turns[ROUNDS / 4], allocations: allocations[i] }
     })
 }
 

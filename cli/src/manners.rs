@@ -20,7 +20,7 @@ pub struct Manners {
 }
 
 /// The final figures, in the two ways of stating them.
-pub trait Figures {
+pub trait Stats {
     /// For people.
     fn text(&self) -> String;
     /// As one JSON object.
@@ -41,7 +41,7 @@ impl Manners {
     }
 
     /// States the figures as was asked. Fails, with the file's name, if they cannot be written to the file that was named.
-    pub fn state(&self, figures: &impl Figures) -> Result<(), (String, io::Error)> {
+    pub fn state(&self, figures: &impl Stats) -> Result<(), (String, io::Error)> {
         match self.report {
             None => {}
             Some(ReportAs::Text) => say(&figures.text()),

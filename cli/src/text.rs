@@ -1,4 +1,4 @@
-//! Figures for reading, and what a stranger's data may not do to a terminal.
+//! Stats for reading, and what a stranger's data may not do to a terminal.
 
 /// Appends `text` with everything escaped that could move the cursor, change colours or reorder what stands beside it.
 pub fn push_escaped(out: &mut String, text: &str) {

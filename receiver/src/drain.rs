@@ -99,7 +99,7 @@ pub(crate) fn drain(
         {
             break Ending::Failed(failure);
         }
-        progress.show(|| (meter.rows(), receiver.figures().bytes));
+        progress.show(|| (meter.rows(), receiver.stats().bytes));
     };
     progress.clear();
     meter.end();

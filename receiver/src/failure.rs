@@ -6,7 +6,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::time::Duration;
 
 use bowstring::codec::interop::ImportError;
-use bowstring::transport::{MeetError, RefusalCode};
+use bowstring::transport::{HandshakeError, RefusalCode};
 use bowstring::{ReceiveError, SetUpError};
 use bowstring_cli::args::Format;
 use bowstring_cli::exit::Exit;
@@ -28,9 +28,9 @@ pub(crate) enum Failure {
     /// The format has no place for a type.
     Unsupported { column: String, data_type: String, format: Format, why: &'static str },
     /// No sender was there.
-    NoSender { venue: Venue, error: Box<MeetError>, waited: Option<Duration> },
+    NoSender { venue: Venue, error: Box<HandshakeError>, waited: Option<Duration> },
     /// A sender was there, and the two did not come together.
-    Meeting { venue: Venue, error: Box<MeetError> },
+    Connector { venue: Venue, error: Box<HandshakeError> },
     /// The two came together, and the sender's greeting tells of no table.
     SetUp { venue: Venue, error: Box<SetUpError> },
     /// The table did not come to its end.
@@ -71,7 +71,7 @@ impl Failure {
             Failure::SetUp { error, .. } => of_set_up(error),
             Failure::Receive(error) => of_receiving(error),
             Failure::NoSender { venue, .. } if is_no_socket(venue) => Exit::Usage,
-            Failure::NoSender { error, .. } | Failure::Meeting { error, .. } => of_meeting(error),
+            Failure::NoSender { error, .. } | Failure::Connector { error, .. } => of_meeting(error),
             Failure::Output { error, .. } => Exit::of_io(error, Exit::Output),
             Failure::Unsupported { .. } | Failure::Format { .. } | Failure::ReplacedDictionary => {
                 Exit::Output
@@ -104,7 +104,7 @@ impl Failure {
             Failure::NoSender { .. } => {
                 Some("start a sender, or name its socket with --socket PATH".to_owned())
             }
-            Failure::Meeting { error, .. } => meeting_advice(error).map(str::to_owned),
+            Failure::Connector { error, .. } => meeting_advice(error).map(str::to_owned),
             Failure::Output { name, error } => output_advice(name, error).map(str::to_owned),
             Failure::ReplacedDictionary => Some("write an .arrows stream instead".to_owned()),
             Failure::SetUp { error, .. } => match error.as_ref() {
@@ -180,9 +180,9 @@ fn output_advice(name: &str, error: &io::Error) -> Option<&'static str> {
     })
 }
 
-fn of_meeting(error: &MeetError) -> Exit {
+fn of_meeting(error: &HandshakeError) -> Exit {
     match error {
-        MeetError::Os(error) => match io::Error::from(*error).kind() {
+        HandshakeError::Os(error) => match io::Error::from(*error).kind() {
             io::ErrorKind::PermissionDenied => Exit::Permission,
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::WouldBlock => {
                 Exit::TimedOut
@@ -190,24 +190,24 @@ fn of_meeting(error: &MeetError) -> Exit {
             io::ErrorKind::InvalidInput | io::ErrorKind::InvalidFilename => Exit::Usage,
             _ => Exit::Other,
         },
-        MeetError::Refused(refusal) if refusal.code == RefusalCode::Denied => Exit::Permission,
-        MeetError::Denied { .. } => Exit::Permission,
-        MeetError::Refused(_) | MeetError::Declined(_) => Exit::Refused,
-        MeetError::Wire(_) | MeetError::Region(..) => Exit::Malformed,
-        MeetError::HungUp => Exit::Crashed,
-        MeetError::TimedOut(_) => Exit::TimedOut,
-        MeetError::WrongSocket | MeetError::NotASocket => Exit::Usage,
+        HandshakeError::Refused(refusal) if refusal.code == RefusalCode::Denied => Exit::Permission,
+        HandshakeError::Denied { .. } => Exit::Permission,
+        HandshakeError::Refused(_) | HandshakeError::Declined(_) => Exit::Refused,
+        HandshakeError::Wire(_) | HandshakeError::Region(..) => Exit::Malformed,
+        HandshakeError::HungUp => Exit::Crashed,
+        HandshakeError::TimedOut(_) => Exit::TimedOut,
+        HandshakeError::WrongSocket | HandshakeError::NotASocket => Exit::Usage,
         _ => Exit::Other,
     }
 }
 
-fn meeting_advice(error: &MeetError) -> Option<&'static str> {
+fn meeting_advice(error: &HandshakeError) -> Option<&'static str> {
     Some(match error {
-        MeetError::Os(error) if io::Error::from(*error).kind() == io::ErrorKind::PermissionDenied => {
+        HandshakeError::Os(error) if io::Error::from(*error).kind() == io::ErrorKind::PermissionDenied => {
             "sender and receiver must run as the same user, and the directory of the socket let them in"
         }
-        MeetError::Denied { .. } => "sender and receiver must run as the same user",
-        MeetError::Refused(refusal) => match refusal.code {
+        HandshakeError::Denied { .. } => "sender and receiver must run as the same user",
+        HandshakeError::Refused(refusal) => match refusal.code {
             RefusalCode::Version => "the two programs are of different versions: update the older one",
             RefusalCode::NoDelivery => "leave --delivery out, or offer that delivery on the sender's side",
             RefusalCode::Full => "the sender serves as many receivers as it can: try again later",
@@ -215,11 +215,11 @@ fn meeting_advice(error: &MeetError) -> Option<&'static str> {
             RefusalCode::NoSender => "what listens there receives itself: connect the two to the same sender",
             _ => return None,
         },
-        MeetError::TimedOut(_) => {
+        HandshakeError::TimedOut(_) => {
             "is it a sender that listens there? It may also be busy, or stopped in a debugger"
         }
-        MeetError::HungUp => "the sender went away while it was greeted; look at what it said",
-        MeetError::WrongSocket => "the descriptor must be a connected Unix socket of sequenced packets",
+        HandshakeError::HungUp => "the sender went away while it was greeted; look at what it said",
+        HandshakeError::WrongSocket => "the descriptor must be a connected Unix socket of sequenced packets",
         _ => return None,
     })
 }
@@ -241,7 +241,7 @@ impl fmt::Display for Failure {
             Failure::NoSender { venue, waited: Some(waited), .. } => {
                 write!(f, "no sender came to {venue} within {} s", waited.as_secs_f64())
             }
-            Failure::Meeting { venue, error } => write!(f, "at {venue}: {error}"),
+            Failure::Connector { venue, error } => write!(f, "at {venue}: {error}"),
             Failure::SetUp { venue, error } => write!(f, "at {venue}: {error}"),
             Failure::Receive(error) => error.fmt(f),
             Failure::Choice(why) => f.write_str(why),

@@ -1,9 +1,9 @@
-//! Meeting the sender.
+//! Connector the sender.
 
 use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
-use bowstring::transport::{Incoming, MeetError, Meeting};
+use bowstring::transport::{Connector, HandshakeError, Incoming};
 use bowstring::{SetUpError, TableReceiver};
 use bowstring_cli::place::Place;
 use bowstring_cli::signals::Signals;
@@ -21,12 +21,12 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// Meets the sender at the plan's venue, and hears what table it sends.
 pub(crate) fn meet(plan: &Plan, signals: &Signals) -> Result<TableReceiver, Failure> {
-    let meeting = Meeting::new(plan.deliveries).access(trust::ACCESS).greeting(GREETING);
+    let meeting = Connector::new(plan.deliveries).access(trust::ACCESS).greeting(GREETING);
     let incoming = match &plan.venue {
         Venue::Inherited(number) => {
-            let met = inherit::adopt(*number).ok_or(MeetError::WrongSocket);
-            met.and_then(|socket| meeting.over(socket))
-                .map_err(|error| Failure::Meeting { venue: plan.venue.clone(), error: error.into() })?
+            let met = inherit::adopt(*number).ok_or(HandshakeError::WrongSocket);
+            met.and_then(|socket| meeting.connect_socket(socket))
+                .map_err(|error| Failure::Connector { venue: plan.venue.clone(), error: error.into() })?
         }
         Venue::At(place) => wait_for_sender(&plan.venue, plan.wait, signals, || match place {
             Place::Abstract(name) => meeting.connect_abstract(name),
@@ -34,7 +34,7 @@ pub(crate) fn meet(plan: &Plan, signals: &Signals) -> Result<TableReceiver, Fail
         })?,
     };
     let opened = trust::open(incoming).map_err(SetUpError::Host);
-    let receiver = opened.and_then(TableReceiver::over);
+    let receiver = opened.and_then(TableReceiver::from_opened);
     receiver.map_err(|error| Failure::SetUp { venue: plan.venue.clone(), error: error.into() })
 }
 
@@ -43,14 +43,14 @@ fn wait_for_sender(
     venue: &Venue,
     wait: Option<Duration>,
     signals: &Signals,
-    connect: impl Fn() -> Result<Incoming, MeetError>,
+    connect: impl Fn() -> Result<Incoming, HandshakeError>,
 ) -> Result<Incoming, Failure> {
     let begun = Instant::now();
     loop {
         let error = match connect() {
             Ok(incoming) => return Ok(incoming),
             Err(error) if is_absence(&error) => error,
-            Err(error) => return Err(Failure::Meeting { venue: venue.clone(), error: error.into() }),
+            Err(error) => return Err(Failure::Connector { venue: venue.clone(), error: error.into() }),
         };
         if let Some(signal) = signals.caught() {
             return Err(Failure::Interrupted(signal));
@@ -63,8 +63,8 @@ fn wait_for_sender(
 }
 
 /// Whether the error says that nobody is there: no socket, or one that its sender has left behind.
-fn is_absence(error: &MeetError) -> bool {
+fn is_absence(error: &HandshakeError) -> bool {
     use std::io::ErrorKind::{ConnectionRefused, NotFound};
-    matches!(error, MeetError::Os(error)
+    matches!(error, HandshakeError::Os(error)
         if matches!(std::io::Error::from(*error).kind(), NotFound | ConnectionRefused))
 }

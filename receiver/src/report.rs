@@ -10,19 +10,19 @@
 //! - seals: those without which the transport would have refused the sender's memory.
 
 use bowstring::transport::Delivery;
-use bowstring::{ReceiverFigures, TableReceiver};
-use bowstring_cli::manners::Figures;
+use bowstring::{ReceiverStats, TableReceiver};
+use bowstring_cli::manners::Stats;
 use bowstring_cli::text;
 use serde_json::{Value, json};
 
 use crate::drain::Ending;
 use crate::meter::Meter;
 
-/// The figures of a session.
+/// The stats of a session.
 #[derive(Debug)]
 pub(crate) struct Report<'a> {
     receiver: &'a TableReceiver,
-    figures: ReceiverFigures,
+    stats: ReceiverStats,
     meter: &'a Meter,
     ending: &'a Ending,
     exit: u8,
@@ -38,11 +38,11 @@ pub(crate) struct Before {
 
 impl Before {
     pub(crate) fn look(receiver: &TableReceiver) -> Before {
-        Before { wake_ups: receiver.sender_figures().map(|figures| figures.wake_ups) }
+        Before { wake_ups: receiver.sender_stats().map(|stats| stats.wake_ups) }
     }
 }
 
-impl Figures for Report<'_> {
+impl Stats for Report<'_> {
     fn text(&self) -> String {
         self.lines()
     }
@@ -60,19 +60,19 @@ impl<'a> Report<'a> {
         ending: &'a Ending,
         exit: u8,
     ) -> Report<'a> {
-        let now = receiver.sender_figures().map(|figures| figures.wake_ups);
+        let now = receiver.sender_stats().map(|stats| stats.wake_ups);
         let wake_ups = before.wake_ups.zip(now).map(|(before, now)| now.saturating_sub(before));
-        Report { receiver, figures: receiver.figures(), meter, ending, exit, wake_ups }
+        Report { receiver, stats: receiver.stats(), meter, ending, exit, wake_ups }
     }
 
     /// Bytes that came as messages.
     fn bytes(&self) -> u64 {
-        self.figures.bytes + self.figures.dictionary_bytes
+        self.stats.bytes + self.stats.dictionary_bytes
     }
 
     /// Bytes of batches that were copied for the sake of alignment.
     fn realigned(&self) -> u64 {
-        if self.receiver.delivery() == Delivery::Copied { 0 } else { self.figures.census.bytes_outside }
+        if self.receiver.delivery() == Delivery::Copied { 0 } else { self.stats.buffer_stats.bytes_outside }
     }
 
     fn bytes_per_second(&self) -> f64 {
@@ -81,7 +81,7 @@ impl<'a> Report<'a> {
 
     /// System calls for a megabyte: sleeps and wake-ups.
     fn calls_per_megabyte(&self) -> Option<f64> {
-        let calls = self.figures.transport.sleeps + self.wake_ups?;
+        let calls = self.stats.transport.sleeps + self.wake_ups?;
         (self.bytes() > 0).then(|| calls as f64 / (self.bytes() as f64 / 1e6))
     }
 
@@ -94,22 +94,22 @@ impl<'a> Report<'a> {
 
     /// A line that says what happened, and one that says where the time went.
     fn lines(&self) -> String {
-        let figures = &self.figures;
-        let (wanted, received) = (self.meter.rows(), figures.rows);
+        let stats = &self.stats;
+        let (wanted, received) = (self.meter.rows(), stats.rows);
         let rows = match wanted == received {
             true => text::count(received, "row", "rows"),
             false => format!("{} of {}", text::grouped(wanted), text::count(received, "row", "rows")),
         };
-        let mut parts = vec![rows, text::count(figures.batches, "batch", "batches")];
-        if figures.batches > 0 {
+        let mut parts = vec![rows, text::count(stats.batches, "batch", "batches")];
+        if stats.batches > 0 {
             parts.extend(self.how());
         }
         parts.push(format!("seals {}", self.seals().join("+")));
-        if figures.batches > 0 {
+        if stats.batches > 0 {
             parts.push(format!("{}/s", text::bytes(self.bytes_per_second() as u64)));
         }
-        if figures.transport.missed > 0 {
-            let missed = text::count(figures.transport.missed, "message", "messages");
+        if stats.transport.missed > 0 {
+            let missed = text::count(stats.transport.missed, "message", "messages");
             parts.push(format!("{missed} missed, for being slow"));
         }
         let times = self.meter.times();
@@ -119,7 +119,7 @@ impl<'a> Report<'a> {
             milliseconds(times.total),
             milliseconds(times.receiving),
             milliseconds(times.checking),
-            text::grouped(figures.array_allocations),
+            text::grouped(stats.array_allocations),
             milliseconds(times.sink),
         );
         format!("{}\n{time}", parts.join(" · "))
@@ -127,19 +127,19 @@ impl<'a> Report<'a> {
 
     /// Where the batches lay, and what it took to receive them.
     fn how(&self) -> [String; 4] {
-        let figures = &self.figures;
-        let census = &figures.census;
-        let copied = figures.bytes_copied + self.realigned() + figures.dictionary_bytes_copied;
+        let stats = &self.stats;
+        let buffer_stats = &stats.buffer_stats;
+        let copied = stats.bytes_copied + self.realigned() + stats.dictionary_bytes_copied;
         [
-            format!("{}/{} buffers inside the mapping", census.inside, census.buffers()),
-            match figures.dictionary_bytes_copied {
+            format!("{}/{} buffers inside the mapping", buffer_stats.inside, buffer_stats.buffers()),
+            match stats.dictionary_bytes_copied {
                 0 => format!("{} copied", text::bytes(copied)),
                 kept => format!("{} copied ({} of it dictionaries)", text::bytes(copied), text::bytes(kept)),
             },
-            match figures.batches {
+            match stats.batches {
                 0 | 1 => "heap allocations not counted (a single batch warms up)".to_owned(),
                 _ => {
-                    let count = text::count(figures.hot_allocations, "heap allocation", "heap allocations");
+                    let count = text::count(stats.hot_allocations, "heap allocation", "heap allocations");
                     format!("{count} on the hot path")
                 }
             },
@@ -152,8 +152,8 @@ impl<'a> Report<'a> {
     }
 
     fn object(&self) -> Value {
-        let figures = &self.figures;
-        let census = &figures.census;
+        let stats = &self.stats;
+        let buffer_stats = &stats.buffer_stats;
         let times = self.meter.times();
         let peer = self.receiver.peer();
         let error = match self.ending {
@@ -171,30 +171,30 @@ impl<'a> Report<'a> {
             "delivery": format!("{:?}", self.receiver.delivery()).to_lowercase(),
             "seals": self.seals(),
             "rows": self.meter.rows(),
-            "rows_received": figures.rows,
-            "batches": figures.batches,
-            "bytes": figures.bytes,
-            "missed": figures.transport.missed,
-            "dictionaries": figures.dictionaries,
-            "dictionary_bytes": figures.dictionary_bytes,
+            "rows_received": stats.rows,
+            "batches": stats.batches,
+            "bytes": stats.bytes,
+            "missed": stats.transport.missed,
+            "dictionaries": stats.dictionaries,
+            "dictionary_bytes": stats.dictionary_bytes,
             "buffers": {
-                "inside": census.inside,
-                "bytes_inside": census.bytes_inside,
-                "outside": census.outside,
-                "bytes_outside": census.bytes_outside,
+                "inside": buffer_stats.inside,
+                "bytes_inside": buffer_stats.bytes_inside,
+                "outside": buffer_stats.outside,
+                "bytes_outside": buffer_stats.bytes_outside,
             },
             "bytes_copied": {
-                "messages": figures.bytes_copied,
+                "messages": stats.bytes_copied,
                 "alignment": self.realigned(),
-                "dictionaries": figures.dictionary_bytes_copied,
+                "dictionaries": stats.dictionary_bytes_copied,
             },
             "allocations": {
                 // From the second batch on: before that there is nothing to count.
-                "hot_path": (figures.batches > 1).then_some(figures.hot_allocations),
-                "arrays": figures.array_allocations,
+                "hot_path": (stats.batches > 1).then_some(stats.hot_allocations),
+                "arrays": stats.array_allocations,
             },
             "syscalls": {
-                "sleeps": figures.transport.sleeps,
+                "sleeps": stats.transport.sleeps,
                 "wake_ups": self.wake_ups,
                 "per_megabyte": self.calls_per_megabyte(),
             },

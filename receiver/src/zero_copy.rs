@@ -32,7 +32,7 @@ pub(crate) fn demand(receiver: &mut TableReceiver) -> Result<(), Failure> {
 
 /// Fails if something was copied by now.
 pub(crate) fn still_holds(receiver: &TableReceiver) -> Result<(), Failure> {
-    if receiver.figures().dictionary_deltas == 0 {
+    if receiver.stats().dictionary_deltas == 0 {
         return Ok(());
     }
     Err(Failure::Copied {

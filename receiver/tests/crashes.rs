@@ -42,7 +42,7 @@ fn doomed_sender(socket: &Path) {
     let mut sender = TableSender::new(flat(0, 1).schema(), SenderConfig::new()).unwrap();
     sender.listen(Listener::bind(socket.as_os_str().as_bytes()).unwrap());
     println!("listening");
-    sender.await_receivers(1, None).unwrap();
+    sender.wait_for_receivers(1, None).unwrap();
     for batch in 0..COMMITTED {
         sender.send(&flat((batch * ROWS) as i64, ROWS)).unwrap();
     }
@@ -99,7 +99,7 @@ fn receiver_killed(delivery: &'static str) {
         let path = room.file(file);
         let args = ["--delivery", delivery, "-o", path.to_str().unwrap()];
         let mut child = Killed(room.receiver(args).spawn().unwrap());
-        sender.await_receivers(1, None).unwrap();
+        sender.wait_for_receivers(1, None).unwrap();
         // More than can be under way: when the last is sent, most have been received.
         (0..600).for_each(|n| sender.send(&flat(n, 20)).unwrap());
         child.0.kill().unwrap();
@@ -116,7 +116,7 @@ fn receiver_killed(delivery: &'static str) {
         assert_eq!(fs::read(&path).unwrap(), b"old", "and what was there is still there");
         // The sender goes on: the dead hold nothing.
         let child = room.receiver(["--count", "--quiet", "--delivery", delivery]).spawn().unwrap();
-        sender.await_receivers(1, None).unwrap();
+        sender.wait_for_receivers(1, None).unwrap();
         (0..100).for_each(|n| sender.send(&flat(n, 20)).unwrap());
         drop(sender);
         let output = child.wait_with_output().unwrap();
@@ -135,7 +135,7 @@ fn nothing_piles_up(delivery: &'static str) {
     let room = Room::new();
     let mut sender = room.sender(&flat(0, 1).schema());
     let mut child = Killed(room.receiver(["--json", "--delivery", delivery]).spawn().unwrap());
-    sender.await_receivers(1, None).unwrap();
+    sender.wait_for_receivers(1, None).unwrap();
     let mut stdout = child.stdout();
     let mut exchange = |count: usize| {
         for _ in 0..count {
@@ -159,7 +159,7 @@ fn nobody_reads(delivery: &'static str) {
         let mut sender = room.sender(&flat(0, 1).schema());
         let command = room.receiver(args.iter().chain(&["--delivery", delivery])).spawn();
         let mut child = Killed(command.unwrap());
-        sender.await_receivers(1, None).unwrap();
+        sender.wait_for_receivers(1, None).unwrap();
         sender.send(&flat(0, 100)).unwrap();
         let mut stdout = child.stdout();
         stdout.read_exact(&mut [0; 10]).unwrap();
@@ -184,7 +184,7 @@ fn limit(delivery: &'static str) {
     let args =
         ["--limit", "130", "--columns", "name,id", "--delivery", delivery, "-o", path.to_str().unwrap()];
     let child = room.receiver(args).spawn().unwrap();
-    sender.await_receivers(1, None).unwrap();
+    sender.wait_for_receivers(1, None).unwrap();
     let mut sent = 0;
     loop {
         match sender.send(&flat(sent * 50, 50)) {

@@ -14,7 +14,7 @@ use arrow_schema::{DataType, Field, UnionFields};
 use bowstring::SendError;
 use bowstring::codec::Plan;
 use bowstring::protocol;
-use bowstring::transport::{Access, Answer, End, Label, Sender, SenderConfig, Wait};
+use bowstring::transport::{Access, Decision, End, Label, Sender, SenderConfig, Wait};
 use support::{Killed, Room, expect_code, flat, flat_table, lines, nested, trial};
 
 fn main() {
@@ -110,7 +110,7 @@ fn raw(room: &Room, args: &[&str], greeting: &[u8], messages: &[(u32, &[u8])]) -
     let listener = room.listener();
     let mut sender = SenderConfig::new().build().unwrap();
     let child = room.receiver(args).spawn().unwrap();
-    sender.accept(&listener, Wait::sleeping(), &mut |_| Answer::Welcome(greeting)).unwrap();
+    sender.accept(&listener, Wait::sleeping(), &mut |_| Decision::Welcome(greeting)).unwrap();
     for (tag, message) in messages {
         send(&mut sender, *tag, message);
     }
@@ -165,7 +165,7 @@ fn refused() {
     let mut child = Killed(room.receiver(["--count"]).spawn().unwrap());
     while child.0.try_wait().unwrap().is_none() {
         let wait = Wait::sleeping().at_most(Duration::from_millis(20));
-        let _ = sender.accept(&listener, wait, &mut |_| Answer::Refuse("not on Fridays"));
+        let _ = sender.accept(&listener, wait, &mut |_| Decision::Refuse("not on Fridays"));
     }
     assert_eq!(child.code(), Some(4));
     assert!(child.stderr().contains("not on Fridays"));
@@ -179,7 +179,7 @@ fn no_delivery() {
     let mut child = Killed(room.receiver(["--delivery", "sealed"]).spawn().unwrap());
     while child.0.try_wait().unwrap().is_none() {
         let wait = Wait::sleeping().at_most(Duration::from_millis(20));
-        let _ = sender.accept(&listener, wait, &mut |_| Answer::Welcome(b""));
+        let _ = sender.accept(&listener, wait, &mut |_| Decision::Welcome(b""));
     }
     assert_eq!(child.code(), Some(4));
     assert!(child.stderr().contains("--delivery"));
@@ -198,7 +198,7 @@ fn no_sender() {
     // And one that comes while it is waited for.
     let child = Room::receiver(&room, ["--count", "--wait", "60"]).spawn().unwrap();
     let mut sender = room.sender(&flat(0, 1).schema());
-    sender.await_receivers(1, None).unwrap();
+    sender.wait_for_receivers(1, None).unwrap();
     sender.send(&flat(0, 1)).unwrap();
     drop(sender);
     let output = child.wait_with_output().unwrap();
@@ -210,7 +210,7 @@ fn nothing_comes() {
     let room = Room::new();
     let mut sender = room.sender(&flat(0, 1).schema());
     let child = room.receiver(["--json", "--idle", "0.05"]).spawn().unwrap();
-    sender.await_receivers(1, None).unwrap();
+    sender.wait_for_receivers(1, None).unwrap();
     sender.send(&flat(0, 1)).unwrap();
     let output = child.wait_with_output().unwrap();
     says(&output, 6, &["nothing came in time", "--idle"]);
@@ -224,7 +224,7 @@ fn not_let_in() {
     let mut child = Killed(room.receiver(["--count"]).spawn().unwrap());
     while child.0.try_wait().unwrap().is_none() {
         let strangers = Access::Users(&[u32::MAX - 7]);
-        let _ = sender.tend_for(&listener, strangers, &mut |_| Answer::Welcome(b""));
+        let _ = sender.poll_accept_from(&listener, strangers, &mut |_| Decision::Welcome(b""));
         std::thread::yield_now();
     }
     assert_eq!(child.code(), Some(7));
@@ -280,7 +280,7 @@ fn signals() {
         let room = Room::new();
         let mut sender = room.sender(&flat(0, 1).schema());
         let mut child = Killed(room.receiver(["--json"]).spawn().unwrap());
-        sender.await_receivers(1, None).unwrap();
+        sender.wait_for_receivers(1, None).unwrap();
         sender.send(&flat(0, 3)).unwrap();
         assert_eq!(lines(&mut child.stdout(), 3).len(), 3);
         kill(&child, signal);
@@ -297,7 +297,7 @@ fn signals() {
         // While a file is written: it is not kept.
         let path = room.file("x.csv");
         let mut child = Killed(room.receiver(["-o", path.to_str().unwrap()]).spawn().unwrap());
-        sender.await_receivers(1, None).unwrap();
+        sender.wait_for_receivers(1, None).unwrap();
         // More than the pool holds: when the last is sent, most have been received.
         (0..100).for_each(|_| sender.send(&flat(0, 3)).unwrap());
         kill(&child, signal);

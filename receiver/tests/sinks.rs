@@ -202,7 +202,7 @@ fn the_table() {
     let room = Room::new();
     let mut sender = room.sender(&batch.schema());
     let child = room.receiver(["--table", "--head", "3"]).env("COLUMNS", "70").spawn().unwrap();
-    sender.await_receivers(1, None).unwrap();
+    sender.wait_for_receivers(1, None).unwrap();
     sender.send(&batch).unwrap();
     drop(sender);
     let output = child.wait_with_output().unwrap();
@@ -229,7 +229,7 @@ fn no_batches() {
         let room = Room::new();
         let mut sender = room.sender(&schema);
         let child = room.receiver(["-o".into(), room.file(name)]).spawn().unwrap();
-        sender.await_receivers(1, None).unwrap();
+        sender.wait_for_receivers(1, None).unwrap();
         drop(sender);
         expect_code(&child.wait_with_output().unwrap(), 0);
         let bytes = read(&room.file(name));

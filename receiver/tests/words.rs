@@ -50,14 +50,14 @@ fn top() {
     expect_code(&look(), 6);
     let mut sender = room.sender(&flat(0, 1).schema());
     let mut child = support::Killed(room.receiver(["--json"]).spawn().unwrap());
-    sender.await_receivers(1, None).unwrap();
+    sender.wait_for_receivers(1, None).unwrap();
     sender.send(&flat(0, 10)).unwrap();
     let mut watcher = program();
     watcher.args(["top", "--json", "--count", "2", "--interval", "0.01", socket.to_str().unwrap()]);
     let mut watcher = watcher.stdout(Stdio::piped()).spawn().unwrap();
     // The sender lets the watcher in while it goes about its business.
     while watcher.try_wait().unwrap().is_none() {
-        sender.tend().unwrap();
+        sender.poll_accept().unwrap();
         std::thread::yield_now();
     }
     let seen = text(&watcher.wait_with_output().unwrap());
@@ -109,7 +109,7 @@ fn inherited() {
         // The shell's copy of this end has gone with it, or the sender would wait for itself.
         drop(shell);
         let mut sender = TableSender::new(flat(0, 1).schema(), SenderConfig::new()).unwrap();
-        sender.meet(here).unwrap();
+        sender.accept_socket(here).unwrap();
         match sender.send(&flat(0, 9)) {
             Ok(()) | Err(SendError::NoReceiver(_)) => {}
             Err(error) => panic!("{error}"),

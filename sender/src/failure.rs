@@ -2,7 +2,7 @@
 
 use std::io;
 
-use bowstring::transport::{End, MeetError, OsError};
+use bowstring::transport::{End, HandshakeError, OsError};
 use bowstring::{SendError, SetUpError};
 pub(crate) use bowstring_cli::exit::Exit;
 use bowstring_source::{Kind, SourceError};
@@ -52,34 +52,37 @@ impl Failure {
         }
     }
 
-    fn meeting(venue: &Venue, error: &MeetError) -> Failure {
+    fn meeting(venue: &Venue, error: &HandshakeError) -> Failure {
         let failure = |exit| Failure::new(exit, format!("{venue}: {error}"));
         match error {
-            MeetError::TimedOut(_) => {
+            HandshakeError::TimedOut(_) => {
                 Failure::new(Exit::TimedOut, format!("no receiver came to {venue} in time"))
                     .advise("start `receiver`, with the same --socket if one was given")
             }
-            MeetError::InUse => {
+            HandshakeError::InUse => {
                 Failure::new(Exit::Other, format!("{venue} is taken: another sender waits there"))
                     .advise("choose another place with --socket PATH, and give it to the receiver too")
             }
-            MeetError::NotASocket => failure(Exit::Usage).advise("choose another place with --socket PATH"),
-            MeetError::Os(error) if error.raw_os_error() == 2 => {
+            HandshakeError::NotASocket => {
+                failure(Exit::Usage).advise("choose another place with --socket PATH")
+            }
+            HandshakeError::Os(error) if error.raw_os_error() == 2 => {
                 Failure::new(Exit::Usage, format!("{venue}: there is no such directory"))
                     .advise("create it, or choose another place with --socket PATH")
             }
-            MeetError::Os(error) => match of_os(*error) {
+            HandshakeError::Os(error) => match of_os(*error) {
                 Exit::Permission => {
                     failure(Exit::Permission).advise("choose a directory of yours with --socket PATH")
                 }
                 exit => failure(exit),
             },
-            MeetError::Denied { .. } => failure(Exit::Permission),
-            MeetError::Refused(_) | MeetError::Declined(_) | MeetError::Wire(_) | MeetError::Region(..) => {
-                failure(Exit::Refused)
-            }
-            MeetError::HungUp => failure(Exit::Crashed),
-            MeetError::Geometry(_) => {
+            HandshakeError::Denied { .. } => failure(Exit::Permission),
+            HandshakeError::Refused(_)
+            | HandshakeError::Declined(_)
+            | HandshakeError::Wire(_)
+            | HandshakeError::Region(..) => failure(Exit::Refused),
+            HandshakeError::HungUp => failure(Exit::Crashed),
+            HandshakeError::Geometry(_) => {
                 failure(Exit::Usage).advise("--slot must be a multiple of 64 bytes, and --pool of --slot")
             }
             _ => failure(Exit::Other),

@@ -2,7 +2,7 @@
 
 use std::os::unix::ffi::OsStrExt;
 
-use bowstring::transport::{Listener, MeetError};
+use bowstring::transport::{HandshakeError, Listener};
 use bowstring::{Hints, Interrupt, SetUpError, TableSender};
 use bowstring_cli::manners;
 use bowstring_cli::place::Place;
@@ -65,7 +65,7 @@ pub(crate) fn meet(plan: &Plan, source: &Source, signals: &Signals) -> Result<Me
     if !plan.manners.quiet {
         announce(plan);
     }
-    match sender.await_receivers(plan.receivers, plan.wait) {
+    match sender.wait_for_receivers(plan.receivers, plan.wait) {
         Ok(()) => Ok(Met { sender, child: Started::none(), whole: false }),
         Err(SetUpError::Interrupted) => {
             Err(Failure::new(Exit::Other, "interrupted while waiting for a receiver").into())
@@ -76,11 +76,11 @@ pub(crate) fn meet(plan: &Plan, source: &Source, signals: &Signals) -> Result<Me
 
 fn start(plan: &Plan, mut sender: TableSender) -> Result<Met, NotMet> {
     let (socket, mut child) = spawn::start(&plan.command)?;
-    let error = match sender.meet(socket) {
+    let error = match sender.accept_socket(socket) {
         Ok(_) => return Ok(Met { sender, child, whole: false }),
         Err(error) => error,
     };
-    if !matches!(error, SetUpError::Meet(MeetError::HungUp)) {
+    if !matches!(error, SetUpError::Meet(HandshakeError::HungUp)) {
         return Err(Failure::set_up(&plan.venue, &error).into());
     }
     let name = child.name().to_owned();

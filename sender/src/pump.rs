@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use bowstring::transport::End;
-use bowstring::{SendError, SenderFigures, TableSender};
+use bowstring::{SendError, SenderStats, TableSender};
 use bowstring_cli::manners;
 use bowstring_cli::progress::Progress;
 use bowstring_cli::signals::Signals;
@@ -22,7 +22,7 @@ const NAP: Duration = Duration::from_millis(20);
 /// How it came out.
 #[derive(Debug)]
 pub(crate) struct Ended {
-    pub(crate) figures: SenderFigures,
+    pub(crate) stats: SenderStats,
     pub(crate) ending: Ending,
     pub(crate) failure: Option<Failure>,
     /// From the first batch to the end of the last.
@@ -100,7 +100,7 @@ pub(crate) fn pump(met: &mut Met, source: &mut Source, plan: &Plan, signals: &Si
     // What is repeated without end has no other end than a signal.
     met.whole = ending == Ending::Whole || (ending == Ending::Interrupted && plan.repeat == 0);
     Ended {
-        figures: met.sender.figures(),
+        stats: met.sender.stats(),
         ending,
         failure,
         time: pump.begun.elapsed(),
@@ -172,8 +172,8 @@ impl Pump<'_> {
             self.say(&format!("a receiver was not let in: {trouble}"));
         }
         self.progress.show(|| {
-            let figures = sender.figures();
-            (figures.rows, figures.bytes)
+            let stats = sender.stats();
+            (stats.rows, stats.bytes)
         });
     }
 
@@ -187,15 +187,15 @@ impl Pump<'_> {
     /// Pauses as long as the rate asks for, and lets newcomers in meanwhile.
     fn keep_pace(&mut self, sender: &mut TableSender) -> Result<(), Stop> {
         while self.pace.is_kept() {
-            let figures = sender.figures();
-            let pause = self.pace.pause(figures.rows, figures.bytes);
+            let stats = sender.stats();
+            let pause = self.pace.pause(stats.rows, stats.bytes);
             if pause.is_zero() {
                 return Ok(());
             }
             if self.signals.caught().is_some() {
                 return Err(SendError::Interrupted.into());
             }
-            sender.tend()?;
+            sender.poll_accept()?;
             std::thread::sleep(pause.min(NAP));
         }
         Ok(())

@@ -4,14 +4,14 @@
 //! own allocator on the sending thread, from the second batch on, while batches are encoded, or built, and committed
 //! (reading files is not the hot path, and its time is told apart); wake-ups and stalls by the transport.
 
-use bowstring_cli::manners::{Figures, Manners};
+use bowstring_cli::manners::{Manners, Stats};
 use bowstring_cli::text;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::pump::{Ended, Ending};
 
-/// States the figures as was asked.
+/// States the stats as was asked.
 pub(crate) fn state(ended: &Ended, manners: &Manners, exit: u8) -> Result<(), Failure> {
     manners.state(&Report { ended, exit }).map_err(|(name, error)| Failure::output(&name, &error))
 }
@@ -21,7 +21,7 @@ struct Report<'a> {
     exit: u8,
 }
 
-impl Figures for Report<'_> {
+impl Stats for Report<'_> {
     fn text(&self) -> String {
         line(self.ended)
     }
@@ -32,7 +32,7 @@ impl Figures for Report<'_> {
 }
 
 fn bytes(ended: &Ended) -> u64 {
-    ended.figures.bytes + ended.figures.dictionary_bytes
+    ended.stats.bytes + ended.stats.dictionary_bytes
 }
 
 fn bytes_per_second(ended: &Ended) -> f64 {
@@ -40,34 +40,34 @@ fn bytes_per_second(ended: &Ended) -> f64 {
 }
 
 fn line(ended: &Ended) -> String {
-    let figures = &ended.figures;
+    let stats = &ended.stats;
     let mut parts = vec![
-        format!("sent {}", text::count(figures.rows, "row", "rows")),
-        text::count(figures.batches, "batch", "batches"),
+        format!("sent {}", text::count(stats.rows, "row", "rows")),
+        text::count(stats.batches, "batch", "batches"),
         text::bytes(bytes(ended)),
         format!("to {}", text::count(ended.receivers.most.into(), "receiver", "receivers")),
     ];
-    match figures.batches {
+    match stats.batches {
         0 => {}
         1 => parts.push("heap allocations not counted (a single batch warms up)".to_owned()),
         _ => parts.push(format!(
             "{} on the hot path",
-            text::count(figures.hot_allocations, "heap allocation", "heap allocations")
+            text::count(stats.hot_allocations, "heap allocation", "heap allocations")
         )),
     }
-    parts.push(text::count(figures.transport.wake_ups, "wake-up", "wake-ups"));
-    parts.push(text::count(figures.transport.stalls, "wait for room", "waits for room"));
-    if figures.skipped > 0 {
-        parts.push(text::count(figures.skipped, "batch skipped", "batches skipped"));
+    parts.push(text::count(stats.transport.wake_ups, "wake-up", "wake-ups"));
+    parts.push(text::count(stats.transport.stalls, "wait for room", "waits for room"));
+    if stats.skipped > 0 {
+        parts.push(text::count(stats.skipped, "batch skipped", "batches skipped"));
     }
-    if figures.split > 0 {
-        parts.push(text::count(figures.split, "batch sent in slices", "batches sent in slices"));
+    if stats.split > 0 {
+        parts.push(text::count(stats.split, "batch sent in slices", "batches sent in slices"));
     }
-    if figures.batches > 0 {
+    if stats.batches > 0 {
         parts.push(format!("{}/s", text::bytes(bytes_per_second(ended) as u64)));
     }
     let source = ended.source_time.as_secs_f64() / ended.time.as_secs_f64().max(1e-9);
-    if source > 0.01 && figures.batches > 0 {
+    if source > 0.01 && stats.batches > 0 {
         parts.push(format!("{:.0} % of the time reading the input", source * 100.0));
     }
     match ended.ending {
@@ -79,8 +79,8 @@ fn line(ended: &Ended) -> String {
 }
 
 fn object(ended: &Ended, exit: u8) -> Value {
-    let figures = &ended.figures;
-    let transport = &figures.transport;
+    let stats = &ended.stats;
+    let transport = &stats.transport;
     let ending = match ended.ending {
         Ending::Whole => "whole",
         Ending::Enough => "enough",
@@ -93,13 +93,13 @@ fn object(ended: &Ended, exit: u8) -> Value {
         "ending": ending,
         "exit": exit,
         "error": ended.failure.as_ref().map(|failure| &failure.what),
-        "rows": figures.rows,
-        "batches": figures.batches,
-        "bytes": figures.bytes,
-        "dictionaries": figures.dictionaries,
-        "dictionary_bytes": figures.dictionary_bytes,
-        "split": figures.split,
-        "skipped": figures.skipped,
+        "rows": stats.rows,
+        "batches": stats.batches,
+        "bytes": stats.bytes,
+        "dictionaries": stats.dictionaries,
+        "dictionary_bytes": stats.dictionary_bytes,
+        "split": stats.split,
+        "skipped": stats.skipped,
         "receivers": {
             "most": ended.receivers.most,
             "closed": ended.receivers.closed,
@@ -108,7 +108,7 @@ fn object(ended: &Ended, exit: u8) -> Value {
         },
         "allocations": {
             // From the second batch on: before that there is nothing to count.
-            "hot_path": (figures.batches > 1).then_some(figures.hot_allocations),
+            "hot_path": (stats.batches > 1).then_some(stats.hot_allocations),
         },
         "pool": {
             "slots": transport.slots,

@@ -5,7 +5,7 @@ use std::fmt;
 use bowstring_codec::decode::{ReadError, SchemaFault};
 use bowstring_codec::interop::ImportError;
 use bowstring_codec::{BuildError, EncodeError, LayoutError};
-use bowstring_transport::{CommitFault, End, LoanError, MeetError, OsError, RecvError, SenderFault};
+use bowstring_transport::{CommitFault, End, HandshakeError, LoanError, OsError, RecvError, SenderFault};
 
 /// Why an end of a table was not set up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub enum SetUpError {
     /// No message can be laid out for the schema.
     Layout(LayoutError),
     /// The two sides did not come together, or the host did not give what a side needs.
-    Meet(MeetError),
+    Meet(HandshakeError),
     /// The sender's greeting does not begin with a schema message.
     Greeting(ReadError),
     /// The host would not do it.
@@ -114,8 +114,8 @@ impl From<LayoutError> for SetUpError {
     }
 }
 
-impl From<MeetError> for SetUpError {
-    fn from(error: MeetError) -> Self {
+impl From<HandshakeError> for SetUpError {
+    fn from(error: HandshakeError) -> Self {
         Self::Meet(error)
     }
 }

@@ -8,7 +8,7 @@
 //! use std::sync::Arc;
 //! use arrow_array::{Int64Array, RecordBatch};
 //! use bowstring::{TableReceiver, TableSender, transport};
-//! use transport::{Deliveries, Meeting, SenderConfig};
+//! use transport::{Deliveries, Connector, SenderConfig};
 //!
 //! let column = Arc::new(Int64Array::from(vec![1, 2, 3])) as arrow_array::ArrayRef;
 //! let batch = RecordBatch::try_from_iter([("n", column)])?;
@@ -16,7 +16,7 @@
 //! // Two ends of a connection; usually they are in two processes and meet on a path: `TableSender::listen`.
 //! let (here, there) = transport::socket_pair()?;
 //! let receiving = std::thread::spawn(move || {
-//!     let incoming = Meeting::new(Deliveries::ANY).over(there).unwrap();
+//!     let incoming = Connector::new(Deliveries::ANY).connect_socket(there).unwrap();
 //!     let mut receiver = TableReceiver::open(incoming).unwrap();
 //!     let mut rows = 0;
 //!     while let Some(batch) = receiver.next().unwrap() {
@@ -25,7 +25,7 @@
 //!     rows
 //! });
 //! let mut sender = TableSender::new(batch.schema(), SenderConfig::new())?;
-//! sender.meet(here)?;
+//! sender.accept_socket(here)?;
 //! sender.send(&batch)?;
 //! drop(sender);
 //! assert_eq!(receiving.join().unwrap(), 3);
@@ -35,12 +35,12 @@
 //! # Map
 //!
 //! [`protocol`] says what travels; [`hints`] what a sender tells of its table beforehand; `send` and `receive` are the
-//! two ends; [`census`] counts by address what lies in shared memory and what was copied. Below are two crates that do
+//! two ends; [`buffer_stats`] counts by address what lies in shared memory and what was copied. Below are two crates that do
 //! not know each other: [`transport`] moves bytes, [`codec`] gives them their meaning.
 
 #[cfg(feature = "count-allocations")]
 pub mod allocations;
-pub mod census;
+pub mod buffer_stats;
 mod error;
 mod heap;
 pub mod hints;
@@ -53,8 +53,8 @@ pub use bowstring_codec::decode::Limits;
 pub use bowstring_transport as transport;
 pub use bowstring_transport::names;
 
-pub use census::Census;
+pub use buffer_stats::BufferStats;
 pub use error::{ReceiveError, SendError, SetUpError};
 pub use hints::Hints;
-pub use receive::{Batch, ReceiverFigures, TableReceiver};
-pub use send::{Interrupt, SenderFigures, TableSender};
+pub use receive::{Batch, ReceiverStats, TableReceiver};
+pub use send::{Interrupt, SenderStats, TableSender};

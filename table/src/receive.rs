@@ -3,17 +3,17 @@
 mod batch;
 mod channel;
 mod copies;
-mod figures;
+mod stats;
 
 use arrow_buffer::Buffer;
 use arrow_schema::SchemaRef;
 use bowstring_codec::decode::{Decoder, Limits};
 use bowstring_codec::interop::{Align, share};
-use bowstring_transport::{Credentials, Delivery, Figures, Incoming, Opened, Wait};
+use bowstring_transport::{Credentials, Delivery, Incoming, Opened, Stats, Wait};
 
 pub use self::batch::Batch;
 use self::channel::{Channel, Memory};
-pub use self::figures::ReceiverFigures;
+pub use self::stats::ReceiverStats;
 use crate::error::{ReceiveError, SetUpError};
 use crate::{Hints, heap, protocol};
 
@@ -29,7 +29,7 @@ pub struct TableReceiver {
     align: Align,
     /// Set once the table has ended.
     ended: bool,
-    figures: ReceiverFigures,
+    stats: ReceiverStats,
 }
 
 impl TableReceiver {
@@ -41,16 +41,16 @@ impl TableReceiver {
             Err(incoming) => match incoming.sealed() {
                 Ok(receiver) => Opened::Sealed(receiver),
                 // There is no third kind.
-                Err(_) => return Err(SetUpError::Meet(bowstring_transport::MeetError::HungUp)),
+                Err(_) => return Err(SetUpError::Meet(bowstring_transport::HandshakeError::HungUp)),
             },
         };
-        TableReceiver::over(opened)
+        TableReceiver::from_opened(opened)
     }
 
     /// Receives over a channel that was opened already, with
     /// [`Incoming::open`](bowstring_transport::Incoming::open) if the sender is known to be honest: then batches are
     /// read where the sender wrote them.
-    pub fn over(opened: Opened) -> Result<TableReceiver, SetUpError> {
+    pub fn from_opened(opened: Opened) -> Result<TableReceiver, SetUpError> {
         let greeting = match &opened {
             Opened::Pooled(receiver) => receiver.greeting(),
             Opened::Copied(receiver) => receiver.inner().greeting(),
@@ -61,14 +61,14 @@ impl TableReceiver {
         let hints = Hints::parse(greeting.get(len..).unwrap_or_default());
         // Whatever comes now is one message and nothing else.
         decoder.refuse_trailing_bytes();
-        let figures = ReceiverFigures::default();
+        let stats = ReceiverStats::default();
         Ok(TableReceiver {
             channel: Channel::new(opened),
             decoder,
             hints,
             align: Align::Copy,
             ended: false,
-            figures,
+            stats,
         })
     }
 
@@ -116,7 +116,7 @@ impl TableReceiver {
 
     /// The next batch; waits as told.
     pub fn next_with(&mut self, wait: Wait) -> Result<Option<Batch<'_>>, ReceiveError> {
-        let Self { channel, decoder, align, ended, figures, .. } = self;
+        let Self { channel, decoder, align, ended, stats, .. } = self;
         if *ended {
             return Ok(None);
         }
@@ -136,49 +136,49 @@ impl TableReceiver {
             match meta.tag {
                 protocol::BATCH => break (memory, meta),
                 protocol::DICTIONARY => {
-                    figures.dictionaries += 1;
-                    figures.dictionary_bytes += memory.len() as u64;
-                    let buffer = keep(memory, figures);
+                    stats.dictionaries += 1;
+                    stats.dictionary_bytes += memory.len() as u64;
+                    let buffer = keep(memory, stats);
                     let received = decoder.dictionary(&buffer);
                     let received = received.map_err(ReceiveError::malformed(meta.number))?;
-                    figures.dictionary_deltas += u64::from(received.is_delta);
+                    stats.dictionary_deltas += u64::from(received.is_delta);
                     before = heap::allocations();
                 }
                 tag => return Err(ReceiveError::UnknownTag { message: meta.number, tag }),
             }
         };
-        figures.batches += 1;
-        figures.bytes += memory.len() as u64;
+        stats.batches += 1;
+        stats.bytes += memory.len() as u64;
         if let Memory::Copy(_) = memory {
-            figures.bytes_copied += memory.len() as u64;
+            stats.bytes_copied += memory.len() as u64;
         }
-        figures.note_allocations(before);
-        Ok(Some(Batch::new(memory, meta, pool, decoder, *align, figures)))
+        stats.note_allocations(before);
+        Ok(Some(Batch::new(memory, meta, pool, decoder, *align, stats)))
     }
 
     /// What was received so far.
     #[must_use]
-    pub fn figures(&self) -> ReceiverFigures {
-        ReceiverFigures { transport: self.channel.figures(), ..self.figures }
+    pub fn stats(&self) -> ReceiverStats {
+        ReceiverStats { transport: self.channel.stats(), ..self.stats }
     }
 
-    /// The figures that the sender keeps, if it shows them: a sender of sealed messages does not.
+    /// The stats that the sender keeps, if it shows them: a sender of sealed messages does not.
     #[must_use]
-    pub fn sender_figures(&self) -> Option<Figures> {
-        self.channel.sender_figures()
+    pub fn sender_stats(&self) -> Option<Stats> {
+        self.channel.sender_stats()
     }
 }
 
 /// A dictionary's message, to be kept for as long as batches refer to it. One that lies in the sender's slots is copied:
 /// on lease it would take them from the sender for good.
-fn keep(memory: Memory<'_>, figures: &mut ReceiverFigures) -> Buffer {
+fn keep(memory: Memory<'_>, stats: &mut ReceiverStats) -> Buffer {
     match memory {
         Memory::Lease(lease) => {
-            figures.dictionary_bytes_copied += lease.len() as u64;
+            stats.dictionary_bytes_copied += lease.len() as u64;
             Buffer::from(&*lease)
         }
         Memory::Copy(copy) => {
-            figures.dictionary_bytes_copied += copy.len() as u64;
+            stats.dictionary_bytes_copied += copy.len() as u64;
             share(copy)
         }
         Memory::Sealed(message) => share(message),

@@ -2,11 +2,11 @@
 
 // claim: streaming, streaming-deep
 
-mod figures;
 mod interrupt;
 mod outlet;
 mod receivers;
 mod slices;
+mod stats;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,11 +15,11 @@ use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
 use bowstring_codec::build::{Fields, Variable};
 use bowstring_codec::{BuildError, Dictionaries, DictionaryUpdate, Encoder, OnGrowth, Plan, Shape};
-use bowstring_transport::{Listener, MeetError, OnSlow, SenderConfig, To, Wait};
+use bowstring_transport::{HandshakeError, Listener, OnSlow, SenderConfig, To, Wait};
 
-pub use self::figures::SenderFigures;
 pub use self::interrupt::Interrupt;
 use self::outlet::Outlet;
+pub use self::stats::SenderStats;
 use crate::error::{SendError, SetUpError};
 use crate::{Hints, heap, protocol};
 
@@ -38,7 +38,7 @@ const SLICE: Duration = Duration::from_millis(50);
 /// # let batch = RecordBatch::try_from_iter([("n", column)])?;
 /// let mut sender = TableSender::new(batch.schema(), SenderConfig::new())?;
 /// sender.listen(Listener::bind(b"/run/user/1000/numbers.sock")?);
-/// sender.await_receivers(1, None)?;
+/// sender.wait_for_receivers(1, None)?;
 /// sender.send(&batch)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -52,11 +52,11 @@ pub struct TableSender {
     /// The schema message and the hints.
     greeting: Box<[u8]>,
     listener: Option<Listener>,
-    tended: Instant,
+    polled: Instant,
     /// What went wrong with a newcomer while nobody was there to be told.
-    trouble: Option<MeetError>,
+    trouble: Option<HandshakeError>,
     on_slow: OnSlow,
-    figures: SenderFigures,
+    stats: SenderStats,
 }
 
 impl TableSender {
@@ -70,10 +70,10 @@ impl TableSender {
             greeting: plan.schema_message().into(),
             encoder: Encoder::new(plan),
             listener: None,
-            tended: Instant::now(),
+            polled: Instant::now(),
             trouble: None,
             on_slow: OnSlow::Block,
-            figures: SenderFigures::default(),
+            stats: SenderStats::default(),
         })
     }
 
@@ -118,7 +118,7 @@ impl TableSender {
     ///
     /// After any error but [`SendError::Encode`] receivers may have been given a part of the batch.
     pub fn send(&mut self, batch: &RecordBatch) -> Result<(), SendError> {
-        self.tend_if_due()?;
+        self.poll_accept_if_due()?;
         let len = self.encoder.encoded_len(batch)?;
         if !self.plan().layout().dictionaries().is_empty() {
             let mut updates = std::mem::take(&mut self.updates);
@@ -138,10 +138,10 @@ impl TableSender {
     fn send_whole(&mut self, batch: &RecordBatch, len: usize) -> Result<(), SendError> {
         let before = heap::allocations();
         self.make_room(len)?;
-        let Self { outlet, encoder, figures, .. } = self;
+        let Self { outlet, encoder, stats, .. } = self;
         let receipt =
             outlet.publish(len, protocol::BATCH, To::All, |region| Ok(encoder.encode(batch, region)?))?;
-        figures.sent(batch.num_rows(), len, receipt.skipped, heap::allocations() - before);
+        stats.sent(batch.num_rows(), len, receipt.skipped, heap::allocations() - before);
         Ok(())
     }
 
@@ -164,15 +164,15 @@ impl TableSender {
     /// # use arrow_schema::{DataType, Field, Schema};
     /// use arrow_array::types::Int64Type;
     /// # use bowstring::{TableSender, TableReceiver, transport};
-    /// # use bowstring::transport::{Deliveries, Meeting, SenderConfig};
+    /// # use bowstring::transport::{Deliveries, Connector, SenderConfig};
     /// # let (here, there) = transport::socket_pair()?;
     /// # let receiving = std::thread::spawn(move || {
-    /// #     let mut receiver = TableReceiver::open(Meeting::new(Deliveries::ANY).over(there).unwrap()).unwrap();
+    /// #     let mut receiver = TableReceiver::open(Connector::new(Deliveries::ANY).connect_socket(there).unwrap()).unwrap();
     /// #     receiver.next().unwrap().unwrap().into_record_batch().unwrap()
     /// # });
     /// let schema = Schema::new(vec![Field::new("square", DataType::Int64, false)]);
     /// let mut sender = TableSender::new(Arc::new(schema), SenderConfig::new())?;
-    /// # sender.meet(here)?;
+    /// # sender.accept_socket(here)?;
     /// let shape = sender.shape(1000, |_| 0)?;
     /// sender.build(&shape, |fields| {
     ///     let mut squares = fields.fixed::<Int64Type>()?;
@@ -188,7 +188,7 @@ impl TableSender {
         shape: &Shape,
         build: impl FnOnce(&mut Fields<'_>) -> Result<usize, BuildError>,
     ) -> Result<(), SendError> {
-        self.tend_if_due()?;
+        self.poll_accept_if_due()?;
         let before = heap::allocations();
         let len = shape.len();
         self.make_room(len)?;
@@ -198,7 +198,7 @@ impl TableSender {
             rows = build(&mut message.fields())?;
             Ok(message.finish(rows)?)
         })?;
-        self.figures.sent(rows, len, receipt.skipped, heap::allocations() - before);
+        self.stats.sent(rows, len, receipt.skipped, heap::allocations() - before);
         Ok(())
     }
 
@@ -233,8 +233,8 @@ impl TableSender {
             outlet.publish(len, protocol::DICTIONARY, To::All, |region| {
                 Ok(encoder.encode_dictionary(update.index, &update.values, update.delta, region)?)
             })?;
-            self.figures.dictionaries += 1;
-            self.figures.dictionary_bytes += len as u64;
+            self.stats.dictionaries += 1;
+            self.stats.dictionary_bytes += len as u64;
             self.dictionaries.note(update);
         }
         Ok(())
@@ -245,7 +245,7 @@ impl TableSender {
     fn make_room(&mut self, len: usize) -> Result<(), SendError> {
         let mut deadline = None;
         while !self.outlet.has_room(len, &mut deadline)? {
-            self.tend()?;
+            self.poll_accept()?;
         }
         Ok(())
     }
@@ -264,7 +264,7 @@ impl TableSender {
 
     /// What was sent so far.
     #[must_use]
-    pub fn figures(&self) -> SenderFigures {
-        SenderFigures { transport: self.outlet.sender.figures(), ..self.figures }
+    pub fn stats(&self) -> SenderStats {
+        SenderStats { transport: self.outlet.sender.stats(), ..self.stats }
     }
 }

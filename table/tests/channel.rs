@@ -10,10 +10,10 @@ use arrow_array::types::{Int32Type, Int64Type};
 use arrow_array::{ArrayRef, DictionaryArray, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema};
 use bowstring::transport::{
-    Deliveries, Delivery, Listener, Meeting, OnSlow, SenderConfig, Wait, socket_pair,
+    Connector, Deliveries, Delivery, Listener, OnSlow, SenderConfig, Wait, socket_pair,
 };
 use bowstring::{
-    Hints, Interrupt, ReceiveError, ReceiverFigures, SendError, SetUpError, TableReceiver, TableSender,
+    Hints, Interrupt, ReceiveError, ReceiverStats, SendError, SetUpError, TableReceiver, TableSender,
 };
 
 const DELIVERIES: [Delivery; 3] = [Delivery::Pooled, Delivery::Copied, Delivery::Sealed];
@@ -22,23 +22,23 @@ const DELIVERIES: [Delivery; 3] = [Delivery::Pooled, Delivery::Copied, Delivery:
 fn connect(sender: &mut TableSender, delivery: Delivery) -> TableReceiver {
     let (here, there) = socket_pair().unwrap();
     let receiver = std::thread::spawn(move || {
-        let incoming = Meeting::new(Deliveries::only(delivery)).over(there).unwrap();
+        let incoming = Connector::new(Deliveries::only(delivery)).connect_socket(there).unwrap();
         // SAFETY: the sender is this test's `TableSender`, which writes to no slot that is out on lease.
-        TableReceiver::over(unsafe { incoming.open() }.unwrap()).unwrap()
+        TableReceiver::from_opened(unsafe { incoming.open() }.unwrap()).unwrap()
     });
-    sender.meet(here).unwrap();
+    sender.accept_socket(here).unwrap();
     receiver.join().unwrap()
 }
 
 /// Takes everything as arrays, on a thread of its own.
-fn collect(mut receiver: TableReceiver) -> JoinHandle<(Vec<RecordBatch>, ReceiverFigures)> {
+fn collect(mut receiver: TableReceiver) -> JoinHandle<(Vec<RecordBatch>, ReceiverStats)> {
     std::thread::spawn(move || {
         let mut batches = Vec::new();
         while let Some(batch) = receiver.next().unwrap() {
             batches.push(batch.into_record_batch().unwrap());
         }
         assert!(receiver.next().unwrap().is_none(), "the end stays the end");
-        (batches, receiver.figures())
+        (batches, receiver.stats())
     })
 }
 
@@ -76,23 +76,23 @@ fn every_delivery_hands_over_the_values_and_says_truly_where_they_lie() {
         for batch in &sent {
             sender.send(batch).unwrap();
         }
-        let figures = sender.figures();
-        assert_eq!((figures.batches, figures.rows, figures.split), (5, 5000, 0));
+        let stats = sender.stats();
+        assert_eq!((stats.batches, stats.rows, stats.split), (5, 5000, 0));
         drop(sender);
-        let (batches, figures) = received.join().unwrap();
+        let (batches, stats) = received.join().unwrap();
         assert_eq!(batches, sent, "{delivery:?}");
-        assert_eq!((figures.batches, figures.rows), (5, 5000), "{delivery:?}");
+        assert_eq!((stats.batches, stats.rows), (5, 5000), "{delivery:?}");
         // A column of numbers has one buffer, one of text with nulls has three.
-        let census = figures.census;
+        let buffer_stats = stats.buffer_stats;
         match delivery {
             Delivery::Copied => {
-                assert_eq!((census.inside, census.outside), (0, 20));
-                assert_eq!(figures.bytes_copied, figures.bytes);
-                assert_eq!(figures.transport.copied, figures.bytes);
+                assert_eq!((buffer_stats.inside, buffer_stats.outside), (0, 20));
+                assert_eq!(stats.bytes_copied, stats.bytes);
+                assert_eq!(stats.transport.copied, stats.bytes);
             }
             _ => {
-                assert_eq!((census.inside, census.outside), (20, 0), "{delivery:?}");
-                assert_eq!(figures.bytes_copied, 0, "{delivery:?}");
+                assert_eq!((buffer_stats.inside, buffer_stats.outside), (20, 0), "{delivery:?}");
+                assert_eq!(stats.bytes_copied, 0, "{delivery:?}");
             }
         }
     }
@@ -113,8 +113,8 @@ fn a_view_reads_in_place_and_counts_once() {
     let view = got.full_view().unwrap();
     assert_eq!(view.column(1).unwrap().as_bytes().unwrap().str(1), Some("row 1"));
     assert_eq!(got.into_record_batch().unwrap(), batch);
-    let figures = receiver.figures();
-    assert_eq!((figures.rows, figures.census.inside), (100, 4), "three looks count once");
+    let stats = receiver.stats();
+    assert_eq!((stats.rows, stats.buffer_stats.inside), (100, 4), "three looks count once");
 }
 
 #[test]
@@ -154,9 +154,9 @@ fn a_batch_larger_than_the_pool_comes_in_slices() {
             rows
         });
         sender.send(&batch).unwrap();
-        let figures = sender.figures();
-        assert_eq!((figures.rows, figures.split), (20_000, 1));
-        assert!(figures.batches > 10 && figures.transport.high_water <= 4);
+        let stats = sender.stats();
+        assert_eq!((stats.rows, stats.split), (20_000, 1));
+        assert!(stats.batches > 10 && stats.transport.high_water <= 4);
         drop(sender);
         assert!(rows.join().unwrap().into_iter().eq(0..20_000));
     }
@@ -183,25 +183,25 @@ fn dictionaries_are_sent_once_grown_and_replaced_and_who_joins_late_has_them() {
         let (early_delivery, early) = (early.delivery(), collect(early));
         sender.send(&first).unwrap();
         sender.send(&first).unwrap();
-        assert_eq!(sender.figures().dictionaries, 1, "the very same dictionary goes once");
+        assert_eq!(sender.stats().dictionaries, 1, "the very same dictionary goes once");
         sender.send(&coded(&["a", "b", "c"])).unwrap();
-        assert_eq!(sender.figures().dictionaries, 2, "one more value goes as an addition");
+        assert_eq!(sender.stats().dictionaries, 2, "one more value goes as an addition");
         let late = collect(connect(&mut sender, delivery));
-        assert_eq!(sender.figures().dictionaries, 3, "whole, and to the newcomer alone");
+        assert_eq!(sender.stats().dictionaries, 3, "whole, and to the newcomer alone");
         sender.send(&coded(&["a", "b", "c", "c"])).unwrap();
-        assert_eq!(sender.figures().dictionaries, 3);
+        assert_eq!(sender.stats().dictionaries, 3);
         sender.send(&coded(&["z", "b"])).unwrap();
         drop(sender);
-        let (batches, figures) = early.join().unwrap();
+        let (batches, stats) = early.join().unwrap();
         let expected: [&[&str]; 5] =
             [&["a", "b", "a"], &["a", "b", "a"], &["a", "b", "c"], &["a", "b", "c", "c"], &["z", "b"]];
         assert_eq!(batches.iter().map(words).collect::<Vec<_>>(), expected, "{early_delivery:?}");
-        assert_eq!(figures.dictionaries, 3);
-        let copied = if delivery == Delivery::Sealed { 0 } else { figures.dictionary_bytes };
-        assert_eq!(figures.dictionary_bytes_copied, copied, "{delivery:?}");
-        let (batches, figures) = late.join().unwrap();
+        assert_eq!(stats.dictionaries, 3);
+        let copied = if delivery == Delivery::Sealed { 0 } else { stats.dictionary_bytes };
+        assert_eq!(stats.dictionary_bytes_copied, copied, "{delivery:?}");
+        let (batches, stats) = late.join().unwrap();
         assert_eq!(batches.iter().map(words).collect::<Vec<_>>(), expected[3..]);
-        assert_eq!(figures.dictionaries, 2);
+        assert_eq!(stats.dictionaries, 2);
     }
 }
 
@@ -213,7 +213,7 @@ fn a_receiver_that_skips_never_misses_a_dictionary() {
     // A batch takes a slot, a dictionary another: the second batch is skipped, its dictionary is not.
     sender.send(&coded(&["a"])).unwrap();
     sender.send(&coded(&["b"])).unwrap();
-    assert_eq!(sender.figures().skipped, 1);
+    assert_eq!(sender.stats().skipped, 1);
     let first = receiver.next().unwrap().unwrap().into_record_batch().unwrap();
     assert_eq!(words(&first), ["a"]);
     drop(first);
@@ -266,8 +266,8 @@ fn batches_are_built_in_place_with_a_dictionary_set_beforehand() {
         })
         .unwrap();
     drop(sender);
-    let (batches, figures) = receiver.join().unwrap();
-    assert_eq!((figures.rows, figures.dictionaries), (7, 1));
+    let (batches, stats) = receiver.join().unwrap();
+    assert_eq!((stats.rows, stats.dictionaries), (7, 1));
     let squares = batches[0].column(0).as_any().downcast_ref::<Int64Array>().unwrap();
     assert_eq!(squares.values(), &[0, 1, 4, 9, 16, 25, 36]);
     assert_eq!(words(&batches[0].project(&[1]).unwrap())[..3], ["even", "odd", "even"]);
@@ -286,7 +286,7 @@ fn newcomers_are_let_in_while_the_sender_waits_for_room() {
     std::thread::scope(|scope| {
         // The pool is full, and only this thread makes room, after the other receiver was let in.
         scope.spawn(move || {
-            let late = Meeting::new(Deliveries::ANY).connect(&path).unwrap();
+            let late = Connector::new(Deliveries::ANY).connect(&path).unwrap();
             let mut late = TableReceiver::open(late).unwrap();
             assert_eq!(first.next().unwrap().unwrap().into_record_batch().unwrap().num_rows(), 100);
             assert_eq!(late.next().unwrap().unwrap().into_record_batch().unwrap().num_rows(), 100);
@@ -306,19 +306,20 @@ fn waits_end_when_interrupted_and_tell_who_is_gone() {
     sender.send(&batch).unwrap();
     interrupt.set();
     assert_eq!(sender.send(&batch), Err(SendError::Interrupted));
-    assert_eq!(sender.await_receivers(2, None), Err(SetUpError::Interrupted));
+    assert_eq!(sender.wait_for_receivers(2, None), Err(SetUpError::Interrupted));
     drop(receiver);
     assert!(matches!(sender.send(&batch), Err(SendError::NoReceiver(Some(_)) | SendError::Interrupted)));
 }
 
 #[test]
 fn a_greeting_that_is_no_schema_and_a_message_that_is_no_batch_are_errors() {
-    use bowstring::transport::{Introduction, Label};
+    use bowstring::transport::{HandshakeConfig, Label};
     let greet = |greeting: &[u8]| {
         let (here, there) = socket_pair().unwrap();
-        let incoming = std::thread::spawn(move || Meeting::new(Deliveries::SLOTS).over(there).unwrap());
+        let incoming =
+            std::thread::spawn(move || Connector::new(Deliveries::SLOTS).connect_socket(there).unwrap());
         let mut sender = SenderConfig::new().build().unwrap();
-        sender.meet(here, &Introduction::new(greeting)).unwrap();
+        sender.accept_socket(here, &HandshakeConfig::new(greeting)).unwrap();
         (sender, incoming.join().unwrap())
     };
     for greeting in [&b""[..], b"hello", &[0xff; 64]] {
@@ -345,5 +346,5 @@ fn a_greeting_that_is_no_schema_and_a_message_that_is_no_batch_are_errors() {
         let error = batch.into_record_batch().unwrap_err();
         assert!(matches!(error, ReceiveError::Malformed { message: m, .. } if m == message), "{error}");
     }
-    assert_eq!(receiver.figures().rows, 0);
+    assert_eq!(receiver.stats().rows, 0);
 }

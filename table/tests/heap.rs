@@ -9,7 +9,7 @@ use arrow_array::types::Int64Type;
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema};
 use bowstring::allocations::{self, Counting};
-use bowstring::transport::{Deliveries, Delivery, Meeting, SenderConfig, socket_pair};
+use bowstring::transport::{Connector, Deliveries, Delivery, SenderConfig, socket_pair};
 use bowstring::{TableReceiver, TableSender};
 use bowstring_codec::testing::{self, Source};
 
@@ -25,11 +25,11 @@ fn batch() -> RecordBatch {
 fn connect(sender: &mut TableSender, delivery: Delivery) -> TableReceiver {
     let (here, there) = socket_pair().unwrap();
     let receiver = std::thread::spawn(move || {
-        let incoming = Meeting::new(Deliveries::only(delivery)).over(there).unwrap();
+        let incoming = Connector::new(Deliveries::only(delivery)).connect_socket(there).unwrap();
         // SAFETY: the sender is this test's `TableSender`, which writes to no slot that is out on lease.
-        TableReceiver::over(unsafe { incoming.open() }.unwrap()).unwrap()
+        TableReceiver::from_opened(unsafe { incoming.open() }.unwrap()).unwrap()
     });
-    sender.meet(here).unwrap();
+    sender.accept_socket(here).unwrap();
     receiver.join().unwrap()
 }
 
@@ -52,12 +52,12 @@ fn sending_and_viewing_take_no_heap_from_the_second_batch_on() {
             );
         }
         // What the ends say of themselves is the same.
-        assert_eq!(sender.figures().hot_allocations, 0);
-        assert_eq!(receiver.figures().hot_allocations, 0);
+        assert_eq!(sender.stats().hot_allocations, 0);
+        assert_eq!(receiver.stats().hot_allocations, 0);
         // And the count does count: arrays are objects of the heap.
         sender.send(&batch).unwrap();
         receiver.next().unwrap().unwrap().into_record_batch().unwrap();
-        assert!(receiver.figures().array_allocations > 0);
+        assert!(receiver.stats().array_allocations > 0);
     }
 }
 
@@ -89,7 +89,7 @@ fn every_type_goes_through_every_delivery_without_heap() {
                     "{delivery:?}, {data_type}: {sent} sent, {received} received"
                 );
             }
-            assert_eq!((sender.figures().hot_allocations, receiver.figures().hot_allocations), (0, 0));
+            assert_eq!((sender.stats().hot_allocations, receiver.stats().hot_allocations), (0, 0));
         }
     }
     println!("{} types in each delivery without heap", types.len());

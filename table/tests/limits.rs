@@ -9,7 +9,7 @@ use arrow_schema::{DataType, Field, Fields, Schema};
 use bowstring::codec::decode::{BatchFault, FrameFault, ReadError};
 use bowstring::codec::{Encoder, Plan};
 use bowstring::transport::{
-    Deliveries, Delivery, Introduction, Label, Meeting, Sender, SenderConfig, socket_pair,
+    Connector, Deliveries, Delivery, HandshakeConfig, Label, Sender, SenderConfig, socket_pair,
 };
 use bowstring::{Limits, ReceiveError, TableReceiver, protocol};
 
@@ -18,12 +18,13 @@ const DELIVERIES: [Delivery; 3] = [Delivery::Pooled, Delivery::Copied, Delivery:
 /// A bare sender that greets with this schema, and a receiver of tables.
 fn connect(delivery: Delivery, plan: &Plan) -> (Sender, TableReceiver) {
     let (here, there) = socket_pair().unwrap();
-    let incoming = std::thread::spawn(move || Meeting::new(Deliveries::only(delivery)).over(there).unwrap());
+    let incoming =
+        std::thread::spawn(move || Connector::new(Deliveries::only(delivery)).connect_socket(there).unwrap());
     let mut sender = SenderConfig::new().build().unwrap();
-    sender.meet(here, &Introduction::new(plan.schema_message())).unwrap();
+    sender.accept_socket(here, &HandshakeConfig::new(plan.schema_message())).unwrap();
     // SAFETY: the sender is this test's, which writes to no slot that is out on lease.
     let opened = unsafe { incoming.join().unwrap().open() }.unwrap();
-    (sender, TableReceiver::over(opened).unwrap())
+    (sender, TableReceiver::from_opened(opened).unwrap())
 }
 
 fn put(sender: &mut Sender, bytes: &[u8]) {

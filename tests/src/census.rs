@@ -8,18 +8,18 @@ use std::path::Path;
 ///
 /// Two are equal if the process holds as many of each; which numbers and addresses they have does not matter.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Census {
+pub struct BufferStats {
     descriptors: BTreeMap<String, usize>,
     mappings: BTreeMap<String, usize>,
 }
 
-impl Census {
+impl BufferStats {
     /// Counts this process's own.
     ///
     /// Sockets and process descriptors are counted as such: their inode differs with each. The directory that is read
     /// for the count is left out of it.
     #[must_use]
-    pub fn take() -> Census {
+    pub fn take() -> BufferStats {
         let own = Path::new("/proc/self/fd");
         let mut descriptors = BTreeMap::new();
         for entry in std::fs::read_dir(own).expect("/proc is there").flatten() {
@@ -37,7 +37,7 @@ impl Census {
             let Some(at) = line.find("/memfd:") else { continue };
             *mappings.entry(line[at..].to_owned()).or_insert(0) += 1;
         }
-        Census { descriptors, mappings }
+        BufferStats { descriptors, mappings }
     }
 
     /// How many descriptors there are.
@@ -47,7 +47,7 @@ impl Census {
     }
 
     /// The difference to an earlier count, in words; `Ok` if there is none.
-    pub fn same_as(&self, before: &Census) -> Result<(), String> {
+    pub fn same_as(&self, before: &BufferStats) -> Result<(), String> {
         if self == before {
             Ok(())
         } else {
@@ -56,7 +56,7 @@ impl Census {
     }
 }
 
-impl fmt::Debug for Census {
+impl fmt::Debug for BufferStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "descriptors {:?}, mappings {:?}", self.descriptors, self.mappings)
     }

@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bowstring_transport::{
-    Deliveries, Delivery, Incoming, Introduction, Meeting, Opened, OsError, PooledReceiver, RecvError,
+    Deliveries, Delivery, Incoming, HandshakeConfig, Connector, Opened, OsError, PooledReceiver, RecvError,
     Sender, SenderConfig, Wait, socket_pair,
 };
 
@@ -96,8 +96,8 @@ pub fn try_open(incoming: Incoming) -> Result<Opened, OsError> {
 pub fn join(sender: &mut Sender, wanted: Deliveries) -> Opened {
     let (here, there) = socket_pair().expect("a pair of sockets");
     std::thread::scope(|scope| {
-        let incoming = scope.spawn(move || Meeting::new(wanted).patience(PATIENCE).over(there));
-        sender.meet(here, &Introduction::new(b"").patience(PATIENCE)).expect("an honest receiver");
+        let incoming = scope.spawn(move || Connector::new(wanted).patience(PATIENCE).connect_socket(there));
+        sender.accept_socket(here, &HandshakeConfig::new(b"").patience(PATIENCE)).expect("an honest receiver");
         open(incoming.join().expect("no panic").expect("an honest sender"))
     })
 }
@@ -204,6 +204,6 @@ pub fn sockets() -> (OwnedFd, OwnedFd) {
 
 /// Meets a sender over a connected socket, for pooled delivery.
 pub fn meet(socket: OwnedFd) -> Incoming {
-    let meeting = Meeting::new(Deliveries::only(Delivery::Pooled)).patience(PATIENCE);
-    meeting.over(socket).expect("an honest sender")
+    let meeting = Connector::new(Deliveries::only(Delivery::Pooled)).patience(PATIENCE);
+    meeting.connect_socket(socket).expect("an honest sender")
 }

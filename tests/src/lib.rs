@@ -2,7 +2,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`census`] | counts a process's descriptors and mappings, before and after |
+//! | [`buffer_stats`] | counts a process's descriptors and mappings, before and after |
 //! | [`raw`] | speaks the protocol by hand: datagrams, regions and words, from the constants and nothing else |
 //! | [`fuzz`] | what fuzz targets do with their input |
 //! | [`hostile`] | the table of ways to speak it wrongly, each with the error that it must end in |
@@ -12,7 +12,7 @@
 
 // claim: coverage
 
-pub mod census;
+pub mod buffer_stats;
 pub mod fuzz;
 pub mod honest;
 pub mod hostile;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use bowstring_tests::census::Census;
+use bowstring_tests::buffer_stats::BufferStats;
 use bowstring_tests::honest::{self, PATIENCE, Pair};
 use bowstring_tests::puppet::Puppet;
 use bowstring_tests::raw::datagram::{SEALED, bare};
@@ -15,8 +15,8 @@ use bowstring_transport::fault::{self, Plan};
 use bowstring_transport::region::{Pages, Writable};
 use bowstring_transport::session::wire::Kind;
 use bowstring_transport::{
-    Call, Deliveries, Delivery, Introduction, Listener, MeetError, Meeting, Observer, Opened, Receiver,
-    SenderConfig, Trust, Wait,
+    Call, Connector, Deliveries, Delivery, HandshakeConfig, HandshakeError, Listener, Observer, Opened,
+    Receiver, SenderConfig, Trust, Wait,
 };
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -53,15 +53,15 @@ fn under<R>(resource: Resource, limit: u64, f: impl FnOnce() -> R) -> R {
     result
 }
 
-fn os(error: &MeetError, call: Call, errno: i32) -> bool {
-    matches!(error, MeetError::Os(e) if e.call() == call && e.raw_os_error() == errno)
+fn os(error: &HandshakeError, call: Call, errno: i32) -> bool {
+    matches!(error, HandshakeError::Os(e) if e.call() == call && e.raw_os_error() == errno)
 }
 
 /// Meets under ever higher limits until that succeeds. Both ends are here, so either may be the one that starves.
 fn few_descriptors() -> Result<(), Failed> {
     let mut pair = Pair::new(SenderConfig::new().slots(4, 64), 256);
     pair.serve(4)?;
-    let before = Census::take();
+    let before = BufferStats::take();
     let mut failures = 0;
     for room in 0_usize.. {
         let (here, there) = honest::sockets();
@@ -70,8 +70,8 @@ fn few_descriptors() -> Result<(), Failed> {
         let (meeting, introduction) = both_patient();
         let (met, received) = under(Resource::Nofile, limit, || {
             std::thread::scope(|scope| {
-                let receiving = scope.spawn(|| meeting.over(there));
-                let met = sender.meet(here, &introduction);
+                let receiving = scope.spawn(|| meeting.connect_socket(there));
+                let met = sender.accept_socket(here, &introduction);
                 (met, receiving.join().expect("no panic"))
             })
         });
@@ -80,22 +80,25 @@ fn few_descriptors() -> Result<(), Failed> {
             _ => failures += 1,
         }
         for error in [met.as_ref().err(), received.as_ref().err()].into_iter().flatten() {
-            let typed = matches!(error, MeetError::Os(e) if e.raw_os_error() == libc::EMFILE)
-                || matches!(error, MeetError::HungUp | MeetError::Refused(_) | MeetError::Wire(_));
+            let typed = matches!(error, HandshakeError::Os(e) if e.raw_os_error() == libc::EMFILE)
+                || matches!(
+                    error,
+                    HandshakeError::HungUp | HandshakeError::Refused(_) | HandshakeError::Wire(_)
+                );
             assert!(typed, "with {room} to spare: {error:?}");
         }
         drop((met, received));
         pair.sender.reap()?;
         while pair.sender.next_ended().is_some() {}
         pair.serve(4)?;
-        Census::take().same_as(&before)?;
+        BufferStats::take().same_as(&before)?;
     }
     assert!(failures >= 5, "only {failures} limits were too low");
     Ok(())
 }
 
-fn both_patient() -> (Meeting<'static>, Introduction<'static>) {
-    (Meeting::new(Deliveries::SLOTS).patience(PATIENCE), Introduction::new(b"").patience(PATIENCE))
+fn both_patient() -> (Connector<'static>, HandshakeConfig<'static>) {
+    (Connector::new(Deliveries::SLOTS).patience(PATIENCE), HandshakeConfig::new(b"").patience(PATIENCE))
 }
 
 /// The limit under which just so many numbers are free.
@@ -114,14 +117,14 @@ fn message_without_descriptor() -> Result<(), Failed> {
     let mut sender = SenderConfig::new().deliveries(Deliveries::SEALED).build()?;
     let mut opened = honest::join(&mut sender, Deliveries::SEALED);
     honest::send(&mut sender, 1, 100)?;
-    let before = Census::take();
+    let before = BufferStats::take();
     let end = under(Resource::Nofile, 3, || honest::take(&mut opened, Wait::sleeping().at_most(PATIENCE)));
     assert_eq!(format!("{end:?}"), "Err(Fault(Datagram(Truncated)))");
-    Ok(Census::take().same_as(&before)?)
+    Ok(BufferStats::take().same_as(&before)?)
 }
 
 fn little_address_space() -> Result<(), Failed> {
-    let before = Census::take();
+    let before = BufferStats::take();
     let pages: u64 = std::fs::read_to_string("/proc/self/statm")?.split(' ').next().unwrap_or("0").parse()?;
     let limit = pages * 4096 + (1 << 20);
     let built = under(Resource::As, limit, || SenderConfig::new().slots(64, 1 << 20).build());
@@ -130,12 +133,12 @@ fn little_address_space() -> Result<(), Failed> {
     // What fits goes on as before.
     let built = under(Resource::As, limit, || SenderConfig::new().slots(4, 4096).build());
     drop(built?);
-    Ok(Census::take().same_as(&before)?)
+    Ok(BufferStats::take().same_as(&before)?)
 }
 
 fn small_files() -> Result<(), Failed> {
     let mut pair = Pair::new(SenderConfig::new().slots(4, 64), 64);
-    let before = Census::take();
+    let before = BufferStats::take();
     for pages in [Pages::Normal, Pages::Huge] {
         let config = SenderConfig::new().slots(64, 1 << 16).pages(pages);
         let error = under(Resource::Fsize, 1 << 20, || config.build()).map(drop).expect_err("4 MiB in 1 MiB");
@@ -147,16 +150,16 @@ fn small_files() -> Result<(), Failed> {
     // Too small for a board: the receiver hears that the sender has no memory for it.
     let (met, received) = under(Resource::Fsize, 100, || {
         std::thread::scope(|scope| {
-            let receiving = scope.spawn(|| meeting.over(there).map(drop));
-            (sender.meet(here, &introduction), receiving.join().expect("no panic"))
+            let receiving = scope.spawn(|| meeting.connect_socket(there).map(drop));
+            (sender.accept_socket(here, &introduction), receiving.join().expect("no panic"))
         })
     });
     assert!(os(&met.expect_err("no board"), Call::Allocate, libc::EFBIG));
     assert!(
-        matches!(received, Err(MeetError::Refused(r)) if r.code == bowstring_transport::RefusalCode::Resources)
+        matches!(received, Err(HandshakeError::Refused(r)) if r.code == bowstring_transport::RefusalCode::Resources)
     );
     pair.serve(8)?;
-    Ok(Census::take().same_as(&before)?)
+    Ok(BufferStats::take().same_as(&before)?)
 }
 
 fn machine_memory() -> usize {
@@ -166,25 +169,25 @@ fn machine_memory() -> usize {
 
 /// Taking it page by page would end with the kernel killing somebody; it is refused before it begins.
 fn more_than_memory() -> Result<(), Failed> {
-    let before = Census::take();
+    let before = BufferStats::take();
     let slot = machine_memory().next_multiple_of(64);
     for pages in [Pages::Normal, Pages::Huge] {
         let error =
             SenderConfig::new().slots(2, slot).pages(pages).build().map(drop).expect_err("twice the memory");
         assert!(os(&error, Call::Allocate, libc::ENOMEM), "{error:?}");
     }
-    Ok(Census::take().same_as(&before)?)
+    Ok(BufferStats::take().same_as(&before)?)
 }
 
 fn huge_message() -> Result<(), Failed> {
     let mut sender = SenderConfig::new().deliveries(Deliveries::SEALED).build()?;
     let mut opened = honest::join(&mut sender, Deliveries::SEALED);
-    let before = Census::take();
+    let before = BufferStats::take();
     let error = sender.loan(2 * machine_memory()).map(drop).expect_err("twice the memory");
     assert_eq!(format!("{error:?}"), format!("Os(OsError(fallocate, {}))", libc::ENOMEM));
     honest::send(&mut sender, 1, 100)?;
     assert_eq!(honest::take(&mut opened, Wait::sleeping())??, 1);
-    Ok(Census::take().same_as(&before)?)
+    Ok(BufferStats::take().same_as(&before)?)
 }
 
 /// A listener that fails at the last thing it builds refuses; it has not said START before.
@@ -200,7 +203,7 @@ fn no_start_too_early() -> Result<(), Failed> {
             (welcome, socket.recv().kind())
         });
         let plan = Plan { call: Call::SetSendBuffer, after: 0, times: 1, errno: libc::ENOBUFS };
-        let (met, failed) = fault::under(plan, || sender.meet(here, &patient()));
+        let (met, failed) = fault::under(plan, || sender.accept_socket(here, &patient()));
         assert!(failed == 1 && met.is_err_and(|e| os(&e, Call::SetSendBuffer, libc::ENOBUFS)));
         let heard = hearing.join().expect("no panic");
         assert_eq!(heard, (Some(Kind::Welcome as u16), Some(Kind::Refuse as u16)));
@@ -214,10 +217,10 @@ fn no_huge_pages() -> Result<Completion, Failed> {
     if reserved.trim() != "0" {
         return Ok(Completion::ignored_with(format!("this host has {:?} of them", reserved.trim())));
     }
-    let before = Census::take();
+    let before = BufferStats::take();
     let error = Writable::create(c"huge", 1 << 20, Pages::HugeTlb).expect_err("there are none");
     assert!([libc::ENOSPC, libc::ENOMEM].contains(&error.raw_os_error()), "{error:?}");
-    Census::take().same_as(&before)?;
+    BufferStats::take().same_as(&before)?;
     Ok(Completion::Completed)
 }
 
@@ -324,7 +327,7 @@ fn every_call(session: Session) -> Result<(), Failed> {
 /// Lets the call fail at its first occurrence, then at its second, and so on, until there is no such occurrence.
 /// Answers how often it failed, and how often that had no effect.
 fn fails_once(session: Session, call: Call, errno: i32) -> Result<(u32, u32), Failed> {
-    let before = Census::take();
+    let before = BufferStats::take();
     let mut unharmed = 0;
     for after in 0.. {
         let (outcome, failed) = play(session, Some(Plan { call, after, times: 1, errno }))?;
@@ -336,7 +339,7 @@ fn fails_once(session: Session, call: Call, errno: i32) -> Result<(u32, u32), Fa
         if errno == libc::EINTR && outcome.is_err() {
             return Err(what.into());
         }
-        Census::take().same_as(&before).map_err(|e| format!("{what}: {e}"))?;
+        BufferStats::take().same_as(&before).map_err(|e| format!("{what}: {e}"))?;
         unharmed += u32::from(outcome.is_ok());
     }
     unreachable!("a session makes so many calls and no more")
@@ -351,16 +354,16 @@ fn play(session: Session, plan: Option<Plan>) -> Result<(Result<(), String>, u32
     let (here, there) = honest::sockets();
     let outcome = match session {
         Session::Sends(delivery) => std::thread::scope(|scope| {
-            scope.spawn(move || receives(delivery, |meeting| meeting.over(there)));
-            fault::under(plan, || sends(delivery, |sender| sender.meet(here, &patient())))
+            scope.spawn(move || receives(delivery, |meeting| meeting.connect_socket(there)));
+            fault::under(plan, || sends(delivery, |sender| sender.accept_socket(here, &patient())))
         }),
         Session::Calls => std::thread::scope(|scope| {
-            scope.spawn(move || receives(Delivery::Pooled, |meeting| meeting.hear_out(there)));
-            fault::under(plan, || sends(Delivery::Pooled, |sender| sender.connect_over(here, &patient())))
+            scope.spawn(move || receives(Delivery::Pooled, |meeting| meeting.accept_socket(there)));
+            fault::under(plan, || sends(Delivery::Pooled, |sender| sender.connect_socket(here, &patient())))
         }),
         Session::Receives(delivery) => std::thread::scope(|scope| {
-            scope.spawn(move || sends(delivery, |sender| sender.meet(there, &patient())));
-            fault::under(plan, || receives(delivery, |meeting| meeting.over(here)))
+            scope.spawn(move || sends(delivery, |sender| sender.accept_socket(there, &patient())));
+            fault::under(plan, || receives(delivery, |meeting| meeting.connect_socket(here)))
         }),
         Session::Listens => {
             drop((here, there));
@@ -380,25 +383,25 @@ fn play(session: Session, plan: Option<Plan>) -> Result<(Result<(), String>, u32
             std::thread::scope(|scope| {
                 let observing = scope.spawn(|| fault::under(plan, || observes(path)));
                 while !observing.is_finished() {
-                    sender.tend(&listener, &mut |_| bowstring_transport::Answer::Welcome(b""))?;
+                    sender.poll_accept(&listener, &mut |_| bowstring_transport::Decision::Welcome(b""))?;
                     std::thread::yield_now();
                 }
-                Ok::<_, MeetError>(observing.join().expect("no panic"))
+                Ok::<_, HandshakeError>(observing.join().expect("no panic"))
             })?
         }
     };
     Ok(outcome)
 }
 
-fn patient() -> Introduction<'static> {
-    Introduction::new(b"").patience(PATIENCE)
+fn patient() -> HandshakeConfig<'static> {
+    HandshakeConfig::new(b"").patience(PATIENCE)
 }
 
 const MESSAGES: u64 = 5;
 
 fn sends<A>(
     delivery: Delivery,
-    meet: impl FnOnce(&mut bowstring_transport::Sender) -> Result<A, MeetError>,
+    meet: impl FnOnce(&mut bowstring_transport::Sender) -> Result<A, HandshakeError>,
 ) -> Result<(), String> {
     let config = SenderConfig::new().slots(4, 64 << 10).deliveries(Deliveries::only(delivery));
     let mut sender = config.build().map_err(|e| format!("build: {e}"))?;
@@ -411,9 +414,9 @@ fn sends<A>(
 
 fn receives(
     delivery: Delivery,
-    meet: impl FnOnce(&Meeting<'_>) -> Result<bowstring_transport::Incoming, MeetError>,
+    meet: impl FnOnce(&Connector<'_>) -> Result<bowstring_transport::Incoming, HandshakeError>,
 ) -> Result<(), String> {
-    let meeting = Meeting::new(Deliveries::only(delivery)).patience(PATIENCE);
+    let meeting = Connector::new(Deliveries::only(delivery)).patience(PATIENCE);
     let incoming = meet(&meeting).map_err(|e| format!("meet: {e}"))?;
     let mut opened = honest::try_open(incoming).map_err(|e| format!("open: {e}"))?;
     for number in 1..=MESSAGES {
@@ -444,10 +447,10 @@ fn listens(path: &[u8]) -> Result<(), String> {
     let mut sender = SenderConfig::new().slots(4, 64).build().map_err(|e| format!("build: {e}"))?;
     sender.set_patience(Duration::from_millis(200));
     std::thread::scope(|scope| {
-        let meeting = Meeting::new(Deliveries::SLOTS).patience(Duration::from_millis(200));
+        let meeting = Connector::new(Deliveries::SLOTS).patience(Duration::from_millis(200));
         let knocking = scope.spawn(move || meeting.connect(path).map(drop));
         let wait = Wait::sleeping().at_most(Duration::from_millis(500));
-        let came = sender.accept(&listener, wait, &mut |_| bowstring_transport::Answer::Welcome(b""));
+        let came = sender.accept(&listener, wait, &mut |_| bowstring_transport::Decision::Welcome(b""));
         let knocked = knocking.join().expect("no panic");
         came.map(drop).map_err(|e| format!("accept: {e}, knock: {knocked:?}"))
     })
@@ -457,5 +460,5 @@ fn observes(path: &[u8]) -> Result<(), String> {
     let observer =
         Observer::attach(path, bowstring_transport::Access::SameUser).map_err(|e| e.to_string())?;
     observer.is_alive().map_err(|e| e.to_string())?;
-    if observer.figures().slots == 4 { Ok(()) } else { Err("other figures".into()) }
+    if observer.stats().slots == 4 { Ok(()) } else { Err("other stats".into()) }
 }

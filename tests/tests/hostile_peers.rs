@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use bowstring_tests::census::Census;
+use bowstring_tests::buffer_stats::BufferStats;
 use bowstring_tests::honest::{self, PATIENCE, Pair, Pump};
 use bowstring_tests::hostile::{Case, Victim, attempts, table};
 use bowstring_tests::raw::datagram::POOLED;
@@ -21,8 +21,8 @@ use bowstring_tests::raw::{self, Card, Socket};
 use bowstring_transport::session::WireFault;
 use bowstring_transport::session::wire::Kind;
 use bowstring_transport::{
-    Access, Answer, Deliveries, Delivery, Introduction, Listener, MeetError, Meeting, Observer, OnSlow,
-    Opened, Receiver, RecvError, RefusalCode, SenderConfig, Wait,
+    Access, Connector, Decision, Deliveries, Delivery, HandshakeConfig, HandshakeError, Listener, Observer,
+    OnSlow, Opened, Receiver, RecvError, RefusalCode, SenderConfig, Wait,
 };
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -112,13 +112,13 @@ fn expect(case: &Case, end: &str) -> Result<(), String> {
 }
 
 /// The refusal that the other side is to hear of an error.
-fn told(error: &MeetError) -> Option<u32> {
+fn told(error: &HandshakeError) -> Option<u32> {
     let code = match error {
-        MeetError::Wire(WireFault::Version(_)) => RefusalCode::Version,
-        MeetError::Wire(WireFault::Socket) => RefusalCode::Descriptor,
-        MeetError::Wire(_) | MeetError::TimedOut(_) => RefusalCode::Malformed,
-        MeetError::Region(..) => RefusalCode::Descriptor,
-        MeetError::Declined(code) => *code,
+        HandshakeError::Wire(WireFault::Version(_)) => RefusalCode::Version,
+        HandshakeError::Wire(WireFault::Socket) => RefusalCode::Descriptor,
+        HandshakeError::Wire(_) | HandshakeError::TimedOut(_) => RefusalCode::Malformed,
+        HandshakeError::Region(..) => RefusalCode::Descriptor,
+        HandshakeError::Declined(code) => *code,
         _ => return None,
     };
     Some(code as u32)
@@ -143,8 +143,8 @@ fn config() -> SenderConfig {
 }
 
 /// How a receiving victim meets a row's peer.
-fn meeting(case: &Case) -> Meeting<'static> {
-    Meeting::new(Deliveries::only(Delivery::Copied)).max_pool(1 << 30).patience(patience(case))
+fn meeting(case: &Case) -> Connector<'static> {
+    Connector::new(Deliveries::only(Delivery::Copied)).max_pool(1 << 30).patience(patience(case))
 }
 
 fn face(case: &Case) -> Result<(), String> {
@@ -162,7 +162,7 @@ fn face(case: &Case) -> Result<(), String> {
 
 fn outcome<T: std::fmt::Debug>(
     case: &Case,
-    outcome: Result<T, MeetError>,
+    outcome: Result<T, HandshakeError>,
     hostile: Hostile,
 ) -> Result<(), String> {
     match outcome {
@@ -183,14 +183,16 @@ fn outcome<T: std::fmt::Debug>(
 fn sender_meets(case: &Case) -> Result<(), String> {
     let mut pair = Pair::new(config(), 8 * 4096);
     pair.serve(8)?;
-    let before = Census::take();
+    let before = BufferStats::take();
     let (here, there) = honest::sockets();
     let hostile = Hostile::start(case, there);
-    let (sender, introduction) = (&mut pair.sender, Introduction::new(b"").patience(patience(case)));
+    let (sender, introduction) = (&mut pair.sender, HandshakeConfig::new(b"").patience(patience(case)));
     let met = match case.victim {
-        Victim::ListeningSender => sender.meet(here, &introduction).map(|met| met.receiver),
-        Victim::ConnectingSender => sender.connect_over(here, &introduction).map(|met| met.receiver),
-        Victim::ListeningBoth => sender.meet_both(here, &meeting(case)).map(|(receiver, _)| receiver),
+        Victim::ListeningSender => sender.accept_socket(here, &introduction).map(|met| met.receiver),
+        Victim::ConnectingSender => sender.connect_socket(here, &introduction).map(|met| met.receiver),
+        Victim::ListeningBoth => {
+            sender.accept_socket_both(here, &meeting(case)).map(|(receiver, _)| receiver)
+        }
         _ => sender.connect_both_over(here, &meeting(case)).map(|(receiver, _)| receiver),
     };
     outcome(case, met, hostile)?;
@@ -198,7 +200,7 @@ fn sender_meets(case: &Case) -> Result<(), String> {
     if pair.sender.receivers() != 1 {
         return Err("the hostile peer became a receiver".into());
     }
-    Census::take().same_as(&before)
+    BufferStats::take().same_as(&before)
 }
 
 /// The same row once more, by way of a listener: the sender goes on serving while the connection is on its way in.
@@ -208,14 +210,14 @@ fn knock_at_listener(case: &Case) -> Result<(), String> {
     let listener = Listener::bind(path.bytes()).map_err(|e| e.to_string())?;
     pair.sender.set_patience(patience(case));
     pair.serve(8)?;
-    let before = Census::take();
+    let before = BufferStats::take();
     let mut hostile = Hostile::start(case, path.connect());
     // It exits once it has been hung up on.
     let mut over = false;
     while !over {
         over = hostile.child.try_wait().map_err(|e| e.to_string())?.is_some();
         if let Some(arrival) =
-            pair.sender.tend(&listener, &mut |_| Answer::Welcome(b"")).map_err(|e| e.to_string())?
+            pair.sender.poll_accept(&listener, &mut |_| Decision::Welcome(b"")).map_err(|e| e.to_string())?
         {
             return Err(format!("it came in: {arrival:?}"));
         }
@@ -226,36 +228,36 @@ fn knock_at_listener(case: &Case) -> Result<(), String> {
         return Err(format!("it heard {heard:?} and not {due:?}"));
     }
     // A connection that hung up by itself is noticed with the next look.
-    pair.sender.tend(&listener, &mut |_| Answer::Welcome(b"")).map_err(|e| e.to_string())?;
+    pair.sender.poll_accept(&listener, &mut |_| Decision::Welcome(b"")).map_err(|e| e.to_string())?;
     pair.serve(32)?;
-    Census::take().same_as(&before)
+    BufferStats::take().same_as(&before)
 }
 
 fn receiver_meets(case: &Case) -> Result<(), String> {
     let pump = Pump::start();
-    let before = Census::take();
+    let before = BufferStats::take();
     let (here, there) = honest::sockets();
     let hostile = Hostile::start(case, there);
     let met = match case.victim {
-        Victim::ListeningReceiver => meeting(case).hear_out(here),
-        _ => meeting(case).over(here),
+        Victim::ListeningReceiver => meeting(case).accept_socket(here),
+        _ => meeting(case).connect_socket(here),
     };
     outcome(case, met, hostile)?;
     pump.await_more(8);
-    Census::take().same_as(&before)
+    BufferStats::take().same_as(&before)
 }
 
-/// Attaches to the hostile process by way of a path, as observers do, and reads what figures it gives.
+/// Attaches to the hostile process by way of a path, as observers do, and reads what stats it gives.
 fn observer_looks(case: &Case) -> Result<(), String> {
     let pump = Pump::start();
-    let before = Census::take();
+    let before = BufferStats::take();
     let path = Path::new();
     let listening = path.listen();
     let (looked, hostile) = std::thread::scope(|scope| {
-        let looking = scope.spawn(|| -> Result<(), MeetError> {
+        let looking = scope.spawn(|| -> Result<(), HandshakeError> {
             let observer = Observer::attach(path.bytes(), Access::SameUser)?;
             for _ in 0..100 {
-                let _ = (observer.figures(), observer.receivers().count());
+                let _ = (observer.stats(), observer.receivers().count());
             }
             Ok(())
         });
@@ -271,17 +273,18 @@ fn observer_looks(case: &Case) -> Result<(), String> {
     }
     drop((listening, path));
     pump.await_more(8);
-    Census::take().same_as(&before)
+    BufferStats::take().same_as(&before)
 }
 
 fn sender_serves(case: &Case) -> Result<(), String> {
     let mut pair = Pair::new(config().on_slow(OnSlow::Block), 4096);
     pair.serve(8)?;
-    let before = Census::take();
+    let before = BufferStats::take();
     let (here, there) = honest::sockets();
     let hostile = Hostile::start(case, there);
-    let introduction = Introduction::new(b"").patience(PATIENCE);
-    let met = pair.sender.meet(here, &introduction).map_err(|e| format!("the handshake failed: {e}"))?;
+    let introduction = HandshakeConfig::new(b"").patience(PATIENCE);
+    let met =
+        pair.sender.accept_socket(here, &introduction).map_err(|e| format!("the handshake failed: {e}"))?;
     let on_slow = match case.victim {
         Victim::ImpatientSender => OnSlow::CutOff { quota: 2 },
         _ => OnSlow::Skip { quota: 2 },
@@ -291,8 +294,8 @@ fn sender_serves(case: &Case) -> Result<(), String> {
     let end = loop {
         pair.serve(4)?;
         pair.sender.reap().map_err(|e| e.to_string())?;
-        if let Some((lane, end)) = pair.sender.next_ended() {
-            assert_eq!(lane, met.receiver);
+        if let Some((subscriber, end)) = pair.sender.next_ended() {
+            assert_eq!(subscriber, met.receiver);
             break end;
         }
         if Instant::now() > deadline {
@@ -304,20 +307,20 @@ fn sender_serves(case: &Case) -> Result<(), String> {
     pair.serve(64)?;
     let whole = pair.sender.try_loan(8 * 4096).map(drop);
     whole.map_err(|e| format!("slots were lost: {e}"))?;
-    Census::take().same_as(&before)
+    BufferStats::take().same_as(&before)
 }
 
 fn receiver_takes(case: &Case) -> Result<(), String> {
     let pump = Pump::start();
-    let before = Census::take();
+    let before = BufferStats::take();
     let (here, there) = honest::sockets();
     let hostile = Hostile::start(case, there);
     let wanted = match case.victim {
         Victim::SealedReceiver => Delivery::Sealed,
         _ => Delivery::Copied,
     };
-    let meeting = Meeting::new(Deliveries::only(wanted)).patience(PATIENCE);
-    let incoming = meeting.over(here).map_err(|e| format!("the handshake failed: {e}"))?;
+    let meeting = Connector::new(Deliveries::only(wanted)).patience(PATIENCE);
+    let incoming = meeting.connect_socket(here).map_err(|e| format!("the handshake failed: {e}"))?;
     let mut opened = honest::open(incoming);
     let wait = Wait::sleeping().at_most(PATIENCE);
     let end = loop {
@@ -338,7 +341,7 @@ fn receiver_takes(case: &Case) -> Result<(), String> {
     drop(opened);
     hostile.end()?;
     pump.await_more(8);
-    Census::take().same_as(&before)
+    BufferStats::take().same_as(&before)
 }
 
 /// One round of a receiver that sleeps on a descriptor.
@@ -403,7 +406,7 @@ fn flood(before: usize, after: usize, hello: bool) -> Result<(), Failed> {
         socket
     };
     let mut squatters: Vec<Socket> = (0..before).map(|_| squat()).collect();
-    pair.sender.tend(&listener, &mut |_| Answer::Welcome(b""))?;
+    pair.sender.poll_accept(&listener, &mut |_| Decision::Welcome(b""))?;
     let honest = Socket::new(path.connect());
     honest.send(&Card::receiver(POOLED).datagram(Kind::Hello), &[]);
     squatters.extend((0..after).map(|_| squat()));
@@ -412,7 +415,7 @@ fn flood(before: usize, after: usize, hello: bool) -> Result<(), Failed> {
         let deadline = Instant::now() + PATIENCE;
         let mut came = false;
         while !(came && honest.is_finished()) && Instant::now() < deadline {
-            came |= pair.sender.tend(&listener, &mut |_| Answer::Welcome(b""))?.is_some();
+            came |= pair.sender.poll_accept(&listener, &mut |_| Decision::Welcome(b""))?.is_some();
             pair.serve(1)?;
         }
         drop(listener);
@@ -447,10 +450,10 @@ fn squatter() -> Result<(), Failed> {
     std::thread::scope(|scope| {
         let sending = scope.spawn(|| {
             let mut sender = config().build()?;
-            let meeting = Introduction::new(b"here I am").patience(PATIENCE);
+            let meeting = HandshakeConfig::new(b"here I am").patience(PATIENCE);
             sender.connect(path.bytes(), &meeting).map(drop)
         });
-        let incoming = Meeting::new(Deliveries::SLOTS).patience(Duration::from_secs(5)).accept(&listener);
+        let incoming = Connector::new(Deliveries::SLOTS).patience(Duration::from_secs(5)).accept(&listener);
         let greeting = incoming.map(|incoming| incoming.greeting().to_vec());
         // A sender that came in vain must not wait for its whole patience.
         drop(listener);

@@ -6,12 +6,13 @@ use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use bowstring_tests::census::Census;
+use bowstring_tests::buffer_stats::BufferStats;
 use bowstring_tests::honest::{self, PATIENCE, Pair, length};
 use bowstring_tests::puppet::{self, Puppet};
 use bowstring_tests::trace::{Go, Stop, Tracee};
 use bowstring_transport::{
-    Deliveries, Delivery, End, Introduction, Listener, MeetError, Meeting, RecvError, SenderConfig, Wait,
+    Connector, Deliveries, Delivery, End, HandshakeConfig, HandshakeError, Listener, RecvError, SenderConfig,
+    Wait,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -62,11 +63,11 @@ fn main() {
 fn repeat(play: impl Fn() -> Result<(), String>) -> Result<(), Failed> {
     // The first time, what the library keeps for good is made.
     play()?;
-    let before = Census::take();
+    let before = BufferStats::take();
     for _ in 1..TIMES {
         play()?;
     }
-    Ok(Census::take().same_as(&before)?)
+    Ok(BufferStats::take().same_as(&before)?)
 }
 
 const RECEIVER_STEPS: [&str; 8] =
@@ -78,8 +79,8 @@ fn receiver_dies(delivery: Delivery, step: &str, orphan: bool) -> Result<(), Str
     let name = format!("{delivery:?}");
     let arguments = ["receive", &name, step, "orphan"];
     let mut puppet = Puppet::start(PUPPET, &arguments[..3 + usize::from(orphan)], Some(there));
-    let introduction = Introduction::new(b"").patience(PATIENCE);
-    let met = pair.sender.meet(here, &introduction).map_err(|e| e.to_string())?;
+    let introduction = HandshakeConfig::new(b"").patience(PATIENCE);
+    let met = pair.sender.accept_socket(here, &introduction).map_err(|e| e.to_string())?;
     pair.serve(3)?;
     puppet.await_step()?;
     if step == "asleep" {
@@ -116,8 +117,8 @@ fn sender_dies(delivery: Delivery, step: &str, committed: u64, orphan: bool) -> 
     let name = format!("{delivery:?}");
     let arguments = ["send", &name, step, "orphan"];
     let mut puppet = Puppet::start(PUPPET, &arguments[..3 + usize::from(orphan)], Some(there));
-    let meeting = Meeting::new(Deliveries::only(delivery)).patience(PATIENCE);
-    let mut opened = honest::open(meeting.over(here).map_err(|e| e.to_string())?);
+    let meeting = Connector::new(Deliveries::only(delivery)).patience(PATIENCE);
+    let mut opened = honest::open(meeting.connect_socket(here).map_err(|e| e.to_string())?);
     puppet.await_step()?;
     if step == "asleep for room" {
         puppet.await_sleep();
@@ -160,8 +161,8 @@ fn asleep_receiver() -> Result<(), Failed> {
     repeat(|| {
         let (here, there) = honest::sockets();
         let mut puppet = Puppet::start(PUPPET, &["send", "Pooled", "met"], Some(there));
-        let meeting = Meeting::new(Deliveries::only(Delivery::Pooled)).patience(PATIENCE);
-        let mut opened = honest::open(meeting.over(here).map_err(|e| e.to_string())?);
+        let meeting = Connector::new(Deliveries::only(Delivery::Pooled)).patience(PATIENCE);
+        let mut opened = honest::open(meeting.connect_socket(here).map_err(|e| e.to_string())?);
         puppet.await_step()?;
         let end =
             killed_while_asleep(puppet, || honest::take(&mut opened, Wait::sleeping().at_most(PATIENCE)));
@@ -174,7 +175,9 @@ fn asleep_sender() -> Result<(), Failed> {
         let mut sender = SenderConfig::new().slots(3, 64).build().map_err(|e| e.to_string())?;
         let (here, there) = honest::sockets();
         let mut puppet = Puppet::start(PUPPET, &["receive", "Pooled", "all held"], Some(there));
-        sender.meet(here, &Introduction::new(b"").patience(PATIENCE)).map_err(|e| e.to_string())?;
+        sender
+            .accept_socket(here, &HandshakeConfig::new(b"").patience(PATIENCE))
+            .map_err(|e| e.to_string())?;
         (1..=3).try_for_each(|number| honest::send(&mut sender, number, 64))?;
         puppet.await_step()?;
         let wait = Wait::sleeping().at_most(PATIENCE);
@@ -190,7 +193,7 @@ fn broadcast() -> Result<(), Failed> {
         let mut puppet = Puppet::start(PUPPET, &["broadcast", &path.to_string_lossy()], None);
         puppet.await_step()?;
         let meet = |delivery| {
-            let incoming = Meeting::new(Deliveries::only(delivery)).patience(PATIENCE).connect(bytes);
+            let incoming = Connector::new(Deliveries::only(delivery)).patience(PATIENCE).connect(bytes);
             incoming.map(honest::open).map_err(|e| e.to_string())
         };
         let mut receivers = DELIVERIES.map(meet).into_iter().collect::<Result<Vec<_>, _>>()?;
@@ -226,11 +229,11 @@ fn broadcast() -> Result<(), Failed> {
         if path.exists() { Err("the path was left behind".into()) } else { Ok(()) }
     };
     play(1)?;
-    let before = Census::take();
+    let before = BufferStats::take();
     for after in [1, 2, 17, 100, 333] {
         play(after)?;
     }
-    Ok(Census::take().same_as(&before)?)
+    Ok(BufferStats::take().same_as(&before)?)
 }
 
 /// Starts a session in a child and kills it at its system calls, one after the other, on the way in and on the way out.
@@ -241,7 +244,7 @@ fn every_system_call(role: &str, delivery: Delivery) -> Result<(), Failed> {
         let (here, there) = honest::sockets();
         let (over, end) = killed_at(role, delivery, at, here, there)?;
         ends.insert(end);
-        let now = Census::take();
+        let now = BufferStats::take();
         now.same_as(before.get_or_insert(now.clone()))?;
         if over {
             eprintln!("{role}, {delivery:?}: {at} system calls in and out, ends {ends:?}");
@@ -285,8 +288,9 @@ fn killed_at(
 }
 
 fn take_all(delivery: Delivery, socket: OwnedFd) -> Result<String, String> {
-    let incoming = match Meeting::new(Deliveries::only(delivery)).patience(PATIENCE).over(socket) {
-        Err(MeetError::HungUp) => return Ok("HungUp".into()),
+    let incoming = match Connector::new(Deliveries::only(delivery)).patience(PATIENCE).connect_socket(socket)
+    {
+        Err(HandshakeError::HungUp) => return Ok("HungUp".into()),
         outcome => outcome.map_err(|e| e.to_string())?,
     };
     let mut opened = honest::open(incoming);
@@ -304,8 +308,8 @@ fn take_all(delivery: Delivery, socket: OwnedFd) -> Result<String, String> {
 fn send_all(delivery: Delivery, socket: OwnedFd) -> Result<String, String> {
     let config = SenderConfig::new().slots(4, 64).deliveries(Deliveries::only(delivery));
     let mut sender = config.build().map_err(|e| e.to_string())?;
-    match sender.meet(socket, &Introduction::new(b"").patience(PATIENCE)) {
-        Err(MeetError::HungUp) => return Ok("HungUp".into()),
+    match sender.accept_socket(socket, &HandshakeConfig::new(b"").patience(PATIENCE)) {
+        Err(HandshakeError::HungUp) => return Ok("HungUp".into()),
         outcome => outcome.map_err(|e| e.to_string())?,
     };
     for number in 1..=5 {

@@ -7,13 +7,13 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use bowstring_tests::census::Census;
+use bowstring_tests::buffer_stats::BufferStats;
 use bowstring_tests::honest::{self, PATIENCE, Pair};
 use bowstring_tests::puppet::Puppet;
 use bowstring_transport::region::{FrozenView, Pages, Writable};
 use bowstring_transport::{
-    Access, Answer, Deliveries, Delivery, End, Introduction, Listener, MeetError, Meeting, Observer, OnSlow,
-    Opened, RecvError, SenderConfig, Wait, handover,
+    Access, Connector, Decision, Deliveries, Delivery, End, HandshakeConfig, HandshakeError, Listener,
+    Observer, OnSlow, Opened, RecvError, SenderConfig, Wait, handover,
 };
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use sendfd::{RecvWithFd, SendWithFd};
@@ -74,12 +74,12 @@ impl Drop for Place {
     }
 }
 
-fn patient() -> Introduction<'static> {
-    Introduction::new(b"").patience(PATIENCE)
+fn patient() -> HandshakeConfig<'static> {
+    HandshakeConfig::new(b"").patience(PATIENCE)
 }
 
-fn meeting() -> Meeting<'static> {
-    Meeting::new(Deliveries::only(Delivery::Pooled)).patience(PATIENCE)
+fn meeting() -> Connector<'static> {
+    Connector::new(Deliveries::only(Delivery::Pooled)).patience(PATIENCE)
 }
 
 // ---- paths ----
@@ -99,18 +99,18 @@ fn live() -> Result<(), Failed> {
     let place = Place::new("live");
     let listener = Listener::bind(place.bytes())?;
     for _ in 0..3 {
-        assert!(matches!(Listener::bind(place.bytes()), Err(MeetError::InUse)));
+        assert!(matches!(Listener::bind(place.bytes()), Err(HandshakeError::InUse)));
     }
     let mut pair = Pair::new(SenderConfig::new().slots(4, 64), 64);
     std::thread::scope(|scope| {
         let knocking = scope.spawn(|| meeting().connect(place.bytes()).map(drop));
-        pair.sender.accept(&listener, AT_ONCE, &mut |_| Answer::Welcome(b""))?;
+        pair.sender.accept(&listener, AT_ONCE, &mut |_| Decision::Welcome(b""))?;
         knocking.join().expect("no panic")
     })?;
     // Another type of socket is somebody's as well.
     drop(listener);
     let _theirs = UnixListener::bind(&place.0)?;
-    assert!(matches!(Listener::bind(place.bytes()), Err(MeetError::InUse)));
+    assert!(matches!(Listener::bind(place.bytes()), Err(HandshakeError::InUse)));
     assert!(place.0.exists());
     Ok(())
 }
@@ -118,17 +118,17 @@ fn live() -> Result<(), Failed> {
 fn not_a_socket() -> Result<(), Failed> {
     let place = Place::new("file");
     std::fs::write(&place.0, b"somebody's letters")?;
-    assert!(matches!(Listener::bind(place.bytes()), Err(MeetError::NotASocket)));
+    assert!(matches!(Listener::bind(place.bytes()), Err(HandshakeError::NotASocket)));
     assert_eq!(std::fs::read(&place.0)?, b"somebody's letters");
     std::fs::remove_file(&place.0)?;
     std::fs::create_dir(&place.0)?;
-    assert!(matches!(Listener::bind(place.bytes()), Err(MeetError::NotASocket)));
+    assert!(matches!(Listener::bind(place.bytes()), Err(HandshakeError::NotASocket)));
     std::fs::remove_dir(&place.0)?;
     // A link is not followed, wherever it leads.
     let target = Place::new("target");
     drop(UnixListener::bind(&target.0)?);
     std::os::unix::fs::symlink(&target.0, &place.0)?;
-    assert!(matches!(Listener::bind(place.bytes()), Err(MeetError::NotASocket)));
+    assert!(matches!(Listener::bind(place.bytes()), Err(HandshakeError::NotASocket)));
     assert!(target.0.exists());
     Ok(())
 }
@@ -205,11 +205,11 @@ fn forked_server() -> Result<(), Failed> {
 fn abstract_name() -> Result<(), Failed> {
     let name = format!("bowstring-test-{}", std::process::id());
     let listener = Listener::bind_abstract(name.as_bytes())?;
-    assert!(matches!(Listener::bind_abstract(name.as_bytes()), Err(MeetError::InUse)));
+    assert!(matches!(Listener::bind_abstract(name.as_bytes()), Err(HandshakeError::InUse)));
     let mut pair = Pair::new(SenderConfig::new().slots(4, 64), 64);
     std::thread::scope(|scope| {
         let knocking = scope.spawn(|| meeting().connect_abstract(name.as_bytes()).map(drop));
-        pair.sender.accept(&listener, AT_ONCE, &mut |_| Answer::Welcome(b""))?;
+        pair.sender.accept(&listener, AT_ONCE, &mut |_| Decision::Welcome(b""))?;
         knocking.join().expect("no panic")
     })?;
     drop(listener);
@@ -218,10 +218,10 @@ fn abstract_name() -> Result<(), Failed> {
 }
 
 fn inherited_pair() -> Result<(), Failed> {
-    let before = Census::take();
+    let before = BufferStats::take();
     let (here, there) = honest::sockets();
     let mut child = Command::new(PUPPET).arg("hand-down").stdin(Stdio::from(there)).spawn()?;
-    let mut opened = honest::open(meeting().over(here)?);
+    let mut opened = honest::open(meeting().connect_socket(here)?);
     let Opened::Pooled(receiver) = &opened else { return Err("not pooled".into()) };
     assert_eq!(receiver.greeting(), b"handed down");
     assert_eq!(receiver.peer().pid as u32, child.id(), "the child named itself");
@@ -229,7 +229,7 @@ fn inherited_pair() -> Result<(), Failed> {
     assert_eq!(honest::take(&mut opened, AT_ONCE), Err(RecvError::Closed));
     assert!(child.wait()?.success());
     drop(opened);
-    Ok(Census::take().same_as(&before)?)
+    Ok(BufferStats::take().same_as(&before)?)
 }
 
 fn other_user() -> Result<Completion, Failed> {
@@ -248,11 +248,13 @@ fn other_user() -> Result<Completion, Failed> {
             let heard = scope.spawn(|| other.line());
             while !heard.is_finished() {
                 came += u32::from(
-                    pair.sender.tend_for(&listener, access, &mut |_| Answer::Welcome(b""))?.is_some(),
+                    pair.sender
+                        .poll_accept_from(&listener, access, &mut |_| Decision::Welcome(b""))?
+                        .is_some(),
                 );
                 std::thread::yield_now();
             }
-            Ok::<_, MeetError>(heard.join().expect("no panic"))
+            Ok::<_, HandshakeError>(heard.join().expect("no panic"))
         })?;
         Ok::<_, Failed>((came, heard?))
     };
@@ -263,7 +265,10 @@ fn other_user() -> Result<Completion, Failed> {
     // The other way round: who connects to a socket of another user turns away by itself.
     let (place, denied) = (Place::new("denied"), Access::Users(&[65534]));
     let _listener = Listener::bind(place.bytes())?;
-    assert_eq!(meeting().access(denied).connect(place.bytes()).map(drop), Err(MeetError::Denied { uid: 0 }));
+    assert_eq!(
+        meeting().access(denied).connect(place.bytes()).map(drop),
+        Err(HandshakeError::Denied { uid: 0 })
+    );
     Ok(Completion::Completed)
 }
 
@@ -275,17 +280,17 @@ fn unseen_process() -> Result<Completion, Failed> {
     }
     let place = Place::new("unseen");
     let listener = Listener::bind(place.bytes())?;
-    let before = Census::take();
+    let before = BufferStats::take();
     let arguments: Vec<&str> = enter.into_iter().chain([PUPPET, "unseen", place.text()]).collect();
     let mut puppet = Puppet::start("unshare", &arguments, None);
     let mut opened = honest::open(meeting().accept(&listener)?);
-    assert_eq!(puppet.line()?, format!("process 0, in the figures {}", u32::MAX));
+    assert_eq!(puppet.line()?, format!("process 0, in the stats {}", u32::MAX));
     assert_eq!(honest::take(&mut opened, AT_ONCE)??, 1);
     drop(opened);
     assert_eq!(puppet.line()?, "ended Closed");
     assert_eq!(puppet.line()?, "");
     drop(puppet);
-    Census::take().same_as(&before)?;
+    BufferStats::take().same_as(&before)?;
     Ok(Completion::Completed)
 }
 
@@ -295,8 +300,8 @@ fn unseen_process() -> Result<Completion, Failed> {
 fn exchange(here: OwnedFd, there: OwnedFd) -> Result<(), Failed> {
     let mut sender = SenderConfig::new().slots(4, 64).build()?;
     std::thread::scope(|scope| {
-        let receiving = scope.spawn(move || meeting().over(there));
-        sender.meet(here, &patient())?;
+        let receiving = scope.spawn(move || meeting().connect_socket(there));
+        sender.accept_socket(here, &patient())?;
         let mut opened = honest::open(receiving.join().expect("no panic")?);
         honest::send(&mut sender, 1, 64)?;
         assert_eq!(honest::take(&mut opened, AT_ONCE)??, 1);
@@ -305,12 +310,12 @@ fn exchange(here: OwnedFd, there: OwnedFd) -> Result<(), Failed> {
 }
 
 fn over_std() -> Result<(), Failed> {
-    let before = Census::take();
+    let before = BufferStats::take();
     let (near, far) = UnixStream::pair()?;
     let here = handover::offer(&near)?;
     exchange(here, handover::accept(&far)?)?;
     drop((near, far));
-    Ok(Census::take().same_as(&before)?)
+    Ok(BufferStats::take().same_as(&before)?)
 }
 
 fn over_tokio() -> Result<(), Failed> {
@@ -373,11 +378,11 @@ fn false_handover() -> Result<(), Failed> {
     ];
     for (word, fds) in cases {
         let (near, far) = UnixStream::pair()?;
-        let count = Census::take();
+        let count = BufferStats::take();
         near.send_with_fd(word, &fds)?;
         let error = handover::accept(&far).expect_err("no handover");
         assert_eq!(error.kind(), std::io::ErrorKind::InvalidData, "{word:?} with {}", fds.len());
-        Census::take().same_as(&count)?;
+        BufferStats::take().same_as(&count)?;
     }
     Ok(())
 }
@@ -430,7 +435,7 @@ fn many_receivers() -> Result<(), Failed> {
         honest::check(&lease, wanted)?;
     }
     assert!(stalled.try_recv()?.is_none());
-    assert_eq!(sender.figures().skips, number - 16);
+    assert_eq!(sender.stats().skips, number - 16);
     // A full house has no place for one more, and says so.
     drop(there);
     sender.reap()?;
@@ -438,11 +443,11 @@ fn many_receivers() -> Result<(), Failed> {
     let house: Vec<Opened> = (1..64).map(|_| honest::join(&mut sender, Deliveries::SLOTS)).collect();
     let (here, away) = honest::sockets();
     std::thread::scope(|scope| {
-        let turned_away = scope.spawn(move || meeting().over(away).map(drop));
-        assert_eq!(sender.meet(here, &patient()).map(drop), Err(MeetError::Full));
+        let turned_away = scope.spawn(move || meeting().connect_socket(away).map(drop));
+        assert_eq!(sender.accept_socket(here, &patient()).map(drop), Err(HandshakeError::Full));
         let heard = turned_away.join().expect("no panic");
         assert!(
-            matches!(heard, Err(MeetError::Refused(r)) if r.code == bowstring_transport::RefusalCode::Full)
+            matches!(heard, Err(HandshakeError::Refused(r)) if r.code == bowstring_transport::RefusalCode::Full)
         );
     });
     assert_eq!(house.len(), 63);
@@ -453,27 +458,27 @@ fn observers() -> Result<(), Failed> {
     let place = Place::new("observed");
     let listener = Listener::bind(place.bytes())?;
     let mut pair = Pair::new(SenderConfig::new().slots(4, 64), 64);
-    let before = Census::take();
+    let before = BufferStats::take();
     std::thread::scope(|scope| {
         let watching = scope.spawn(|| {
             for _ in 0..20 {
                 let observer = Observer::attach(place.bytes(), Access::SameUser)?;
-                let first = observer.figures().messages;
+                let first = observer.stats().messages;
                 // It goes on while it is observed.
-                while observer.figures().messages < first + 10 {
+                while observer.stats().messages < first + 10 {
                     std::thread::yield_now();
                 }
-                assert_eq!((observer.figures().slots, observer.receivers().count()), (4, 1));
+                assert_eq!((observer.stats().slots, observer.receivers().count()), (4, 1));
                 assert!(observer.is_alive()?);
             }
-            Ok::<_, MeetError>(())
+            Ok::<_, HandshakeError>(())
         });
         while !watching.is_finished() {
             assert!(
                 pair.sender
-                    .tend(&listener, &mut |knock| {
+                    .poll_accept(&listener, &mut |knock| {
                         assert!(knock.observer);
-                        Answer::Welcome(b"")
+                        Decision::Welcome(b"")
                     })?
                     .is_none()
             );
@@ -482,5 +487,5 @@ fn observers() -> Result<(), Failed> {
         watching.join().expect("no panic")?;
         Ok::<_, Failed>(())
     })?;
-    Ok(Census::take().same_as(&before)?)
+    Ok(BufferStats::take().same_as(&before)?)
 }

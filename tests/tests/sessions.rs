@@ -5,10 +5,10 @@
 
 use std::cell::Cell;
 
-use bowstring_tests::census::Census;
+use bowstring_tests::buffer_stats::BufferStats;
 use bowstring_tests::honest;
 use bowstring_tests::puppet::Puppet;
-use bowstring_transport::{Introduction, RecvError, SenderConfig, Wait};
+use bowstring_transport::{HandshakeConfig, RecvError, SenderConfig, Wait};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() {
@@ -36,7 +36,7 @@ fn killed() -> Result<(), Failed> {
         Some(there),
     );
     let mut sender = SenderConfig::new().slots(8, 64).build()?;
-    sender.meet(here, &Introduction::new(b"").patience(honest::PATIENCE))?;
+    sender.accept_socket(here, &HandshakeConfig::new(b"").patience(honest::PATIENCE))?;
     for number in 1..=3 {
         honest::send(&mut sender, number, 64)?;
     }
@@ -61,9 +61,9 @@ fn sessions() -> Result<(), Failed> {
     let session = |number: u64| if number % 3 == 2 { killed() } else { clean().map_err(Failed::from) };
     // What is made once, on first use, is no leak.
     (0..30).try_for_each(session)?;
-    let (before, memory) = (Census::take(), resident()?);
+    let (before, memory) = (BufferStats::take(), resident()?);
     (0..wanted).try_for_each(session)?;
-    Census::take().same_as(&before)?;
+    BufferStats::take().same_as(&before)?;
     let grown = resident()?.saturating_sub(memory);
     println!("{wanted} sessions, {grown} KiB of memory more, {} descriptors", before.descriptors());
     // Far less than a page for each; what the allocator keeps is not ours.
@@ -82,7 +82,7 @@ fn calls_per_megabyte() -> Result<(), Failed> {
         loop {
             match receiver.recv_with(asleep) {
                 Ok(_) => taken.set(taken.get() + 1),
-                Err(RecvError::Closed) => return (taken.get(), receiver.figures().sleeps),
+                Err(RecvError::Closed) => return (taken.get(), receiver.stats().sleeps),
                 Err(other) => panic!("{other}"),
             }
         }
@@ -90,7 +90,7 @@ fn calls_per_megabyte() -> Result<(), Failed> {
     for number in 1..=MESSAGES {
         honest::send(&mut sender, number, LENGTH)?;
     }
-    let (wakes, stalls) = (sender.figures().wake_ups, sender.figures().stalls);
+    let (wakes, stalls) = (sender.stats().wake_ups, sender.stats().stalls);
     drop(sender);
     let (taken, sleeps) = ends.join().map_err(|_| "the receiver panicked")?;
     if taken != MESSAGES {

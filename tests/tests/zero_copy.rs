@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 
 use bowstring_tests::honest;
 use bowstring_tests::puppet::Puppet;
-use bowstring_transport::{Introduction, Sender, SenderConfig};
+use bowstring_transport::{HandshakeConfig, Sender, SenderConfig};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 /// Slots of the pool, a page each.
@@ -62,7 +62,7 @@ fn held() -> Result<(Sender, Puppet), Failed> {
     let mut receiver =
         Puppet::start(env!("CARGO_BIN_EXE_puppet"), &["receive", "Pooled", "all held"], Some(there));
     let mut sender = SenderConfig::new().slots(SLOTS as u32, PAGE).build()?;
-    sender.meet(here, &Introduction::new(b"").patience(honest::PATIENCE))?;
+    sender.accept_socket(here, &HandshakeConfig::new(b"").patience(honest::PATIENCE))?;
     for number in 1..=MESSAGES {
         honest::send(&mut sender, number, PAGE)?;
     }
@@ -130,10 +130,10 @@ fn nothing_copied() -> Result<(), Failed> {
         honest::send(&mut sender, number, PAGE)?;
         honest::check(&receiver.recv_with(honest::PATIENTLY)?, number)?;
     }
-    let figures = receiver.figures();
-    if (figures.bytes, figures.copied) == (100 * PAGE as u64, 0) {
+    let stats = receiver.stats();
+    if (stats.bytes, stats.copied) == (100 * PAGE as u64, 0) {
         Ok(())
     } else {
-        Err(format!("{figures:?}").into())
+        Err(format!("{stats:?}").into())
     }
 }

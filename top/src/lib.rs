@@ -1,6 +1,6 @@
 //! A live view of a user's running channels: `sender top` and `receiver top`.
 //!
-//! A sender keeps its figures in a region that anyone whom it lets in may map read-only. Looking costs it nothing: it
+//! A sender keeps its stats in a region that anyone whom it lets in may map read-only. Looking costs it nothing: it
 //! hands over a descriptor once, and is not asked again.
 //!
 //! # Map
@@ -19,7 +19,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use bowstring_transport::MeetError;
+use bowstring_transport::HandshakeError;
 
 pub use crate::args::Top;
 use crate::watch::{Sample, State, Watch};
@@ -35,7 +35,7 @@ pub enum TopError {
         /// Where it should be.
         socket: PathBuf,
         /// Why not.
-        error: Box<MeetError>,
+        error: Box<HandshakeError>,
     },
     /// The view could not be written.
     Output(io::Error),

@@ -44,19 +44,19 @@ fn sender(out: &mut impl Write, running: &Running, socket: &str) -> io::Result<(
         now.skips,
     )?;
     for receiver in receivers {
-        let lane = &receiver.now;
+        let subscriber = &receiver.now;
         writeln!(
             out,
             "{:>8} {:>10} {:>10} {:>9} {:>11} {:>9} {:>10} {:>7}  └ receiver, {} behind",
-            lane.pid,
+            subscriber.pid,
             "",
             amount(receiver.bytes_per_second),
-            lane.latency.map_or_else(|| "-".to_owned(), latency),
-            lane.slots,
+            subscriber.latency.map_or_else(|| "-".to_owned(), latency),
+            subscriber.slots,
             "",
             "",
-            lane.skipped,
-            count(lane.messages.saturating_sub(lane.taken), "message", "messages"),
+            subscriber.skipped,
+            count(subscriber.messages.saturating_sub(subscriber.taken), "message", "messages"),
         )?;
     }
     Ok(())

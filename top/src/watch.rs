@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use bowstring_cli::place::Place;
-use bowstring_transport::{Access, Figures, LaneFigures, MeetError, Observer};
+use bowstring_transport::{Access, HandshakeError, Observer, Stats, SubscriberStats};
 
 /// A sender at one moment, and what it did since the moment before.
 #[derive(Clone, Debug)]
@@ -21,24 +21,24 @@ pub(crate) enum State {
     /// A sender.
     Running(Box<Running>),
     /// Nobody that we can connect to.
-    Absent(MeetError),
+    Absent(HandshakeError),
     /// Somebody who does not answer as a sender would.
     Silent(String),
 }
 
-/// A sender's figures.
+/// A sender's stats.
 #[derive(Clone, Debug)]
 pub(crate) struct Running {
-    pub(crate) now: Figures,
+    pub(crate) now: Stats,
     /// Since the last look; since the sender began, at the first.
     pub(crate) rates: Rates,
     pub(crate) receivers: Vec<Receiver>,
 }
 
-/// A receiver's figures.
+/// A receiver's stats.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Receiver {
-    pub(crate) now: LaneFigures,
+    pub(crate) now: SubscriberStats,
     pub(crate) bytes_per_second: f64,
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct Rates {
 #[derive(Debug)]
 struct Watched {
     observer: Observer,
-    last: Figures,
+    last: Stats,
     /// By the process of the receiver.
     last_bytes: BTreeMap<u32, u64>,
     at: Instant,
@@ -73,7 +73,7 @@ impl Watch {
         self.watched.retain(|socket, watched| {
             sockets.contains(socket)
                 && watched.observer.is_alive().unwrap_or(false)
-                && !watched.observer.figures().closed
+                && !watched.observer.stats().closed
         });
         let mut samples = Vec::new();
         for socket in sockets {
@@ -86,7 +86,7 @@ impl Watch {
                         self.watched.insert(socket.clone(), watched);
                         State::Running(Box::new(sample))
                     }
-                    Err(error @ MeetError::Os(_)) => State::Absent(error),
+                    Err(error @ HandshakeError::Os(_)) => State::Absent(error),
                     Err(error) => State::Silent(error.to_string()),
                 },
             };
@@ -96,7 +96,7 @@ impl Watch {
     }
 }
 
-fn attach(socket: &Path) -> Result<Observer, MeetError> {
+fn attach(socket: &Path) -> Result<Observer, HandshakeError> {
     match Place::named(socket.to_owned()) {
         Place::Abstract(name) => Observer::attach_abstract(&name, Access::SameUser),
         Place::Path(path) => Observer::attach(path.as_os_str().as_bytes(), Access::SameUser),
@@ -106,11 +106,11 @@ fn attach(socket: &Path) -> Result<Observer, MeetError> {
 impl Watched {
     fn new(observer: Observer) -> Watched {
         // As if the last look had been when the sender began, when everything was zero.
-        Watched { last: Figures::default(), last_bytes: BTreeMap::new(), at: Instant::now(), observer }
+        Watched { last: Stats::default(), last_bytes: BTreeMap::new(), at: Instant::now(), observer }
     }
 
     fn sample(&mut self) -> Running {
-        let (now, at) = (self.observer.figures(), Instant::now());
+        let (now, at) = (self.observer.stats(), Instant::now());
         let seconds = match self.last.started {
             0 => since(now.started),
             _ => (at - self.at).as_secs_f64(),
@@ -122,13 +122,13 @@ impl Watched {
             wake_ups: per_second(now.wake_ups, self.last.wake_ups),
             stalls: per_second(now.stalls, self.last.stalls),
         };
-        let lanes: Vec<LaneFigures> = self.observer.receivers().collect();
-        let receivers = lanes.iter().map(|lane| {
-            let last = self.last_bytes.get(&lane.pid).copied().unwrap_or(0);
-            Receiver { now: *lane, bytes_per_second: per_second(lane.bytes, last) }
+        let subscribers: Vec<SubscriberStats> = self.observer.receivers().collect();
+        let receivers = subscribers.iter().map(|subscriber| {
+            let last = self.last_bytes.get(&subscriber.pid).copied().unwrap_or(0);
+            Receiver { now: *subscriber, bytes_per_second: per_second(subscriber.bytes, last) }
         });
         let receivers = receivers.collect();
-        self.last_bytes = lanes.iter().map(|lane| (lane.pid, lane.bytes)).collect();
+        self.last_bytes = subscribers.iter().map(|subscriber| (subscriber.pid, subscriber.bytes)).collect();
         (self.last, self.at) = (now, at);
         Running { now, rates, receivers }
     }

@@ -11,14 +11,14 @@ use std::error::Error;
 use std::fs;
 use std::path::PathBuf;
 
-use bowstring_transport::{Deliveries, Meeting, RecvError};
+use bowstring_transport::{Connector, Deliveries, RecvError};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args_os().skip(1);
     let (Some(socket), Some(directory)) = (arguments.next(), arguments.next().map(PathBuf::from)) else {
         return Err("usage: receive_files SOCKET DIRECTORY".into());
     };
-    let incoming = Meeting::new(Deliveries::SEALED).connect(socket.as_encoded_bytes())?;
+    let incoming = Connector::new(Deliveries::SEALED).connect(socket.as_encoded_bytes())?;
     fs::create_dir_all(&directory)?;
     fs::write(directory.join("greeting"), incoming.greeting())?;
     let mut receiver = incoming.sealed().map_err(|_| "another delivery than the only one wanted")?;

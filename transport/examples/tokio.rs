@@ -13,8 +13,8 @@ use std::os::fd::OwnedFd;
 use std::sync::mpsc;
 
 use bowstring_transport::{
-    Deliveries, Delivery, Incoming, Introduction, Lease, Meeting, PooledReceiver, RecvError, SenderConfig,
-    socket_pair,
+    Connector, Deliveries, Delivery, HandshakeConfig, Incoming, Lease, PooledReceiver, RecvError,
+    SenderConfig, socket_pair,
 };
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -27,7 +27,7 @@ const BURSTS: u64 = 40;
 fn main() -> Result<(), Box<dyn Error>> {
     let received = match std::env::args_os().nth(1) {
         Some(path) => {
-            let meeting = Meeting::new(Deliveries::only(Delivery::Pooled));
+            let meeting = Connector::new(Deliveries::only(Delivery::Pooled));
             let incoming = meeting.connect(path.as_encoded_bytes())?;
             Builder::new_current_thread().enable_io().build()?.block_on(receive(incoming, |_| {}))?
         }
@@ -53,7 +53,7 @@ pub fn demonstrate() -> Result<Received, Box<dyn Error>> {
     let (here, there) = socket_pair()?;
     let (more, wanted) = mpsc::channel();
     let sending = std::thread::spawn(move || send(here, &wanted).map_err(|e| e.to_string()));
-    let incoming = Meeting::new(Deliveries::only(Delivery::Pooled)).over(there)?;
+    let incoming = Connector::new(Deliveries::only(Delivery::Pooled)).connect_socket(there)?;
     let received = Builder::new_current_thread().enable_io().build()?.block_on(async {
         let counting = tokio::spawn(async {
             let mut turns = 0_u64;
@@ -82,7 +82,7 @@ pub fn demonstrate() -> Result<Received, Box<dyn Error>> {
 /// Sends bursts, each after the one before has been received.
 fn send(socket: OwnedFd, wanted: &mpsc::Receiver<()>) -> Result<(), Box<dyn Error>> {
     let mut sender = SenderConfig::new().slots(8, 64).build()?;
-    sender.meet(socket, &Introduction::new(b"measurements"))?;
+    sender.accept_socket(socket, &HandshakeConfig::new(b"measurements"))?;
     for burst in 0..BURSTS {
         for i in 0..BURST {
             sender.send(&(burst * BURST + i).to_le_bytes())?;

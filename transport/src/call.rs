@@ -3,13 +3,13 @@
 //! A connection of two directions is two channels, each with its own pool and its own socket. A reply names the number
 //! of the request that it answers ([`Label::reply_to`](crate::Label)); [`Calls`] remembers which are still open.
 
-use crate::hub::LaneId;
-use crate::hub::publish::Receipt;
-use crate::incoming::{Incoming, Meeting};
-use crate::lease::Meta;
-use crate::sender::{Arrival, Introduction, Sender};
-use crate::session::parley::{Answer, Knock, MeetError};
-use crate::session::{Listener, listen};
+use crate::send::fanout::ReceiverId;
+use crate::send::fanout::publish::Receipt;
+use crate::connect::incoming::{Incoming, Connector};
+use crate::receive::lease::Meta;
+use crate::send::sender::{Arrival, HandshakeConfig, Sender};
+use crate::connect::session::driver::{Decision, ConnectRequest, HandshakeError};
+use crate::connect::session::{Listener, listen};
 use crate::wait::Wait;
 
 use rustix::fd::OwnedFd;
@@ -20,8 +20,8 @@ impl Sender {
     pub fn connect_both(
         &mut self,
         path: &[u8],
-        meeting: &Meeting<'_>,
-    ) -> Result<(LaneId, Incoming), MeetError> {
+        meeting: &Connector<'_>,
+    ) -> Result<(ReceiverId, Incoming), HandshakeError> {
         self.connect_both_over(listen::connect(path)?, meeting)
     }
 
@@ -29,8 +29,8 @@ impl Sender {
     pub fn connect_both_over(
         &mut self,
         socket: OwnedFd,
-        meeting: &Meeting<'_>,
-    ) -> Result<(LaneId, Incoming), MeetError> {
+        meeting: &Connector<'_>,
+    ) -> Result<(ReceiverId, Incoming), HandshakeError> {
         both(self.connect_as(
             socket,
             meeting.access,
@@ -45,38 +45,38 @@ impl Sender {
     pub fn accept_both<'g>(
         &mut self,
         listener: &Listener,
-        meeting: &Meeting<'_>,
+        meeting: &Connector<'_>,
         wait: Wait,
-        answer: &mut dyn FnMut(&Knock<'_>) -> Answer<'g>,
-    ) -> Result<(LaneId, Incoming), MeetError> {
+        answer: &mut dyn FnMut(&ConnectRequest<'_>) -> Decision<'g>,
+    ) -> Result<(ReceiverId, Incoming), HandshakeError> {
         both(self.accept_as(listener, meeting.access, Some(&meeting.wants), wait, answer)?)
     }
 
     /// Lets in whoever knocks for both directions, as far as that goes without waiting.
-    pub fn tend_both<'g>(
+    pub fn poll_accept_both<'g>(
         &mut self,
         listener: &Listener,
-        meeting: &Meeting<'_>,
-        answer: &mut dyn FnMut(&Knock<'_>) -> Answer<'g>,
-    ) -> Result<Option<(LaneId, Incoming)>, MeetError> {
-        self.tend_as(listener, meeting.access, Some(&meeting.wants), answer)?.map(both).transpose()
+        meeting: &Connector<'_>,
+        answer: &mut dyn FnMut(&ConnectRequest<'_>) -> Decision<'g>,
+    ) -> Result<Option<(ReceiverId, Incoming)>, HandshakeError> {
+        self.poll_accept_as(listener, meeting.access, Some(&meeting.wants), answer)?.map(both).transpose()
     }
 
     /// Meets over a connected socket for both directions, as the side that listens.
-    pub fn meet_both(
+    pub fn accept_socket_both(
         &mut self,
         socket: OwnedFd,
-        meeting: &Meeting<'_>,
-    ) -> Result<(LaneId, Incoming), MeetError> {
+        meeting: &Connector<'_>,
+    ) -> Result<(ReceiverId, Incoming), HandshakeError> {
         let introduction =
-            Introduction::new(meeting.greeting).access(meeting.access).patience(meeting.patience);
-        both(self.meet_as(socket, &introduction, Some(&meeting.wants))?)
+            HandshakeConfig::new(meeting.greeting).access(meeting.access).patience(meeting.patience);
+        both(self.accept_socket_as(socket, &introduction, Some(&meeting.wants))?)
     }
 }
 
-fn both(arrival: Arrival) -> Result<(LaneId, Incoming), MeetError> {
+fn both(arrival: Arrival) -> Result<(ReceiverId, Incoming), HandshakeError> {
     let Arrival { receiver, incoming } = arrival;
-    Ok((receiver, incoming.ok_or(MeetError::HungUp)?))
+    Ok((receiver, incoming.ok_or(HandshakeError::HungUp)?))
 }
 
 /// The most requests that may be open at once.

@@ -184,8 +184,8 @@ pub enum RegionKind {
     Board,
     /// The releases of a receiver.
     Ledger,
-    /// A sender's figures.
-    Gauge,
+    /// A sender's stats.
+    StatsRegion,
     /// A message that travels as a file of its own.
     Sealed,
     /// A greeting too long for the handshake's datagram.
@@ -262,7 +262,7 @@ impl fmt::Display for RegionKind {
             RegionKind::Pool => "pool",
             RegionKind::Board => "board",
             RegionKind::Ledger => "ledger",
-            RegionKind::Gauge => "gauge",
+            RegionKind::StatsRegion => "stats_region",
             RegionKind::Sealed => "sealed message",
             RegionKind::Greeting => "greeting",
         })

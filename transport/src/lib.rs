@@ -15,18 +15,18 @@
 //! | [`Delivery::Sealed`] | anyone, in any language | a file per message | the file is immutable by the kernel's word |
 //!
 //! ```
-//! use bowstring_transport::{Deliveries, Introduction, Meeting, SenderConfig, socket_pair};
+//! use bowstring_transport::{Deliveries, HandshakeConfig, Connector, SenderConfig, socket_pair};
 //! // Two ends of a connection; usually they are in two processes and meet on a path: `Listener`, `Sender::accept`.
 //! let (here, there) = socket_pair()?;
 //! let receiving = std::thread::spawn(move || {
-//!     let incoming = Meeting::new(Deliveries::SLOTS).over(there).unwrap();
+//!     let incoming = Connector::new(Deliveries::SLOTS).connect_socket(there).unwrap();
 //!     // SAFETY: the sender is the other half of this example, which leaves published slots alone.
 //!     let receiver = unsafe { incoming.pooled() }.unwrap();
 //!     let lease = receiver.recv().unwrap();
 //!     lease.iter().map(|&b| u32::from(b)).sum::<u32>()
 //! });
 //! let mut sender = SenderConfig::new().build()?;
-//! sender.meet(here, &Introduction::new(b""))?;
+//! sender.accept_socket(here, &HandshakeConfig::new(b""))?;
 //! let mut loan = sender.loan(1000)?;
 //! loan.fill(3);
 //! loan.commit(1000).map_err(|e| e.why)?;
@@ -39,8 +39,8 @@
 //! # Map
 //!
 //! From the bottom up: `sys` makes the system calls; [`region`] makes, seals and checks shared memory; `abi` says what
-//! lies in it; `ring` is the hand-off and `pool` knows the free slots; [`session`] is how two sides meet; `hub` is a
-//! sender's inside and `channel` a receiver's; `join` builds both from an agreement; [`Sender`], [`Meeting`] and the
+//! lies in it; `ring` is the hand-off and `pool` knows the free slots; [`session`] is how two sides meet; `fanout` is a
+//! sender's inside and `channel` a receiver's; `join` builds both from an agreement; [`Sender`], [`Connector`] and the
 //! receivers are what a program uses.
 
 // claim: no-allocator
@@ -60,15 +60,15 @@ pub mod call;
 mod channel;
 mod copy;
 mod error;
-mod figures;
+mod stats;
 #[cfg(feature = "sendfd")]
 pub mod handover;
-mod hub;
+mod fanout;
 mod incoming;
 mod join;
 mod lease;
 mod loan;
-mod lobby;
+mod pending;
 #[cfg(feature = "std")]
 pub mod names;
 mod observer;
@@ -90,22 +90,22 @@ pub use rustix::fd;
 
 pub use abi::{Geometry, MAX_SLOTS};
 pub use error::{Call, Fault, GeometryError, OsError, RegionFault, RegionKind};
-pub use figures::{Figures, LaneFigures, Latency};
-pub use hub::LaneId;
-pub use hub::lane::{End, OnSlow};
-pub use hub::publish::{Label, Receipt, To};
-pub use hub::room::LoanError;
-pub use incoming::{Incoming, Meeting, Opened};
+pub use stats::{Stats, SubscriberStats, Latency};
+pub use fanout::ReceiverId;
+pub use fanout::subscriber::{End, OnSlow};
+pub use fanout::publish::{Label, Receipt, To};
+pub use fanout::room::LoanError;
+pub use incoming::{Incoming, Connector, Opened};
 pub use lease::{Foreign, Honest, Lease, Meta, Trust};
 pub use loan::{CommitError, CommitFault, Loan};
 pub use observer::Observer;
 pub use peer::{Access, Credentials};
 pub use receiver::{
-    Copied, CopyingReceiver, PooledReceiver, Receiver, ReceiverFigures, RecvError, SenderFault,
+    Copied, CopyingReceiver, PooledReceiver, Receiver, ReceiverStats, RecvError, SenderFault,
 };
 pub use sealed::{SealedMessage, SealedReceiver};
-pub use sender::{Arrival, Introduction, SendError, Sender, SenderConfig};
-pub use session::{Answer, Deliveries, Delivery, Knock, Listener, MeetError, Refusal, RefusalCode};
+pub use sender::{Arrival, HandshakeConfig, SendError, Sender, SenderConfig};
+pub use session::{Decision, Deliveries, Delivery, ConnectRequest, Listener, HandshakeError, Refusal, RefusalCode};
 pub use wait::Wait;
 
 #[cfg(feature = "fault-injection")]

@@ -1,10 +1,10 @@
 //! Names for channels: one directory for each user, in which `NAME.sock` is the channel `NAME`.
 //!
 //! ```no_run
-//! use bowstring_transport::{Deliveries, Meeting, names::Address};
+//! use bowstring_transport::{Deliveries, Connector, names::Address};
 //! let listener = Address::parse("ticks")?.listen()?;       // in the sender
 //! let socket = Address::parse("ticks")?.connect()?;        // in the receiver
-//! let incoming = Meeting::new(Deliveries::ANY).over(socket)?;
+//! let incoming = Connector::new(Deliveries::ANY).connect_socket(socket)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -31,8 +31,8 @@ use std::path::{Path, PathBuf};
 use rustix::fd::OwnedFd;
 
 use crate::error::OsError;
-use crate::session::listen::{self, MAX_PATH};
-use crate::{Access, Listener, MeetError, Observer};
+use crate::connect::session::listen::{self, MAX_PATH};
+use crate::{Access, Listener, HandshakeError, Observer};
 
 /// The longest name.
 pub const MAX_NAME: usize = 128;
@@ -107,7 +107,7 @@ impl Address {
     }
 
     /// Connects to whoever listens at this address. The socket is for
-    /// [`Meeting::over`](crate::Meeting::over) or [`Sender::connect_over`](crate::Sender::connect_over).
+    /// [`Connector::connect_socket`](crate::Connector::connect_socket) or [`Sender::connect_socket`](crate::Sender::connect_socket).
     pub fn connect(&self) -> Result<OwnedFd, AddressError> {
         match self {
             Address::Name(name) => Ok(listen::connect(bytes(&socket(name, directory)?))?),
@@ -116,7 +116,7 @@ impl Address {
         }
     }
 
-    /// Attaches to the sender that listens at this address, to look at its figures.
+    /// Attaches to the sender that listens at this address, to look at its stats.
     pub fn observe(&self, access: Access<'_>) -> Result<Observer, AddressError> {
         match self {
             Address::Name(name) => Ok(Observer::attach(bytes(&socket(name, directory)?), access)?),
@@ -177,8 +177,8 @@ pub struct Listed {
     pub name: String,
     /// Its socket.
     pub path: PathBuf,
-    /// A view of its sender's figures, or why the sender did not give one.
-    pub observer: Result<Observer, MeetError>,
+    /// A view of its sender's stats, or why the sender did not give one.
+    pub observer: Result<Observer, HandshakeError>,
 }
 
 /// Lists this user's live channels in the order of their names. Attaches to each as an observer. Sockets that nobody
@@ -187,7 +187,7 @@ pub fn list() -> Result<Vec<Listed>, NameError> {
     let mut listed = Vec::new();
     for (name, path) in names()? {
         match Observer::attach(bytes(&path), Access::SameUser) {
-            Err(MeetError::Os(error)) if nobody_listens(error) => {}
+            Err(HandshakeError::Os(error)) if nobody_listens(error) => {}
             observer => listed.push(Listed { name, path, observer }),
         }
     }
@@ -351,7 +351,7 @@ pub enum AddressError {
     /// The name or its directory is at fault.
     Name(NameError),
     /// The socket is at fault.
-    Meet(MeetError),
+    Meet(HandshakeError),
 }
 
 impl AddressError {
@@ -360,7 +360,7 @@ impl AddressError {
     pub fn nobody_listens(&self) -> bool {
         match self {
             AddressError::Name(error) => error.is_not_found(),
-            AddressError::Meet(MeetError::Os(error)) => nobody_listens(*error),
+            AddressError::Meet(HandshakeError::Os(error)) => nobody_listens(*error),
             AddressError::Meet(_) => false,
         }
     }
@@ -372,8 +372,8 @@ impl From<NameError> for AddressError {
     }
 }
 
-impl From<MeetError> for AddressError {
-    fn from(error: MeetError) -> AddressError {
+impl From<HandshakeError> for AddressError {
+    fn from(error: HandshakeError) -> AddressError {
         AddressError::Meet(error)
     }
 }

@@ -6,7 +6,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::error::OsError;
-use crate::session::wire::WireFault;
+use crate::connect::session::wire::WireFault;
 use crate::sys::{self, Received};
 
 /// Who is at the other end of a connection, as the kernel vouches for it.

@@ -143,7 +143,7 @@ impl Waiting {
 pub(crate) struct Watch {
     interval: u64,
     next: u64,
-    /// The clock, in nanoseconds. By a pointer, for the reason that [`rare`](crate::hub::rare) has.
+    /// The clock, in nanoseconds. By a pointer, for the reason that [`rare`](crate::send::fanout::rare) has.
     now: fn() -> u64,
 }
 

@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use bowstring_transport::{
-    Deliveries, Delivery, End, Introduction, Label, LoanError, Meeting, Meta, OnSlow, Opened, PooledReceiver,
-    RecvError, Sender, SenderConfig, To, Wait, socket_pair,
+    Connector, Deliveries, Delivery, End, HandshakeConfig, Label, LoanError, Meta, OnSlow, Opened,
+    PooledReceiver, RecvError, Sender, SenderConfig, To, Wait, socket_pair,
 };
 
 const SECOND: Wait = Wait::sleeping().at_most(Duration::from_secs(1));
@@ -14,9 +14,9 @@ const SECOND: Wait = Wait::sleeping().at_most(Duration::from_secs(1));
 fn join(sender: &mut Sender, wanted: Deliveries) -> Opened {
     let (here, there) = socket_pair().unwrap();
     std::thread::scope(|scope| {
-        let incoming =
-            scope.spawn(move || Meeting::new(wanted).greeting(b"from receiver").over(there).unwrap());
-        sender.meet(here, &Introduction::new(b"from sender")).unwrap();
+        let incoming = scope
+            .spawn(move || Connector::new(wanted).greeting(b"from receiver").connect_socket(there).unwrap());
+        sender.accept_socket(here, &HandshakeConfig::new(b"from sender")).unwrap();
         let incoming = incoming.join().unwrap();
         assert_eq!(incoming.greeting(), b"from sender");
         // SAFETY: the sender is this test, which writes to no slot that is out on lease.
@@ -151,9 +151,9 @@ fn slow_receivers_are_skipped_or_cut_off_and_the_others_get_everything() {
     let mut sender = SenderConfig::new().slots(8, 64).build().unwrap();
     let eager = pooled(&mut sender);
     let on_slow = |sender: &mut Sender, policy| {
-        let before: Vec<_> = sender.lanes().collect();
+        let before: Vec<_> = sender.subscribers().collect();
         let receiver = pooled(sender);
-        let id = sender.lanes().find(|id| !before.contains(id)).unwrap();
+        let id = sender.subscribers().find(|id| !before.contains(id)).unwrap();
         assert!(sender.set_on_slow(id, policy));
         (receiver, id)
     };
@@ -167,7 +167,7 @@ fn slow_receivers_are_skipped_or_cut_off_and_the_others_get_everything() {
     assert_eq!((skipped.recv().unwrap()[0], skipped.recv().unwrap()[0]), (1, 2));
     sender.send(&[21]).unwrap();
     assert_eq!(skipped.recv_with(SECOND).unwrap().meta().number, 21);
-    assert_eq!(skipped.figures().missed, 18);
+    assert_eq!(skipped.stats().missed, 18);
     // The one that was cut off keeps what it got.
     for n in 1..=3 {
         assert_eq!(cut.recv().unwrap()[0], n);
@@ -175,7 +175,7 @@ fn slow_receivers_are_skipped_or_cut_off_and_the_others_get_everything() {
     assert_eq!(cut.recv_with(SECOND).unwrap_err(), RecvError::CutOff);
     sender.reap().unwrap();
     assert_eq!(sender.next_ended(), Some((cut_id, End::CutOff)));
-    assert_eq!(sender.figures().skips, 18);
+    assert_eq!(sender.stats().skips, 18);
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn what_was_for_another_was_not_missed() {
         let mut sender = SenderConfig::new().slots(8, 64).build().unwrap();
         let mut receiver = join(&mut sender, Deliveries::only(wanted));
         let mut other = join(&mut sender, Deliveries::only(wanted));
-        let only = To::Only(sender.lanes().nth(1).unwrap());
+        let only = To::Only(sender.subscribers().nth(1).unwrap());
         for to in [To::All, only, only, To::All] {
             let label = Label { to, ..Label::default() };
             sender.loan(1).unwrap().commit_as(1, label).unwrap();
@@ -201,11 +201,11 @@ fn files_that_were_skipped_are_counted() {
     let mut sender = SenderConfig::new().slots(8, 64).build().unwrap();
     let mut eager = join(&mut sender, Deliveries::SEALED);
     let mut slow = join(&mut sender, Deliveries::SEALED);
-    let id = sender.lanes().nth(1).unwrap();
+    let id = sender.subscribers().nth(1).unwrap();
     assert!(sender.set_on_slow(id, OnSlow::Skip { quota: 1 }));
     // As many as its socket takes, and then two more.
     let mut given = 0;
-    while sender.figures().skips < 3 {
+    while sender.stats().skips < 3 {
         sender.send(b"x").unwrap();
         take(&mut eager).unwrap();
         given += 1;
@@ -221,9 +221,9 @@ fn files_that_were_skipped_are_counted() {
 
 fn missed(opened: &Opened) -> u64 {
     match opened {
-        Opened::Pooled(receiver) => receiver.figures().missed,
-        Opened::Copied(receiver) => receiver.inner().figures().missed,
-        Opened::Sealed(receiver) => receiver.figures().missed,
+        Opened::Pooled(receiver) => receiver.stats().missed,
+        Opened::Copied(receiver) => receiver.inner().stats().missed,
+        Opened::Sealed(receiver) => receiver.stats().missed,
     }
 }
 
@@ -231,8 +231,9 @@ fn missed(opened: &Opened) -> u64 {
 fn a_message_is_timed_until_it_is_taken() {
     let mut sender = SenderConfig::new().slots(8, 64).build().unwrap();
     let (quick, slow) = (pooled(&mut sender), pooled(&mut sender));
-    let ids: Vec<_> = sender.lanes().collect();
-    let latency = |sender: &Sender, lane: usize| sender.lane_figures(ids[lane]).unwrap().latency;
+    let ids: Vec<_> = sender.subscribers().collect();
+    let latency =
+        |sender: &Sender, subscriber: usize| sender.subscriber_stats(ids[subscriber]).unwrap().latency;
     let begun = Instant::now();
     sender.send(b"nobody has looked after the receivers yet").unwrap();
     drop((quick.recv().unwrap(), slow.recv().unwrap()));
@@ -262,7 +263,7 @@ fn a_message_is_timed_until_it_is_taken() {
 fn what_one_receiver_gives_back_is_not_taken_from_another() {
     let mut sender = SenderConfig::new().slots(2, 64).build().unwrap();
     let (slow, quick) = (pooled(&mut sender), pooled(&mut sender));
-    let quick_id = sender.lanes().nth(1).unwrap();
+    let quick_id = sender.subscribers().nth(1).unwrap();
     assert!(sender.set_on_slow(quick_id, OnSlow::Skip { quota: 1 }));
     sender.send(b"1").unwrap();
     drop(quick.recv().unwrap());

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use crate::stats::{Figures, measure};
+use crate::stats::{Stats, measure};
 use crate::{Options, instructions};
 
 /// Where results go, case by case.
@@ -18,7 +18,7 @@ impl Report {
     }
 
     /// Measures the contenders; or lets their instructions be counted, if that is what this process is for.
-    fn figures<const N: usize>(&self, case: &str, contenders: [&mut dyn FnMut(); N]) -> Option<[Figures; N]> {
+    fn figures<const N: usize>(&self, case: &str, contenders: [&mut dyn FnMut(); N]) -> Option<[Stats; N]> {
         if !self.options.wants(case) {
             return None;
         }

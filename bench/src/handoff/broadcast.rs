@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use bowstring_transport::{Deliveries, Delivery, Introduction, Meeting, Sender, SenderConfig, Wait};
+use bowstring_transport::{Deliveries, Delivery, HandshakeConfig, Connector, Sender, SenderConfig, Wait};
 
 use super::process::{Pair, fork, wait};
 use super::{End, Load};
@@ -16,7 +16,7 @@ const ROUNDS: usize = 9;
 #[allow(unsafe_code)]
 fn receive_all(pair: &Pair, load: Load) {
     let incoming =
-        Meeting::new(Deliveries::only(Delivery::Pooled)).over(pair.socket(End::Answers)).expect("a sender");
+        Connector::new(Deliveries::only(Delivery::Pooled)).connect_socket(pair.socket(End::Answers)).expect("a sender");
     // SAFETY: the sender is `send_all`, which leaves published slots alone.
     let receiver = unsafe { incoming.pooled() }.expect("pooled delivery");
     while let Ok(lease) = receiver.recv_with(Wait::sleeping().spins(0)) {
@@ -36,8 +36,8 @@ fn send_all(mut senders: Vec<Sender>, load: Load, messages: u32) -> f64 {
     }
     // The time counts until the last receiver has given the last message back.
     for sender in &mut senders {
-        while sender.figures().slots_in_use > 0 {
-            let pool = sender.figures().slots * sender.figures().slot_size;
+        while sender.stats().slots_in_use > 0 {
+            let pool = sender.stats().slots * sender.stats().slot_size;
             drop(sender.loan(pool as usize).expect("an empty pool"));
         }
     }
@@ -55,7 +55,7 @@ fn one_run(load: Load, together: bool) -> f64 {
             senders.push(config.build().expect("a sender"));
         }
         let last = senders.last_mut().expect("there is one");
-        last.meet(pair.socket(End::Asks), &Introduction::new(b"")).expect("a receiver");
+        last.accept_socket(pair.socket(End::Asks), &HandshakeConfig::new(b"")).expect("a receiver");
     }
     let nanos = send_all(senders, load, messages);
     children.into_iter().for_each(wait);

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use bowstring_transport::{
-    Deliveries, Delivery, Incoming, Meeting, PooledReceiver, SealedReceiver, Sender, SenderConfig, Wait,
+    Deliveries, Delivery, Incoming, Connector, PooledReceiver, SealedReceiver, Sender, SenderConfig, Wait,
 };
 
 use super::process::Pair;
@@ -11,11 +11,11 @@ use super::{End, Load, PingPong};
 /// Both directions over the pair's socket.
 pub(crate) fn join(end: End, pair: &Pair, config: SenderConfig, delivery: Delivery) -> (Sender, Incoming) {
     let mut sender = config.build().expect("a sender");
-    let meeting = Meeting::new(Deliveries::only(delivery));
+    let meeting = Connector::new(Deliveries::only(delivery));
     let socket = pair.socket(end);
     let (_, incoming) = match end {
         End::Asks => sender.connect_both_over(socket, &meeting),
-        End::Answers => sender.meet_both(socket, &meeting),
+        End::Answers => sender.accept_socket_both(socket, &meeting),
     }
     .expect("the two processes meet");
     (sender, incoming)

@@ -15,7 +15,7 @@ use arrow_array::{ArrayRef, Int64Array, RecordBatch};
 use arrow_ipc::reader::StreamReader;
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use bowstring::transport::{Deliveries, Delivery, Meeting, Opened, SenderConfig};
+use bowstring::transport::{Deliveries, Delivery, Connector, Opened, SenderConfig};
 use bowstring::{TableReceiver, TableSender};
 
 use super::work;
@@ -139,12 +139,12 @@ fn hold(way: Way, socket: OwnedFd, signal: &OwnedFd) {
 }
 
 fn receive(delivery: Delivery, socket: OwnedFd) -> TableReceiver {
-    let incoming = Meeting::new(Deliveries::only(delivery)).over(socket).expect("a sender");
+    let incoming = Connector::new(Deliveries::only(delivery)).connect_socket(socket).expect("a sender");
     let receiver = match delivery {
         Delivery::Pooled => {
             // SAFETY: the sender is this bench, which leaves published slots alone.
             let receiver = unsafe { incoming.pooled() }.expect("pooled delivery");
-            TableReceiver::over(Opened::Pooled(receiver))
+            TableReceiver::from_opened(Opened::Pooled(receiver))
         }
         _ => TableReceiver::open(incoming),
     };
@@ -161,7 +161,7 @@ fn send(delivery: Delivery, sockets: Vec<OwnedFd>) -> TableSender {
         SenderConfig::new().slots(1, len.next_multiple_of(4096)).deliveries(Deliveries::only(delivery));
     let mut sender = TableSender::new(schema(), config).expect("a schema that can be sent");
     for socket in sockets {
-        sender.meet(socket).expect("a receiver");
+        sender.accept_socket(socket).expect("a receiver");
     }
     produce(&mut sender, TABLE_ROWS, 0);
     sender
@@ -235,7 +235,7 @@ fn long_stream(options: Options) {
     });
     let config = SenderConfig::new().slots(SLOTS, 64 << 10);
     let mut sender = TableSender::new(schema(), config).expect("a schema that can be sent");
-    sender.meet(ours).expect("a receiver");
+    sender.accept_socket(ours).expect("a receiver");
     let (mut sending, mut receiving) = (Range::NONE, Range::NONE);
     for number in 1..=BATCHES {
         produce(&mut sender, BATCH_ROWS, number);
@@ -244,7 +244,7 @@ fn long_stream(options: Options) {
             receiving.see(mib_of(child as u32, "status", "VmRSS:"));
         }
     }
-    let gigabytes = sender.figures().bytes as f64 / 1e9;
+    let gigabytes = sender.stats().bytes as f64 / 1e9;
     drop(sender);
     wait(child);
     if options.json {

@@ -3,7 +3,7 @@
 
 use arrow_array::types::Int64Type;
 use bowstring::codec::{Encoder, Plan, Shape};
-use bowstring::transport::{Deliveries, Delivery, Meeting, Opened, SenderConfig, Wait};
+use bowstring::transport::{Deliveries, Delivery, Connector, Opened, SenderConfig, Wait};
 use bowstring::{Batch, TableReceiver, TableSender};
 
 use super::turns::{End, Gives, Link, Takes};
@@ -26,7 +26,7 @@ fn giver(
     let config = config.deliveries(Deliveries::only(delivery));
     let mut sender = TableSender::new(work.batch.schema(), config).expect("a schema that can be sent");
     sender.set_wait(wait, None);
-    sender.meet(link.packets(End::Gives)).expect("the two processes meet");
+    sender.accept_socket(link.packets(End::Gives)).expect("the two processes meet");
     let shape = || sender.shape(work.batch.num_rows(), |_| 0).expect("a shape that fits memory");
     let shape = work.is_produced().then(shape);
     Some(Box::new(Giver { sender, work, shape }))
@@ -89,13 +89,13 @@ struct Taker {
 }
 
 fn taker(link: &Link, work: &Work, delivery: Delivery, wait: Wait, look: Look) -> Option<Box<dyn Takes>> {
-    let meeting = Meeting::new(Deliveries::only(delivery));
-    let incoming = meeting.over(link.packets(End::Takes)).expect("the two processes meet");
+    let meeting = Connector::new(Deliveries::only(delivery));
+    let incoming = meeting.connect_socket(link.packets(End::Takes)).expect("the two processes meet");
     let receiver = match delivery {
         Delivery::Pooled => {
             // SAFETY: the other process runs `giver`, which leaves published slots alone.
             let receiver = unsafe { incoming.pooled() }.expect("pooled delivery");
-            TableReceiver::over(Opened::Pooled(receiver))
+            TableReceiver::from_opened(Opened::Pooled(receiver))
         }
         _ => TableReceiver::open(incoming),
     };

@@ -74,7 +74,7 @@ impl Room {
     pub fn run<S: AsRef<OsStr>>(&self, batches: &[RecordBatch], args: impl IntoIterator<Item = S>) -> Output {
         let mut sender = self.sender(&batches[0].schema());
         let child = self.receiver(args).spawn().unwrap();
-        sender.await_receivers(1, None).unwrap();
+        sender.wait_for_receivers(1, None).unwrap();
         for batch in batches {
             match sender.send(batch) {
                 Ok(_) => {}

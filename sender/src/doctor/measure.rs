@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch};
 use bowstring::transport::{
-    Deliveries, Delivery, Introduction, Meeting, Opened, PooledReceiver, Sender, SenderConfig, Wait,
+    Connector, Deliveries, Delivery, HandshakeConfig, Opened, PooledReceiver, Sender, SenderConfig, Wait,
     socket_pair,
 };
 use bowstring::{TableReceiver, TableSender};
@@ -132,7 +132,8 @@ fn sockets() -> Result<(OwnedFd, OwnedFd), Failure> {
 
 /// A receiver at the other end of `socket`, opened for reading in place.
 fn meet(socket: OwnedFd) -> Result<Opened, Failure> {
-    let incoming = Meeting::new(Deliveries::only(Delivery::Pooled)).over(socket).map_err(failed)?;
+    let incoming =
+        Connector::new(Deliveries::only(Delivery::Pooled)).connect_socket(socket).map_err(failed)?;
     // SAFETY: the sender is this file's: see its head.
     unsafe { incoming.open() }.map_err(failed)
 }
@@ -143,7 +144,7 @@ fn channel() -> Result<(Sender, PooledReceiver), Failure> {
     let mut sender = SenderConfig::new().build().map_err(failed)?;
     let receiver = thread::scope(|scope| {
         let receiver = scope.spawn(|| meet(there));
-        sender.meet(here, &Introduction::new(b"")).map_err(failed)?;
+        sender.accept_socket(here, &HandshakeConfig::new(b"")).map_err(failed)?;
         receiver.join().map_err(|_| failed("a thread broke off"))?
     })?;
     match receiver {
@@ -204,7 +205,7 @@ fn table() -> Result<f64, Failure> {
     let mut sender = TableSender::new(batch.schema(), config).map_err(failed)?;
     thread::scope(|scope| {
         let receiving = scope.spawn(|| -> Result<(), Failure> {
-            let mut receiver = TableReceiver::over(meet(there)?).map_err(failed)?;
+            let mut receiver = TableReceiver::from_opened(meet(there)?).map_err(failed)?;
             while let Some(mut batch) = receiver.next().map_err(failed)? {
                 let view = batch.view().map_err(failed)?;
                 let column = view.column(0).and_then(|column| column.as_slice::<i64>());
@@ -212,7 +213,7 @@ fn table() -> Result<f64, Failure> {
             }
             Ok(())
         });
-        sender.meet(here).map_err(failed)?;
+        sender.accept_socket(here).map_err(failed)?;
         let begun = Instant::now();
         for _ in 0..BATCHES {
             sender.send(&batch).map_err(failed)?;

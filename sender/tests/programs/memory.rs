@@ -65,9 +65,9 @@ fn constant(programs: &Programs, arguments: &[&str]) -> Result<(), Failed> {
     let patience = Duration::from_secs(120 + bytes()? / 2_000_000);
     finish_within(patience, sender)?.code(0)?;
     finish_within(patience, receiver)?.code(0)?;
-    let figures: serde_json::Value = serde_json::from_str(said.all().lines().last().unwrap_or_default())?;
-    let sent = figures["bytes"].as_u64().unwrap_or(0);
-    assert!(sent >= bytes()?, "{figures}");
+    let stats: serde_json::Value = serde_json::from_str(said.all().lines().last().unwrap_or_default())?;
+    let sent = stats["bytes"].as_u64().unwrap_or(0);
+    assert!(sent >= bytes()?, "{stats}");
     let (mut most_own, mut most_shared) = (0, 0);
     for watched in watched {
         let (own, shared) = watched.join().map_err(|_| "the watch broke off")?;

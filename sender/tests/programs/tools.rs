@@ -1,4 +1,4 @@
-//! What stands beside sending: the doctor, the watching, completions, the manual; figures and pace.
+//! What stands beside sending: the doctor, the watching, completions, the manual; stats and pace.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("the doctor looks and measures", Nothing, doctor),
     ("top finds senders and their receivers", Receiver, top),
     ("completions and the manual", Nothing, manuals),
-    ("figures are as counted", Receiver, figures),
+    ("stats are as counted", Receiver, stats),
     ("nothing but data on standard output", Receiver, quiet),
     ("a rate is kept", Receiver, rate),
 ];
@@ -77,21 +77,21 @@ fn manuals(programs: &Programs) -> Result<(), Failed> {
     Ok(())
 }
 
-fn figures(programs: &Programs) -> Result<(), Failed> {
+fn stats(programs: &Programs) -> Result<(), Failed> {
     let arguments =
         ["demo:10000", "--batch-rows", "1000", "--report", "json", "--report-to", "r.json", "--", "receiver"];
     let ended = programs.send(&[&arguments[..], &["--null", "--quiet"]].concat())?.code(0)?;
-    let figures: Value = serde_json::from_str(ended.err.trim())?;
-    assert_eq!(figures, serde_json::from_str::<Value>(&fs::read_to_string(programs.path("r.json"))?)?);
-    assert_eq!((&figures["rows"], &figures["batches"]), (&10_000.into(), &10.into()));
-    assert_eq!(figures["dictionaries"], 1);
-    assert_eq!(figures["allocations"]["hot_path"], 0, "built in place without a heap");
-    assert_eq!((&figures["ending"], &figures["exit"]), (&"whole".into(), &0.into()));
+    let stats: Value = serde_json::from_str(ended.err.trim())?;
+    assert_eq!(stats, serde_json::from_str::<Value>(&fs::read_to_string(programs.path("r.json"))?)?);
+    assert_eq!((&stats["rows"], &stats["batches"]), (&10_000.into(), &10.into()));
+    assert_eq!(stats["dictionaries"], 1);
+    assert_eq!(stats["allocations"]["hot_path"], 0, "built in place without a heap");
+    assert_eq!((&stats["ending"], &stats["exit"]), (&"whole".into(), &0.into()));
     // Batches that exist beforehand are encoded without a heap as well.
     programs.send(&["demo:10000", "--batch-rows", "1000", "--", "receiver", "-o", "x.arrow"])?.code(0)?;
     let arguments = ["x.arrow", "--quiet", "--report", "json", "--", "receiver", "--null", "--quiet"];
-    let figures: Value = serde_json::from_str(programs.send(&arguments)?.code(0)?.err.trim())?;
-    assert_eq!((&figures["batches"], &figures["allocations"]["hot_path"]), (&10.into(), &0.into()));
+    let stats: Value = serde_json::from_str(programs.send(&arguments)?.code(0)?.err.trim())?;
+    assert_eq!((&stats["batches"], &stats["allocations"]["hot_path"]), (&10.into(), &0.into()));
     Ok(())
 }
 

@@ -9,9 +9,9 @@ use bowstring_codec::view::{BatchView, Full, Level, Structure};
 use bowstring_transport::Meta;
 
 use super::channel::Memory;
-use super::figures::ReceiverFigures;
+use super::stats::ReceiverStats;
 use crate::error::ReceiveError;
-use crate::{Census, heap};
+use crate::{BufferStats, heap};
 
 /// A batch that came, in the memory it came in. Dropping it gives that memory back.
 ///
@@ -36,8 +36,8 @@ pub struct Batch<'a> {
     shared: Range<usize>,
     decoder: &'a mut Decoder,
     align: Align,
-    figures: &'a mut ReceiverFigures,
-    /// Whether the figures have its rows and buffers.
+    stats: &'a mut ReceiverStats,
+    /// Whether the stats have its rows and buffers.
     counted: bool,
 }
 
@@ -48,7 +48,7 @@ impl<'a> Batch<'a> {
         pool: Option<Range<usize>>,
         decoder: &'a mut Decoder,
         align: Align,
-        figures: &'a mut ReceiverFigures,
+        stats: &'a mut ReceiverStats,
     ) -> Batch<'a> {
         let shared = match (&memory, pool) {
             (Memory::Lease(_), Some(pool)) => pool,
@@ -58,7 +58,7 @@ impl<'a> Batch<'a> {
             }
             _ => 0..0,
         };
-        Batch { memory, meta, shared, decoder, align, figures, counted: false }
+        Batch { memory, meta, shared, decoder, align, stats, counted: false }
     }
 
     /// The sender's number of the message. A gap between two means messages that were not for this receiver.
@@ -91,8 +91,8 @@ impl<'a> Batch<'a> {
         let before = heap::allocations();
         let view = self.decoder.decode(&self.memory);
         let view = view.map_err(ReceiveError::malformed(self.meta.number))?;
-        count(&view, &self.shared, self.figures, &mut self.counted);
-        self.figures.note_allocations(before);
+        count(&view, &self.shared, self.stats, &mut self.counted);
+        self.stats.note_allocations(before);
         Ok(view)
     }
 
@@ -101,32 +101,32 @@ impl<'a> Batch<'a> {
         let before = heap::allocations();
         let view = self.decoder.decode(&self.memory).and_then(BatchView::validate);
         let view = view.map_err(ReceiveError::malformed(self.meta.number))?;
-        count(&view, &self.shared, self.figures, &mut self.counted);
-        self.figures.note_allocations(before);
+        count(&view, &self.shared, self.stats, &mut self.counted);
+        self.stats.note_allocations(before);
         Ok(view)
     }
 
     /// The batch as Arrow arrays whose buffers are the memory it came in. That memory goes back to the sender when the
     /// last of them is dropped, on whatever thread; until then it is taken out of the sender's pool.
     pub fn into_record_batch(self) -> Result<RecordBatch, ReceiveError> {
-        let Batch { memory, meta, shared, decoder, align, figures, counted } = self;
+        let Batch { memory, meta, shared, decoder, align, stats, counted } = self;
         let before = heap::allocations();
         let buffer = match memory {
             Memory::Lease(lease) => share(lease.detach()),
             Memory::Copy(copy) => share(copy),
             Memory::Sealed(message) => share(message),
         };
-        figures.array_allocations += heap::allocations() - before;
+        stats.array_allocations += heap::allocations() - before;
         let before = heap::allocations();
         let view = decoder.decode(&buffer).and_then(BatchView::validate);
-        figures.note_allocations(before);
+        stats.note_allocations(before);
         let view = view.map_err(ReceiveError::malformed(meta.number))?;
         let before = heap::allocations();
         let imported = view.to_record_batch(&buffer, align).map_err(ReceiveError::import(meta.number))?;
-        figures.array_allocations += heap::allocations() - before;
+        stats.array_allocations += heap::allocations() - before;
         if !counted {
-            figures.rows += imported.batch.num_rows() as u64;
-            figures.census.add(&Census::of_arrays(&imported.batch, &shared));
+            stats.rows += imported.batch.num_rows() as u64;
+            stats.buffer_stats.add(&BufferStats::of_arrays(&imported.batch, &shared));
         }
         Ok(imported.batch)
     }
@@ -136,11 +136,11 @@ impl<'a> Batch<'a> {
 fn count<L: Level>(
     view: &BatchView<'_, L>,
     shared: &Range<usize>,
-    figures: &mut ReceiverFigures,
+    stats: &mut ReceiverStats,
     counted: &mut bool,
 ) {
     if !std::mem::replace(counted, true) {
-        figures.rows += view.num_rows() as u64;
-        figures.census.add(&Census::of_view(view, shared));
+        stats.rows += view.num_rows() as u64;
+        stats.buffer_stats.add(&BufferStats::of_view(view, shared));
     }
 }

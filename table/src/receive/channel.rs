@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::ops::{Deref, Range};
 
 use bowstring_transport::{
-    CopyingReceiver, Credentials, Delivery, Figures, Honest, Lease, Meta, Opened, PooledReceiver,
-    ReceiverFigures, RecvError, SealedMessage, SealedReceiver, Wait,
+    CopyingReceiver, Credentials, Delivery, Honest, Lease, Meta, Opened, PooledReceiver, ReceiverStats,
+    RecvError, SealedMessage, SealedReceiver, Stats, Wait,
 };
 
 use super::copies::{Copies, Copy};
@@ -80,18 +80,18 @@ impl Channel {
         }
     }
 
-    pub(super) fn figures(&self) -> ReceiverFigures {
+    pub(super) fn stats(&self) -> ReceiverStats {
         match self {
-            Channel::Pooled(receiver) => receiver.figures(),
-            Channel::Copied(receiver, _) => receiver.inner().figures(),
-            Channel::Sealed(receiver) => receiver.borrow().figures(),
+            Channel::Pooled(receiver) => receiver.stats(),
+            Channel::Copied(receiver, _) => receiver.inner().stats(),
+            Channel::Sealed(receiver) => receiver.borrow().stats(),
         }
     }
 
-    pub(super) fn sender_figures(&self) -> Option<Figures> {
+    pub(super) fn sender_stats(&self) -> Option<Stats> {
         match self {
-            Channel::Pooled(receiver) => Some(receiver.sender_figures()),
-            Channel::Copied(receiver, _) => Some(receiver.inner().sender_figures()),
+            Channel::Pooled(receiver) => Some(receiver.sender_stats()),
+            Channel::Copied(receiver, _) => Some(receiver.inner().sender_stats()),
             Channel::Sealed(_) => None,
         }
     }

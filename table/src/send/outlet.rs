@@ -21,10 +21,10 @@ pub(super) struct Outlet {
 
 impl Outlet {
     pub(super) fn new(sender: Sender) -> Outlet {
-        let figures = sender.figures();
+        let stats = sender.stats();
         // The product is the size of a mapping that exists.
-        let pool = usize::try_from(figures.slots * figures.slot_size).unwrap_or(usize::MAX);
-        let most = (pool > 0).then(|| (pool / 2).max(figures.slot_size as usize));
+        let pool = usize::try_from(stats.slots * stats.slot_size).unwrap_or(usize::MAX);
+        let most = (pool > 0).then(|| (pool / 2).max(stats.slot_size as usize));
         let (wait, patience) = (Wait::sleeping(), None);
         Outlet { sender, wait, patience, interrupt: Interrupt::default(), most }
     }
@@ -37,8 +37,8 @@ impl Outlet {
         let mut next = 0;
         // One at a time: the list borrows the sender.
         loop {
-            let Some(lane) = self.sender.lanes().nth(next) else { return };
-            self.sender.set_on_slow(lane, on_slow);
+            let Some(subscriber) = self.sender.subscribers().nth(next) else { return };
+            self.sender.set_on_slow(subscriber, on_slow);
             next += 1;
         }
     }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bowstring_transport::{
-    Answer, Arrival, End, Introduction, LaneFigures, LaneId, Listener, MeetError, To, Wait,
+    Arrival, Decision, End, HandshakeConfig, HandshakeError, Listener, ReceiverId, SubscriberStats, To, Wait,
 };
 use rustix::fd::OwnedFd;
 
@@ -21,28 +21,28 @@ impl TableSender {
     }
 
     /// Meets a receiver over one end of a pair of sockets, such as a child's that has the other end.
-    pub fn meet(&mut self, socket: OwnedFd) -> Result<LaneId, SetUpError> {
-        let arrival = self.outlet.sender.meet(socket, &Introduction::new(&self.greeting))?;
+    pub fn accept_socket(&mut self, socket: OwnedFd) -> Result<ReceiverId, SetUpError> {
+        let arrival = self.outlet.sender.accept_socket(socket, &HandshakeConfig::new(&self.greeting))?;
         self.welcome(&arrival).map_err(set_up)
     }
 
     /// Waits until `count` receivers are there; an end may be set to that, and an interruption ends it too.
-    pub fn await_receivers(&mut self, count: u32, patience: Option<Duration>) -> Result<(), SetUpError> {
+    pub fn wait_for_receivers(&mut self, count: u32, patience: Option<Duration>) -> Result<(), SetUpError> {
         let until = patience.and_then(|patience| Instant::now().checked_add(patience));
         while self.receivers() < count {
             let left = until.map_or(SLICE, |until| until.saturating_duration_since(Instant::now()));
             if self.outlet.interrupt.is_set() {
                 return Err(SetUpError::Interrupted);
             }
-            let late = SetUpError::Meet(MeetError::TimedOut("a connection"));
+            let late = SetUpError::Meet(HandshakeError::TimedOut("a connection"));
             let Some(listener) = self.listener.as_ref().filter(|_| !left.is_zero()) else { return Err(late) };
             let greeting = &self.greeting;
             let wait = Wait::sleeping().at_most(left.min(SLICE));
-            match self.outlet.sender.accept(listener, wait, &mut |_| Answer::Welcome(greeting)) {
+            match self.outlet.sender.accept(listener, wait, &mut |_| Decision::Welcome(greeting)) {
                 Ok(arrival) => {
                     self.welcome(&arrival).map_err(set_up)?;
                 }
-                Err(MeetError::TimedOut(_)) => {}
+                Err(HandshakeError::TimedOut(_)) => {}
                 Err(error) => return Err(error.into()),
             }
         }
@@ -51,12 +51,12 @@ impl TableSender {
 
     /// Lets in whoever knocks, without waiting for anybody, and says how many came. Sending does this by itself now and
     /// then; who pauses between batches calls it meanwhile.
-    pub fn tend(&mut self) -> Result<u32, SendError> {
-        self.tended = Instant::now();
+    pub fn poll_accept(&mut self) -> Result<u32, SendError> {
+        self.polled = Instant::now();
         let mut came = 0;
         while let Some(listener) = &self.listener {
             let greeting = &self.greeting;
-            match self.outlet.sender.tend(listener, &mut |_| Answer::Welcome(greeting)) {
+            match self.outlet.sender.poll_accept(listener, &mut |_| Decision::Welcome(greeting)) {
                 Ok(Some(arrival)) => {
                     self.welcome(&arrival)?;
                     came += 1;
@@ -73,7 +73,7 @@ impl TableSender {
     }
 
     /// Gives a newcomer what it needs to read the batches to come.
-    fn welcome(&mut self, arrival: &Arrival) -> Result<LaneId, SendError> {
+    fn welcome(&mut self, arrival: &Arrival) -> Result<ReceiverId, SendError> {
         let Self { outlet, encoder, dictionaries, .. } = self;
         let receiver = arrival.receiver;
         for (index, values) in dictionaries.in_force() {
@@ -81,8 +81,8 @@ impl TableSender {
             outlet.publish(len, protocol::DICTIONARY, To::Only(receiver), |region| {
                 Ok(encoder.encode_dictionary(index, values, false, region)?)
             })?;
-            self.figures.dictionaries += 1;
-            self.figures.dictionary_bytes += len as u64;
+            self.stats.dictionaries += 1;
+            self.stats.dictionary_bytes += len as u64;
         }
         outlet.sender.set_on_slow(receiver, self.on_slow);
         Ok(receiver)
@@ -94,26 +94,26 @@ impl TableSender {
         self.outlet.sender.receivers()
     }
 
-    /// The figures of each receiver.
-    pub fn lanes(&self) -> impl Iterator<Item = (LaneId, LaneFigures)> {
+    /// The stats of each receiver.
+    pub fn subscribers(&self) -> impl Iterator<Item = (ReceiverId, SubscriberStats)> {
         let sender = &self.outlet.sender;
-        sender.lanes().filter_map(|lane| Some((lane, sender.lane_figures(lane)?)))
+        sender.subscribers().filter_map(|subscriber| Some((subscriber, sender.subscriber_stats(subscriber)?)))
     }
 
     /// The next receiver that has gone since this was last asked, and how it ended.
-    pub fn next_departed(&mut self) -> Option<(LaneId, End)> {
+    pub fn next_departed(&mut self) -> Option<(ReceiverId, End)> {
         self.outlet.sender.next_ended()
     }
 
     /// What went wrong with a newcomer since this was last asked. It was turned away; nobody else noticed.
-    pub fn take_trouble(&mut self) -> Option<MeetError> {
+    pub fn take_trouble(&mut self) -> Option<HandshakeError> {
         self.trouble.take()
     }
 
     #[inline]
-    pub(super) fn tend_if_due(&mut self) -> Result<(), SendError> {
-        if self.listener.is_some() && self.tended.elapsed() >= TEND_EVERY {
-            self.tend()?;
+    pub(super) fn poll_accept_if_due(&mut self) -> Result<(), SendError> {
+        if self.listener.is_some() && self.polled.elapsed() >= TEND_EVERY {
+            self.poll_accept()?;
         }
         Ok(())
     }
@@ -124,6 +124,6 @@ fn set_up(error: SendError) -> SetUpError {
     match error {
         SendError::Host(error) => SetUpError::Host(error),
         SendError::Interrupted => SetUpError::Interrupted,
-        _ => SetUpError::Meet(MeetError::HungUp),
+        _ => SetUpError::Meet(HandshakeError::HungUp),
     }
 }

@@ -32,7 +32,7 @@ impl TableSender {
             self.send_whole(&slice, len)?;
             start += take;
         }
-        self.figures.split += 1;
+        self.stats.split += 1;
         // A batch without rows that is too large has a schema whose very description is.
         if rows == 0 { Err(SendError::TooLarge { row: None, len, most }) } else { Ok(()) }
     }

@@ -21,8 +21,8 @@ use bowstring_tests::raw::Socket;
 use bowstring_tests::trace;
 use bowstring_transport::session::inherited_listener;
 use bowstring_transport::{
-    Access, Answer, Deliveries, Delivery, Introduction, Lease, Listener, MeetError, Meeting, Opened,
-    RefusalCode, Sender, SenderConfig, Trust, Wait,
+    Access, Connector, Decision, Deliveries, Delivery, HandshakeConfig, HandshakeError, Lease, Listener,
+    Opened, RefusalCode, Sender, SenderConfig, Trust, Wait,
 };
 use rustix::process::{Resource, Rlimit, setrlimit};
 
@@ -90,7 +90,8 @@ fn leave_orphan() {
 }
 
 fn receive(wanted: Deliveries, step: &str, orphan: bool) {
-    let incoming = Meeting::new(wanted).patience(PATIENCE).over(stdin()).expect("an honest sender");
+    let incoming =
+        Connector::new(wanted).patience(PATIENCE).connect_socket(stdin()).expect("an honest sender");
     let mut opened = honest::open(incoming);
     if orphan {
         leave_orphan();
@@ -155,7 +156,7 @@ fn config() -> SenderConfig {
 
 fn send(offered: Deliveries, step: &str, orphan: bool) {
     let mut sender = config().deliveries(offered).build().expect("memory");
-    sender.meet(stdin(), &Introduction::new(b"").patience(PATIENCE)).expect("an honest receiver");
+    sender.accept_socket(stdin(), &HandshakeConfig::new(b"").patience(PATIENCE)).expect("an honest receiver");
     if orphan {
         leave_orphan();
     }
@@ -197,7 +198,7 @@ fn broadcast(path: &[u8]) {
     say("at listening");
     let mut sender = SenderConfig::new().slots(16, 256).build().expect("memory");
     for _ in 0..3 {
-        sender.accept(&listener, Wait::sleeping(), &mut |_| Answer::Welcome(b"")).expect("a receiver");
+        sender.accept(&listener, Wait::sleeping(), &mut |_| Decision::Welcome(b"")).expect("a receiver");
     }
     for number in 1.. {
         honest::send(&mut sender, number, length(number, 1024)).expect("room");
@@ -222,16 +223,19 @@ fn in_flight() {
     let mut sender = config().build().expect("memory");
     std::thread::scope(|scope| {
         let receiving = scope.spawn(|| {
-            Meeting::new(Deliveries::SLOTS)
+            Connector::new(Deliveries::SLOTS)
                 .patience(PATIENCE)
-                .over(there)
+                .connect_socket(there)
                 .map(drop)
                 .expect_err("no descriptors")
         });
-        let met = sender.meet(here, &Introduction::new(b"").patience(PATIENCE)).map(drop);
+        let met = sender.accept_socket(here, &HandshakeConfig::new(b"").patience(PATIENCE)).map(drop);
         assert_eq!(format!("{met:?}"), format!("Err(Os(OsError(sendmsg, {})))", libc::ETOOMANYREFS));
         let refused = receiving.join().expect("no panic");
-        assert!(matches!(refused, MeetError::Refused(r) if r.code == RefusalCode::Resources), "{refused:?}");
+        assert!(
+            matches!(refused, HandshakeError::Refused(r) if r.code == RefusalCode::Resources),
+            "{refused:?}"
+        );
     });
     // Once the letters are opened, there is room again.
     drop((near, far));
@@ -268,7 +272,7 @@ fn activator(path: &[u8]) {
 /// Lets one receiver in, sends so many messages, and stands still.
 fn serve(listener: &Listener, count: u64) -> ! {
     let mut sender = config().build().expect("memory");
-    sender.accept(listener, Wait::sleeping(), &mut |_| Answer::Welcome(b"")).expect("a receiver");
+    sender.accept(listener, Wait::sleeping(), &mut |_| Decision::Welcome(b"")).expect("a receiver");
     for number in 1..=count {
         honest::send(&mut sender, number, 64).expect("room");
     }
@@ -279,18 +283,18 @@ fn serve(listener: &Listener, count: u64) -> ! {
 fn knock(path: &[u8]) {
     let nobody = rustix::process::Uid::from_raw(65534);
     rustix::thread::set_thread_res_uid(nobody, nobody, nobody).expect("root may become anybody");
-    let meeting = Meeting::new(Deliveries::SLOTS).access(Access::Users(&[0])).patience(PATIENCE);
+    let meeting = Connector::new(Deliveries::SLOTS).access(Access::Users(&[0])).patience(PATIENCE);
     say(&format!("heard {:?}", meeting.connect(path).map(drop)));
 }
 
 /// Sends to a receiver whose process it does not see, and hears of its end all the same.
 fn unseen(path: &[u8]) {
     let mut sender = config().build().expect("memory");
-    let introduction = Introduction::new(b"").patience(PATIENCE);
+    let introduction = HandshakeConfig::new(b"").patience(PATIENCE);
     let receiver = sender.connect(path, &introduction).expect("an honest receiver").receiver;
     let peer = sender.peer(receiver).expect("it is there");
-    let figures = sender.lane_figures(receiver).expect("it is there");
-    say(&format!("process {}, in the figures {}", peer.pid, figures.pid));
+    let stats = sender.subscriber_stats(receiver).expect("it is there");
+    say(&format!("process {}, in the stats {}", peer.pid, stats.pid));
     honest::send(&mut sender, 1, 64).expect("room");
     let (ended, end) = loop {
         sender.reap().expect("a host");
@@ -306,21 +310,26 @@ fn unseen(path: &[u8]) {
 /// Sends over a socket that it was started with.
 fn hand_down() {
     let mut sender = config().build().expect("memory");
-    sender.meet(stdin(), &Introduction::new(b"handed down").patience(PATIENCE)).expect("an honest receiver");
+    sender
+        .accept_socket(stdin(), &HandshakeConfig::new(b"handed down").patience(PATIENCE))
+        .expect("an honest receiver");
     honest::send(&mut sender, 1, 64).expect("room");
 }
 
 /// A whole session: meets, exchanges five messages, closes.
 fn session(role: &str, wanted: Deliveries, socket: OwnedFd) {
     if role == "receive" {
-        let incoming = Meeting::new(wanted).patience(PATIENCE).over(socket).expect("an honest sender");
+        let incoming =
+            Connector::new(wanted).patience(PATIENCE).connect_socket(socket).expect("an honest sender");
         let mut opened = honest::open(incoming);
         for _ in 0..5 {
             honest::take(&mut opened, Wait::sleeping()).expect("a message").expect("whole");
         }
     } else {
         let mut sender: Sender = config().deliveries(wanted).build().expect("memory");
-        sender.meet(socket, &Introduction::new(b"").patience(PATIENCE)).expect("an honest receiver");
+        sender
+            .accept_socket(socket, &HandshakeConfig::new(b"").patience(PATIENCE))
+            .expect("an honest receiver");
         for number in 1..=5 {
             honest::send(&mut sender, number, length(number, 256)).expect("room");
         }

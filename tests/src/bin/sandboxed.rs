@@ -19,8 +19,8 @@ use std::time::Duration;
 
 use bowstring_tests::honest::{self, PATIENCE, check, fill};
 use bowstring_transport::{
-    Deliveries, Delivery, Introduction, LoanError, Meeting, Opened, PooledReceiver, Sender, SenderConfig,
-    Wait,
+    Connector, Deliveries, Delivery, HandshakeConfig, LoanError, Opened, PooledReceiver, Sender,
+    SenderConfig, Wait,
 };
 
 const MESSAGES: u64 = 20_000;
@@ -90,13 +90,13 @@ fn leave(code: i32) -> ! {
 fn send(socket: OwnedFd, mode: &str) {
     let mut sender = SenderConfig::new().slots(4, SLOT).build().expect("memory");
     sender.watch_every(Duration::MAX);
-    sender.meet(socket, &Introduction::new(b"").patience(PATIENCE)).expect("an honest receiver");
+    sender.accept_socket(socket, &HandshakeConfig::new(b"").patience(PATIENCE)).expect("an honest receiver");
     enter(mode);
     for number in 1..=MESSAGES {
         if mode == "strict" { send_busily(&mut sender, number) } else { send_sleepily(&mut sender, number) }
     }
     // Closing needs no call either, but leaving does, and the receiver may still be reading: it is the one to go first.
-    while sender.figures().slots_in_use > 0 {
+    while sender.stats().slots_in_use > 0 {
         let _ = sender.try_loan(4 * SLOT).map(drop);
     }
     done()
@@ -128,8 +128,9 @@ fn send_sleepily(sender: &mut Sender, number: u64) {
 }
 
 fn receive(socket: OwnedFd, mode: &str) {
-    let meeting = Meeting::new(Deliveries::only(Delivery::Pooled)).patience(PATIENCE);
-    let Opened::Pooled(receiver) = honest::open(meeting.over(socket).expect("an honest sender")) else {
+    let meeting = Connector::new(Deliveries::only(Delivery::Pooled)).patience(PATIENCE);
+    let Opened::Pooled(receiver) = honest::open(meeting.connect_socket(socket).expect("an honest sender"))
+    else {
         panic!("not pooled")
     };
     receiver.watch_every(Duration::MAX);

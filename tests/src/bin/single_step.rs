@@ -15,8 +15,8 @@ use std::time::Duration;
 use bowstring_tests::honest::{self, PATIENCE, Pair, check, fill};
 use bowstring_tests::trace::{self, Go, Stop, Tracee};
 use bowstring_transport::{
-    Deliveries, Delivery, End, Introduction, Label, LoanError, Meeting, Opened, PooledReceiver, RecvError,
-    Sender, SenderConfig, To, Wait,
+    Connector, Deliveries, Delivery, End, HandshakeConfig, Label, LoanError, Opened, PooledReceiver,
+    RecvError, Sender, SenderConfig, To, Wait,
 };
 
 const SLOTS: u32 = 4;
@@ -108,8 +108,8 @@ fn config() -> SenderConfig {
 }
 
 fn pooled(socket: OwnedFd) -> PooledReceiver {
-    let meeting = Meeting::new(Deliveries::only(Delivery::Pooled)).patience(PATIENCE);
-    match honest::open(meeting.over(socket).expect("an honest sender")) {
+    let meeting = Connector::new(Deliveries::only(Delivery::Pooled)).patience(PATIENCE);
+    match honest::open(meeting.connect_socket(socket).expect("an honest sender")) {
         Opened::Pooled(receiver) => receiver,
         other => panic!("not pooled: {other:?}"),
     }
@@ -126,7 +126,7 @@ fn publish(sender: &mut Sender, number: u64, len: usize) {
 fn stepped_sender(socket: OwnedFd) -> i32 {
     let mut sender = config().build().expect("memory");
     sender.watch_every(Duration::MAX);
-    sender.meet(socket, &Introduction::new(b"").patience(PATIENCE)).expect("an honest receiver");
+    sender.accept_socket(socket, &HandshakeConfig::new(b"").patience(PATIENCE)).expect("an honest receiver");
     // A round beforehand: the stepped messages go where others have been, so that a torn one would show.
     for number in 1..=4 {
         publish(&mut sender, number, SLOT);
@@ -197,7 +197,9 @@ impl Scene {
         let mut pair = Pair::new(config(), 0);
         let (here, there) = honest::sockets();
         let mut child = trace::fork(|| stepped_receiver(there));
-        pair.sender.meet(here, &Introduction::new(b"").patience(PATIENCE)).expect("an honest receiver");
+        pair.sender
+            .accept_socket(here, &HandshakeConfig::new(b"").patience(PATIENCE))
+            .expect("an honest receiver");
         pair.sender.watch_every(Duration::MAX);
         assert_eq!(child.await_stop(), Stop::Signal(libc::SIGSTOP));
         for (i, len) in LENGTHS.into_iter().enumerate() {
@@ -242,7 +244,7 @@ fn receiver_killed(path: &Path, at: usize, asleep: bool) -> Point {
 /// The child is not killed but raced: at each instruction the sender overwrites all that it may.
 fn receiver_raced(path: &Path, at: usize) -> Point {
     let mut scene = Scene::new();
-    let honest = scene.pair.sender.lanes().next().expect("the honest one came first");
+    let honest = scene.pair.sender.subscribers().next().expect("the honest one came first");
     path.lead(&mut scene.child, at);
     let mut reused = 0;
     loop {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bowstring_transport::session::wire::Kind;
-use bowstring_transport::{CopyingReceiver, Deliveries, Delivery, Meeting, Opened, RecvError, Wait};
+use bowstring_transport::{CopyingReceiver, Deliveries, Delivery, Connector, Opened, RecvError, Wait};
 use std::os::fd::AsFd;
 use std::sync::atomic::Ordering;
 
@@ -24,10 +24,10 @@ pub fn board(bytes: &[u8]) {
     let socket = Socket::new(here);
     let offered = Offered::new();
     // Both answers are there before they are asked for, so that one thread can play both sides.
-    let all = [offered.pool.as_fd(), offered.board.as_fd(), offered.gauge.as_fd()];
+    let all = [offered.pool.as_fd(), offered.board.as_fd(), offered.stats_region.as_fd()];
     socket.send(&Card::sender(COPIED).datagram(Kind::Welcome), &all);
     socket.send(&bare(Kind::Start), &[]);
-    let incoming = Meeting::new(Deliveries::only(Delivery::Copied)).over(there).expect("a good handshake");
+    let incoming = Connector::new(Deliveries::only(Delivery::Copied)).connect_socket(there).expect("a good handshake");
     let Opened::Copied(mut receiver) = honest::open(incoming) else { panic!("not copied") };
     let mut ticket = 1;
     let mut over = None;

@@ -4,7 +4,7 @@ use std::os::fd::AsFd;
 use std::sync::atomic::Ordering;
 
 use bowstring_transport::session::wire::Kind;
-use bowstring_transport::{Introduction, OnSlow, SenderConfig};
+use bowstring_transport::{HandshakeConfig, OnSlow, SenderConfig};
 
 use super::Choices;
 use crate::honest::{self, Pair};
@@ -27,7 +27,7 @@ pub fn ledger(bytes: &[u8]) {
     // Before it is asked for, so that one thread can play both sides.
     socket.send(&Card::receiver(POOLED).datagram(Kind::Hello), &[]);
     socket.send(&bare(Kind::Attach), &[region.as_fd()]);
-    let met = pair.sender.meet(here, &Introduction::new(b"")).expect("a good handshake");
+    let met = pair.sender.accept_socket(here, &HandshakeConfig::new(b"")).expect("a good handshake");
     // No more than leaves room for an honest message wherever it is held.
     let quota = 1 + u32::from(choices.below(2));
     let policy = if choices.below(4) == 0 { OnSlow::CutOff { quota } } else { OnSlow::Skip { quota } };

@@ -31,8 +31,8 @@ impl Brought {
 
     /// Those at the given places in the order of the protocol.
     fn pick(&self, places: &[usize]) -> Vec<BorrowedFd<'_>> {
-        let Offered { pool, board, gauge } = &self.offered;
-        let all = [pool.as_fd(), board.as_fd(), gauge.as_fd(), self.ledger.as_fd()];
+        let Offered { pool, board, stats_region } = &self.offered;
+        let all = [pool.as_fd(), board.as_fd(), stats_region.as_fd(), self.ledger.as_fd()];
         places.iter().map(|&place| all[place]).collect()
     }
 }

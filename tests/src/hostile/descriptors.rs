@@ -199,14 +199,14 @@ pub(super) fn add(all: &mut Vec<Case>) {
     rows(all, Victim::ConnectingReceiver, ("the pool", "Pool", POOL), not_published(), |s, fd| {
         let _hello = s.recv();
         let o = Offered::new();
-        s.send(&Card::sender(COPIED).datagram(Kind::Welcome), &[fd, o.board.as_fd(), o.gauge.as_fd()]);
+        s.send(&Card::sender(COPIED).datagram(Kind::Welcome), &[fd, o.board.as_fd(), o.stats_region.as_fd()]);
     });
     rows(all, Victim::ConnectingReceiver, ("the board", "Board", BOARD), not_published(), |s, fd| {
         let _hello = s.recv();
         let o = Offered::new();
-        s.send(&Card::sender(COPIED).datagram(Kind::Welcome), &[o.pool.as_fd(), fd, o.gauge.as_fd()]);
+        s.send(&Card::sender(COPIED).datagram(Kind::Welcome), &[o.pool.as_fd(), fd, o.stats_region.as_fd()]);
     });
-    rows(all, Victim::ConnectingReceiver, ("the gauge", "Gauge", GAUGE), not_published(), |s, fd| {
+    rows(all, Victim::ConnectingReceiver, ("the stats_region", "StatsRegion", GAUGE), not_published(), |s, fd| {
         let _hello = s.recv();
         let o = Offered::new();
         s.send(&Card::sender(COPIED).datagram(Kind::Welcome), &[o.pool.as_fd(), o.board.as_fd(), fd]);
@@ -215,9 +215,9 @@ pub(super) fn add(all: &mut Vec<Case>) {
         s.send(&Card::sender(COPIED).datagram(Kind::Hello), &[]);
         drop(descriptors::<1>(s.recv()));
         let o = Offered::new();
-        s.send(&bare(Kind::Attach), &[fd, o.board.as_fd(), o.gauge.as_fd()]);
+        s.send(&bare(Kind::Attach), &[fd, o.board.as_fd(), o.stats_region.as_fd()]);
     });
-    rows(all, Victim::Observer, ("the gauge", "Gauge", GAUGE), not_published(), |s, fd| {
+    rows(all, Victim::Observer, ("the stats_region", "StatsRegion", GAUGE), not_published(), |s, fd| {
         let _hello = s.recv();
         let card = Card { observer: 1, wants: 0, ..Card::receiver(POOLED) };
         s.send(&card.datagram(Kind::Welcome), &[fd]);

@@ -208,7 +208,7 @@ fn welcome(name: &'static str, ends: &'static str, card: Card) -> Case {
     Case::new(Victim::ConnectingReceiver, name, ends, move |s| {
         let _hello = s.recv();
         let o = Offered::new();
-        s.send(&card.datagram(Kind::Welcome), &[o.pool.as_fd(), o.board.as_fd(), o.gauge.as_fd()]);
+        s.send(&card.datagram(Kind::Welcome), &[o.pool.as_fd(), o.board.as_fd(), o.stats_region.as_fd()]);
     })
 }
 
@@ -271,7 +271,7 @@ fn welcomes(all: &mut Vec<Case>) {
         all.push(Case::new(Victim::ConnectingReceiver, name, ends, move |s| {
             let _hello = s.recv();
             let o = Offered::new();
-            let three = [o.pool.as_fd(), o.board.as_fd(), o.gauge.as_fd()];
+            let three = [o.pool.as_fd(), o.board.as_fd(), o.stats_region.as_fd()];
             let fds: Vec<BorrowedFd<'_>> = three.into_iter().cycle().take(count).collect();
             s.send(&card.datagram(Kind::Welcome), &fds);
         }));
@@ -301,7 +301,7 @@ fn up_to_start(s: &Socket) -> Offered {
     let _hello = s.recv();
     let o = Offered::new();
     let card = Card::sender(COPIED);
-    s.send(&card.datagram(Kind::Welcome), &[o.pool.as_fd(), o.board.as_fd(), o.gauge.as_fd()]);
+    s.send(&card.datagram(Kind::Welcome), &[o.pool.as_fd(), o.board.as_fd(), o.stats_region.as_fd()]);
     drop(descriptors::<1>(s.recv()));
     o
 }

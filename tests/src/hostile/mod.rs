@@ -19,19 +19,19 @@ use crate::raw::Socket;
 /// Whom the misbehaviour is played to, and where its error shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Victim {
-    /// A sender that listens: the outcome of `Sender::meet`.
+    /// A sender that listens: the outcome of `Sender::accept_socket`.
     ListeningSender,
-    /// A sender that connects: the outcome of `Sender::connect_over`.
+    /// A sender that connects: the outcome of `Sender::connect_socket`.
     ConnectingSender,
-    /// A receiver that listens: the outcome of `Meeting::hear_out`.
+    /// A receiver that listens: the outcome of `Connector::accept_socket`.
     ListeningReceiver,
-    /// A receiver that connects: the outcome of `Meeting::over`.
+    /// A receiver that connects: the outcome of `Connector::connect_socket`.
     ConnectingReceiver,
-    /// Who listens to send and to receive: the outcome of `Sender::meet_both`.
+    /// Who listens to send and to receive: the outcome of `Sender::accept_socket_both`.
     ListeningBoth,
     /// Who connects to send and to receive: the outcome of `Sender::connect_both_over`.
     ConnectingBoth,
-    /// An observer: the outcome of `Observer::attach`, whose figures are read if it attached.
+    /// An observer: the outcome of `Observer::attach`, whose stats are read if it attached.
     Observer,
     /// A sender with an open channel that may skip the hostile receiver: how the channel ends.
     Sender,

@@ -1,4 +1,4 @@
-//! Senders that lie to who only wants to see their figures.
+//! Senders that lie to who only wants to see their stats.
 
 use std::os::fd::AsFd;
 use std::sync::atomic::Ordering;
@@ -20,8 +20,8 @@ fn card() -> Card {
 fn welcome(name: &'static str, ends: impl Into<String>, card: Card, gauges: usize) -> Case {
     Case::new(Victim::Observer, name, ends.into(), move |s: &Socket| {
         let _hello = s.recv();
-        let gauge = Make::published(GAUGE).region().expect("a gauge");
-        s.send(&card.datagram(Kind::Welcome), &vec![gauge.as_fd(); gauges]);
+        let stats_region = Make::published(GAUGE).region().expect("a stats_region");
+        s.send(&card.datagram(Kind::Welcome), &vec![stats_region.as_fd(); gauges]);
     })
 }
 
@@ -29,15 +29,15 @@ pub(super) fn add(all: &mut Vec<Case>) {
     all.push(welcome("a welcome to a receiver", "Wire(Choice)", Card { observer: 0, ..card() }, 1));
     all.push(welcome("a welcome that offers", "Wire(Choice)", Card { offers: COPIED, ..card() }, 1));
     all.push(welcome("a welcome that wants", "Wire(Choice)", Card { wants: POOLED, ..card() }, 1));
-    all.push(welcome("a welcome without a gauge", descriptor_count(0, 1), card(), 0));
+    all.push(welcome("a welcome without a stats_region", descriptor_count(0, 1), card(), 0));
     all.push(welcome("a welcome with two gauges", descriptor_count(2, 1), card(), 2));
     all.push(welcome("a welcome with forty gauges", "Wire(Truncated)", card(), 40));
-    all.push(Case::new(Victim::Observer, "a gauge full of nonsense", "Ok", |s| {
+    all.push(Case::new(Victim::Observer, "a stats_region full of nonsense", "Ok", |s| {
         let _hello = s.recv();
-        let gauge = Make::published(GAUGE).region().expect("a gauge");
+        let stats_region = Make::published(GAUGE).region().expect("a stats_region");
         for at in (0..GAUGE).step_by(8) {
-            gauge.u64_at(at).store(u64::MAX - at as u64, Ordering::Relaxed);
+            stats_region.u64_at(at).store(u64::MAX - at as u64, Ordering::Relaxed);
         }
-        s.send(&card().datagram(Kind::Welcome), &[gauge.as_fd()]);
+        s.send(&card().datagram(Kind::Welcome), &[stats_region.as_fd()]);
     }));
 }

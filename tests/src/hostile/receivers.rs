@@ -21,9 +21,9 @@ fn until(mut done: impl FnMut() -> bool) {
     }
 }
 
-/// The counter of messages that were skipped, in the gauge.
+/// The counter of messages that were skipped, in the stats_region.
 const SKIPS: usize = 48 + 4 * 8;
-/// The process of the second lane, in the gauge; the first is the honest peer's.
+/// The process of the second subscriber, in the stats_region; the first is the honest peer's.
 const SECOND_LANE: usize = 128 + 64;
 
 /// Numbers without any sense, the same in every run.
@@ -96,8 +96,8 @@ fn lies(all: &mut Vec<Case>) {
     }
     all.push(Case::new(victim, "never releasing", "Crashed", |s| {
         let lent = receive(s);
-        let gauge = View::of(lent.gauge.as_fd(), GAUGE).expect("a gauge can be mapped to read");
-        until(|| gauge.u64_at(SKIPS).load(Ordering::Relaxed) > 100);
+        let stats_region = View::of(lent.stats_region.as_fd(), GAUGE).expect("a stats_region can be mapped to read");
+        until(|| stats_region.u64_at(SKIPS).load(Ordering::Relaxed) > 100);
     }));
     all.push(Case::new(Victim::ImpatientSender, "never releasing", "CutOff", |s| {
         let board = view(&receive(s));
@@ -109,16 +109,16 @@ fn lies(all: &mut Vec<Case>) {
         let board = view(&lent);
         until(|| head(&board) > 1);
         lent.ledger.u32_at(ledger::WAITING).store(3, Ordering::Release);
-        let gauge = View::of(lent.gauge.as_fd(), GAUGE).expect("a gauge can be mapped to read");
+        let stats_region = View::of(lent.stats_region.as_fd(), GAUGE).expect("a stats_region can be mapped to read");
         // The victim now serves the other alone.
-        let sent = gauge.u64_at(48).load(Ordering::Relaxed);
-        until(|| gauge.u64_at(48).load(Ordering::Relaxed) > sent + 100);
+        let sent = stats_region.u64_at(48).load(Ordering::Relaxed);
+        until(|| stats_region.u64_at(48).load(Ordering::Relaxed) > sent + 100);
     }));
     all.push(Case::new(victim, "hanging up and reading on", "Crashed", |s| {
         let lent = receive(s);
         shutdown(s, Shutdown::Both).expect("a connected socket");
-        let gauge = View::of(lent.gauge.as_fd(), GAUGE).expect("a gauge can be mapped to read");
-        until(|| gauge.u64_at(SECOND_LANE).load(Ordering::Acquire) == 0);
+        let stats_region = View::of(lent.stats_region.as_fd(), GAUGE).expect("a stats_region can be mapped to read");
+        until(|| stats_region.u64_at(SECOND_LANE).load(Ordering::Acquire) == 0);
         let pool = View::of(lent.pool.as_fd(), 64).expect("a pool can be mapped to read");
         let _ = pool.u64_at(0).load(Ordering::Relaxed);
     }));

@@ -103,7 +103,7 @@ pub(super) fn add(all: &mut Vec<Case>) {
         };
         row("the pool", |s, way| scribble(way, receive(s).pool.as_fd(), POOL));
         row("the board", |s, way| scribble(way, receive(s).board.as_fd(), BOARD));
-        row("the gauge", |s, way| scribble(way, receive(s).gauge.as_fd(), GAUGE));
+        row("the stats_region", |s, way| scribble(way, receive(s).stats_region.as_fd(), GAUGE));
         row("a sealed message", |s, way| {
             receive_sealed(s);
             let letter = s.recv();

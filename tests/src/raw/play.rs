@@ -14,7 +14,7 @@ pub const POOL: usize = SLOTS as usize * SLOT_SIZE as usize;
 pub const BOARD: usize = 256 + SLOTS as usize * 64;
 /// The bytes of its ledger.
 pub const LEDGER: usize = 256 + SLOTS as usize * 8;
-/// The bytes of a gauge.
+/// The bytes of a stats_region.
 pub const GAUGE: usize = 128 + 64 * 64;
 
 /// Where a board's words are.
@@ -46,8 +46,8 @@ pub struct Lent {
     pub pool: OwnedFd,
     /// Its publications.
     pub board: OwnedFd,
-    /// Its figures.
-    pub gauge: OwnedFd,
+    /// Its stats.
+    pub stats_region: OwnedFd,
     /// The receiver's own part.
     pub ledger: Region,
 }
@@ -68,11 +68,11 @@ pub fn receive(socket: &Socket) -> Lent {
 /// As [`receive`], where the HELLO was sent already.
 #[must_use]
 pub fn finish(socket: &Socket) -> Lent {
-    let [pool, board, gauge] = descriptors(socket.recv());
+    let [pool, board, stats_region] = descriptors(socket.recv());
     let ledger = Make::published(LEDGER).region().expect("a ledger");
     socket.send(&bare(Kind::Attach), &[ledger.as_fd()]);
     assert_eq!(socket.recv().kind(), Some(Kind::Start as u16));
-    Lent { pool, board, gauge, ledger }
+    Lent { pool, board, stats_region, ledger }
 }
 
 /// Connects as a receiver of sealed messages, up to START.
@@ -90,8 +90,8 @@ pub struct Offered {
     pub pool: Region,
     /// Its publications.
     pub board: Region,
-    /// Its figures.
-    pub gauge: Region,
+    /// Its stats.
+    pub stats_region: Region,
 }
 
 /// What an entry says.
@@ -109,7 +109,7 @@ impl Offered {
     #[must_use]
     pub fn new() -> Offered {
         let make = |len| Make::published(len).region().expect("a region");
-        let this = Offered { pool: make(POOL), board: make(BOARD), gauge: make(GAUGE) };
+        let this = Offered { pool: make(POOL), board: make(BOARD), stats_region: make(GAUGE) };
         this.head(1 << 1);
         this
     }
@@ -152,7 +152,7 @@ impl Default for Offered {
 pub fn send(socket: &Socket) -> (Offered, OwnedFd) {
     let _hello = socket.recv();
     let offered = Offered::new();
-    let all = [offered.pool.as_fd(), offered.board.as_fd(), offered.gauge.as_fd()];
+    let all = [offered.pool.as_fd(), offered.board.as_fd(), offered.stats_region.as_fd()];
     socket.send(&Card::sender(COPIED).datagram(Kind::Welcome), &all);
     let [ledger] = descriptors(socket.recv());
     socket.send(&bare(Kind::Start), &[]);

@@ -20,7 +20,7 @@ use core::arch::naked_asm;
 use core::panic::PanicInfo;
 
 use bowstring_transport::fd::OwnedFd;
-use bowstring_transport::{Deliveries, Introduction, Meeting, RecvError, SenderConfig, socket_pair};
+use bowstring_transport::{Deliveries, HandshakeConfig, Connector, RecvError, SenderConfig, socket_pair};
 use rustix::process::{Pid, WaitOptions, waitpid};
 
 use kernel::{exit, fork};
@@ -36,7 +36,7 @@ enum Wrong {
     Socket = 1,
     Fork,
     Sender,
-    Meeting,
+    Connector,
     Loan,
     Commit,
     Wait,
@@ -53,7 +53,7 @@ fn length(message: u32) -> usize {
 
 fn send(socket: OwnedFd) -> Result<(), Wrong> {
     let mut sender = SenderConfig::new().slots(POOL.0, POOL.1).build().map_err(|_| Wrong::Sender)?;
-    sender.meet(socket, &Introduction::new(b"")).map_err(|_| Wrong::Meeting)?;
+    sender.accept_socket(socket, &HandshakeConfig::new(b"")).map_err(|_| Wrong::Connector)?;
     for message in 0..MESSAGES {
         let mut loan = sender.loan(length(message)).map_err(|_| Wrong::Loan)?;
         loan.fill(message as u8);
@@ -63,9 +63,9 @@ fn send(socket: OwnedFd) -> Result<(), Wrong> {
 }
 
 fn receive(socket: OwnedFd) -> Result<(), Wrong> {
-    let incoming = Meeting::new(Deliveries::SLOTS).over(socket).map_err(|_| Wrong::Meeting)?;
+    let incoming = Connector::new(Deliveries::SLOTS).connect_socket(socket).map_err(|_| Wrong::Connector)?;
     // SAFETY: the sender is this program's other half, which leaves published slots alone.
-    let receiver = unsafe { incoming.pooled() }.map_err(|_| Wrong::Meeting)?;
+    let receiver = unsafe { incoming.pooled() }.map_err(|_| Wrong::Connector)?;
     for message in 0..MESSAGES {
         let lease = receiver.recv().map_err(|_| Wrong::Receiver)?;
         if lease.len() != length(message) || lease.iter().any(|&byte| byte != message as u8) {

@@ -187,8 +187,8 @@ impl Taker {
 mod tests {
     use super::*;
     use crate::abi::Geometry;
-    use crate::channel::new_ledger;
-    use crate::hub::lane::new_board;
+    use crate::receive::channel::new_ledger;
+    use crate::send::fanout::subscriber::new_board;
 
     #[test]
     fn a_head_may_stay_one_message_behind_and_no_more() {

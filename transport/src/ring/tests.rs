@@ -5,8 +5,8 @@ use core::cell::Cell;
 
 use super::{Note, Polled, Publisher, Room, Taker, has_left, release};
 use crate::abi::{Geometry, Sleep};
-use crate::channel::new_ledger;
-use crate::hub::lane::new_board;
+use crate::receive::channel::new_ledger;
+use crate::send::fanout::subscriber::new_board;
 use crate::sync::Ordering;
 
 const SLOTS: u32 = 4;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bowstring_transport::{
-    Deliveries, Delivery, End, Honest, Introduction, Label, LaneId, Lease, Loan, LoanError, Meeting, Meta,
-    OnSlow, Opened, RecvError, Sender, SenderConfig, To, Wait, socket_pair,
+    Connector, Deliveries, Delivery, End, HandshakeConfig, Honest, Label, Lease, Loan, LoanError, Meta,
+    OnSlow, Opened, ReceiverId, RecvError, Sender, SenderConfig, To, Wait, socket_pair,
 };
 use proptest::sample::Index;
 
@@ -68,19 +68,19 @@ pub(crate) struct Machine {
     oracle: Oracle,
     sender: Sender,
     /// In the order of joining; `None` once it has left.
-    receivers: Vec<(LaneId, Option<Opened>)>,
+    receivers: Vec<(ReceiverId, Option<Opened>)>,
     kept: Vec<Kept>,
     /// Where the pool lies; an empty one is filled from its start.
     pool: Option<usize>,
 }
 
 /// A new receiver of `sender`.
-fn join(sender: &mut Sender, wanted: Delivery) -> (LaneId, Opened) {
+fn join(sender: &mut Sender, wanted: Delivery) -> (ReceiverId, Opened) {
     let (here, there) = socket_pair().unwrap();
     std::thread::scope(|scope| {
-        let meeting = Meeting::new(Deliveries::only(wanted));
-        let incoming = scope.spawn(move || meeting.over(there).unwrap());
-        let arrival = sender.meet(here, &Introduction::new(b"")).unwrap();
+        let meeting = Connector::new(Deliveries::only(wanted));
+        let incoming = scope.spawn(move || meeting.connect_socket(there).unwrap());
+        let arrival = sender.accept_socket(here, &HandshakeConfig::new(b"")).unwrap();
         // SAFETY: the sender is this test, which writes through loans alone and so to no slot that is out on lease.
         let opened = unsafe { incoming.join().unwrap().open() }.unwrap();
         (arrival.receiver, opened)
@@ -175,7 +175,7 @@ impl Machine {
             Op::SetPolicy { receiver, policy } => {
                 if let Some(i) = self.pick(receiver) {
                     let there = self.sender.set_on_slow(self.receivers[i].0, policy);
-                    assert_eq!(there, self.oracle.has_lane(i));
+                    assert_eq!(there, self.oracle.has_subscriber(i));
                     self.oracle.receivers[i].policy = policy;
                 }
             }
@@ -242,12 +242,12 @@ impl Machine {
         if let Some(message) = found.filter(|_| !kept) {
             self.oracle.release(i, message.number);
         }
-        let figures = match opened {
-            Opened::Pooled(receiver) => receiver.figures(),
-            Opened::Copied(receiver) => receiver.inner().figures(),
-            Opened::Sealed(receiver) => receiver.figures(),
+        let stats = match opened {
+            Opened::Pooled(receiver) => receiver.stats(),
+            Opened::Copied(receiver) => receiver.inner().stats(),
+            Opened::Sealed(receiver) => receiver.stats(),
         };
-        assert_eq!(figures.missed, self.oracle.receivers[i].missed);
+        assert_eq!(stats.missed, self.oracle.receivers[i].missed);
     }
 
     fn release(&mut self, kept: Kept) {
@@ -259,7 +259,7 @@ impl Machine {
 
     fn compare(&mut self) {
         assert_eq!(self.sender.receivers() as usize, self.oracle.live());
-        let found: Vec<(LaneId, End)> = std::iter::from_fn(|| self.sender.next_ended()).collect();
+        let found: Vec<(ReceiverId, End)> = std::iter::from_fn(|| self.sender.next_ended()).collect();
         let expected: Vec<_> =
             self.oracle.ended.drain(..).map(|(i, end)| (self.receivers[i].0, end)).collect();
         assert_eq!(found, expected);

@@ -30,8 +30,8 @@ struct Run {
 pub(crate) struct Receiver {
     pub(crate) delivery: Delivery,
     pub(crate) policy: OnSlow,
-    /// Its place among the sender's lanes, until its lane has ended.
-    lane: Option<usize>,
+    /// Its place among the sender's subscribers, until its subscriber has ended.
+    subscriber: Option<usize>,
     /// Whether the sender gives it messages.
     live: bool,
     pub(crate) cut_off: bool,
@@ -85,11 +85,12 @@ impl Oracle {
     }
 
     pub(crate) fn join(&mut self, delivery: Delivery, policy: OnSlow) {
-        let lane = (0..).find(|&lane| self.receivers.iter().all(|r| r.lane != Some(lane)));
+        let subscriber =
+            (0..).find(|&subscriber| self.receivers.iter().all(|r| r.subscriber != Some(subscriber)));
         self.receivers.push(Receiver {
             delivery,
             policy,
-            lane,
+            subscriber,
             live: true,
             cut_off: false,
             here: true,
@@ -98,9 +99,9 @@ impl Oracle {
         });
     }
 
-    /// Whether the sender still keeps a lane for receiver `i`.
-    pub(crate) fn has_lane(&self, i: usize) -> bool {
-        self.receivers[i].lane.is_some()
+    /// Whether the sender still keeps a subscriber for receiver `i`.
+    pub(crate) fn has_subscriber(&self, i: usize) -> bool {
+        self.receivers[i].subscriber.is_some()
     }
 
     /// How many receivers are given messages.
@@ -110,8 +111,8 @@ impl Oracle {
 
     /// Whether a message of `len` bytes has room, and of what kind.
     pub(crate) fn loan(&self, len: usize) -> Result<Room, NoLoan> {
-        let mut lanes = self.receivers.iter().filter(|r| r.lane.is_some());
-        if lanes.all(|r| r.delivery == Delivery::Sealed) {
+        let mut subscribers = self.receivers.iter().filter(|r| r.subscriber.is_some());
+        if subscribers.all(|r| r.delivery == Delivery::Sealed) {
             return if self.live() > 0 { Ok(Room::File) } else { Err(NoLoan::NoReceiver(self.last_end)) };
         }
         let span = span(len);
@@ -146,9 +147,9 @@ impl Oracle {
         let mut addressed: Vec<usize> = (0..self.receivers.len())
             .filter(|&i| self.receivers[i].live && to.is_none_or(|only| only == i))
             .collect();
-        // The order of the lanes decides in which order ends are told: those cut off first, then those found to have
+        // The order of the subscribers decides in which order ends are told: those cut off first, then those found to have
         // left their slots, then those found to have left their socket.
-        addressed.sort_by_key(|&i| self.receivers[i].lane);
+        addressed.sort_by_key(|&i| self.receivers[i].subscriber);
         let (mut holders, mut skipped, mut left, mut gone) = (Vec::new(), 0, Vec::new(), Vec::new());
         let mut given = 0;
         for i in addressed {
@@ -214,17 +215,17 @@ impl Oracle {
 
     /// The sender looks at everybody.
     pub(crate) fn reap(&mut self) {
-        let mut lanes: Vec<usize> =
-            (0..self.receivers.len()).filter(|&i| self.receivers[i].lane.is_some()).collect();
-        lanes.sort_by_key(|&i| self.receivers[i].lane);
-        for i in lanes {
+        let mut subscribers: Vec<usize> =
+            (0..self.receivers.len()).filter(|&i| self.receivers[i].subscriber.is_some()).collect();
+        subscribers.sort_by_key(|&i| self.receivers[i].subscriber);
+        for i in subscribers {
             if !self.receivers[i].here || self.receivers[i].cut_off {
                 self.retire(i);
             }
         }
     }
 
-    /// No more messages for receiver `i`; its lane ends once it holds nothing, but for who asks, it has ended now.
+    /// No more messages for receiver `i`; its subscriber ends once it holds nothing, but for who asks, it has ended now.
     fn retire(&mut self, i: usize) {
         self.receivers[i].live = false;
         self.last_end = Some(self.how_ended(i));
@@ -236,7 +237,7 @@ impl Oracle {
     fn end(&mut self, i: usize) {
         let end = self.how_ended(i);
         let receiver = &mut self.receivers[i];
-        (receiver.live, receiver.lane) = (false, None);
+        (receiver.live, receiver.subscriber) = (false, None);
         self.last_end = Some(end);
         self.ended.push_back((i, end));
     }

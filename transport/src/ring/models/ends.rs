@@ -1,11 +1,11 @@
 //! The two ends of a channel as the models drive them: the hand-off's own code, and around it no more than
-//! [`hub`](crate::hub) and [`receiver`](crate::receiver) put around it, without their time limits.
+//! [`fanout`](crate::send::fanout) and [`receiver`](crate::receive::receiver) put around it, without their time limits.
 
 use std::sync::Arc;
 use std::vec::Vec;
 
 use crate::abi::{BoardHead, Closing, Entry, LedgerHead, Released, Sleep};
-use crate::pool::Occupation;
+use crate::send::pool::Occupation;
 use crate::ring::{self, Board, Ledger, Note, Polled, Publisher, Room, SleepCheck, Taker};
 use crate::sync::futex;
 use crate::sync::model::{Payload, thread};
@@ -119,7 +119,7 @@ impl Sending {
         self.occupation.occupy(slot, 1, self.number, given & self.live);
         let channels = &self.channels;
         let has_released =
-            |lane: usize, slot, number| ring::is_released(channels[lane].0.ledger(), slot, number);
+            |subscriber: usize, slot, number| ring::is_released(channels[subscriber].0.ledger(), slot, number);
         self.occupation.look_ahead(has_released);
     }
 
@@ -144,7 +144,7 @@ impl Sending {
     fn look_for_room(&mut self) -> Option<u32> {
         let channels = &self.channels;
         self.occupation
-            .find(1, |lane, slot, number| ring::is_released(channels[lane].0.ledger(), slot, number))
+            .find(1, |subscriber, slot, number| ring::is_released(channels[subscriber].0.ledger(), slot, number))
     }
 
     fn room(&mut self) -> u32 {
@@ -189,7 +189,7 @@ impl Sending {
     pub(super) fn reclaim(&mut self) -> u32 {
         for (place, (channel, _)) in self.channels.iter().enumerate() {
             self.occupation
-                .reclaim_lane(place, |slot, number| ring::is_released(channel.ledger(), slot, number));
+                .reclaim_subscriber(place, |slot, number| ring::is_released(channel.ledger(), slot, number));
         }
         self.occupation.in_use()
     }

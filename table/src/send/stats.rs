@@ -1,0 +1,40 @@
+//! What a sender counts.
+
+use bowstring_transport::Stats;
+
+/// What a sender has sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SenderStats {
+    /// Batches, as messages: one that was sent in slices counts as so many.
+    pub batches: u64,
+    /// Rows of these.
+    pub rows: u64,
+    /// Bytes of these.
+    pub bytes: u64,
+    /// Dictionaries, and additions to dictionaries.
+    pub dictionaries: u64,
+    /// Bytes of these.
+    pub dictionary_bytes: u64,
+    /// Batches that were larger than a message may be and were sent in slices.
+    pub split: u64,
+    /// Batches not given to a receiver because it was slow, added up over the receivers.
+    pub skipped: u64,
+    /// Heap allocations while batches were encoded or built, and sent, the first batch left out. Counted only where the
+    /// program's allocator is `allocations::Counting`.
+    pub hot_allocations: u64,
+    /// What the transport counts.
+    pub transport: Stats,
+}
+
+impl SenderStats {
+    pub(super) fn sent(&mut self, rows: usize, bytes: usize, skipped: u32, allocations: u64) {
+        if self.batches > 0 {
+            self.hot_allocations += allocations;
+        }
+        self.batches += 1;
+        self.rows += rows as u64;
+        self.bytes += bytes as u64;
+        self.skipped += u64::from(skipped);
+    }
+}

@@ -1,0 +1,253 @@
+//! A channel towards this program, before it has decided how to receive.
+
+use core::time::Duration;
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::fd::{AsFd, OwnedFd};
+
+use crate::receive::channel::Channel;
+use crate::error::OsError;
+use crate::connect::join::{self, Joining, Step, Wants};
+use crate::receive::lease::{Foreign, Honest};
+use crate::connect::pending::{PendingHandshakes, Terms};
+use crate::peer::{Access, Control, Credentials};
+use crate::receive::receiver::{CopyingReceiver, Receiver};
+use crate::region::private::MapArc;
+use crate::receive::sealed::SealedReceiver;
+use crate::connect::session::driver::{Decision, Greeting, ConnectRequest, HandshakeError};
+use crate::connect::session::{Deliveries, Delivery, Listener, listen};
+use crate::sys;
+
+/// How long the other side may take for the handshake, unless said otherwise.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How to meet a sender.
+///
+/// ```
+/// use bowstring_transport::{Deliveries, Delivery, Connector};
+/// // Anything but reading in place: for senders that are not trusted.
+/// let meeting = Connector::new(Deliveries::only(Delivery::Copied).and(Delivery::Sealed)).greeting(b"columns=a,b");
+/// # let _ = meeting;
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub struct Connector<'a> {
+    pub(crate) wants: Wants,
+    pub(crate) access: Access<'a>,
+    pub(crate) greeting: &'a [u8],
+    pub(crate) patience: Duration,
+}
+
+impl<'a> Connector<'a> {
+    /// Wants one of `deliveries`; of those that the sender offers too, the first of pooled, copied, sealed is chosen.
+    pub const fn new(deliveries: Deliveries) -> Connector<'a> {
+        let wants = Wants { deliveries, max_pool: 64 << 30, huge_tlb: false };
+        Connector { wants, access: Access::SameUser, greeting: &[], patience: PATIENCE }
+    }
+
+    /// Whom to talk to; by default, processes of the same user.
+    pub const fn access(self, access: Access<'a>) -> Connector<'a> {
+        Connector { access, ..self }
+    }
+
+    /// What to tell the other application.
+    pub const fn greeting(self, greeting: &'a [u8]) -> Connector<'a> {
+        Connector { greeting, ..self }
+    }
+
+    /// How long the other side may take; by default two seconds.
+    pub const fn patience(self, patience: Duration) -> Connector<'a> {
+        Connector { patience, ..self }
+    }
+
+    /// The largest pool to map; by default 64 GiB.
+    pub const fn max_pool(mut self, bytes: u64) -> Connector<'a> {
+        self.wants.max_pool = bytes;
+        self
+    }
+
+    /// Accepts a pool of reserved huge pages. They are checked to be there, but the host's administrator can take back
+    /// what was never touched; say so only where that is known not to happen.
+    pub const fn allow_huge_tlb(mut self) -> Connector<'a> {
+        self.wants.huge_tlb = true;
+        self
+    }
+
+    pub(crate) fn nanos(&self) -> u64 {
+        u64::try_from(self.patience.as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// Connects to a sender that listens on `path`.
+    pub fn connect(&self, path: &[u8]) -> Result<Incoming, HandshakeError> {
+        self.connect_socket(listen::connect(path)?)
+    }
+
+    /// Connects to a sender that listens on a name in the abstract namespace.
+    pub fn connect_abstract(&self, name: &[u8]) -> Result<Incoming, HandshakeError> {
+        self.connect_socket(listen::connect_abstract(name)?)
+    }
+
+    /// Meets a sender over a connected socket, such as one end of a pair whose other end a child has. The sender must
+    /// take the part of the listener: see [`Sender::accept_socket`](crate::Sender::accept_socket).
+    pub fn connect_socket(&self, socket: OwnedFd) -> Result<Incoming, HandshakeError> {
+        let socket = listen::connected(socket)?;
+        let joined =
+            join::connect(socket, self.nanos(), self.access, self.greeting, None, Some(&self.wants))?;
+        joined.incoming.ok_or(HandshakeError::HungUp)
+    }
+
+    /// Waits for a sender to connect to `listener`.
+    pub fn accept(&self, listener: &Listener) -> Result<Incoming, HandshakeError> {
+        let until = sys::now().saturating_add(self.nanos());
+        let terms = Terms { access: self.access, wants: Some(&self.wants), patience: self.nanos() };
+        let mut pending = PendingHandshakes::new();
+        loop {
+            let answer = &mut |_: &ConnectRequest<'_>| Decision::Welcome(self.greeting);
+            match pending.poll_accept(listener, terms, None, answer)? {
+                // A connector that fails is its own trouble.
+                Some(Err(e)) if e.fault() == crate::Fault::Peer => continue,
+                Some(outcome) => return outcome?.incoming.ok_or(HandshakeError::HungUp),
+                None => {}
+            }
+            let left = until.saturating_sub(sys::now());
+            if left == 0 {
+                return Err(HandshakeError::TimedOut("a connection"));
+            }
+            pending.sleep(listener, left)?;
+        }
+    }
+
+    /// Meets a sender over a connected socket as the side that listens.
+    pub fn accept_socket(&self, socket: OwnedFd) -> Result<Incoming, HandshakeError> {
+        let socket = listen::connected(socket)?;
+        let card = join::card(None, Some(&self.wants), false);
+        let mut joining = Joining::new(socket, card, self.nanos())?;
+        loop {
+            match joining.advance(self.access, None, &mut |_: &ConnectRequest<'_>| Decision::Welcome(self.greeting))? {
+                Step::In(joined) => return joined.incoming.ok_or(HandshakeError::HungUp),
+                Step::Done => return Err(HandshakeError::HungUp),
+                Step::Waiting => {
+                    sys::poll(&mut [PollFd::new(&joining.socket(), PollFlags::IN)], 10_000_000)?;
+                }
+            }
+        }
+    }
+}
+
+/// A channel from a sender. What it becomes depends on the delivery that was agreed to, and on trust.
+#[derive(Debug)]
+#[must_use]
+pub struct Incoming {
+    pub(crate) delivery: Delivery,
+    pub(crate) kept: Kept,
+    pub(crate) greeting: Greeting,
+}
+
+#[derive(Debug)]
+pub(crate) enum Kept {
+    Slots { channel: MapArc<Channel>, first: u64 },
+    Sealed(Control),
+}
+
+/// A channel, open for receiving.
+#[derive(Debug)]
+pub enum Opened {
+    /// Read in place.
+    Pooled(Receiver<Honest>),
+    /// Copy, then read.
+    Copied(CopyingReceiver),
+    /// Read immutable files.
+    Sealed(SealedReceiver),
+}
+
+impl Incoming {
+    /// The delivery agreed to.
+    #[must_use]
+    pub fn delivery(&self) -> Delivery {
+        self.delivery
+    }
+
+    /// What the sender's application said.
+    #[must_use]
+    pub fn greeting(&self) -> &[u8] {
+        &self.greeting
+    }
+
+    /// Who sends.
+    #[must_use]
+    pub fn peer(&self) -> Credentials {
+        match &self.kept {
+            Kept::Slots { channel, .. } => channel.control.credentials(),
+            Kept::Sealed(control) => control.credentials(),
+        }
+    }
+
+    /// Opens a channel of pooled delivery: messages are read where the sender wrote them.
+    ///
+    /// Answers the channel itself if another delivery was agreed to.
+    ///
+    /// # Safety
+    /// The sender is honest: it does not write to a slot between publishing it and seeing it released. The kernel keeps
+    /// every other process from writing there, and every other property of the sender is checked.
+    #[allow(unsafe_code)]
+    pub unsafe fn pooled(self) -> Result<Receiver<Honest>, Incoming> {
+        match self {
+            Incoming { delivery: Delivery::Pooled, kept: Kept::Slots { channel, first }, greeting } => {
+                Ok(Receiver::new(channel, first, greeting))
+            }
+            other => Err(other),
+        }
+    }
+
+    /// Opens a channel through slots without trusting the sender: its leases can only be copied.
+    ///
+    /// Answers the channel itself if sealed delivery was agreed to.
+    pub fn foreign(self) -> Result<Receiver<Foreign>, Incoming> {
+        match self {
+            Incoming { kept: Kept::Slots { channel, first }, greeting, .. } => {
+                Ok(Receiver::new(channel, first, greeting))
+            }
+            other => Err(other),
+        }
+    }
+
+    /// Opens a channel of sealed messages.
+    ///
+    /// Answers the channel itself if another delivery was agreed to.
+    pub fn sealed(self) -> Result<SealedReceiver, Incoming> {
+        match self {
+            Incoming { kept: Kept::Sealed(control), greeting, .. } => {
+                Ok(SealedReceiver::new(control, greeting))
+            }
+            other => Err(other),
+        }
+    }
+
+    /// Opens the channel as it was agreed.
+    ///
+    /// # Safety
+    /// If pooled delivery was among those wanted: as for [`pooled`](Self::pooled).
+    #[allow(unsafe_code)]
+    pub unsafe fn open(self) -> Result<Opened, OsError> {
+        match self {
+            Incoming { delivery: Delivery::Pooled, kept: Kept::Slots { channel, first }, greeting } => {
+                Ok(Opened::Pooled(Receiver::new(channel, first, greeting)))
+            }
+            Incoming { kept: Kept::Slots { channel, first }, greeting, .. } => {
+                Ok(Opened::Copied(Receiver::new(channel, first, greeting).copying()?))
+            }
+            Incoming { kept: Kept::Sealed(control), greeting, .. } => {
+                Ok(Opened::Sealed(SealedReceiver::new(control, greeting)))
+            }
+        }
+    }
+}
+
+impl AsFd for Incoming {
+    fn as_fd(&self) -> rustix::fd::BorrowedFd<'_> {
+        match &self.kept {
+            Kept::Slots { channel, .. } => channel.control.socket(),
+            Kept::Sealed(control) => control.socket(),
+        }
+    }
+}

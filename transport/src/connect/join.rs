@@ -1,0 +1,124 @@
+//! From an agreement to a channel: each side makes its own regions, hands over their descriptors, and checks the
+//! other's.
+//!
+//! Both ends of a connection do the same, with the steps in another order; so the steps are here and in [`regions`]
+//! once, and the orders in [`connecting`] and [`joining`].
+
+mod connecting;
+mod joining;
+mod regions;
+
+use crate::receive::channel::Channel;
+use crate::send::fanout::subscriber::{Subscriber, SEALED_WINDOW, Slots};
+use crate::send::fanout::{Fanout, ReceiverId};
+use crate::connect::incoming::{Incoming, Kept};
+use crate::peer::Control;
+use crate::region::Pages;
+use crate::region::private::MapArc;
+use crate::connect::session::machine::{Agreement, Incoming as Direction};
+use crate::connect::session::driver::Greeting;
+use crate::connect::session::wire::{Card, Receives, Sends};
+use crate::connect::session::{Deliveries, HandshakeError};
+use crate::sys;
+
+pub(crate) use connecting::{connect, observe};
+pub(crate) use joining::{Joining, Step};
+use regions::{Ours, Theirs};
+
+/// What a receiving side wants.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wants {
+    pub(crate) deliveries: Deliveries,
+    pub(crate) max_pool: u64,
+    pub(crate) huge_tlb: bool,
+}
+
+/// What a side brings to the table.
+pub(crate) fn card(fanout: Option<&Fanout>, wants: Option<&Wants>, observer: bool) -> Card {
+    let sends = fanout.map_or(Sends::default(), |fanout| Sends {
+        deliveries: fanout.deliveries.bits(),
+        slots: fanout.pool.as_ref().map_or(0, |p| p.geometry.slots()),
+        slot_size: fanout.pool.as_ref().map_or(0, |p| p.geometry.slot_size() as u64),
+        first: fanout.first_ticket,
+        huge_tlb: fanout.pages == Pages::HugeTlb && fanout.pool.is_some(),
+    });
+    let receives = wants.map_or(Receives::default(), |w| Receives {
+        deliveries: w.deliveries.bits(),
+        max_pool: w.max_pool,
+        huge_tlb: w.huge_tlb,
+    });
+    Card {
+        features: 0,
+        pid: sys::own_pid() as u32,
+        observer,
+        sends,
+        receives,
+        greeting: 0,
+        greeting_in_descriptor: false,
+    }
+}
+
+/// What came of a meeting.
+#[derive(Debug)]
+pub(crate) struct Joined {
+    /// The new receiver of this side's sender.
+    pub(crate) subscriber: Option<ReceiverId>,
+    /// The channel towards this side.
+    pub(crate) incoming: Option<Incoming>,
+}
+
+/// The two directions, built and not yet open: all that can fail is done.
+#[derive(Debug)]
+struct Ready {
+    subscriber: Option<Subscriber>,
+    incoming: Option<Incoming>,
+}
+
+impl Ready {
+    /// Opens the directions. The caller has made sure that `fanout` has a place.
+    fn open(self, fanout: Option<&mut Fanout>) -> Result<Joined, HandshakeError> {
+        let subscriber = match (self.subscriber, fanout) {
+            (Some(subscriber), Some(fanout)) => Some(fanout.admit(subscriber).ok_or(HandshakeError::Full)?),
+            _ => None,
+        };
+        Ok(Joined { subscriber, incoming: self.incoming })
+    }
+}
+
+/// Builds the two directions. `sockets` are for the direction of this side's messages and for that of the other's.
+fn build(
+    agreement: &Agreement,
+    ours: Ours,
+    theirs: Theirs,
+    greeting: Greeting,
+    (out, into): (Option<Control>, Option<Control>),
+    fanout: Option<&Fanout>,
+) -> Result<Ready, HandshakeError> {
+    let incoming = match (agreement.incoming, into) {
+        (Some(Direction::Slots { delivery, geometry, first, .. }), Some(control)) => {
+            let (Some(maps), Some(ledger)) = (theirs.maps, ours.ledger) else {
+                return Err(HandshakeError::WrongSocket);
+            };
+            let channel = MapArc::new(Channel::new(maps, ledger, control, geometry))?;
+            Some(Incoming { delivery, kept: Kept::Slots { channel, first }, greeting })
+        }
+        (Some(direction), Some(control)) => {
+            Some(Incoming { delivery: direction.delivery(), kept: Kept::Sealed(control), greeting })
+        }
+        _ => None,
+    };
+    let subscriber = match (agreement.outgoing, out, fanout) {
+        (Some(_), Some(control), Some(fanout)) => {
+            let slots = match (ours.board, theirs.ledger) {
+                (Some((board, _)), Some(ledger)) => Some(Slots::new(board, ledger, fanout.first_ticket)),
+                _ => {
+                    sys::set_send_buffer(control.socket(), SEALED_WINDOW)?;
+                    None
+                }
+            };
+            Some(Subscriber::new(control, slots, fanout.on_slow))
+        }
+        _ => None,
+    };
+    Ok(Ready { subscriber, incoming })
+}

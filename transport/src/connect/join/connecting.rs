@@ -1,0 +1,98 @@
+//! The side that speaks first; it waits for the other.
+
+use rustix::fd::{AsFd, OwnedFd};
+
+use super::regions::{Ours, Theirs};
+use super::{Joined, Wants, build, card};
+use crate::error::RegionKind;
+use crate::stats::PeerGauge;
+use crate::send::fanout::Fanout;
+use crate::peer::{Access, Control};
+use crate::connect::session::HandshakeError;
+use crate::connect::session::machine::{Agreement, Heard, Side};
+use crate::connect::session::driver::{Greeting, Driver};
+use crate::connect::session::wire::Kind;
+use crate::sys;
+
+/// Meets as the side that speaks first; waits for the other.
+pub(crate) fn connect(
+    socket: OwnedFd,
+    patience: u64,
+    access: Access<'_>,
+    greeting: &[u8],
+    fanout: Option<&mut Fanout>,
+    wants: Option<&Wants>,
+) -> Result<Joined, HandshakeError> {
+    if fanout.as_ref().is_some_and(|fanout| !fanout.has_place()) {
+        return Err(HandshakeError::Full);
+    }
+    let ours = card(fanout.as_deref(), wants, false);
+    let mut driver = Driver::new(socket, Side::Connector, ours, patience)?;
+    let uid = driver.control.credentials().uid;
+    if !access.permits(uid) {
+        return Err(HandshakeError::Denied { uid });
+    }
+    driver.introduce(Kind::Hello, ours, greeting, &[]).map_err(|e| driver.or_last_words(e))?;
+    let (agreement, ours, theirs, second) = answer_welcome(&mut driver, fanout.as_deref())
+        .map_err(|e| driver.or_last_words(e))
+        .inspect_err(|e| driver.tell(e))?;
+    let Heard::Start(_) = driver.await_word()? else { return Err(HandshakeError::HungUp) };
+    let Driver { control, greeting, .. } = driver;
+    // From the connector's side, the first socket carries what comes in, unless nothing does.
+    let sockets = match second {
+        Some(second) => (Some(control.beside(second)?), Some(control)),
+        None if agreement.incoming.is_some() => (None, Some(control)),
+        None => (Some(control), None),
+    };
+    build(&agreement, ours, theirs, greeting, sockets, fanout.as_deref())?.open(fanout)
+}
+
+/// Hears the WELCOME, attaches what came with it, and answers with this side's descriptors.
+fn answer_welcome(
+    driver: &mut Driver,
+    fanout: Option<&Fanout>,
+) -> Result<(Agreement, Ours, Theirs, Option<OwnedFd>), HandshakeError> {
+    let Heard::Welcome(agreement) = driver.await_word()? else { return Err(HandshakeError::HungUp) };
+    let ours = Ours::make(&agreement, fanout)?;
+    let theirs = Theirs::attach(driver, &agreement, &ours)?;
+    let (second, far) = match agreement.is_duplex() {
+        true => {
+            let (near, far) = sys::socket_pair()?;
+            (Some(near), Some(far))
+        }
+        false => (None, None),
+    };
+    ours.with_descriptors(fanout, |fds| match &far {
+        None => driver.say(Kind::Attach, fds),
+        Some(far) => {
+            let mut all = [far.as_fd(); sys::MAX_FDS];
+            for (place, fd) in all[1..].iter_mut().zip(fds) {
+                *place = *fd;
+            }
+            driver.say(Kind::Attach, &all[..=fds.len()])
+        }
+    })?;
+    Ok((agreement, ours, theirs, second))
+}
+
+/// Asks a sender for its stats.
+pub(crate) fn observe(
+    socket: OwnedFd,
+    patience: u64,
+    access: Access<'_>,
+) -> Result<(PeerGauge, Control, Greeting), HandshakeError> {
+    let ours = card(None, None, true);
+    let mut driver = Driver::new(socket, Side::Connector, ours, patience)?;
+    let uid = driver.control.credentials().uid;
+    if !access.permits(uid) {
+        return Err(HandshakeError::Denied { uid });
+    }
+    driver.introduce(Kind::Hello, ours, &[], &[]).map_err(|e| driver.or_last_words(e))?;
+    let Heard::Welcome(_) = driver.await_word()? else { return Err(HandshakeError::HungUp) };
+    let fd = driver.fds.take()?;
+    let stats_region = PeerGauge::attach(fd.as_fd())
+        .map_err(|e| HandshakeError::Region(RegionKind::StatsRegion, e))
+        .inspect_err(|e| driver.tell(e))?;
+    let Driver { control, greeting, .. } = driver;
+    Ok((stats_region, control, greeting))
+}

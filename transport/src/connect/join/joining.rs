@@ -1,0 +1,132 @@
+//! The side that listens; it goes as far as it can without waiting.
+
+use rustix::fd::{BorrowedFd, OwnedFd};
+
+use super::regions::{Ours, Theirs};
+use super::{Joined, build};
+use crate::send::fanout::Fanout;
+use crate::peer::Access;
+use crate::connect::session::machine::{Agreement, Heard, Side};
+use crate::connect::session::driver::{Greeting, Driver};
+use crate::connect::session::wire::{Card, Kind, WireFault};
+use crate::connect::session::{Decision, ConnectRequest, HandshakeError, Refusal, RefusalCode, listen};
+use crate::sys;
+
+/// A connection that has knocked and is on its way in.
+#[derive(Debug)]
+pub(crate) struct Joining {
+    driver: Driver,
+    ours: Option<Ours>,
+}
+
+/// How far a connection has come.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// It waits for the other side.
+    Waiting,
+    /// It is done and needs nothing more: an observer that has what it came for.
+    Done,
+    /// It is in.
+    In(Joined),
+}
+
+impl Joining {
+    /// Begins to listen to a connection that was accepted. `ours` is this side's card.
+    pub(crate) fn new(socket: OwnedFd, ours: Card, patience: u64) -> Result<Joining, HandshakeError> {
+        Ok(Joining { driver: Driver::new(socket, Side::Listener, ours, patience)?, ours: None })
+    }
+
+    /// Whether it has said nothing yet.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.driver.machine.is_silent()
+    }
+
+    pub(crate) fn socket(&self) -> BorrowedFd<'_> {
+        self.driver.control.socket()
+    }
+
+    /// Goes as far as it can without waiting.
+    pub(crate) fn advance<'g>(
+        &mut self,
+        access: Access<'_>,
+        mut fanout: Option<&mut Fanout>,
+        answer: &mut dyn FnMut(&ConnectRequest<'_>) -> Decision<'g>,
+    ) -> Result<Step, HandshakeError> {
+        loop {
+            let Some(heard) = self.driver.hear()? else { return Ok(Step::Waiting) };
+            let step = match heard {
+                Heard::Hello(theirs) => self.welcome(theirs, access, fanout.as_deref(), answer),
+                Heard::Attach(agreement) => self.finish(&agreement, fanout.as_deref_mut()),
+                Heard::Welcome(_) | Heard::Start(_) | Heard::Refused(_) => Err(HandshakeError::HungUp),
+            };
+            match step.inspect_err(|e| self.driver.tell(e))? {
+                Step::Waiting => {}
+                done => return Ok(done),
+            }
+        }
+    }
+
+    fn welcome<'g>(
+        &mut self,
+        theirs: Card,
+        access: Access<'_>,
+        fanout: Option<&Fanout>,
+        answer: &mut dyn FnMut(&ConnectRequest<'_>) -> Decision<'g>,
+    ) -> Result<Step, HandshakeError> {
+        let peer = self.driver.control.credentials();
+        if !access.permits(peer.uid) {
+            return Err(HandshakeError::Denied { uid: peer.uid });
+        }
+        if !theirs.observer && fanout.is_some_and(|fanout| !fanout.has_place()) {
+            return Err(HandshakeError::Full);
+        }
+        if theirs.observer && fanout.is_none() {
+            return Err(HandshakeError::Declined(RefusalCode::NoSender));
+        }
+        let (welcome, agreement) = self.driver.machine.decide(theirs).map_err(HandshakeError::Declined)?;
+        let knock = ConnectRequest { peer, greeting: &self.driver.greeting, observer: theirs.observer };
+        let greeting = match answer(&knock) {
+            Decision::Welcome(greeting) => greeting,
+            Decision::Refuse(reason) => {
+                self.driver.refuse(RefusalCode::Application, reason);
+                return Err(HandshakeError::Refused(Refusal::ours(reason)));
+            }
+        };
+        if let (true, Some(fanout)) = (agreement.observer, fanout) {
+            fanout.show();
+            self.driver.introduce(Kind::Welcome, welcome, greeting, &[fanout.stats_region.fd()])?;
+            return Ok(Step::Done);
+        }
+        let ours = Ours::make(&agreement, fanout)?;
+        ours.with_descriptors(fanout, |fds| self.driver.introduce(Kind::Welcome, welcome, greeting, fds))?;
+        self.ours = Some(ours);
+        Ok(Step::Waiting)
+    }
+
+    fn finish(&mut self, agreement: &Agreement, fanout: Option<&mut Fanout>) -> Result<Step, HandshakeError> {
+        let second = match agreement.is_duplex() {
+            true => Some(listen::connected(self.driver.fds.take()?).map_err(|e| match e {
+                HandshakeError::WrongSocket => WireFault::Socket.into(),
+                other => other,
+            })?),
+            false => None,
+        };
+        let Some(ours) = self.ours.take() else { return Err(HandshakeError::HungUp) };
+        if fanout.as_ref().is_some_and(|fanout| !fanout.has_place()) {
+            return Err(HandshakeError::Full);
+        }
+        let theirs = Theirs::attach(&mut self.driver, agreement, &ours)?;
+        // The rest of the conversation happens on the channel itself: the driver keeps a duplicate to say START on.
+        let control = self.driver.control.beside(sys::duplicate(self.driver.control.socket())?)?;
+        let sockets = match second {
+            Some(second) => (Some(control), Some(self.driver.control.beside(second)?)),
+            None if agreement.outgoing.is_some() => (Some(control), None),
+            None => (None, Some(control)),
+        };
+        let greeting = core::mem::replace(&mut self.driver.greeting, Greeting::None);
+        let ready = build(agreement, ours, theirs, greeting, sockets, fanout.as_deref())?;
+        // What fails until here is told as a refusal. START then goes ahead of the first message.
+        self.driver.say(Kind::Start, &[])?;
+        Ok(Step::In(ready.open(fanout)?))
+    }
+}

@@ -1,0 +1,70 @@
+//! Looking at a running sender's stats without disturbing it.
+
+use crate::error::OsError;
+use crate::stats::{Stats, SubscriberStats, PeerGauge};
+use crate::connect::join;
+use crate::peer::{Access, Control, Credentials, Vital};
+use crate::send::pool::MAX_RECEIVERS;
+use crate::connect::session::listen;
+use crate::connect::session::driver::{Greeting, HandshakeError};
+
+/// A view of a sender's stats. It holds a read-only mapping and nothing that the sender waits for.
+///
+/// ```no_run
+/// use bowstring_transport::{Access, Observer};
+/// let observer = Observer::attach(b"/run/user/1000/ticks.sock", Access::SameUser)?;
+/// println!("{} messages to {} receivers", observer.stats().messages, observer.stats().receivers);
+/// # Ok::<(), bowstring_transport::HandshakeError>(())
+/// ```
+#[derive(Debug)]
+pub struct Observer {
+    stats_region: PeerGauge,
+    control: Control,
+    greeting: Greeting,
+}
+
+impl Observer {
+    /// Attaches to the sender that listens on `path`.
+    pub fn attach(path: &[u8], access: Access<'_>) -> Result<Observer, HandshakeError> {
+        Observer::from_socket(listen::connect(path)?, access)
+    }
+
+    /// Attaches to the sender that listens on a name in the abstract namespace.
+    pub fn attach_abstract(name: &[u8], access: Access<'_>) -> Result<Observer, HandshakeError> {
+        Observer::from_socket(listen::connect_abstract(name)?, access)
+    }
+
+    fn from_socket(socket: rustix::fd::OwnedFd, access: Access<'_>) -> Result<Observer, HandshakeError> {
+        let patience = u64::try_from(crate::connect::incoming::PATIENCE.as_nanos()).unwrap_or(u64::MAX);
+        let (stats_region, control, greeting) = join::observe(socket, patience, access)?;
+        Ok(Observer { stats_region, control, greeting })
+    }
+
+    /// Returns what the sender greeted this observer with: for a table, its schema and hints.
+    #[must_use]
+    pub fn greeting(&self) -> &[u8] {
+        &self.greeting
+    }
+
+    /// The sender's stats now. They are counted by the sender, one by one: two of them need not be of one moment.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.stats_region.read()
+    }
+
+    /// The stats of its receivers.
+    pub fn receivers(&self) -> impl Iterator<Item = SubscriberStats> {
+        (0..MAX_RECEIVERS).filter_map(|place| self.stats_region.subscriber(place))
+    }
+
+    /// The sender.
+    #[must_use]
+    pub fn peer(&self) -> Credentials {
+        self.control.credentials()
+    }
+
+    /// Whether the sender's process still lives. (The connection itself ends once the stats are handed over.)
+    pub fn is_alive(&self) -> Result<bool, OsError> {
+        Ok(self.control.vital()? != Vital::Dead)
+    }
+}

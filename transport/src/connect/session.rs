@@ -1,0 +1,28 @@
+//! Connector: from a path (or an inherited descriptor) to a channel that both sides have agreed to.
+//!
+//! ```text
+//! connector                      listener
+//!   HELLO    ───────────────────▶          what I send, what I want to receive, my greeting
+//!            ◀───────────────────  WELCOME what was chosen, my greeting, my descriptors   (or REFUSE: code, reason)
+//!   ATTACH   ───────────────────▶          my descriptors
+//!            ◀───────────────────  START
+//! ```
+//!
+//! [`machine`] decides, without I/O; `driver` carries its words over a socket.
+
+mod delivery;
+pub(crate) mod listen;
+pub mod machine;
+pub(crate) mod driver;
+#[cfg(feature = "std")]
+mod place;
+mod refusal;
+pub mod wire;
+
+pub use delivery::{Deliveries, Delivery};
+pub use listen::Listener;
+pub use driver::{Decision, ConnectRequest, HandshakeError};
+#[cfg(feature = "std")]
+pub use place::{default_socket, inherited_listener};
+pub use refusal::{Refusal, RefusalCode};
+pub use wire::WireFault;

@@ -1,0 +1,368 @@
+//! The handshake over a socket: carries the machine's words, keeps the time, and closes whatever arrives unasked.
+
+use core::fmt;
+use core::ops::Deref;
+
+use rustix::event::PollFlags;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::io::Errno;
+
+use super::machine::{Heard, Machine, Side};
+use super::refusal::{Refusal, RefusalCode, fit};
+use super::wire::{self, Card, Kind, WireFault};
+use crate::abi::GeometryError;
+use crate::error::{Fault, OsError, RegionFault, RegionKind};
+use crate::peer::{Control, Credentials, Vital};
+use crate::region::private::MapSlice;
+use crate::region::{FrozenView, Pages, Writable};
+use crate::sys::{self, Received};
+
+/// Why two sides did not come together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HandshakeError {
+    /// The host would not do it.
+    Os(OsError),
+    /// The peer's datagram made no sense.
+    Wire(WireFault),
+    /// A descriptor from the peer was refused.
+    Region(RegionKind, RegionFault),
+    /// The peer refused.
+    Refused(Refusal),
+    /// This side refused.
+    Declined(RefusalCode),
+    /// The peer runs as a user that this side does not talk to.
+    Denied {
+        /// That user.
+        uid: u32,
+    },
+    /// The peer hung up in the middle of it.
+    HungUp,
+    /// The peer did not say this in time.
+    TimedOut(&'static str),
+    /// Somebody listens on that path already.
+    InUse,
+    /// The path names something that is not a socket, and is left alone.
+    NotASocket,
+    /// The descriptor is not a Unix socket of sequenced packets, or not one of the state needed.
+    WrongSocket,
+    /// Our greeting is longer than [`wire::MAX_GREETING`].
+    GreetingTooLong(usize),
+    /// Our pool cannot have this shape.
+    Geometry(GeometryError),
+    /// Every place for a receiver is taken.
+    Full,
+}
+
+impl HandshakeError {
+    /// Whose fault it was.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        match self {
+            HandshakeError::Os(_) => Fault::Host,
+            HandshakeError::Wire(_)
+            | HandshakeError::Region(..)
+            | HandshakeError::Refused(_)
+            | HandshakeError::Denied { .. }
+            | HandshakeError::HungUp
+            | HandshakeError::TimedOut(_) => Fault::Peer,
+            HandshakeError::Declined(_)
+            | HandshakeError::InUse
+            | HandshakeError::NotASocket
+            | HandshakeError::WrongSocket
+            | HandshakeError::GreetingTooLong(_)
+            | HandshakeError::Geometry(_)
+            | HandshakeError::Full => Fault::Ours,
+        }
+    }
+}
+
+impl From<OsError> for HandshakeError {
+    fn from(e: OsError) -> HandshakeError {
+        HandshakeError::Os(e)
+    }
+}
+
+impl From<WireFault> for HandshakeError {
+    fn from(e: WireFault) -> HandshakeError {
+        HandshakeError::Wire(e)
+    }
+}
+
+impl fmt::Display for HandshakeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HandshakeError::Os(e) => e.fmt(f),
+            HandshakeError::Wire(e) => write!(f, "the peer sent {e}"),
+            HandshakeError::Region(kind, e) => write!(f, "the peer's {kind} was refused: {e}"),
+            HandshakeError::Refused(r) if r.reason().is_empty() => write!(f, "the peer refused: {}", r.code),
+            HandshakeError::Refused(r) => write!(f, "the peer refused: {} ({:?})", r.code, r.reason()),
+            HandshakeError::Declined(code) => write!(f, "the peer was refused: {code}"),
+            HandshakeError::Denied { uid } => write!(f, "the peer runs as user {uid}, which is not let in"),
+            HandshakeError::HungUp => f.write_str("the peer hung up during the handshake"),
+            HandshakeError::TimedOut(what) => write!(f, "the peer did not send {what} in time"),
+            HandshakeError::InUse => f.write_str("another process listens on that path"),
+            HandshakeError::NotASocket => f.write_str("that path is not a socket; it was left alone"),
+            HandshakeError::WrongSocket => {
+                f.write_str("the descriptor is not a Unix SOCK_SEQPACKET socket in that state")
+            }
+            HandshakeError::GreetingTooLong(n) => {
+                write!(f, "a greeting of {n} bytes; {} is the most", wire::MAX_GREETING)
+            }
+            HandshakeError::Geometry(e) => e.fmt(f),
+            HandshakeError::Full => f.write_str("every place for a receiver is taken"),
+        }
+    }
+}
+
+impl core::error::Error for HandshakeError {}
+
+/// A connector that knocks: what the listening application decides on.
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectRequest<'a> {
+    /// Who it is.
+    pub peer: Credentials,
+    /// What it says: bytes that belong to the application.
+    pub greeting: &'a [u8],
+    /// Whether it only wants to see the stats.
+    pub observer: bool,
+}
+
+/// What the listening application answers.
+#[derive(Clone, Copy, Debug)]
+pub enum Decision<'a> {
+    /// Come in; with a greeting in return.
+    Welcome(&'a [u8]),
+    /// No, and why.
+    Refuse(&'a str),
+}
+
+/// The descriptors that came with a datagram, in order; whatever is not taken out is closed.
+#[derive(Debug, Default)]
+pub(crate) struct Descriptors {
+    slots: [Option<OwnedFd>; sys::MAX_FDS],
+    count: usize,
+    taken: usize,
+}
+
+impl Descriptors {
+    fn keep(&mut self, fd: OwnedFd) {
+        if let Some(slot) = self.slots.get_mut(self.count) {
+            *slot = Some(fd);
+        }
+        // One beyond the last is counted and closed: the count is then wrong, which is the error.
+        self.count += 1;
+    }
+
+    /// The next one. The machine has checked their number, so that there is one wherever this is asked.
+    pub(crate) fn take(&mut self) -> Result<OwnedFd, WireFault> {
+        let at = self.taken;
+        self.taken += 1;
+        let missing = WireFault::Descriptors { found: self.count, wanted: self.taken };
+        self.slots.get_mut(at).and_then(Option::take).ok_or(missing)
+    }
+}
+
+/// The other side's greeting, kept for as long as the channel.
+#[derive(Debug)]
+pub(crate) enum Greeting {
+    None,
+    Inline(MapSlice<u8>),
+    Sealed(FrozenView),
+}
+
+impl Deref for Greeting {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        match self {
+            Greeting::None => &[],
+            Greeting::Inline(bytes) => bytes,
+            Greeting::Sealed(view) => view,
+        }
+    }
+}
+
+/// A handshake under way on a socket.
+#[derive(Debug)]
+pub(crate) struct Driver {
+    pub(crate) control: Control,
+    pub(crate) machine: Machine,
+    pub(crate) fds: Descriptors,
+    pub(crate) greeting: Greeting,
+    inbox: MapSlice<u8>,
+    /// When this side gives up, by the monotonic clock.
+    deadline: u64,
+}
+
+impl Driver {
+    pub(crate) fn new(socket: OwnedFd, side: Side, ours: Card, patience: u64) -> Result<Driver, HandshakeError> {
+        Ok(Driver {
+            control: Control::new(socket)?,
+            machine: Machine::new(side, ours),
+            fds: Descriptors::default(),
+            greeting: Greeting::None,
+            inbox: MapSlice::lazy(wire::MAX_DATAGRAM)?,
+            deadline: sys::now().saturating_add(patience),
+        })
+    }
+
+    /// Sends a card with its greeting and `fds`.
+    pub(crate) fn introduce(
+        &self,
+        kind: Kind,
+        mut card: Card,
+        greeting: &[u8],
+        fds: &[BorrowedFd<'_>],
+    ) -> Result<(), HandshakeError> {
+        if greeting.len() > wire::MAX_GREETING {
+            return Err(HandshakeError::GreetingTooLong(greeting.len()));
+        }
+        card.greeting = greeting.len() as u32;
+        card.greeting_in_descriptor = greeting.len() > wire::INLINE_GREETING;
+        if !card.greeting_in_descriptor {
+            return self.send(&[&card.encode(kind), greeting], fds);
+        }
+        let mut region = Writable::create(c"bowstring-greeting", greeting.len(), Pages::Normal)?;
+        region.copy_from_slice(greeting);
+        let region = region.freeze()?;
+        let mut all = [region.as_fd(); sys::MAX_FDS];
+        for (place, fd) in all[1..].iter_mut().zip(fds) {
+            *place = *fd;
+        }
+        self.send(&[&card.encode(kind), &[]], &all[..=fds.len()])
+    }
+
+    fn send(&self, bytes: &[&[u8]; 2], fds: &[BorrowedFd<'_>]) -> Result<(), HandshakeError> {
+        match sys::send(self.control.socket(), bytes, fds) {
+            Err(e) if e.is(Errno::PIPE) || e.is(Errno::CONNRESET) => Err(HandshakeError::HungUp),
+            outcome => Ok(outcome?),
+        }
+    }
+
+    /// A peer that hung up before it heard us may have said why: then that is the error.
+    pub(crate) fn or_last_words(&mut self, error: HandshakeError) -> HandshakeError {
+        if error != HandshakeError::HungUp {
+            return error;
+        }
+        match self.hear() {
+            Err(refused @ HandshakeError::Refused(_)) => refused,
+            _ => error,
+        }
+    }
+
+    /// Sends a datagram that is nothing but its beginning.
+    pub(crate) fn say(&self, kind: Kind, fds: &[BorrowedFd<'_>]) -> Result<(), HandshakeError> {
+        self.send(&[&wire::prefix(kind, wire::PREFIX), &[]], fds)
+    }
+
+    /// Tells the other side why this one will not go on. It may be gone already, which changes nothing.
+    pub(crate) fn refuse(&self, code: RefusalCode, reason: &str) {
+        let reason = fit(reason).as_bytes();
+        let _ = sys::send(self.control.socket(), &[&wire::refuse(code as u32, reason.len()), reason], &[]);
+    }
+
+    /// Hears one datagram if one is there. A refusal of the other side and every fault are errors; of a fault the other
+    /// side is told.
+    pub(crate) fn hear(&mut self) -> Result<Option<Heard>, HandshakeError> {
+        self.hear_untold().inspect_err(|e| self.tell(e))
+    }
+
+    fn hear_untold(&mut self) -> Result<Option<Heard>, HandshakeError> {
+        let mut fds = Descriptors::default();
+        let bytes = match sys::receive(self.control.socket(), &mut self.inbox, |fd| fds.keep(fd))? {
+            Received::Nothing => return self.nothing_heard(),
+            Received::HungUp => return Err(HandshakeError::HungUp),
+            Received::Datagram { truncated: true, .. } => return Err(WireFault::Truncated.into()),
+            Received::Datagram { bytes, .. } => bytes,
+        };
+        let datagram = self.inbox.get(..bytes).ok_or(WireFault::Truncated)?;
+        let heard = self.machine.hear(datagram, fds.count)?;
+        self.fds = fds;
+        match heard {
+            Heard::Hello(card) => self.accept_socket(card, bytes)?,
+            Heard::Welcome(agreement) => self.accept_socket(agreement.theirs, bytes)?,
+            Heard::Refused(refusal) => return Err(HandshakeError::Refused(refusal)),
+            Heard::Attach(_) | Heard::Start(_) => {}
+        }
+        Ok(Some(heard))
+    }
+
+    /// Keeps what a card brings: the greeting, and the peer's word for its process.
+    fn meet(&mut self, card: Card, bytes: usize) -> Result<(), HandshakeError> {
+        self.control.trust_pid(i32::try_from(card.pid).unwrap_or(0))?;
+        let len = card.greeting as usize;
+        self.greeting = if len == 0 {
+            Greeting::None
+        } else if card.greeting_in_descriptor {
+            let fd = self.fds.take()?;
+            let view = FrozenView::attach(fd.as_fd(), len);
+            Greeting::Sealed(view.map_err(|e| HandshakeError::Region(RegionKind::Greeting, e))?)
+        } else {
+            let mut kept = MapSlice::lazy(len)?;
+            kept.copy_from_slice(self.inbox.get(wire::CARD..bytes).unwrap_or(&[]));
+            Greeting::Inline(kept)
+        };
+        Ok(())
+    }
+
+    fn nothing_heard(&self) -> Result<Option<Heard>, HandshakeError> {
+        if sys::now() >= self.deadline {
+            return Err(HandshakeError::TimedOut(self.machine.awaiting()));
+        }
+        // A dead process whose child still holds the socket would otherwise cost the whole patience.
+        if self.control.vital()? == Vital::Dead { Err(HandshakeError::HungUp) } else { Ok(None) }
+    }
+
+    /// Tells the other side of an error that it can learn from.
+    pub(crate) fn tell(&self, error: &HandshakeError) {
+        match error {
+            HandshakeError::Wire(WireFault::Version(_)) => {
+                self.refuse(RefusalCode::Version, "this side speaks version 1")
+            }
+            HandshakeError::Wire(WireFault::Socket) => {
+                self.refuse(RefusalCode::Descriptor, "the second socket was refused")
+            }
+            HandshakeError::Wire(_) => {
+                self.refuse(RefusalCode::Malformed, "a datagram of the handshake made no sense")
+            }
+            HandshakeError::Region(kind, _) => {
+                let reason = match kind {
+                    RegionKind::Pool => "the pool's descriptor was refused",
+                    RegionKind::Board => "the board's descriptor was refused",
+                    RegionKind::Ledger => "the ledger's descriptor was refused",
+                    RegionKind::StatsRegion => "the statistics region's descriptor was refused",
+                    RegionKind::Sealed | RegionKind::Greeting => "the greeting's descriptor was refused",
+                };
+                self.refuse(RefusalCode::Descriptor, reason);
+            }
+            HandshakeError::Denied { .. } => self.refuse(RefusalCode::Denied, "this user is not let in"),
+            HandshakeError::TimedOut(_) => self.refuse(RefusalCode::Malformed, "the handshake took too long"),
+            HandshakeError::Os(_) => {
+                self.refuse(RefusalCode::Resources, "this side ran out of memory or descriptors")
+            }
+            HandshakeError::Full => self.refuse(RefusalCode::Full, "every place is taken"),
+            HandshakeError::Declined(code) => {
+                let reason = match code {
+                    RefusalCode::NoSender => "both sides want to receive",
+                    RefusalCode::NoReceiver => "both sides want to send",
+                    RefusalCode::NoDelivery => "no delivery suits both sides",
+                    RefusalCode::Geometry => "the pool is not of a shape that suits both sides",
+                    _ => "refused",
+                };
+                self.refuse(*code, reason);
+            }
+            _ => {}
+        }
+    }
+
+    /// Hears one datagram, waiting for it until the deadline.
+    pub(crate) fn await_word(&mut self) -> Result<Heard, HandshakeError> {
+        loop {
+            if let Some(heard) = self.hear()? {
+                return Ok(heard);
+            }
+            let left = self.deadline.saturating_sub(sys::now()).max(1);
+            self.control.wait(PollFlags::IN, left)?;
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! HELLO and WELCOME: how a side introduces itself.
+
+use super::{Fields, Kind, WireFault, prefix, put, short};
+use crate::abi::Geometry;
+
+/// The bytes of a HELLO or WELCOME before its greeting.
+pub const CARD: usize = 96;
+/// The longest greeting that travels inside of its datagram; a longer one travels as a sealed descriptor.
+pub const INLINE_GREETING: usize = 32 << 10;
+/// The longest greeting.
+pub const MAX_GREETING: usize = 64 << 20;
+
+/// How a side introduces itself: HELLO and WELCOME have the same form.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Card {
+    /// Features offered, or in a WELCOME those agreed to. None is defined yet.
+    pub features: u64,
+    /// The process, as it knows itself.
+    pub pid: u32,
+    /// Whether the side only wants to see stats.
+    pub observer: bool,
+    /// What it sends.
+    pub sends: Sends,
+    /// What it receives.
+    pub receives: Receives,
+    /// The bytes of its greeting.
+    pub greeting: u32,
+    /// Whether the greeting is the first descriptor and not part of the datagram.
+    pub greeting_in_descriptor: bool,
+}
+
+/// The sending half of a card.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sends {
+    /// Bits of the deliveries offered; one bit in a WELCOME; 0 if the side sends nothing.
+    pub deliveries: u32,
+    /// Slots of the pool, 0 without one.
+    pub slots: u32,
+    /// Bytes of a slot.
+    pub slot_size: u64,
+    /// The first ticket of the channel.
+    pub first: u64,
+    /// Whether the pool is made of reserved huge pages.
+    pub huge_tlb: bool,
+}
+
+/// The receiving half of a card.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Receives {
+    /// Bits of the deliveries wanted; one bit in a WELCOME; 0 if the side receives nothing.
+    pub deliveries: u32,
+    /// The largest pool it would map.
+    pub max_pool: u64,
+    /// Whether it would map reserved huge pages.
+    pub huge_tlb: bool,
+}
+
+impl Sends {
+    /// The shape of the pool offered, checked, and no larger than `most`.
+    pub fn geometry(&self, most: u64) -> Result<Geometry, WireFault> {
+        // The last ticket must stay far away from the end of the numbers; no run of any length gets there.
+        if self.first == 0 || self.first > u64::MAX / 2 {
+            return Err(WireFault::FirstTicket(self.first));
+        }
+        Geometry::new(self.slots, self.slot_size, most).map_err(WireFault::Geometry)
+    }
+}
+
+/// The bits of deliveries that exist.
+const DELIVERIES: u32 = 0b111;
+
+impl Card {
+    /// Writes a HELLO or WELCOME without its greeting.
+    #[must_use]
+    pub fn encode(&self, kind: Kind) -> [u8; CARD] {
+        let inline = if self.greeting_in_descriptor { 0 } else { self.greeting as usize };
+        let mut out = [0; CARD];
+        put(&mut out, 0, &prefix(kind, CARD + inline));
+        put(&mut out, 16, &self.features.to_le_bytes());
+        put(&mut out, 24, &self.pid.to_le_bytes());
+        put(&mut out, 28, &u32::from(self.observer).to_le_bytes());
+        put(&mut out, 32, &self.sends.deliveries.to_le_bytes());
+        put(&mut out, 36, &self.sends.slots.to_le_bytes());
+        put(&mut out, 40, &self.sends.slot_size.to_le_bytes());
+        put(&mut out, 48, &self.sends.first.to_le_bytes());
+        put(&mut out, 56, &u32::from(self.sends.huge_tlb).to_le_bytes());
+        put(&mut out, 60, &u32::from(self.receives.huge_tlb).to_le_bytes());
+        put(&mut out, 64, &self.receives.deliveries.to_le_bytes());
+        put(&mut out, 72, &self.receives.max_pool.to_le_bytes());
+        put(&mut out, 80, &self.greeting.to_le_bytes());
+        put(&mut out, 84, &u32::from(self.greeting_in_descriptor).to_le_bytes());
+        out
+    }
+
+    /// Reads a datagram whose kind is Hello or Welcome. An inline greeting is `datagram[CARD..]`.
+    pub fn decode(datagram: &[u8]) -> Result<Card, WireFault> {
+        if datagram.len() < CARD {
+            return Err(short(datagram, CARD));
+        }
+        let fields = Fields(datagram);
+        let flag = |at| match fields.u32(at) {
+            0 => Ok(false),
+            1 => Ok(true),
+            bits => Err(WireFault::Flags(bits)),
+        };
+        let deliveries = |at| match fields.u32(at) {
+            bits if bits & !DELIVERIES == 0 => Ok(bits),
+            bits => Err(WireFault::Flags(bits)),
+        };
+        for at in [68, 88, 92] {
+            match fields.u32(at) {
+                0 => {}
+                bits => return Err(WireFault::Flags(bits)),
+            }
+        }
+        let card = Card {
+            features: fields.u64(16),
+            pid: fields.u32(24),
+            observer: flag(28)?,
+            sends: Sends {
+                deliveries: deliveries(32)?,
+                slots: fields.u32(36),
+                slot_size: fields.u64(40),
+                first: fields.u64(48),
+                huge_tlb: flag(56)?,
+            },
+            receives: Receives { deliveries: deliveries(64)?, max_pool: fields.u64(72), huge_tlb: flag(60)? },
+            greeting: fields.u32(80),
+            greeting_in_descriptor: flag(84)?,
+        };
+        let (greeting, inline) = (card.greeting as usize, datagram.len() - CARD);
+        let fits = if card.greeting_in_descriptor {
+            inline == 0 && greeting > 0 && greeting <= MAX_GREETING
+        } else {
+            inline == greeting && greeting <= INLINE_GREETING
+        };
+        if fits { Ok(card) } else { Err(WireFault::Greeting(card.greeting.into())) }
+    }
+}

@@ -1,0 +1,166 @@
+//! The receiver's inside: the mappings of one channel through slots, shared by the receiver and the leases it gave out.
+//!
+//! The last of them to go unmaps the memory and closes the socket, wherever and on whichever thread that is. A sender
+//! that sees the connection end therefore knows that nobody reads its slots any more.
+
+use rustix::fd::{AsFd, OwnedFd};
+
+use crate::abi::{Geometry, Sleep};
+use crate::error::{OsError, RegionFault, RegionKind};
+use crate::stats::PeerGauge;
+use crate::send::fanout::subscriber::ring_socket;
+use crate::peer::Control;
+use crate::region::{Mapped, Pages, PeerMap, Published, Writable};
+use crate::ring::{self, Board, BoardWords, Ledger, LedgerWords, Note};
+use crate::sync::{Ordering, futex};
+
+/// One channel through slots, receiver's side.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    pool: PeerMap,
+    board: BoardWords<PeerMap>,
+    ledger: LedgerWords<Published>,
+    pub(crate) stats_region: PeerGauge,
+    pub(crate) control: Control,
+    pub(crate) geometry: Geometry,
+    /// [`wake_sender`](Self::wake_sender), which giving back calls now and then: by this, for the reason that
+    /// [`rare`](crate::send::fanout::rare) has.
+    wake: fn(&Channel, Sleep),
+}
+
+/// A slot of the pool that exists, and the byte at which it begins. The first is one of the pool's own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Spot {
+    slot: u32,
+    start: usize,
+}
+
+/// What the sender handed over for a channel, checked and mapped.
+#[derive(Debug)]
+pub(crate) struct SenderMaps {
+    pool: PeerMap,
+    board: BoardWords<PeerMap>,
+    stats_region: PeerGauge,
+}
+
+impl SenderMaps {
+    /// Checks and maps the three descriptors of a sender.
+    pub(crate) fn attach(
+        fds: [OwnedFd; 3],
+        geometry: Geometry,
+        huge_tlb: bool,
+    ) -> Result<SenderMaps, (RegionKind, RegionFault)> {
+        let [pool, board, stats_region] = &fds;
+        let wrong = |kind| move |e| (kind, e);
+        Ok(SenderMaps {
+            pool: PeerMap::attach(pool.as_fd(), geometry.pool_bytes(), huge_tlb)
+                .map_err(wrong(RegionKind::Pool))?,
+            board: PeerMap::attach(board.as_fd(), geometry.board_bytes(), false)
+                .map(|region| BoardWords::of(region, geometry))
+                .map_err(wrong(RegionKind::Board))?,
+            stats_region: PeerGauge::attach(stats_region.as_fd()).map_err(wrong(RegionKind::StatsRegion))?,
+        })
+    }
+}
+
+/// Makes the receiver's own part of a channel.
+pub(crate) fn new_ledger(geometry: Geometry) -> Result<LedgerWords<Published>, OsError> {
+    let region = Writable::create(c"bowstring-ledger", geometry.ledger_bytes(), Pages::Normal)?.publish()?;
+    Ok(LedgerWords::of(region, geometry))
+}
+
+impl Channel {
+    pub(crate) fn new(
+        maps: SenderMaps,
+        ledger: LedgerWords<Published>,
+        control: Control,
+        geometry: Geometry,
+    ) -> Channel {
+        let SenderMaps { pool, board, stats_region } = maps;
+        Channel { pool, board, ledger, stats_region, control, geometry, wake: Channel::wake_sender }
+    }
+
+    #[inline(always)]
+    pub(crate) fn board(&self) -> Board<'_> {
+        self.board.board()
+    }
+
+    #[inline(always)]
+    pub(crate) fn ledger(&self) -> Ledger<'_> {
+        self.ledger.ledger()
+    }
+
+    /// Where the bytes of a message lie, if its note is one that can be: a slot that exists and a length that stays in
+    /// the pool. The note is a private copy, so what is checked here is what is used later.
+    ///
+    /// Where the message lies as `expected`, the answer is made of the expectation and not of the note. Comparing the
+    /// two is a branch, which the processor foresees, and so it fetches the message's first line while the entry's is
+    /// still on the way; an address computed from the note would have to wait for it.
+    #[inline(always)]
+    pub(crate) fn place(&self, note: &Note, expected: Spot) -> Option<*const u8> {
+        if note.slot == expected.slot && note.len <= self.geometry.slot_size() as u64 {
+            return Some(self.at(expected));
+        }
+        self.place_elsewhere(note)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn place_elsewhere(&self, note: &Note) -> Option<*const u8> {
+        let slots = self.geometry.slots();
+        if note.slot >= slots {
+            return None;
+        }
+        // Neither product can overflow: the whole pool's size does not.
+        let room = (slots - note.slot) as u64 * self.geometry.slot_size() as u64;
+        (note.len <= room).then(|| self.at(self.spot(note.slot)))
+    }
+
+    /// A slot that exists.
+    #[inline(always)]
+    fn spot(&self, slot: u32) -> Spot {
+        Spot { slot, start: slot as usize * self.geometry.slot_size() }
+    }
+
+    /// Where a slot begins.
+    #[inline(always)]
+    pub(crate) fn at(&self, spot: Spot) -> *const u8 {
+        self.pool.mapping().at(spot.start)
+    }
+
+    /// The slot that comes after a message whose place was checked.
+    #[inline(always)]
+    pub(crate) fn spot_after(&self, note: &Note) -> Spot {
+        let next = note.slot + self.geometry.span(note.len as usize).unwrap_or(1);
+        self.spot(if next < self.geometry.slots() { next } else { 0 })
+    }
+
+    /// Gives a message back; any thread may.
+    #[inline(always)]
+    pub(crate) fn release(&self, slot: u32, number: u64) {
+        let wake = ring::release(self.board(), self.ledger(), slot, number);
+        if wake != Sleep::No {
+            (self.wake)(self, wake);
+        }
+    }
+
+    pub(crate) fn wake_sender(&self, how: Sleep) {
+        match how {
+            // The bell has been counted up, so a sender that is about to sleep will not.
+            Sleep::Futex => _ = futex::wake(&self.ledger().head.bell),
+            Sleep::Socket => ring_socket(&self.control),
+            Sleep::No | Sleep::Left => {}
+        }
+    }
+
+    /// The addresses at which the pool is mapped.
+    pub(crate) fn pool_addresses(&self) -> core::ops::Range<usize> {
+        self.pool.mapping().at(0) as usize..self.pool.mapping().at(self.pool.mapping().len()) as usize
+    }
+
+    /// Counts in the ledger, which only this process writes.
+    pub(crate) fn count_copied(&self, bytes: u64) {
+        let copied = &self.ledger().head.copied;
+        copied.store(copied.load(Ordering::Relaxed) + bytes, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,166 @@
+//! A message on lease: the receiver may look at the sender's slots until it gives them back.
+//!
+//! # Safety
+//!
+//! A lease reads memory that another process can write. Whether that may be a `&[u8]` is a question of trust, and the
+//! type answers it: `Lease<Honest>` exists only where the program has promised, in one `unsafe` at set-up, that the
+//! sender does not write to what is out on lease. Every other lease can only be copied out of, by [`copy_changing`].
+
+// claim: zero-copy
+#![allow(unsafe_code)]
+
+use core::fmt;
+use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
+use core::ops::Deref;
+
+use crate::receive::channel::Channel;
+use crate::receive::copy::copy_changing;
+use crate::region::private::MapArc;
+use crate::ring::Note;
+
+/// A sender that has been declared honest: it does not write to slots that are out on lease.
+#[derive(Clone, Copy, Debug)]
+pub enum Honest {}
+
+/// A sender that anything may be expected of.
+#[derive(Clone, Copy, Debug)]
+pub enum Foreign {}
+
+/// How far a sender is trusted.
+pub trait Trust: sealed::Sealed {}
+impl Trust for Honest {}
+impl Trust for Foreign {}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Honest {}
+    impl Sealed for super::Foreign {}
+}
+
+/// What came with a message besides its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Meta {
+    /// The sender's number of the message; a gap means messages that this receiver was not given.
+    pub number: u64,
+    /// A word that belongs to the application.
+    pub tag: u32,
+    /// The number of the request that this answers, or 0.
+    pub reply_to: u64,
+}
+
+enum Owner<'a> {
+    /// The receiver outlives the lease, as the compiler has checked.
+    Borrowed(&'a MapArc<Channel>),
+    /// The lease keeps the channel's memory by itself.
+    Counted(MapArc<Channel>),
+}
+
+/// A message that the receiver may read until it drops this. Dropping gives the slots back, on whichever thread.
+pub struct Lease<'a, T: Trust> {
+    owner: Owner<'a>,
+    at: *const u8,
+    note: Note,
+    _trust: PhantomData<T>,
+}
+
+// SAFETY: the bytes are read-only memory of the process; giving back is one atomic store and may happen on any thread.
+unsafe impl<T: Trust> Send for Lease<'_, T> {}
+// SAFETY: as above; `&Lease` only reads.
+unsafe impl<T: Trust> Sync for Lease<'_, T> {}
+
+impl<'a, T: Trust> Lease<'a, T> {
+    /// A lease of `note`, whose place was checked and found to be `at`.
+    #[inline]
+    pub(crate) fn new(channel: &'a MapArc<Channel>, note: Note, at: *const u8) -> Lease<'a, T> {
+        Lease { owner: Owner::Borrowed(channel), at, note, _trust: PhantomData }
+    }
+
+    #[inline]
+    fn channel(&self) -> &Channel {
+        match &self.owner {
+            Owner::Borrowed(channel) => channel,
+            Owner::Counted(channel) => channel,
+        }
+    }
+
+    /// The message's bytes, counted.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.note.len as usize
+    }
+
+    /// Whether the message has no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.note.len == 0
+    }
+
+    /// What came with the message.
+    #[must_use]
+    pub fn meta(&self) -> Meta {
+        meta(&self.note)
+    }
+
+    /// Copies the message to the start of `into` and answers the copy; `None` if `into` is too short. The copy is
+    /// private: it cannot change, and whatever is checked on it stays true.
+    pub fn copy_into<'b>(&self, into: &'b mut [u8]) -> Option<&'b [u8]> {
+        let into = into.get_mut(..self.len())?;
+        // SAFETY: 1. the place of `len` bytes was checked to lie in the pool, which stays mapped as long as the channel
+        // that this lease holds; 2. `into` has that length and is the caller's alone.
+        unsafe { copy_changing(self.at, into.as_mut_ptr(), into.len()) };
+        self.channel().count_copied(into.len() as u64);
+        Some(into)
+    }
+
+    /// Where the message lies in this process: for showing that nothing was copied.
+    #[must_use]
+    pub fn as_ptr(&self) -> *const u8 {
+        self.at
+    }
+
+    /// A lease that does not borrow the receiver: it can go anywhere and outlive it. Costs two counted references.
+    #[must_use]
+    pub fn detach(self) -> Lease<'static, T> {
+        let this = ManuallyDrop::new(self);
+        let owner = match &this.owner {
+            Owner::Borrowed(channel) => Owner::Counted((*channel).clone()),
+            // SAFETY: `this` is never dropped, so the handle is moved out once.
+            Owner::Counted(channel) => Owner::Counted(unsafe { core::ptr::read(channel) }),
+        };
+        Lease { owner, at: this.at, note: this.note, _trust: PhantomData }
+    }
+}
+
+pub(crate) fn meta(note: &Note) -> Meta {
+    Meta { number: note.number, tag: note.tag, reply_to: note.reply_to }
+}
+
+impl Deref for Lease<'_, Honest> {
+    type Target = [u8];
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        // SAFETY: mapped and in bounds as in `copy_into`; that nobody writes here while this lease lives was promised
+        // where `Honest` was declared (`Incoming::pooled`), and the seals keep everybody but the sender from it.
+        unsafe { core::slice::from_raw_parts(self.at, self.note.len as usize) }
+    }
+}
+
+impl AsRef<[u8]> for Lease<'_, Honest> {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl<T: Trust> Drop for Lease<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.channel().release(self.note.slot, self.note.number);
+    }
+}
+
+impl<T: Trust> fmt::Debug for Lease<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lease").field("len", &self.len()).field("meta", &self.meta()).finish_non_exhaustive()
+    }
+}

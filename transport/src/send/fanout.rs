@@ -1,0 +1,269 @@
+//! The sender's inside: one pool, up to 64 subscribers, a subscriber for each receiver.
+//!
+//! All of it is private memory or memory that only this process writes. What a receiver can reach of it is what it was
+//! lent, and what it says is compared with what is written here.
+
+// claim: oracle
+
+mod files;
+pub(crate) mod subscriber;
+pub(crate) mod publish;
+pub(crate) mod cold;
+pub(crate) mod room;
+mod timing;
+
+use core::time::Duration;
+
+use crate::abi::Geometry;
+use crate::error::OsError;
+use crate::stats::{Counter, StatsRegion};
+use crate::send::loan::Draft;
+use crate::peer::Vital;
+use crate::send::pool::{MAX_RECEIVERS, Occupation};
+use crate::region::{Pages, Published, Writable};
+use crate::connect::session::Deliveries;
+use crate::wait::Watch;
+
+use subscriber::{End, Subscriber, SubscriberState, OnSlow};
+use timing::Timing;
+
+/// The slots and who holds them.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    pub(crate) region: Published,
+    pub(crate) geometry: Geometry,
+    pub(crate) occupation: Occupation,
+}
+
+/// Everything behind a `Sender`.
+#[derive(Debug)]
+pub(crate) struct Fanout {
+    /// `None` if only sealed messages are offered.
+    pub(crate) pool: Option<Pool>,
+    pub(crate) stats_region: StatsRegion,
+    subscribers: [Option<Subscriber>; MAX_RECEIVERS],
+    /// The subscribers that are given new messages, a bit each.
+    live: u64,
+    /// The number of the next message; the first is 1.
+    next_number: u64,
+    watch: Watch,
+    timing: Timing,
+    /// What the way of a message calls now and then.
+    pub(crate) cold: &'static cold::Cold,
+    /// How the last subscriber that went ended.
+    last_end: Option<End>,
+    /// Lanes that ended since the application last asked.
+    ended: [Option<(ReceiverId, End)>; 8],
+    pub(crate) deliveries: Deliveries,
+    pub(crate) pages: Pages,
+    /// The first ticket of every channel.
+    pub(crate) first_ticket: u64,
+    pub(crate) on_slow: OnSlow,
+    serial: u32,
+    /// The message that is lent out in a file, if one is.
+    pub(crate) draft: Option<Draft>,
+    /// Why the host refused to send a file, until its sender is told.
+    refused_by_host: Option<OsError>,
+}
+
+/// One receiver of a sender, for as long as it is connected. Never reused for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ReceiverId {
+    pub(crate) subscriber: u8,
+    serial: u32,
+}
+
+impl Fanout {
+    pub(crate) fn new(
+        geometry: Option<Geometry>,
+        pages: Pages,
+        deliveries: Deliveries,
+        on_slow: OnSlow,
+        first_ticket: u64,
+    ) -> Result<Fanout, OsError> {
+        let pool = geometry
+            .map(|geometry| {
+                let region = Writable::create(c"bowstring-pool", geometry.pool_bytes(), pages)?.publish()?;
+                Ok::<_, OsError>(Pool { region, geometry, occupation: Occupation::new(geometry.slots())? })
+            })
+            .transpose()?;
+        let (slots, slot_size) = geometry.map_or((0, 0), |g| (g.slots(), g.slot_size()));
+        Ok(Fanout {
+            pool,
+            stats_region: StatsRegion::create(slots, slot_size)?,
+            subscribers: [const { None }; MAX_RECEIVERS],
+            live: 0,
+            next_number: 1,
+            watch: Watch::default(),
+            timing: Timing::new(),
+            cold: &cold::RARE,
+            last_end: None,
+            ended: [None; 8],
+            deliveries,
+            pages,
+            first_ticket,
+            on_slow,
+            serial: 0,
+            draft: None,
+            refused_by_host: None,
+        })
+    }
+
+    pub(crate) fn watch_every(&mut self, interval: Duration) {
+        self.watch.set(interval);
+    }
+
+    /// Lanes that are given new messages.
+    pub(crate) fn receivers(&self) -> u32 {
+        self.live.count_ones()
+    }
+
+    pub(crate) fn has_place(&self) -> bool {
+        self.subscribers.iter().any(Option::is_none)
+    }
+
+    /// Gives a new subscriber its place. The caller has made sure that there is one.
+    pub(crate) fn admit(&mut self, subscriber: Subscriber) -> Option<ReceiverId> {
+        let place = self.subscribers.iter().position(Option::is_none)?;
+        self.stats_region.open_subscriber(place, subscriber.control.credentials().pid);
+        self.subscribers[place] = Some(subscriber);
+        self.live |= 1 << place;
+        self.stats_region.set(Counter::Receivers, self.receivers().into());
+        self.serial = self.serial.wrapping_add(1);
+        let id = ReceiverId { subscriber: place as u8, serial: self.serial };
+        if let Some(subscriber) = &mut self.subscribers[place] {
+            subscriber.id = Some(id);
+        }
+        Some(id)
+    }
+
+    /// The subscriber of `id`, if it is still there.
+    pub(crate) fn subscriber(&self, id: ReceiverId) -> Option<&Subscriber> {
+        self.subscribers.get(id.subscriber as usize)?.as_ref().filter(|subscriber| subscriber.id == Some(id))
+    }
+
+    pub(crate) fn subscriber_mut(&mut self, id: ReceiverId) -> Option<&mut Subscriber> {
+        self.subscribers.get_mut(id.subscriber as usize)?.as_mut().filter(|subscriber| subscriber.id == Some(id))
+    }
+
+    pub(crate) fn subscribers(&self) -> impl Iterator<Item = (usize, &Subscriber)> {
+        self.subscribers.iter().enumerate().filter_map(|(i, subscriber)| Some((i, subscriber.as_ref()?)))
+    }
+
+    /// The next subscriber, if any, that ended since this was last asked, and how. If more than eight end in between, the
+    /// oldest are kept.
+    pub(crate) fn take_ended(&mut self) -> Option<(ReceiverId, End)> {
+        let first = self.ended[0].take();
+        self.ended.rotate_left(1);
+        first
+    }
+
+    /// Looks at every subscriber's process and takes back what the dead, and the gone, still held.
+    pub(crate) fn reap(&mut self) -> Result<(), OsError> {
+        self.draft = None;
+        for place in 0..MAX_RECEIVERS {
+            let Some(subscriber) = &mut self.subscribers[place] else { continue };
+            // First the process, then its last words: a good-bye said before the end is then heard.
+            let vital = subscriber.control.vital()?;
+            subscriber.drain_socket();
+            let left = subscriber.has_left();
+            match vital {
+                // Whoever breaks the protocol is owed nothing more, and holds nothing up: its slots come back now.
+                _ if subscriber.fault.is_some() => self.forget(place, End::Faulty),
+                Vital::Alive if !left && subscriber.state == SubscriberState::Live => {}
+                Vital::Alive => self.retire(place),
+                Vital::HungUp | Vital::Dead => {
+                    let end = match (subscriber.state, left) {
+                        (SubscriberState::CutOff, _) => End::CutOff,
+                        (_, true) => End::Closed,
+                        (_, false) => End::Crashed,
+                    };
+                    self.forget(place, end);
+                }
+            }
+        }
+        self.show();
+        self.time_on();
+        Ok(())
+    }
+
+    /// Stops giving messages to a subscriber. It keeps its slots until it has released them or is gone.
+    pub(crate) fn retire(&mut self, place: usize) {
+        self.live &= !(1 << place);
+        self.stats_region.set(Counter::Receivers, self.receivers().into());
+        let end = match &self.subscribers[place] {
+            Some(subscriber) if subscriber.state == SubscriberState::CutOff => End::CutOff,
+            Some(subscriber) if subscriber.fault.is_some() => End::Faulty,
+            _ => End::Closed,
+        };
+        // What keeps its slots a while has ended all the same, for who asks why nobody is left.
+        self.last_end = Some(end);
+        if let (Some(pool), Some(subscriber)) = (&mut self.pool, &self.subscribers[place]) {
+            pool.occupation.reclaim_subscriber(place, |slot, number| subscriber.has_released(slot, number));
+            if pool.occupation.held(place).messages > 0 {
+                return;
+            }
+        }
+        self.forget(place, end);
+    }
+
+    /// Takes back all that a subscriber holds, and ends it.
+    pub(crate) fn forget(&mut self, place: usize, end: End) {
+        self.live &= !(1 << place);
+        if let Some(pool) = &mut self.pool {
+            pool.occupation.forget_subscriber(place);
+        }
+        if let Some(subscriber) = self.subscribers[place].take() {
+            self.last_end = Some(end);
+            if let (Some(id), Some(free)) = (subscriber.id, self.ended.iter_mut().find(|e| e.is_none())) {
+                *free = Some((id, end));
+            }
+        }
+        self.timing.forget(place);
+        self.stats_region.close_subscriber(place);
+        self.stats_region.set(Counter::Receivers, self.receivers().into());
+    }
+
+    /// Brings the stats of the stats_region that are not kept at every message up to date.
+    pub(crate) fn show(&self) {
+        let Some(pool) = &self.pool else { return };
+        self.stats_region.set(Counter::SlotsInUse, pool.occupation.in_use().into());
+        self.stats_region.set(Counter::HighWater, pool.occupation.high_water().into());
+        for (place, subscriber) in self.subscribers() {
+            self.stats_region.held(place, pool.occupation.held(place).slots, subscriber.taken());
+        }
+    }
+
+    pub(crate) fn last_end(&self) -> Option<End> {
+        self.last_end
+    }
+
+    /// Ends every subscriber in good order. Messages that were committed stay with their receivers.
+    pub(crate) fn close(&mut self) {
+        self.draft = None;
+        for place in 0..MAX_RECEIVERS {
+            if let Some(subscriber) = &mut self.subscribers[place] {
+                subscriber.close();
+            }
+            self.subscribers[place] = None;
+            self.stats_region.close_subscriber(place);
+        }
+        self.live = 0;
+        self.stats_region.set(Counter::Receivers, 0);
+        self.stats_region.close();
+    }
+}
+
+impl Fanout {
+    /// Ends every subscriber as the death of this process would: without a word.
+    pub(crate) fn abandon(&mut self) {
+        self.live = 0;
+        self.subscribers = [const { None }; MAX_RECEIVERS];
+    }
+}
+
+impl Drop for Fanout {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

@@ -1,0 +1,183 @@
+//! Finding room for a message: at once, or by waiting for receivers to give slots back.
+
+use crate::abi::Sleep;
+use crate::error::OsError;
+use crate::stats::Counter;
+use crate::send::loan::{Draft, Loan};
+use crate::send::pool::MAX_RECEIVERS;
+use crate::region::Writable;
+use crate::ring::{self, Room};
+use crate::sync::{AtomicU32, futex};
+use crate::wait::{Step, Wait, Waiting};
+
+use super::subscriber::End;
+use super::publish::has_released;
+use super::{Fanout, Pool};
+
+/// Why there is no room to write a message in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LoanError {
+    /// Nobody is there to receive it; how the last receiver ended, if there was one.
+    NoReceiver(Option<End>),
+    /// The message is longer than the whole pool.
+    TooLong {
+        /// Its length.
+        len: usize,
+        /// The longest that there can be.
+        most: usize,
+    },
+    /// No room at this moment; only calls that do not wait say so.
+    Full,
+    /// No room came free in time.
+    TimedOut,
+    /// The host would not do it.
+    Os(OsError),
+}
+
+impl From<OsError> for LoanError {
+    fn from(e: OsError) -> LoanError {
+        LoanError::Os(e)
+    }
+}
+
+impl core::fmt::Display for LoanError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            LoanError::NoReceiver(None) => f.write_str("no receiver has connected yet"),
+            LoanError::NoReceiver(Some(end)) => write!(f, "no receiver is left; the last one {end}"),
+            LoanError::TooLong { len, most } => {
+                write!(f, "a message of {len} bytes; the pool holds {most} at most")
+            }
+            LoanError::Full => f.write_str("the pool is full"),
+            LoanError::TimedOut => f.write_str("no room in the pool came free in time"),
+            LoanError::Os(e) => e.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for LoanError {}
+
+impl Fanout {
+    /// Finds `span` neighbouring slots. `wait` is `None` for a single look.
+    #[inline(always)]
+    pub(crate) fn find_room(&mut self, span: u32, wait: Option<Wait>) -> Result<u32, LoanError> {
+        if self.live != 0
+            && let Some(slot) = self.look_for_room(span)
+        {
+            return Ok(slot);
+        }
+        (self.cold.wait_for_room)(self, span, wait)
+    }
+
+    #[inline]
+    fn look_for_room(&mut self, span: u32) -> Option<u32> {
+        let subscribers = &self.subscribers;
+        let released = |subscriber, slot, number| has_released(subscribers, subscriber, slot, number);
+        self.pool.as_mut()?.occupation.find(span, released)
+    }
+
+    pub(super) fn wait_for_room(&mut self, span: u32, wait: Option<Wait>) -> Result<u32, LoanError> {
+        let Some(wait) = wait else {
+            self.reap_if_due()?;
+            self.somebody_is_there()?;
+            return self.look_for_room(span).ok_or(LoanError::Full);
+        };
+        self.somebody_is_there()?;
+        self.stats_region.add(Counter::Stalls, 1);
+        let mut waiting = Waiting::begin(wait);
+        loop {
+            match waiting.step() {
+                Step::Look | Step::Glance => {}
+                Step::Watch => {
+                    self.reap()?;
+                    self.somebody_is_there()?;
+                }
+                Step::Sleep(nanos) => self.sleep_for_room(span, nanos)?,
+                Step::TimedOut => {
+                    // Somebody may have died without anyone looking: a last look, so that a short wait sees it too.
+                    self.reap()?;
+                    self.somebody_is_there()?;
+                    return self.look_for_room(span).ok_or(LoanError::TimedOut);
+                }
+            }
+            if let Some(slot) = self.look_for_room(span) {
+                return Ok(slot);
+            }
+        }
+    }
+
+    /// Makes a file for a message of `len` bytes, and lends it.
+    pub(super) fn lend_file(&mut self, len: usize, wait: Option<Wait>) -> Result<Loan<'_>, LoanError> {
+        self.draft = None;
+        self.reap_if_due()?;
+        self.somebody_is_there()?;
+        let file = Writable::create(c"bowstring-message", len, self.pages)?;
+        Ok(Loan::in_file(self, Draft { file, wait }))
+    }
+
+    pub(crate) fn somebody_is_there(&self) -> Result<(), LoanError> {
+        if self.live == 0 { Err(LoanError::NoReceiver(self.last_end())) } else { Ok(()) }
+    }
+
+    /// Looks at the receivers' processes if the last look is long enough ago.
+    pub(crate) fn reap_if_due(&mut self) -> Result<(), OsError> {
+        if self.watch.is_due() { (self.cold.reap)(self) } else { Ok(()) }
+    }
+
+    /// Sleeps until a receiver gives something back; see the argument in [`ring`].
+    fn sleep_for_room(&mut self, span: u32, nanos: u64) -> Result<(), OsError> {
+        let mut rooms = [None::<Room>; MAX_RECEIVERS];
+        for (place, subscriber) in self.subscribers.iter().enumerate() {
+            if let Some(slots) = subscriber.as_ref().and_then(|subscriber| subscriber.slots.as_ref()) {
+                rooms[place] = Some(Room::announce(slots.board(), slots.ledger(), Sleep::Futex));
+            }
+        }
+        ring::want_fence();
+        let slept = match self.look_for_room(span) {
+            Some(_) => Ok(()),
+            None => futex::wait_any(self.bells(&rooms), nanos),
+        };
+        for subscriber in self.subscribers.iter().flatten() {
+            if let Some(slots) = &subscriber.slots {
+                Room::withdraw(slots.board());
+            }
+        }
+        slept
+    }
+
+    /// The bells to sleep on: of the subscribers that hold something.
+    fn bells<'a>(
+        &'a self,
+        rooms: &'a [Option<Room>; MAX_RECEIVERS],
+    ) -> impl Iterator<Item = (&'a AtomicU32, u32)> {
+        let held = |place| self.pool.as_ref().is_some_and(|p: &Pool| p.occupation.held(place).messages > 0);
+        self.subscribers().filter(move |&(place, _)| held(place)).filter_map(|(place, subscriber)| {
+            let room = rooms[place]?;
+            Some((&subscriber.slots.as_ref()?.ledger().head.bell, room.bell))
+        })
+    }
+
+    /// Announces that this sender sleeps on its sockets until there is room; or answers `false` if there is some.
+    pub(crate) fn arm_for_room(&mut self, span: u32) -> bool {
+        for slots in self.subscribers.iter().flatten().filter_map(|subscriber| subscriber.slots.as_ref()) {
+            let _ = Room::announce(slots.board(), slots.ledger(), Sleep::Socket);
+        }
+        ring::want_fence();
+        if self.look_for_room(span).is_none() {
+            return true;
+        }
+        self.disarm_for_room();
+        false
+    }
+
+    /// Says that the sleep on sockets is over and reads the wake-ups away.
+    pub(crate) fn disarm_for_room(&mut self) {
+        for subscriber in self.subscribers.iter_mut().flatten() {
+            if let Some(slots) = &subscriber.slots {
+                Room::withdraw(slots.board());
+            }
+            subscriber.drain_socket();
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The occupation of a pool against a list of runs.
+
+use std::vec::Vec;
+
+use proptest::prelude::*;
+
+use super::{Held, MAX_RECEIVERS, Occupation};
+
+/// A message in the pool, as the dullest bookkeeper would write it down.
+#[derive(Clone, Debug)]
+struct Run {
+    start: u32,
+    span: u32,
+    number: u64,
+    /// Lanes that the sender has not seen release it.
+    holders: u64,
+    /// Lanes that have released it, seen or not.
+    released: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    /// Find room, and occupy `less` slots fewer for `holders`.
+    Place {
+        span: u32,
+        less: u32,
+        holders: u64,
+    },
+    Release {
+        run: prop::sample::Index,
+        subscriber: usize,
+    },
+    /// Ask after the runs that come next, which changes nothing but what is known.
+    LookAhead,
+    Reclaim {
+        subscriber: usize,
+    },
+    Forget {
+        subscriber: usize,
+    },
+}
+
+/// Lanes at both ends of the word.
+fn subscriber() -> impl Strategy<Value = usize> {
+    prop_oneof![0..3_usize, Just(MAX_RECEIVERS - 1)]
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let holders = prop::collection::vec(subscriber(), 0..4)
+        .prop_map(|subscribers| subscribers.into_iter().fold(0, |bits, subscriber| bits | 1_u64 << subscriber));
+    prop_oneof![
+        6 => (1..5_u32, 0..2_u32, holders).prop_map(|(span, less, holders)| Op::Place { span, less, holders }),
+        8 => (any::<prop::sample::Index>(), subscriber()).prop_map(|(run, subscriber)| Op::Release { run, subscriber }),
+        2 => Just(Op::LookAhead),
+        1 => subscriber().prop_map(|subscriber| Op::Reclaim { subscriber }),
+        1 => subscriber().prop_map(|subscriber| Op::Forget { subscriber }),
+    ]
+}
+
+/// Whether nobody holds any of `span` slots from `start` on.
+fn is_free(runs: &[Run], start: u32, span: u32) -> bool {
+    runs.iter().all(|r| r.holders & !r.released == 0 || r.start + r.span <= start || start + span <= r.start)
+}
+
+/// Whether a subscriber has released the message at a slot: what its ledger says.
+fn has_released(runs: &[Run], subscriber: usize, slot: u32, number: u64) -> bool {
+    runs.iter().any(|r| (r.start, r.number) == (slot, number) && r.released & 1 << subscriber != 0)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn occupation_is_what_a_list_of_runs_says(slots in 1..9_u32, ops in prop::collection::vec(op(), 1..80)) {
+        let mut real = Occupation::new(slots).unwrap();
+        let (mut runs, mut number, mut high) = (Vec::<Run>::new(), 0, 0);
+        for op in ops {
+            match op {
+                Op::Place { span, less, holders } => {
+                    let span = span.min(slots);
+                    let found = real.find(span, |subscriber, slot, number| has_released(&runs, subscriber, slot, number));
+                    let is_room = (0..=slots - span).any(|start| is_free(&runs, start, span));
+                    prop_assert_eq!(found.is_some(), is_room, "{:?} found in {:?}", found, runs);
+                    let Some(start) = found else { continue };
+                    prop_assert!(start + span <= slots && is_free(&runs, start, span), "{start} in {runs:?}");
+                    number += 1;
+                    let span = span.saturating_sub(less).max(1);
+                    real.occupy(start, span, number, holders);
+                    // What was found free has been seen free.
+                    runs.retain(|r| r.start + r.span <= start || start + span <= r.start);
+                    if holders != 0 {
+                        runs.push(Run { start, span, number, holders, released: 0 });
+                    }
+                }
+                Op::Release { run, subscriber } => {
+                    if !runs.is_empty() {
+                        let at = run.index(runs.len());
+                        runs[at].released |= 1 << subscriber;
+                    }
+                }
+                Op::LookAhead => {
+                    real.look_ahead(|subscriber, slot, number| has_released(&runs, subscriber, slot, number));
+                }
+                Op::Reclaim { subscriber } => {
+                    real.reclaim_subscriber(subscriber, |slot, number| has_released(&runs, subscriber, slot, number));
+                    runs.iter_mut().for_each(|r| r.holders &= !(r.released & 1 << subscriber));
+                    let slots = |runs: &[Run]| {
+                        runs.iter().filter(|r| r.holders & 1 << subscriber != 0).map(|r| r.span).sum::<u32>()
+                    };
+                    prop_assert_eq!(real.held(subscriber).slots, slots(&runs));
+                }
+                Op::Forget { subscriber } => {
+                    real.forget_subscriber(subscriber);
+                    runs.iter_mut().for_each(|r| r.holders &= !(1 << subscriber));
+                    prop_assert_eq!(real.held(subscriber), Held::default());
+                }
+            }
+            runs.retain(|r| r.holders != 0);
+            // What the sender has seen is between what is really held and what was ever handed out.
+            let held = |runs: &[Run], mask: fn(&Run) -> u64| {
+                runs.iter().filter(|r| mask(r) != 0).map(|r| r.span).sum::<u32>()
+            };
+            let (least, most) = (held(&runs, |r| r.holders & !r.released), held(&runs, |r| r.holders));
+            prop_assert!((least..=most).contains(&real.in_use()), "{} not in {least}..={most}", real.in_use());
+            high = high.max(real.in_use());
+            prop_assert_eq!(real.high_water(), high);
+        }
+    }
+}
+
+/// In a steady stream no message has to ask for its room: that has been asked after before, slot by slot and none twice.
+#[test]
+fn looking_ahead_asks_after_each_slot_in_turn() {
+    for slots in [2, 5, 16, 20, 41] {
+        let mut pool = Occupation::new(slots).unwrap();
+        let place = |pool: &mut Occupation, number| {
+            let slot =
+                pool.find(1, |_, slot, _| panic!("slot {slot} of {slots} was not asked after in time"));
+            pool.occupy(slot.unwrap(), 1, number, 1);
+        };
+        (0..slots.into()).for_each(|number| place(&mut pool, number));
+        let (mut next, stride) = (0, (slots / 2).clamp(1, 8));
+        for number in slots.into()..500 {
+            let mut asked = 0;
+            pool.look_ahead(|subscriber, slot, _| {
+                assert_eq!((subscriber, slot), (0, next), "of {slots}");
+                next = (next + 1) % slots;
+                asked += 1;
+                true
+            });
+            // A line of a ledger at a time, and no further than needed: what was used a moment ago is left alone.
+            assert!(asked == 0 || asked == stride, "{asked} of {slots} at a time");
+            assert!(slots - pool.in_use() < 2 * stride, "of {slots}");
+            place(&mut pool, number);
+        }
+    }
+}

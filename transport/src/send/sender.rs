@@ -1,0 +1,220 @@
+//! Sending: one pool, any number of receivers that come and go.
+
+mod config;
+mod meet;
+
+use core::time::Duration;
+
+use rustix::fd::BorrowedFd;
+
+use crate::error::OsError;
+use crate::stats::{Stats, SubscriberStats};
+use crate::send::fanout::subscriber::{End, OnSlow};
+use crate::send::fanout::room::LoanError;
+use crate::send::fanout::{Fanout, ReceiverId};
+use crate::send::loan::Loan;
+use crate::connect::pending::PendingHandshakes;
+use crate::peer::Credentials;
+use crate::send::pool::MAX_RECEIVERS;
+use crate::region::Pages;
+use crate::region::private::MapBox;
+use crate::wait::Wait;
+
+pub use config::SenderConfig;
+pub use meet::{Arrival, HandshakeConfig};
+
+/// Sends messages to up to 64 receivers, all from one pool.
+///
+/// ```no_run
+/// use bowstring_transport::{Decision, Listener, SenderConfig, Wait};
+/// let listener = Listener::bind(b"/run/user/1000/ticks.sock")?;
+/// let mut sender = SenderConfig::new().build()?;
+/// sender.accept(&listener, Wait::sleeping(), &mut |_| Decision::Welcome(b"ticks"))?;
+/// let mut loan = sender.loan(8)?;
+/// loan.copy_from_slice(&42_u64.to_le_bytes());
+/// loan.commit(8).map_err(|e| e.why)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Sender {
+    inner: MapBox<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    fanout: Fanout,
+    pending: PendingHandshakes,
+    patience: Duration,
+}
+
+impl Sender {
+    // ---- messages ----
+
+    /// Room for a message of up to `len` bytes; waits for it without end.
+    #[inline(always)]
+    pub fn loan(&mut self, len: usize) -> Result<Loan<'_>, LoanError> {
+        self.loan_with(len, Wait::sleeping())
+    }
+
+    /// Room for a message of up to `len` bytes; waits as told.
+    #[inline(always)]
+    pub fn loan_with(&mut self, len: usize, wait: Wait) -> Result<Loan<'_>, LoanError> {
+        self.lend(len, Some(wait))
+    }
+
+    /// Room for a message of up to `len` bytes, if there is some now.
+    #[inline(always)]
+    pub fn try_loan(&mut self, len: usize) -> Result<Loan<'_>, LoanError> {
+        self.lend(len, None)
+    }
+
+    #[inline(always)]
+    fn lend(&mut self, len: usize, wait: Option<Wait>) -> Result<Loan<'_>, LoanError> {
+        let fanout = &mut self.inner.fanout;
+        if fanout.all_sealed() {
+            return (fanout.cold.lend_file)(fanout, len, wait);
+        }
+        let Some(span) = fanout.pool.as_ref().and_then(|pool| pool.geometry.span(len)) else {
+            let most = fanout.pool.as_ref().map_or(0, |pool| pool.geometry.pool_bytes());
+            return Err(LoanError::TooLong { len, most });
+        };
+        let slot = fanout.find_room(span, wait)?;
+        Ok(Loan::in_slots(fanout, slot, span, len))
+    }
+
+    /// Waits, as told, until a loan of `len` bytes would have room at once. Messages that travel as files of their own
+    /// always have: what they wait for is told by their commit.
+    ///
+    /// For who does other things between two waits, such as tending newcomers.
+    #[inline]
+    pub fn await_room(&mut self, len: usize, wait: Wait) -> Result<(), LoanError> {
+        let fanout = &mut self.inner.fanout;
+        if fanout.all_sealed() {
+            return fanout.somebody_is_there();
+        }
+        match fanout.pool.as_ref().map(|pool| pool.geometry) {
+            Some(geometry) => match geometry.span(len) {
+                Some(span) => fanout.find_room(span, Some(wait)).map(drop),
+                None => Err(LoanError::TooLong { len, most: geometry.pool_bytes() }),
+            },
+            None => Ok(()),
+        }
+    }
+
+    /// A message that is there already: loan, copy, commit.
+    pub fn send(&mut self, message: &[u8]) -> Result<crate::Receipt, SendError> {
+        let mut loan = self.loan(message.len()).map_err(SendError::Loan)?;
+        loan.copy_from_slice(message);
+        loan.commit(message.len()).map_err(|e| SendError::Commit(e.why))
+    }
+
+    /// Announces that this sender will sleep on [`descriptors`](Self::descriptors) until a message of `len` bytes has
+    /// room. Answers `false` if there is room already.
+    pub fn arm(&mut self, len: usize) -> bool {
+        let fanout = &mut self.inner.fanout;
+        let span = fanout.pool.as_ref().and_then(|pool| pool.geometry.span(len));
+        span.is_some_and(|span| fanout.arm_for_room(span))
+    }
+
+    /// Ends the sleep that [`arm`](Self::arm) announced.
+    pub fn disarm(&mut self) {
+        self.inner.fanout.disarm_for_room();
+    }
+
+    /// The sockets of the receivers: readable after [`arm`](Self::arm) when one has given something back, and whenever
+    /// one is gone.
+    pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.inner.fanout.subscribers().map(|(_, subscriber)| subscriber.control.socket())
+    }
+
+    // ---- receivers ----
+
+    /// How many receivers are given new messages.
+    #[must_use]
+    pub fn receivers(&self) -> u32 {
+        self.inner.fanout.receivers()
+    }
+
+    /// The receivers that are connected, those that are being wound up included.
+    pub fn subscribers(&self) -> impl Iterator<Item = ReceiverId> {
+        self.inner.fanout.subscribers().filter_map(|(_, subscriber)| subscriber.id)
+    }
+
+    /// Who a receiver is; `None` once it has gone.
+    #[must_use]
+    pub fn peer(&self, receiver: ReceiverId) -> Option<Credentials> {
+        self.inner.fanout.subscriber(receiver).map(|subscriber| subscriber.control.credentials())
+    }
+
+    /// Gives one receiver a policy of its own. Answers whether it is still there.
+    pub fn set_on_slow(&mut self, receiver: ReceiverId, on_slow: OnSlow) -> bool {
+        self.inner.fanout.subscriber_mut(receiver).map(|subscriber| subscriber.on_slow = on_slow).is_some()
+    }
+
+    /// Looks at all receivers' processes now and takes back what the dead still held.
+    pub fn reap(&mut self) -> Result<(), OsError> {
+        self.inner.fanout.reap()
+    }
+
+    /// The next receiver that has ended since this was last asked, and how.
+    pub fn next_ended(&mut self) -> Option<(ReceiverId, End)> {
+        self.inner.fanout.take_ended()
+    }
+
+    /// How often a busy sender looks whether its receivers live; 50 ms unless said otherwise.
+    pub fn watch_every(&mut self, interval: Duration) {
+        self.inner.fanout.watch_every(interval);
+    }
+
+    /// Ends without closing: to receivers it looks as if this process had died, once they have taken what was committed.
+    /// For a sender that cannot send all that it was to, so that nobody takes a part for the whole.
+    pub fn abandon(mut self) {
+        self.inner.fanout.abandon();
+    }
+
+    // ---- stats ----
+
+    /// The stats of this sender.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.inner.fanout.show();
+        self.inner.fanout.stats_region.read()
+    }
+
+    /// The stats of one receiver; `None` once it has gone.
+    #[must_use]
+    pub fn subscriber_stats(&self, receiver: ReceiverId) -> Option<SubscriberStats> {
+        self.inner.fanout.subscriber(receiver)?;
+        self.inner.fanout.show();
+        self.inner.fanout.stats_region.subscriber(receiver.subscriber as usize)
+    }
+
+    /// The pages that the host granted for the pool; `None` without a pool.
+    #[must_use]
+    pub fn pages(&self) -> Option<Pages> {
+        self.inner.fanout.pool.as_ref().map(|pool| pool.region.pages())
+    }
+
+    /// The most receivers there can be.
+    pub const MAX_RECEIVERS: usize = MAX_RECEIVERS;
+}
+
+/// Why [`Sender::send`] did not send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendError {
+    /// There was no room.
+    Loan(LoanError),
+    /// It could not be committed.
+    Commit(crate::CommitFault),
+}
+
+impl core::fmt::Display for SendError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            SendError::Loan(e) => e.fmt(f),
+            SendError::Commit(e) => e.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for SendError {}

@@ -1,0 +1,91 @@
+//! How a sender is made.
+
+use super::{Inner, Sender};
+use crate::abi::{Geometry, GeometryError};
+use crate::send::fanout::Fanout;
+use crate::send::fanout::subscriber::OnSlow;
+use crate::connect::incoming::PATIENCE;
+use crate::connect::pending::PendingHandshakes;
+use crate::region::Pages;
+use crate::region::private::MapBox;
+use crate::connect::session::{Deliveries, HandshakeError};
+
+/// How a sender is made.
+///
+/// ```
+/// use bowstring_transport::SenderConfig;
+/// // 16 slots of 1 MiB: batches of up to a megabyte in a slot each, up to sixteen megabytes in all.
+/// let sender = SenderConfig::new().slots(16, 1 << 20).build()?;
+/// assert_eq!(sender.stats().slots, 16);
+/// # Ok::<(), bowstring_transport::HandshakeError>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub struct SenderConfig {
+    slots: u32,
+    slot_size: u64,
+    pages: Pages,
+    deliveries: Deliveries,
+    on_slow: OnSlow,
+    first_ticket: u64,
+}
+
+impl SenderConfig {
+    /// 64 slots of 64 KiB, which stay in the cache of most machines; every delivery; slow receivers are waited for.
+    pub const fn new() -> SenderConfig {
+        SenderConfig {
+            slots: 64,
+            slot_size: 64 << 10,
+            pages: Pages::Normal,
+            deliveries: Deliveries::ANY,
+            on_slow: OnSlow::Block,
+            first_ticket: 1,
+        }
+    }
+
+    /// The shape of the pool. A message may be as long as the whole pool; it takes neighbouring slots.
+    pub const fn slots(self, slots: u32, slot_size: usize) -> SenderConfig {
+        SenderConfig { slots, slot_size: slot_size as u64, ..self }
+    }
+
+    /// The pages of the pool.
+    pub const fn pages(self, pages: Pages) -> SenderConfig {
+        SenderConfig { pages, ..self }
+    }
+
+    /// The deliveries to offer. A sender of sealed messages only has no pool.
+    pub const fn deliveries(self, deliveries: Deliveries) -> SenderConfig {
+        SenderConfig { deliveries, ..self }
+    }
+
+    /// What to do with receivers that are slow; each can be given its own policy later.
+    pub const fn on_slow(self, on_slow: OnSlow) -> SenderConfig {
+        SenderConfig { on_slow, ..self }
+    }
+
+    /// The ticket of the first message of every channel. Anything but 1 is for testing what happens when counts wrap.
+    pub const fn first_ticket(self, first: u64) -> SenderConfig {
+        SenderConfig { first_ticket: first, ..self }
+    }
+
+    /// Makes the sender: its pool is allocated and faulted in now.
+    pub fn build(self) -> Result<Sender, HandshakeError> {
+        let geometry = if self.deliveries.use_slots() {
+            Some(Geometry::new(self.slots, self.slot_size, u64::MAX).map_err(HandshakeError::Geometry)?)
+        } else {
+            None
+        };
+        if self.first_ticket == 0 || self.first_ticket > u64::MAX / 2 {
+            return Err(HandshakeError::Geometry(GeometryError::Slots(0)));
+        }
+        let fanout = Fanout::new(geometry, self.pages, self.deliveries, self.on_slow, self.first_ticket)?;
+        let inner = MapBox::new(Inner { fanout, pending: PendingHandshakes::new(), patience: PATIENCE })?;
+        Ok(Sender { inner })
+    }
+}
+
+impl Default for SenderConfig {
+    fn default() -> SenderConfig {
+        SenderConfig::new()
+    }
+}

@@ -1,0 +1,202 @@
+//! How a sender's receivers are let in: over a listener, by connecting, or over a socket that is there already.
+
+use core::time::Duration;
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::fd::OwnedFd;
+
+use super::{Inner, Sender};
+use crate::send::fanout::ReceiverId;
+use crate::connect::incoming::{Incoming, PATIENCE};
+use crate::connect::join::{self, Joined, Joining, Step, Wants};
+use crate::connect::pending::Terms;
+use crate::peer::Access;
+use crate::connect::session::{Decision, ConnectRequest, Listener, HandshakeError, listen};
+use crate::sys;
+use crate::wait::{Step as Next, Wait, Waiting};
+
+/// A receiver that has come in.
+#[derive(Debug)]
+pub struct Arrival {
+    /// Its place.
+    pub receiver: ReceiverId,
+    /// The channel towards this program, if both directions were agreed to.
+    pub(crate) incoming: Option<Incoming>,
+}
+
+/// How a sender introduces itself to a receiver over a connection.
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub struct HandshakeConfig<'a> {
+    access: Access<'a>,
+    greeting: &'a [u8],
+    patience: Duration,
+}
+
+impl<'a> HandshakeConfig<'a> {
+    /// Says `greeting` to the other application.
+    pub const fn new(greeting: &'a [u8]) -> HandshakeConfig<'a> {
+        HandshakeConfig { access: Access::SameUser, greeting, patience: PATIENCE }
+    }
+
+    /// Whom to talk to; by default, processes of the same user.
+    pub const fn access(self, access: Access<'a>) -> HandshakeConfig<'a> {
+        HandshakeConfig { access, ..self }
+    }
+
+    /// How long the other side may take; by default two seconds.
+    pub const fn patience(self, patience: Duration) -> HandshakeConfig<'a> {
+        HandshakeConfig { patience, ..self }
+    }
+}
+
+impl Sender {
+    /// Lets in whoever knocks, as far as that goes without waiting, and takes back what the dead still held. Call it
+    /// now and then; a connection that says nothing costs nobody else anything.
+    ///
+    /// `answer` decides on each connector and says what to greet it with.
+    pub fn poll_accept<'g>(
+        &mut self,
+        listener: &Listener,
+        answer: &mut dyn FnMut(&ConnectRequest<'_>) -> Decision<'g>,
+    ) -> Result<Option<Arrival>, HandshakeError> {
+        self.poll_accept_as(listener, Access::SameUser, None, answer)
+    }
+
+    /// As [`poll_accept`](Self::tend), for receivers of other users too.
+    pub fn poll_accept_from<'g>(
+        &mut self,
+        listener: &Listener,
+        access: Access<'_>,
+        answer: &mut dyn FnMut(&ConnectRequest<'_>) -> Decision<'g>,
+    ) -> Result<Option<Arrival>, HandshakeError> {
+        self.poll_accept_as(listener, access, None, answer)
+    }
+
+    pub(crate) fn poll_accept_as<'g>(
+        &mut self,
+        listener: &Listener,
+        access: Access<'_>,
+        wants: Option<&Wants>,
+        answer: &mut dyn FnMut(&ConnectRequest<'_>) -> Decision<'g>,
+    ) -> Result<Option<Arrival>, HandshakeError> {
+        let Inner { fanout, pending, patience } = &mut *self.inner;
+        fanout.reap_if_due()?;
+        let patience = u64::try_from(patience.as_nanos()).unwrap_or(u64::MAX);
+        let terms = Terms { access, wants, patience };
+        loop {
+            match pending.poll_accept(listener, terms, Some(fanout), answer)? {
+                None => return Ok(None),
+                Some(Ok(joined)) => return arrival(joined).map(Some),
+                // A connector that fails is its own trouble.
+                Some(Err(_)) => {}
+            }
+        }
+    }
+
+    /// Waits until a receiver has come in.
+    pub fn accept<'g>(
+        &mut self,
+        listener: &Listener,
+        wait: Wait,
+        answer: &mut dyn FnMut(&ConnectRequest<'_>) -> Decision<'g>,
+    ) -> Result<Arrival, HandshakeError> {
+        self.accept_as(listener, Access::SameUser, None, wait, answer)
+    }
+
+    pub(crate) fn accept_as<'g>(
+        &mut self,
+        listener: &Listener,
+        access: Access<'_>,
+        wants: Option<&Wants>,
+        wait: Wait,
+        answer: &mut dyn FnMut(&ConnectRequest<'_>) -> Decision<'g>,
+    ) -> Result<Arrival, HandshakeError> {
+        let mut waiting = Waiting::begin(wait.spins(0));
+        loop {
+            if let Some(arrival) = self.poll_accept_as(listener, access, wants, answer)? {
+                return Ok(arrival);
+            }
+            match waiting.step() {
+                Next::TimedOut => return Err(HandshakeError::TimedOut("a connection")),
+                Next::Sleep(nanos) => self.inner.pending.sleep(listener, nanos)?,
+                Next::Look | Next::Glance | Next::Watch => {}
+            }
+        }
+    }
+
+    /// Connects to a receiver that listens on `path`.
+    pub fn connect(&mut self, path: &[u8], meeting: &HandshakeConfig<'_>) -> Result<Arrival, HandshakeError> {
+        self.connect_socket(listen::connect(path)?, meeting)
+    }
+
+    /// Connects to a receiver that listens on a name in the abstract namespace.
+    pub fn connect_abstract(
+        &mut self,
+        name: &[u8],
+        meeting: &HandshakeConfig<'_>,
+    ) -> Result<Arrival, HandshakeError> {
+        self.connect_socket(listen::connect_abstract(name)?, meeting)
+    }
+
+    /// Meets a receiver over a connected socket, as the side that speaks first. The receiver must listen: see
+    /// [`Connector::accept_socket`](crate::Connector::accept_socket).
+    pub fn connect_socket(
+        &mut self,
+        socket: OwnedFd,
+        meeting: &HandshakeConfig<'_>,
+    ) -> Result<Arrival, HandshakeError> {
+        self.connect_as(socket, meeting.access, meeting.greeting, meeting.patience, None)
+    }
+
+    pub(crate) fn connect_as(
+        &mut self,
+        socket: OwnedFd,
+        access: Access<'_>,
+        greeting: &[u8],
+        patience: Duration,
+        wants: Option<&Wants>,
+    ) -> Result<Arrival, HandshakeError> {
+        let socket = listen::connected(socket)?;
+        let patience = u64::try_from(patience.as_nanos()).unwrap_or(u64::MAX);
+        arrival(join::connect(socket, patience, access, greeting, Some(&mut self.inner.fanout), wants)?)
+    }
+
+    /// Meets a receiver over a connected socket, such as one end of a pair whose other end a child has, as the side that
+    /// listens. The receiver connects with [`Connector::connect_socket`](crate::Connector::connect_socket).
+    pub fn accept_socket(&mut self, socket: OwnedFd, introduction: &HandshakeConfig<'_>) -> Result<Arrival, HandshakeError> {
+        self.accept_socket_as(socket, introduction, None)
+    }
+
+    pub(crate) fn accept_socket_as(
+        &mut self,
+        socket: OwnedFd,
+        introduction: &HandshakeConfig<'_>,
+        wants: Option<&Wants>,
+    ) -> Result<Arrival, HandshakeError> {
+        let socket = listen::connected(socket)?;
+        let fanout = &mut self.inner.fanout;
+        let patience = u64::try_from(introduction.patience.as_nanos()).unwrap_or(u64::MAX);
+        let mut joining = Joining::new(socket, join::card(Some(fanout), wants, false), patience)?;
+        let answer = &mut |_: &ConnectRequest<'_>| Decision::Welcome(introduction.greeting);
+        loop {
+            match joining.advance(introduction.access, Some(fanout), answer)? {
+                Step::In(joined) => return arrival(joined),
+                Step::Done => return Err(HandshakeError::HungUp),
+                Step::Waiting => {
+                    sys::poll(&mut [PollFd::new(&joining.socket(), PollFlags::IN)], 10_000_000)?;
+                }
+            }
+        }
+    }
+
+    /// How long a connection may take for the handshake; two seconds unless said otherwise.
+    pub fn set_patience(&mut self, patience: Duration) {
+        self.inner.patience = patience;
+    }
+}
+
+fn arrival(joined: Joined) -> Result<Arrival, HandshakeError> {
+    let Joined { subscriber, incoming } = joined;
+    Ok(Arrival { receiver: subscriber.ok_or(HandshakeError::HungUp)?, incoming })
+}
