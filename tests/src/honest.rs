@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bowstring_transport::{
-    Deliveries, Delivery, Incoming, HandshakeConfig, Connector, Opened, OsError, PooledReceiver, RecvError,
+    Connector, Deliveries, Delivery, HandshakeConfig, Incoming, Opened, OsError, PooledReceiver, RecvError,
     Sender, SenderConfig, Wait, socket_pair,
 };
 
@@ -97,7 +97,9 @@ pub fn join(sender: &mut Sender, wanted: Deliveries) -> Opened {
     let (here, there) = socket_pair().expect("a pair of sockets");
     std::thread::scope(|scope| {
         let incoming = scope.spawn(move || Connector::new(wanted).patience(PATIENCE).connect_socket(there));
-        sender.accept_socket(here, &HandshakeConfig::new(b"").patience(PATIENCE)).expect("an honest receiver");
+        sender
+            .accept_socket(here, &HandshakeConfig::new(b"").patience(PATIENCE))
+            .expect("an honest receiver");
         open(incoming.join().expect("no panic").expect("an honest sender"))
     })
 }

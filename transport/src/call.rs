@@ -3,13 +3,13 @@
 //! A connection of two directions is two channels, each with its own pool and its own socket. A reply names the number
 //! of the request that it answers ([`Label::reply_to`](crate::Label)); [`Calls`] remembers which are still open.
 
+use crate::connect::incoming::{Connector, Incoming};
+use crate::connect::session::driver::{ConnectRequest, Decision, HandshakeError};
+use crate::connect::session::{Listener, listen};
+use crate::receive::lease::Meta;
 use crate::send::fanout::ReceiverId;
 use crate::send::fanout::publish::Receipt;
-use crate::connect::incoming::{Incoming, Connector};
-use crate::receive::lease::Meta;
 use crate::send::sender::{Arrival, HandshakeConfig, Sender};
-use crate::connect::session::driver::{Decision, ConnectRequest, HandshakeError};
-use crate::connect::session::{Listener, listen};
 use crate::wait::Wait;
 
 use rustix::fd::OwnedFd;

@@ -57,55 +57,47 @@ compile_error!(
 
 mod abi;
 pub mod call;
-mod channel;
-mod copy;
+mod connect;
 mod error;
-mod stats;
-#[cfg(feature = "sendfd")]
-pub mod handover;
-mod fanout;
-mod incoming;
-mod join;
-mod lease;
-mod loan;
-mod pending;
 #[cfg(feature = "std")]
 pub mod names;
-mod observer;
 mod peer;
-mod pool;
-mod prefetch;
-mod receiver;
+mod receive;
 pub mod region;
 mod ring;
-mod sealed;
-mod sender;
-pub mod session;
+mod send;
+mod stats;
 mod sync;
 mod sys;
 mod wait;
+
+#[cfg(feature = "sendfd")]
+pub use connect::handover;
+pub use connect::session;
 
 /// The descriptor types of this crate's interface: std's own with the feature `std`, and the same without a std else.
 pub use rustix::fd;
 
 pub use abi::{Geometry, MAX_SLOTS};
+pub use connect::incoming::{Connector, Incoming, Opened};
+pub use connect::observer::Observer;
 pub use error::{Call, Fault, GeometryError, OsError, RegionFault, RegionKind};
-pub use stats::{Stats, SubscriberStats, Latency};
-pub use fanout::ReceiverId;
-pub use fanout::subscriber::{End, OnSlow};
-pub use fanout::publish::{Label, Receipt, To};
-pub use fanout::room::LoanError;
-pub use incoming::{Incoming, Connector, Opened};
-pub use lease::{Foreign, Honest, Lease, Meta, Trust};
-pub use loan::{CommitError, CommitFault, Loan};
-pub use observer::Observer;
 pub use peer::{Access, Credentials};
-pub use receiver::{
+pub use receive::lease::{Foreign, Honest, Lease, Meta, Trust};
+pub use receive::receiver::{
     Copied, CopyingReceiver, PooledReceiver, Receiver, ReceiverStats, RecvError, SenderFault,
 };
-pub use sealed::{SealedMessage, SealedReceiver};
-pub use sender::{Arrival, HandshakeConfig, SendError, Sender, SenderConfig};
-pub use session::{Decision, Deliveries, Delivery, ConnectRequest, Listener, HandshakeError, Refusal, RefusalCode};
+pub use receive::sealed::{SealedMessage, SealedReceiver};
+pub use send::fanout::ReceiverId;
+pub use send::fanout::publish::{Label, Receipt, To};
+pub use send::fanout::room::LoanError;
+pub use send::fanout::subscriber::{End, OnSlow};
+pub use send::loan::{CommitError, CommitFault, Loan};
+pub use send::sender::{Arrival, HandshakeConfig, SendError, Sender, SenderConfig};
+pub use session::{
+    ConnectRequest, Decision, Deliveries, Delivery, HandshakeError, Listener, Refusal, RefusalCode,
+};
+pub use stats::{Latency, Stats, SubscriberStats};
 pub use wait::Wait;
 
 #[cfg(feature = "fault-injection")]

@@ -30,9 +30,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::fd::OwnedFd;
 
-use crate::error::OsError;
 use crate::connect::session::listen::{self, MAX_PATH};
-use crate::{Access, Listener, HandshakeError, Observer};
+use crate::error::OsError;
+use crate::{Access, HandshakeError, Listener, Observer};
 
 /// The longest name.
 pub const MAX_NAME: usize = 128;

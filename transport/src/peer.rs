@@ -5,8 +5,8 @@
 use rustix::event::{PollFd, PollFlags};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use crate::error::OsError;
 use crate::connect::session::wire::WireFault;
+use crate::error::OsError;
 use crate::sys::{self, Received};
 
 /// Who is at the other end of a connection, as the kernel vouches for it.

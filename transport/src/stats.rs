@@ -9,8 +9,8 @@ use core::time::Duration;
 use rustix::fd::{AsFd, BorrowedFd};
 
 use crate::error::{OsError, RegionFault};
-use crate::send::pool::MAX_RECEIVERS;
 use crate::region::{Pages, PeerMap, Published, Shared, Words, Writable};
+use crate::send::pool::MAX_RECEIVERS;
 use crate::sys;
 
 /// What lies in the statistics region's region.
@@ -184,7 +184,13 @@ impl StatsRegion {
 
     pub(crate) fn open_subscriber(&self, subscriber: usize, pid: i32) {
         let subscriber = &self.block().subscribers[subscriber];
-        let counts = [&subscriber.messages, &subscriber.bytes, &subscriber.skipped, &subscriber.slots, &subscriber.taken];
+        let counts = [
+            &subscriber.messages,
+            &subscriber.bytes,
+            &subscriber.skipped,
+            &subscriber.slots,
+            &subscriber.taken,
+        ];
         for word in counts.into_iter().chain([&subscriber.untaken_for, &subscriber.taken_within]) {
             word.store(0, Ordering::Relaxed);
         }
@@ -216,7 +222,10 @@ impl StatsRegion {
 
     /// Messages given to a subscriber so far.
     pub(crate) fn given(&self, subscriber: usize) -> u64 {
-        self.block().subscribers.get(subscriber).map_or(0, |subscriber| subscriber.messages.load(Ordering::Relaxed))
+        self.block()
+            .subscribers
+            .get(subscriber)
+            .map_or(0, |subscriber| subscriber.messages.load(Ordering::Relaxed))
     }
 
     /// A subscriber's message that is timed was not taken for `untaken_for` nanoseconds, and was taken within others; 0 if it has
@@ -289,7 +298,10 @@ fn read_subscriber(block: &Block, subscriber: usize) -> Option<SubscriberStats> 
         skipped: subscriber.skipped.load(Ordering::Relaxed),
         slots: subscriber.slots.load(Ordering::Relaxed),
         taken: subscriber.taken.load(Ordering::Relaxed),
-        latency: latency(subscriber.untaken_for.load(Ordering::Relaxed), subscriber.taken_within.load(Ordering::Relaxed)),
+        latency: latency(
+            subscriber.untaken_for.load(Ordering::Relaxed),
+            subscriber.taken_within.load(Ordering::Relaxed),
+        ),
     })
 }
 

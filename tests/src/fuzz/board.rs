@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bowstring_transport::session::wire::Kind;
-use bowstring_transport::{CopyingReceiver, Deliveries, Delivery, Connector, Opened, RecvError, Wait};
+use bowstring_transport::{Connector, CopyingReceiver, Deliveries, Delivery, Opened, RecvError, Wait};
 use std::os::fd::AsFd;
 use std::sync::atomic::Ordering;
 
@@ -27,7 +27,8 @@ pub fn board(bytes: &[u8]) {
     let all = [offered.pool.as_fd(), offered.board.as_fd(), offered.stats_region.as_fd()];
     socket.send(&Card::sender(COPIED).datagram(Kind::Welcome), &all);
     socket.send(&bare(Kind::Start), &[]);
-    let incoming = Connector::new(Deliveries::only(Delivery::Copied)).connect_socket(there).expect("a good handshake");
+    let incoming =
+        Connector::new(Deliveries::only(Delivery::Copied)).connect_socket(there).expect("a good handshake");
     let Opened::Copied(mut receiver) = honest::open(incoming) else { panic!("not copied") };
     let mut ticket = 1;
     let mut over = None;

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use bowstring_transport::session::wire::{self, Announcement, Kind};
-use bowstring_transport::{Deliveries, Delivery, Connector, Opened, RecvError};
+use bowstring_transport::{Connector, Deliveries, Delivery, Opened, RecvError};
 use rustix::fs::SealFlags;
 
 use super::Choices;
@@ -23,7 +23,8 @@ pub fn sealed(bytes: &[u8]) {
     let socket = Socket::new(here);
     socket.send(&Card::sender(SEALED).datagram(Kind::Welcome), &[]);
     socket.send(&bare(Kind::Start), &[]);
-    let incoming = Connector::new(Deliveries::only(Delivery::Sealed)).connect_socket(there).expect("a good handshake");
+    let incoming =
+        Connector::new(Deliveries::only(Delivery::Sealed)).connect_socket(there).expect("a good handshake");
     let Opened::Sealed(mut receiver) = honest::open(incoming) else { panic!("not sealed") };
     let (mut number, mut over) = (0, None::<RecvError>);
     while choices.are_left() {

@@ -206,11 +206,17 @@ pub(super) fn add(all: &mut Vec<Case>) {
         let o = Offered::new();
         s.send(&Card::sender(COPIED).datagram(Kind::Welcome), &[o.pool.as_fd(), fd, o.stats_region.as_fd()]);
     });
-    rows(all, Victim::ConnectingReceiver, ("the stats_region", "StatsRegion", GAUGE), not_published(), |s, fd| {
-        let _hello = s.recv();
-        let o = Offered::new();
-        s.send(&Card::sender(COPIED).datagram(Kind::Welcome), &[o.pool.as_fd(), o.board.as_fd(), fd]);
-    });
+    rows(
+        all,
+        Victim::ConnectingReceiver,
+        ("the stats_region", "StatsRegion", GAUGE),
+        not_published(),
+        |s, fd| {
+            let _hello = s.recv();
+            let o = Offered::new();
+            s.send(&Card::sender(COPIED).datagram(Kind::Welcome), &[o.pool.as_fd(), o.board.as_fd(), fd]);
+        },
+    );
     rows(all, Victim::ListeningReceiver, ("the pool", "Pool", POOL), not_published(), |s, fd| {
         s.send(&Card::sender(COPIED).datagram(Kind::Hello), &[]);
         drop(descriptors::<1>(s.recv()));

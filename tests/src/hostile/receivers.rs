@@ -96,7 +96,8 @@ fn lies(all: &mut Vec<Case>) {
     }
     all.push(Case::new(victim, "never releasing", "Crashed", |s| {
         let lent = receive(s);
-        let stats_region = View::of(lent.stats_region.as_fd(), GAUGE).expect("a stats_region can be mapped to read");
+        let stats_region =
+            View::of(lent.stats_region.as_fd(), GAUGE).expect("a stats_region can be mapped to read");
         until(|| stats_region.u64_at(SKIPS).load(Ordering::Relaxed) > 100);
     }));
     all.push(Case::new(Victim::ImpatientSender, "never releasing", "CutOff", |s| {
@@ -109,7 +110,8 @@ fn lies(all: &mut Vec<Case>) {
         let board = view(&lent);
         until(|| head(&board) > 1);
         lent.ledger.u32_at(ledger::WAITING).store(3, Ordering::Release);
-        let stats_region = View::of(lent.stats_region.as_fd(), GAUGE).expect("a stats_region can be mapped to read");
+        let stats_region =
+            View::of(lent.stats_region.as_fd(), GAUGE).expect("a stats_region can be mapped to read");
         // The victim now serves the other alone.
         let sent = stats_region.u64_at(48).load(Ordering::Relaxed);
         until(|| stats_region.u64_at(48).load(Ordering::Relaxed) > sent + 100);
@@ -117,7 +119,8 @@ fn lies(all: &mut Vec<Case>) {
     all.push(Case::new(victim, "hanging up and reading on", "Crashed", |s| {
         let lent = receive(s);
         shutdown(s, Shutdown::Both).expect("a connected socket");
-        let stats_region = View::of(lent.stats_region.as_fd(), GAUGE).expect("a stats_region can be mapped to read");
+        let stats_region =
+            View::of(lent.stats_region.as_fd(), GAUGE).expect("a stats_region can be mapped to read");
         until(|| stats_region.u64_at(SECOND_LANE).load(Ordering::Acquire) == 0);
         let pool = View::of(lent.pool.as_fd(), 64).expect("a pool can be mapped to read");
         let _ = pool.u64_at(0).load(Ordering::Relaxed);

@@ -5,17 +5,17 @@ use core::time::Duration;
 use rustix::event::{PollFd, PollFlags};
 use rustix::fd::{AsFd, OwnedFd};
 
-use crate::receive::channel::Channel;
-use crate::error::OsError;
 use crate::connect::join::{self, Joining, Step, Wants};
-use crate::receive::lease::{Foreign, Honest};
 use crate::connect::pending::{PendingHandshakes, Terms};
-use crate::peer::{Access, Control, Credentials};
-use crate::receive::receiver::{CopyingReceiver, Receiver};
-use crate::region::private::MapArc;
-use crate::receive::sealed::SealedReceiver;
-use crate::connect::session::driver::{Decision, Greeting, ConnectRequest, HandshakeError};
+use crate::connect::session::driver::{ConnectRequest, Decision, Greeting, HandshakeError};
 use crate::connect::session::{Deliveries, Delivery, Listener, listen};
+use crate::error::OsError;
+use crate::peer::{Access, Control, Credentials};
+use crate::receive::channel::Channel;
+use crate::receive::lease::{Foreign, Honest};
+use crate::receive::receiver::{CopyingReceiver, Receiver};
+use crate::receive::sealed::SealedReceiver;
+use crate::region::private::MapArc;
 use crate::sys;
 
 /// How long the other side may take for the handshake, unless said otherwise.
@@ -123,7 +123,9 @@ impl<'a> Connector<'a> {
         let card = join::card(None, Some(&self.wants), false);
         let mut joining = Joining::new(socket, card, self.nanos())?;
         loop {
-            match joining.advance(self.access, None, &mut |_: &ConnectRequest<'_>| Decision::Welcome(self.greeting))? {
+            match joining
+                .advance(self.access, None, &mut |_: &ConnectRequest<'_>| Decision::Welcome(self.greeting))?
+            {
                 Step::In(joined) => return joined.incoming.ok_or(HandshakeError::HungUp),
                 Step::Done => return Err(HandshakeError::HungUp),
                 Step::Waiting => {

@@ -8,17 +8,17 @@ mod connecting;
 mod joining;
 mod regions;
 
-use crate::receive::channel::Channel;
-use crate::send::fanout::subscriber::{Subscriber, SEALED_WINDOW, Slots};
-use crate::send::fanout::{Fanout, ReceiverId};
 use crate::connect::incoming::{Incoming, Kept};
-use crate::peer::Control;
-use crate::region::Pages;
-use crate::region::private::MapArc;
-use crate::connect::session::machine::{Agreement, Incoming as Direction};
 use crate::connect::session::driver::Greeting;
+use crate::connect::session::machine::{Agreement, Incoming as Direction};
 use crate::connect::session::wire::{Card, Receives, Sends};
 use crate::connect::session::{Deliveries, HandshakeError};
+use crate::peer::Control;
+use crate::receive::channel::Channel;
+use crate::region::Pages;
+use crate::region::private::MapArc;
+use crate::send::fanout::subscriber::{SEALED_WINDOW, Slots, Subscriber};
+use crate::send::fanout::{Fanout, ReceiverId};
 use crate::sys;
 
 pub(crate) use connecting::{connect, observe};

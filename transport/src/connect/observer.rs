@@ -1,12 +1,12 @@
 //! Looking at a running sender's stats without disturbing it.
 
-use crate::error::OsError;
-use crate::stats::{Stats, SubscriberStats, PeerGauge};
 use crate::connect::join;
+use crate::connect::session::driver::{Greeting, HandshakeError};
+use crate::connect::session::listen;
+use crate::error::OsError;
 use crate::peer::{Access, Control, Credentials, Vital};
 use crate::send::pool::MAX_RECEIVERS;
-use crate::connect::session::listen;
-use crate::connect::session::driver::{Greeting, HandshakeError};
+use crate::stats::{PeerGauge, Stats, SubscriberStats};
 
 /// A view of a sender's stats. It holds a read-only mapping and nothing that the sender waits for.
 ///

@@ -7,12 +7,12 @@
 use rustix::event::{PollFd, PollFlags};
 use rustix::fd::{AsFd, BorrowedFd};
 
-use crate::error::OsError;
-use crate::send::fanout::Fanout;
 use crate::connect::join::{self, Joined, Joining, Step, Wants};
-use crate::peer::Access;
 use crate::connect::session::Listener;
-use crate::connect::session::driver::{Decision, ConnectRequest, HandshakeError};
+use crate::connect::session::driver::{ConnectRequest, Decision, HandshakeError};
+use crate::error::OsError;
+use crate::peer::Access;
+use crate::send::fanout::Fanout;
 use crate::sys;
 
 /// Connections that may be on their way in at the same time.

@@ -11,17 +11,17 @@
 //! [`machine`] decides, without I/O; `driver` carries its words over a socket.
 
 mod delivery;
+pub(crate) mod driver;
 pub(crate) mod listen;
 pub mod machine;
-pub(crate) mod driver;
 #[cfg(feature = "std")]
 mod place;
 mod refusal;
 pub mod wire;
 
 pub use delivery::{Deliveries, Delivery};
+pub use driver::{ConnectRequest, Decision, HandshakeError};
 pub use listen::Listener;
-pub use driver::{Decision, ConnectRequest, HandshakeError};
 #[cfg(feature = "std")]
 pub use place::{default_socket, inherited_listener};
 pub use refusal::{Refusal, RefusalCode};

@@ -7,11 +7,11 @@ use rustix::fd::{AsFd, OwnedFd};
 
 use crate::abi::{Geometry, Sleep};
 use crate::error::{OsError, RegionFault, RegionKind};
-use crate::stats::PeerGauge;
-use crate::send::fanout::subscriber::ring_socket;
 use crate::peer::Control;
 use crate::region::{Mapped, Pages, PeerMap, Published, Writable};
 use crate::ring::{self, Board, BoardWords, Ledger, LedgerWords, Note};
+use crate::send::fanout::subscriber::ring_socket;
+use crate::stats::PeerGauge;
 use crate::sync::{Ordering, futex};
 
 /// One channel through slots, receiver's side.

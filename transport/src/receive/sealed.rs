@@ -5,13 +5,13 @@ use core::ops::Deref;
 use rustix::event::PollFlags;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use crate::error::OsError;
-use crate::receive::lease::Meta;
-use crate::peer::{Control, Credentials, Vital};
-use crate::receive::receiver::{ReceiverStats, RecvError, SenderFault, pollable};
-use crate::region::FrozenView;
 use crate::connect::session::driver::Greeting;
 use crate::connect::session::wire::{self, Announcement, Kind, WireFault};
+use crate::error::OsError;
+use crate::peer::{Control, Credentials, Vital};
+use crate::receive::lease::Meta;
+use crate::receive::receiver::{ReceiverStats, RecvError, SenderFault, pollable};
+use crate::region::FrozenView;
 use crate::sys::{self, Received};
 use crate::wait::{Step, Wait, Waiting, Watch};
 

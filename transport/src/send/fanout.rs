@@ -5,26 +5,26 @@
 
 // claim: oracle
 
-mod files;
-pub(crate) mod subscriber;
-pub(crate) mod publish;
 pub(crate) mod cold;
+mod files;
+pub(crate) mod publish;
 pub(crate) mod room;
+pub(crate) mod subscriber;
 mod timing;
 
 use core::time::Duration;
 
 use crate::abi::Geometry;
-use crate::error::OsError;
-use crate::stats::{Counter, StatsRegion};
-use crate::send::loan::Draft;
-use crate::peer::Vital;
-use crate::send::pool::{MAX_RECEIVERS, Occupation};
-use crate::region::{Pages, Published, Writable};
 use crate::connect::session::Deliveries;
+use crate::error::OsError;
+use crate::peer::Vital;
+use crate::region::{Pages, Published, Writable};
+use crate::send::loan::Draft;
+use crate::send::pool::{MAX_RECEIVERS, Occupation};
+use crate::stats::{Counter, StatsRegion};
 use crate::wait::Watch;
 
-use subscriber::{End, Subscriber, SubscriberState, OnSlow};
+use subscriber::{End, OnSlow, Subscriber, SubscriberState};
 use timing::Timing;
 
 /// The slots and who holds them.
@@ -143,7 +143,10 @@ impl Fanout {
     }
 
     pub(crate) fn subscriber_mut(&mut self, id: ReceiverId) -> Option<&mut Subscriber> {
-        self.subscribers.get_mut(id.subscriber as usize)?.as_mut().filter(|subscriber| subscriber.id == Some(id))
+        self.subscribers
+            .get_mut(id.subscriber as usize)?
+            .as_mut()
+            .filter(|subscriber| subscriber.id == Some(id))
     }
 
     pub(crate) fn subscribers(&self) -> impl Iterator<Item = (usize, &Subscriber)> {

@@ -6,9 +6,9 @@ use core::ops::{Deref, DerefMut};
 use rustix::io::Errno;
 
 use crate::error::OsError;
+use crate::region::Writable;
 use crate::send::fanout::Fanout;
 use crate::send::fanout::publish::{Label, Receipt};
-use crate::region::Writable;
 use crate::wait::Wait;
 
 /// Room for a message. Write into it, then [`commit`](Loan::commit); dropped instead, it is as if it had never been.

@@ -193,7 +193,11 @@ impl Occupation {
     }
 
     /// Asks about every run that `subscriber` holds. The answers are this subscriber's and touch no other holder.
-    pub(crate) fn reclaim_subscriber(&mut self, subscriber: usize, mut released: impl FnMut(u32, u64) -> bool) {
+    pub(crate) fn reclaim_subscriber(
+        &mut self,
+        subscriber: usize,
+        mut released: impl FnMut(u32, u64) -> bool,
+    ) {
         self.each_run_of(subscriber, |this, at| {
             if this.runs.get(at).is_some_and(|run| released(at as u32, run.number)) {
                 this.drop_holder(at, subscriber);

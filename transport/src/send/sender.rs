@@ -7,17 +7,17 @@ use core::time::Duration;
 
 use rustix::fd::BorrowedFd;
 
-use crate::error::OsError;
-use crate::stats::{Stats, SubscriberStats};
-use crate::send::fanout::subscriber::{End, OnSlow};
-use crate::send::fanout::room::LoanError;
-use crate::send::fanout::{Fanout, ReceiverId};
-use crate::send::loan::Loan;
 use crate::connect::pending::PendingHandshakes;
+use crate::error::OsError;
 use crate::peer::Credentials;
-use crate::send::pool::MAX_RECEIVERS;
 use crate::region::Pages;
 use crate::region::private::MapBox;
+use crate::send::fanout::room::LoanError;
+use crate::send::fanout::subscriber::{End, OnSlow};
+use crate::send::fanout::{Fanout, ReceiverId};
+use crate::send::loan::Loan;
+use crate::send::pool::MAX_RECEIVERS;
+use crate::stats::{Stats, SubscriberStats};
 use crate::wait::Wait;
 
 pub use config::SenderConfig;

@@ -4,14 +4,14 @@ use rustix::fd::{AsFd, OwnedFd};
 
 use super::regions::{Ours, Theirs};
 use super::{Joined, Wants, build, card};
-use crate::error::RegionKind;
-use crate::stats::PeerGauge;
-use crate::send::fanout::Fanout;
-use crate::peer::{Access, Control};
 use crate::connect::session::HandshakeError;
+use crate::connect::session::driver::{Driver, Greeting};
 use crate::connect::session::machine::{Agreement, Heard, Side};
-use crate::connect::session::driver::{Greeting, Driver};
 use crate::connect::session::wire::Kind;
+use crate::error::RegionKind;
+use crate::peer::{Access, Control};
+use crate::send::fanout::Fanout;
+use crate::stats::PeerGauge;
 use crate::sys;
 
 /// Meets as the side that speaks first; waits for the other.

@@ -4,12 +4,12 @@ use rustix::fd::{BorrowedFd, OwnedFd};
 
 use super::regions::{Ours, Theirs};
 use super::{Joined, build};
-use crate::send::fanout::Fanout;
-use crate::peer::Access;
+use crate::connect::session::driver::{Driver, Greeting};
 use crate::connect::session::machine::{Agreement, Heard, Side};
-use crate::connect::session::driver::{Greeting, Driver};
 use crate::connect::session::wire::{Card, Kind, WireFault};
-use crate::connect::session::{Decision, ConnectRequest, HandshakeError, Refusal, RefusalCode, listen};
+use crate::connect::session::{ConnectRequest, Decision, HandshakeError, Refusal, RefusalCode, listen};
+use crate::peer::Access;
+use crate::send::fanout::Fanout;
 use crate::sys;
 
 /// A connection that has knocked and is on its way in.

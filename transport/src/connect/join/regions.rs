@@ -3,15 +3,15 @@
 use rustix::fd::{AsFd, BorrowedFd};
 
 use crate::abi::Geometry;
-use crate::receive::channel::{self, SenderMaps};
+use crate::connect::session::HandshakeError;
+use crate::connect::session::driver::Driver;
+use crate::connect::session::machine::{Agreement, Incoming as Direction};
 use crate::error::{RegionFault, RegionKind};
-use crate::send::fanout::Fanout;
-use crate::send::fanout::subscriber::new_board;
+use crate::receive::channel::{self, SenderMaps};
 use crate::region::{PeerMap, Published};
 use crate::ring::{BoardWords, LedgerWords};
-use crate::connect::session::HandshakeError;
-use crate::connect::session::machine::{Agreement, Incoming as Direction};
-use crate::connect::session::driver::Driver;
+use crate::send::fanout::Fanout;
+use crate::send::fanout::subscriber::new_board;
 
 /// The regions that this side makes for a connection.
 #[derive(Debug)]
@@ -39,7 +39,11 @@ impl Ours {
     }
 
     /// Calls `f` with the descriptors to hand over, in the order of the protocol.
-    pub(super) fn with_descriptors<R>(&self, fanout: Option<&Fanout>, f: impl FnOnce(&[BorrowedFd<'_>]) -> R) -> R {
+    pub(super) fn with_descriptors<R>(
+        &self,
+        fanout: Option<&Fanout>,
+        f: impl FnOnce(&[BorrowedFd<'_>]) -> R,
+    ) -> R {
         let ledger = self.ledger.as_ref().map(|ledger| ledger.owner().as_fd());
         match (&self.board, fanout.and_then(|fanout| Some((fanout, fanout.pool.as_ref()?))), ledger) {
             (Some((board, _)), Some((fanout, pool)), Some(ledger)) => {

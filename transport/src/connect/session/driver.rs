@@ -195,7 +195,12 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    pub(crate) fn new(socket: OwnedFd, side: Side, ours: Card, patience: u64) -> Result<Driver, HandshakeError> {
+    pub(crate) fn new(
+        socket: OwnedFd,
+        side: Side,
+        ours: Card,
+        patience: u64,
+    ) -> Result<Driver, HandshakeError> {
         Ok(Driver {
             control: Control::new(socket)?,
             machine: Machine::new(side, ours),
@@ -279,8 +284,8 @@ impl Driver {
         let heard = self.machine.hear(datagram, fds.count)?;
         self.fds = fds;
         match heard {
-            Heard::Hello(card) => self.accept_socket(card, bytes)?,
-            Heard::Welcome(agreement) => self.accept_socket(agreement.theirs, bytes)?,
+            Heard::Hello(card) => self.note_card(card, bytes)?,
+            Heard::Welcome(agreement) => self.note_card(agreement.theirs, bytes)?,
             Heard::Refused(refusal) => return Err(HandshakeError::Refused(refusal)),
             Heard::Attach(_) | Heard::Start(_) => {}
         }
@@ -288,7 +293,7 @@ impl Driver {
     }
 
     /// Keeps what a card brings: the greeting, and the peer's word for its process.
-    fn meet(&mut self, card: Card, bytes: usize) -> Result<(), HandshakeError> {
+    fn note_card(&mut self, card: Card, bytes: usize) -> Result<(), HandshakeError> {
         self.control.trust_pid(i32::try_from(card.pid).unwrap_or(0))?;
         let len = card.greeting as usize;
         self.greeting = if len == 0 {

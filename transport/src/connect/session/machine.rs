@@ -173,7 +173,9 @@ impl Machine {
                 let card = Card::decode(datagram)?;
                 let agreement = accept(&self.ours, card)?;
                 let stats_region = usize::from(agreement.observer);
-                exactly(usize::from(card.greeting_in_descriptor) + agreement.descriptors_in() + stats_region)?;
+                exactly(
+                    usize::from(card.greeting_in_descriptor) + agreement.descriptors_in() + stats_region,
+                )?;
                 self.agreement = Some(agreement);
                 self.state = State::AwaitStart;
                 Ok(Heard::Welcome(agreement))

@@ -5,8 +5,8 @@
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 
-use super::listen::Listener;
 use super::driver::HandshakeError;
+use super::listen::Listener;
 
 /// The socket that a program uses when it is not told another: `$XDG_RUNTIME_DIR/bowstring.sock`, else the same under
 /// `/run/user/UID`. `None` if neither directory exists; then the user has to name a path.

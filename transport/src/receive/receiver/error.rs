@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-use crate::error::{OsError, RegionFault};
 use crate::connect::session::WireFault;
+use crate::error::{OsError, RegionFault};
 
 /// Why nothing was received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

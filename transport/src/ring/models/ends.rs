@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::vec::Vec;
 
 use crate::abi::{BoardHead, Closing, Entry, LedgerHead, Released, Sleep};
-use crate::send::pool::Occupation;
 use crate::ring::{self, Board, Ledger, Note, Polled, Publisher, Room, SleepCheck, Taker};
+use crate::send::pool::Occupation;
 use crate::sync::futex;
 use crate::sync::model::{Payload, thread};
 
@@ -118,8 +118,9 @@ impl Sending {
         self.wake_sleepers(given);
         self.occupation.occupy(slot, 1, self.number, given & self.live);
         let channels = &self.channels;
-        let has_released =
-            |subscriber: usize, slot, number| ring::is_released(channels[subscriber].0.ledger(), slot, number);
+        let has_released = |subscriber: usize, slot, number| {
+            ring::is_released(channels[subscriber].0.ledger(), slot, number)
+        };
         self.occupation.look_ahead(has_released);
     }
 
@@ -143,8 +144,9 @@ impl Sending {
 
     fn look_for_room(&mut self) -> Option<u32> {
         let channels = &self.channels;
-        self.occupation
-            .find(1, |subscriber, slot, number| ring::is_released(channels[subscriber].0.ledger(), slot, number))
+        self.occupation.find(1, |subscriber, slot, number| {
+            ring::is_released(channels[subscriber].0.ledger(), slot, number)
+        })
     }
 
     fn room(&mut self) -> u32 {

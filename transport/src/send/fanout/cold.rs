@@ -6,14 +6,14 @@
 
 use crate::abi::Sleep;
 use crate::error::OsError;
-use crate::send::loan::Loan;
 use crate::ring::Note;
+use crate::send::loan::Loan;
 use crate::wait::Wait;
 
 use super::Fanout;
-use super::subscriber::Subscriber;
 use super::publish::{Label, Receipt};
 use super::room::LoanError;
+use super::subscriber::Subscriber;
 
 // claim: hot-path-panics
 

@@ -4,20 +4,20 @@ use rustix::event::PollFlags;
 use rustix::fd::AsFd;
 use rustix::io::Errno;
 
+use crate::connect::session::wire::Announcement;
 use crate::error::{Call, OsError};
-use crate::stats::Counter;
-use crate::send::loan::Draft;
 use crate::peer::Vital;
-use crate::send::pool::subscribers;
 use crate::region::{Frozen, Writable};
 use crate::ring::Note;
-use crate::connect::session::wire::Announcement;
+use crate::send::loan::Draft;
+use crate::send::pool::subscribers;
+use crate::stats::Counter;
 use crate::sys;
 use crate::wait::{Step, Wait, Waiting};
 
 use super::Fanout;
-use super::subscriber::{End, Subscriber, OnSlow};
 use super::publish::{Label, Receipt};
+use super::subscriber::{End, OnSlow, Subscriber};
 
 impl Fanout {
     /// Sends a copy of a message in slots to the subscribers that receive files.
@@ -157,7 +157,9 @@ impl Fanout {
 
     fn still_there(&self, place: usize) -> Result<(), OsError> {
         match &self.subscribers[place] {
-            Some(subscriber) if subscriber.control.vital()? != Vital::Alive => Err(OsError::new(Call::Send, Errno::PIPE)),
+            Some(subscriber) if subscriber.control.vital()? != Vital::Alive => {
+                Err(OsError::new(Call::Send, Errno::PIPE))
+            }
             _ => Ok(()),
         }
     }

@@ -1,11 +1,11 @@
 //! Giving a message to every receiver that is to have it.
 
 use crate::abi::Sleep;
-use crate::stats::Counter;
-use crate::send::pool::{MAX_RECEIVERS, subscribers};
 use crate::ring::{self, Note};
+use crate::send::pool::{MAX_RECEIVERS, subscribers};
+use crate::stats::Counter;
 
-use super::subscriber::{Subscriber, OnSlow};
+use super::subscriber::{OnSlow, Subscriber};
 use super::{Fanout, ReceiverId};
 
 /// Who is to have a message.
@@ -157,7 +157,8 @@ impl Fanout {
         if let Some(pool) = &mut self.pool {
             pool.occupation.occupy(slot, span, number, given & !left);
             let subscribers = &self.subscribers;
-            pool.occupation.look_ahead(|subscriber, slot, number| has_released(subscribers, subscriber, slot, number));
+            pool.occupation
+                .look_ahead(|subscriber, slot, number| has_released(subscribers, subscriber, slot, number));
             self.stats_region.set(Counter::SlotsInUse, pool.occupation.in_use().into());
             self.stats_region.set(Counter::HighWater, pool.occupation.high_water().into());
         }
@@ -189,7 +190,9 @@ impl Fanout {
     }
 
     fn within(&mut self, place: usize, span: u32, quota: u32) -> bool {
-        let (Some(pool), Some(subscriber)) = (&mut self.pool, &mut self.subscribers[place]) else { return false };
+        let (Some(pool), Some(subscriber)) = (&mut self.pool, &mut self.subscribers[place]) else {
+            return false;
+        };
         // A message larger than the quota may be had by a receiver that holds nothing else.
         let fits = |held: u32| held == 0 || held.saturating_add(span) <= quota;
         if fits(pool.occupation.held(place).slots) {

@@ -2,16 +2,16 @@
 
 use crate::abi::Sleep;
 use crate::error::OsError;
-use crate::stats::Counter;
-use crate::send::loan::{Draft, Loan};
-use crate::send::pool::MAX_RECEIVERS;
 use crate::region::Writable;
 use crate::ring::{self, Room};
+use crate::send::loan::{Draft, Loan};
+use crate::send::pool::MAX_RECEIVERS;
+use crate::stats::Counter;
 use crate::sync::{AtomicU32, futex};
 use crate::wait::{Step, Wait, Waiting};
 
-use super::subscriber::End;
 use super::publish::has_released;
+use super::subscriber::End;
 use super::{Fanout, Pool};
 
 /// Why there is no room to write a message in.

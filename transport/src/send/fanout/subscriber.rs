@@ -1,11 +1,11 @@
 //! One receiver, seen from its sender.
 
 use crate::abi::{Closing, Geometry, Sleep};
+use crate::connect::session::wire::{self, Kind};
 use crate::error::OsError;
 use crate::peer::Control;
 use crate::region::{Pages, PeerMap, Published, Writable};
 use crate::ring::{self, Board, BoardWords, Ledger, LedgerWords, Publisher};
-use crate::connect::session::wire::{self, Kind};
 use crate::sync::{Ordering, futex};
 use crate::sys;
 

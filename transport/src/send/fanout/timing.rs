@@ -104,7 +104,8 @@ impl Fanout {
     fn look_at_timed(&mut self) {
         for place in subscribers(self.timing.waiting) {
             let now = sys::now();
-            let (Some(timed), Some(Some(subscriber))) = (self.timing.timed.get_mut(place), self.subscribers.get(place))
+            let (Some(timed), Some(Some(subscriber))) =
+                (self.timing.timed.get_mut(place), self.subscribers.get(place))
             else {
                 continue;
             };

@@ -46,8 +46,9 @@ fn subscriber() -> impl Strategy<Value = usize> {
 }
 
 fn op() -> impl Strategy<Value = Op> {
-    let holders = prop::collection::vec(subscriber(), 0..4)
-        .prop_map(|subscribers| subscribers.into_iter().fold(0, |bits, subscriber| bits | 1_u64 << subscriber));
+    let holders = prop::collection::vec(subscriber(), 0..4).prop_map(|subscribers| {
+        subscribers.into_iter().fold(0, |bits, subscriber| bits | 1_u64 << subscriber)
+    });
     prop_oneof![
         6 => (1..5_u32, 0..2_u32, holders).prop_map(|(span, less, holders)| Op::Place { span, less, holders }),
         8 => (any::<prop::sample::Index>(), subscriber()).prop_map(|(run, subscriber)| Op::Release { run, subscriber }),

@@ -2,13 +2,13 @@
 
 use super::{Inner, Sender};
 use crate::abi::{Geometry, GeometryError};
-use crate::send::fanout::Fanout;
-use crate::send::fanout::subscriber::OnSlow;
 use crate::connect::incoming::PATIENCE;
 use crate::connect::pending::PendingHandshakes;
+use crate::connect::session::{Deliveries, HandshakeError};
 use crate::region::Pages;
 use crate::region::private::MapBox;
-use crate::connect::session::{Deliveries, HandshakeError};
+use crate::send::fanout::Fanout;
+use crate::send::fanout::subscriber::OnSlow;
 
 /// How a sender is made.
 ///

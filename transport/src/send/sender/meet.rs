@@ -6,12 +6,12 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fd::OwnedFd;
 
 use super::{Inner, Sender};
-use crate::send::fanout::ReceiverId;
 use crate::connect::incoming::{Incoming, PATIENCE};
 use crate::connect::join::{self, Joined, Joining, Step, Wants};
 use crate::connect::pending::Terms;
+use crate::connect::session::{ConnectRequest, Decision, HandshakeError, Listener, listen};
 use crate::peer::Access;
-use crate::connect::session::{Decision, ConnectRequest, Listener, HandshakeError, listen};
+use crate::send::fanout::ReceiverId;
 use crate::sys;
 use crate::wait::{Step as Next, Wait, Waiting};
 
@@ -164,7 +164,11 @@ impl Sender {
 
     /// Meets a receiver over a connected socket, such as one end of a pair whose other end a child has, as the side that
     /// listens. The receiver connects with [`Connector::connect_socket`](crate::Connector::connect_socket).
-    pub fn accept_socket(&mut self, socket: OwnedFd, introduction: &HandshakeConfig<'_>) -> Result<Arrival, HandshakeError> {
+    pub fn accept_socket(
+        &mut self,
+        socket: OwnedFd,
+        introduction: &HandshakeConfig<'_>,
+    ) -> Result<Arrival, HandshakeError> {
         self.accept_socket_as(socket, introduction, None)
     }
 

@@ -1,0 +1,9 @@
+//! Connecting: the handshake of two sides, and what it leads to.
+
+#[cfg(feature = "sendfd")]
+pub mod handover;
+pub(crate) mod incoming;
+pub(crate) mod join;
+pub(crate) mod observer;
+pub(crate) mod pending;
+pub mod session;

@@ -1,0 +1,6 @@
+//! The sending side: a pool of slots, what is lent and published, and the receivers that it fans out to.
+
+pub(crate) mod fanout;
+pub(crate) mod loan;
+pub(crate) mod pool;
+pub(crate) mod sender;
