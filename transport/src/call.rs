@@ -95,6 +95,7 @@ pub const MAX_CALLS: usize = 64;
 /// assert_eq!(calls.answered(&reply(7)), None); // a second reply to it, or one to a request never made
 /// ```
 #[derive(Clone, Debug)]
+#[repr(transparent)]
 pub struct Calls {
     /// Numbers of open requests; 0 marks a free place, for no message has that number.
     open: [u64; MAX_CALLS],

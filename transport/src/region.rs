@@ -19,4 +19,5 @@ pub use attach::Frozen as FrozenView;
 pub(crate) use attach::PeerMap;
 pub(crate) use map::Shared;
 pub use memfd::{Frozen, Pages, Published, Writable};
+pub use private::MapBox;
 pub(crate) use words::{Mapped, Words};

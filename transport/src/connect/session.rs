@@ -21,7 +21,7 @@ pub mod wire;
 
 pub use delivery::{Deliveries, Delivery};
 pub use driver::{ConnectRequest, Decision, HandshakeError};
-pub use listen::Listener;
+pub use listen::{Listener, connect, connect_abstract};
 #[cfg(feature = "std")]
 pub use place::{default_socket, inherited_listener};
 pub use refusal::{Refusal, RefusalCode};

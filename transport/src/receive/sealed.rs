@@ -29,6 +29,11 @@ impl SealedMessage {
     pub fn meta(&self) -> Meta {
         self.meta
     }
+
+    /// Duplicates the descriptor of the file, close-on-exec.
+    pub fn duplicate(&self) -> Result<OwnedFd, OsError> {
+        sys::duplicate(self.fd.as_fd())
+    }
 }
 
 impl Deref for SealedMessage {

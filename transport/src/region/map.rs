@@ -77,6 +77,19 @@ impl Mapping {
         Mapping { at: NonNull::new(at).unwrap_or(NonNull::dangling()), len }
     }
 
+    /// Where the mapping begins.
+    pub(super) fn start(&self) -> NonNull<u8> {
+        self.at
+    }
+
+    /// A mapping that was given up in parts.
+    ///
+    /// # Safety
+    /// The range is that of a mapping that was never dropped, and this becomes its only owner.
+    pub(super) unsafe fn from_parts(at: NonNull<u8>, len: usize) -> Mapping {
+        Mapping { at, len }
+    }
+
     pub(crate) fn advise(&self, hint: Hint) -> Result<(), OsError> {
         // SAFETY: the whole range is ours.
         unsafe { sys::advise(self.at.as_ptr(), self.len, hint) }

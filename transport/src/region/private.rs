@@ -9,7 +9,7 @@
 #![allow(unsafe_code)]
 
 use core::fmt;
-use core::mem::{align_of, size_of};
+use core::mem::{ManuallyDrop, align_of, size_of};
 use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering, fence};
@@ -20,27 +20,71 @@ use crate::error::OsError;
 /// The smallest page of any machine; a mapping is aligned to it.
 const PAGE: usize = 4096;
 
+fn mapped_bytes<T>(count: usize) -> usize {
+    size_of::<T>().saturating_mul(count).max(1)
+}
+
 fn map_for<T>(count: usize) -> Result<Mapping, OsError> {
     const { assert!(align_of::<T>() <= PAGE) };
-    let bytes = size_of::<T>().saturating_mul(count).max(1);
+    let bytes = mapped_bytes::<T>(count);
     let map = Mapping::private(bytes)?;
     // Fault the pages in at set-up; where the kernel cannot, the first touch does.
     let _ = map.populate(0, bytes);
     Ok(map)
 }
 
-/// A value in a mapping of its own.
-pub(crate) struct MapBox<T> {
+/// A value in a private mapping of its own: a box for programs without an allocator.
+pub struct MapBox<T> {
     map: Mapping,
     _value: core::marker::PhantomData<T>,
 }
 
 impl<T> MapBox<T> {
-    pub(crate) fn new(value: T) -> Result<MapBox<T>, OsError> {
+    /// Moves a value into a mapping of its own.
+    pub fn new(value: T) -> Result<MapBox<T>, OsError> {
         let map = map_for::<T>(1)?;
         // SAFETY: mapped, large enough, aligned (checked when compiled), and nobody else's.
         unsafe { map.at(0).cast::<T>().write(value) };
         Ok(MapBox { map, _value: core::marker::PhantomData })
+    }
+
+    /// Moves the value out.
+    #[must_use]
+    pub fn into_inner(self) -> T {
+        let value = self.map.start().cast::<T>();
+        // Read out and then freed without dropping it there.
+        let taken = ManuallyDrop::new(self);
+        // SAFETY: `new` has put a value there, which nobody drops: `taken` is never dropped.
+        let value = unsafe { value.read() };
+        // SAFETY: the mapping is moved out once, of what is never dropped.
+        drop(unsafe { core::ptr::read(&taken.map) });
+        value
+    }
+
+    /// Gives the box up for a pointer to its value, which [`from_raw`](Self::from_raw) takes back.
+    ///
+    /// ```
+    /// use bowstring_transport::region::MapBox;
+    /// let raw = MapBox::new(7)?.into_raw();
+    /// // SAFETY: the pointer has just come from `into_raw`.
+    /// assert_eq!(*unsafe { MapBox::from_raw(raw) }, 7);
+    /// # Ok::<(), bowstring_transport::OsError>(())
+    /// ```
+    #[must_use]
+    pub fn into_raw(self) -> NonNull<T> {
+        ManuallyDrop::new(self).map.start().cast()
+    }
+
+    /// Takes back a box that was given up.
+    ///
+    /// # Safety
+    /// 1. The pointer came from [`into_raw`](Self::into_raw), of the same type.
+    /// 2. Nobody else uses it any more, and this is the only time that it is taken back.
+    #[must_use]
+    pub unsafe fn from_raw(value: NonNull<T>) -> MapBox<T> {
+        // SAFETY: by 1. a mapping of that size begins there, and by 2. it is this box's alone.
+        let map = unsafe { Mapping::from_parts(value.cast(), mapped_bytes::<T>(1)) };
+        MapBox { map, _value: core::marker::PhantomData }
     }
 }
 

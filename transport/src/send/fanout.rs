@@ -73,6 +73,31 @@ pub struct ReceiverId {
     serial: u32,
 }
 
+impl ReceiverId {
+    /// The id as a number, never 0, for handing it through another language.
+    ///
+    /// ```
+    /// use bowstring_transport::ReceiverId;
+    /// assert_eq!(ReceiverId::from_bits(0), None);
+    /// let id = ReceiverId::from_bits(0x0000_0007_0000_0003).unwrap();
+    /// assert_eq!(id.to_bits(), 0x0000_0007_0000_0003);
+    /// ```
+    #[must_use]
+    pub const fn to_bits(self) -> u64 {
+        (self.serial as u64) << 32 | self.subscriber as u64 + 1
+    }
+
+    /// The id that has this number; `None` if none has. It need not be one that is connected.
+    #[must_use]
+    pub const fn from_bits(bits: u64) -> Option<ReceiverId> {
+        let subscriber = bits as u32;
+        if subscriber == 0 || subscriber > MAX_RECEIVERS as u32 {
+            return None;
+        }
+        Some(ReceiverId { subscriber: subscriber as u8 - 1, serial: (bits >> 32) as u32 })
+    }
+}
+
 impl Fanout {
     pub(crate) fn new(
         geometry: Option<Geometry>,

@@ -181,13 +181,13 @@ fn clear_the_way(path: &[u8], address: &SocketAddrUnix) -> Result<(), HandshakeE
     }
 }
 
-/// Connects to a path.
-pub(crate) fn connect(path: &[u8]) -> Result<OwnedFd, HandshakeError> {
+/// Connects a socket to a path, for [`Sender::connect_socket`](crate::Sender::connect_socket) and its like.
+pub fn connect(path: &[u8]) -> Result<OwnedFd, HandshakeError> {
     connect_to(&address(path)?)
 }
 
-/// Connects to a name in the abstract namespace.
-pub(crate) fn connect_abstract(name: &[u8]) -> Result<OwnedFd, HandshakeError> {
+/// Connects a socket to a name in the abstract namespace.
+pub fn connect_abstract(name: &[u8]) -> Result<OwnedFd, HandshakeError> {
     connect_to(&SocketAddrUnix::new_abstract_name(name).map_err(|e| OsError::new(Call::Connect, e))?)
 }
 

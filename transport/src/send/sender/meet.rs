@@ -101,7 +101,18 @@ impl Sender {
         wait: Wait,
         answer: &mut dyn FnMut(&ConnectRequest<'_>) -> Decision<'g>,
     ) -> Result<Arrival, HandshakeError> {
-        self.accept_as(listener, Access::SameUser, None, wait, answer)
+        self.accept_for(listener, Access::SameUser, wait, answer)
+    }
+
+    /// Waits until a receiver has come in, of other users too.
+    pub fn accept_for<'g>(
+        &mut self,
+        listener: &Listener,
+        access: Access<'_>,
+        wait: Wait,
+        answer: &mut dyn FnMut(&ConnectRequest<'_>) -> Decision<'g>,
+    ) -> Result<Arrival, HandshakeError> {
+        self.accept_as(listener, access, None, wait, answer)
     }
 
     pub(crate) fn accept_as<'g>(

@@ -1,0 +1,33 @@
+//! How long a call waits.
+
+use core::time::Duration;
+
+use bowstring_transport::Wait;
+
+/// Waits without end.
+pub const BOWSTRING_FOREVER: i64 = -1;
+/// Does not wait.
+pub const BOWSTRING_NOW: i64 = 0;
+
+/// How a call waits: a timeout of 0 is `None`, a negative one is without end, others are nanoseconds.
+#[inline(always)]
+#[must_use]
+pub fn wait(timeout: i64, base: Wait) -> Option<Wait> {
+    match u64::try_from(timeout) {
+        Ok(0) => None,
+        Ok(nanos) => Some(base.at_most(Duration::from_nanos(nanos))),
+        Err(_) => Some(base),
+    }
+}
+
+/// As [`wait`], where a call that does not wait is one that gives up at once.
+#[must_use]
+pub fn patience(timeout: i64) -> Wait {
+    wait(timeout, Wait::sleeping()).unwrap_or(Wait::sleeping().at_most(Duration::ZERO))
+}
+
+/// How a handle waits: looks before it sleeps, or never sleeps.
+#[must_use]
+pub fn base(spins: u32, never_sleep: i32) -> Wait {
+    if never_sleep == 0 { Wait::sleeping().spins(spins) } else { Wait::spinning() }
+}
