@@ -3,20 +3,13 @@
 use core::ffi::c_char;
 
 use bowstring_transport::fd::OwnedFd;
-use bowstring_transport::session;
-use bowstring_transport::{Access, Incoming, Listener, HandshakeError, Connector, Observer};
+use bowstring_transport::{Access, Listener, Observer};
 
-use crate::error::{BOWSTRING_ADDRESS, Failure};
+use crate::error::Failure;
 use crate::pointer::text;
 
 /// Where a channel is found.
-#[derive(Clone, Copy)]
-pub enum Address<'a> {
-    /// A path: it has a slash.
-    Path(&'a [u8]),
-    /// A name in the abstract namespace: it begins with `@`, which does not belong to it.
-    Abstract(&'a [u8]),
-}
+pub struct Address<'a>(Inner<'a>);
 
 impl<'a> Address<'a> {
     /// Reads an address of the caller's.
@@ -27,47 +20,120 @@ impl<'a> Address<'a> {
     pub unsafe fn read(at: *const c_char) -> Result<Address<'a>, Failure> {
         // SAFETY: the caller's promise.
         let bytes = unsafe { text(at) }?;
-        match bytes {
-            [] => Err(Failure::Plain(BOWSTRING_ADDRESS, "an empty address")),
-            [b'@', name @ ..] => Ok(Address::Abstract(name)),
-            path if path.contains(&b'/') => Ok(Address::Path(path)),
-            name => Address::named(name),
-        }
-    }
-
-    fn named(_: &'a [u8]) -> Result<Address<'a>, Failure> {
-        Err(Failure::Plain(BOWSTRING_ADDRESS, "an address is a path with a slash, or begins with @"))
+        parse(bytes).map(Address)
     }
 
     /// Listens there.
-    pub fn listen(self) -> Result<Listener, HandshakeError> {
-        match self {
-            Address::Path(path) => Listener::bind(path),
-            Address::Abstract(name) => Listener::bind_abstract(name),
-        }
-    }
-
-    /// Connects there as a receiver.
-    pub fn connect(self, meeting: &Connector<'_>) -> Result<Incoming, HandshakeError> {
-        match self {
-            Address::Path(path) => meeting.connect(path),
-            Address::Abstract(name) => meeting.connect_abstract(name),
-        }
+    pub fn listen(&self) -> Result<Listener, Failure> {
+        Ok(self.0.listen()?)
     }
 
     /// Connects a socket there, to meet over as the side that speaks first.
-    pub fn dial(self) -> Result<OwnedFd, HandshakeError> {
-        match self {
-            Address::Path(path) => session::connect(path),
-            Address::Abstract(name) => session::connect_abstract(name),
-        }
+    pub fn dial(&self) -> Result<OwnedFd, Failure> {
+        Ok(self.0.connect()?)
     }
 
     /// Looks at the sender there.
-    pub fn observe(self, access: Access<'_>) -> Result<Observer, HandshakeError> {
-        match self {
-            Address::Path(path) => Observer::attach(path, access),
-            Address::Abstract(name) => Observer::attach_abstract(name, access),
+    pub fn observe(&self, access: Access<'_>) -> Result<Observer, Failure> {
+        Ok(self.0.observe(access)?)
+    }
+}
+
+#[cfg(feature = "std")]
+use named::{Inner, parse};
+
+/// With a standard library, names too.
+#[cfg(feature = "std")]
+mod named {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    use bowstring_transport::names::{self, AddressError, NameError};
+
+    use crate::error::{BOWSTRING_ADDRESS, Failure, os_failure};
+
+    pub(super) type Inner<'a> = WithLifetime<'a>;
+
+    /// An address, which is owned here and borrowed where there is no heap.
+    pub(super) struct WithLifetime<'a>(names::Address, core::marker::PhantomData<&'a ()>);
+
+    impl core::ops::Deref for WithLifetime<'_> {
+        type Target = names::Address;
+        fn deref(&self) -> &names::Address {
+            &self.0
+        }
+    }
+
+    pub(super) fn parse<'a>(bytes: &'a [u8]) -> Result<Inner<'a>, Failure> {
+        let address = names::Address::parse(OsStr::from_bytes(bytes)).map_err(AddressError::Name)?;
+        Ok(WithLifetime(address, core::marker::PhantomData))
+    }
+
+    impl From<AddressError> for Failure {
+        fn from(e: AddressError) -> Failure {
+            let why = match e {
+                AddressError::Meet(e) => return e.into(),
+                AddressError::Name(NameError::Directory { error, .. }) => return os_failure(&error),
+                AddressError::Name(NameError::Unsafe { why, .. }) => why,
+                AddressError::Name(NameError::Reserved) => "that name is the store's",
+                AddressError::Name(NameError::TooLong { .. }) => {
+                    "the socket's path is too long for the kernel"
+                }
+                _ => "not an address: NAME of letters, digits, `.`, `_`, `-`; a path with a slash; or @NAME",
+            };
+            Failure::Plain(BOWSTRING_ADDRESS, why)
+        }
+    }
+}
+
+#[cfg(not(feature = "std"))]
+use bare::{Inner, parse};
+
+/// Without one, what the kernel understands.
+#[cfg(not(feature = "std"))]
+mod bare {
+    use bowstring_transport::fd::OwnedFd;
+    use bowstring_transport::session::{connect, connect_abstract};
+    use bowstring_transport::{Access, HandshakeError, Listener, Observer};
+
+    use crate::error::{BOWSTRING_ADDRESS, Failure};
+
+    pub(super) enum Inner<'a> {
+        Path(&'a [u8]),
+        Abstract(&'a [u8]),
+    }
+
+    pub(super) fn parse(bytes: &[u8]) -> Result<Inner<'_>, Failure> {
+        match bytes {
+            [b'@', name @ ..] if !name.is_empty() => Ok(Inner::Abstract(name)),
+            path if path.contains(&b'/') => Ok(Inner::Path(path)),
+            _ => Err(Failure::Plain(
+                BOWSTRING_ADDRESS,
+                "not an address: a path with a slash, or @NAME (names need the full library)",
+            )),
+        }
+    }
+
+    impl Inner<'_> {
+        pub(super) fn listen(&self) -> Result<Listener, HandshakeError> {
+            match self {
+                Inner::Path(path) => Listener::bind(path),
+                Inner::Abstract(name) => Listener::bind_abstract(name),
+            }
+        }
+
+        pub(super) fn connect(&self) -> Result<OwnedFd, HandshakeError> {
+            match self {
+                Inner::Path(path) => connect(path),
+                Inner::Abstract(name) => connect_abstract(name),
+            }
+        }
+
+        pub(super) fn observe(&self, access: Access<'_>) -> Result<Observer, HandshakeError> {
+            match self {
+                Inner::Path(path) => Observer::attach(path, access),
+                Inner::Abstract(name) => Observer::attach_abstract(name, access),
+            }
         }
     }
 }

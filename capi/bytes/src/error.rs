@@ -1,9 +1,10 @@
 //! Error codes, and the caller's error object.
 
+use core::ffi::c_char;
 use core::fmt::{self, Write};
 
 use bowstring_transport::{
-    CommitFault, End, Fault, GeometryError, LoanError, HandshakeError, OsError, RecvError, SendError,
+    CommitFault, End, Fault, GeometryError, HandshakeError, LoanError, OsError, RecvError, SendError,
 };
 
 /// Success.
@@ -78,7 +79,7 @@ pub struct Error {
     /// 0.
     pub reserved: u32,
     /// The reason, in words: UTF-8, cut to fit, terminated by a zero.
-    pub message: [u8; BOWSTRING_MESSAGE_BYTES],
+    pub message: [c_char; BOWSTRING_MESSAGE_BYTES],
 }
 
 /// Why a call failed, before it was put into words.
@@ -95,6 +96,8 @@ pub enum Failure {
     Receive(RecvError),
     /// A system call failed.
     Os(OsError),
+    /// Something of the standard library's failed with this error number.
+    Errno(i32),
 }
 
 /// The outcome of a call.
@@ -122,7 +125,8 @@ impl Failure {
             Failure::Loan(e) => loan_code(e),
             Failure::Commit(e) => commit_code(e),
             Failure::Receive(e) => receive_code(e),
-            Failure::Os(_) => BOWSTRING_OS,
+            Failure::Errno(ENOENT | ECONNREFUSED) => BOWSTRING_NOT_FOUND,
+            Failure::Os(_) | Failure::Errno(_) => BOWSTRING_OS,
         }
     }
 
@@ -133,6 +137,7 @@ impl Failure {
             | Failure::Loan(LoanError::Os(e))
             | Failure::Commit(CommitFault::Os(e))
             | Failure::Receive(RecvError::Os(e)) => e.raw_os_error(),
+            Failure::Errno(number) => *number,
             _ => 0,
         }
     }
@@ -153,8 +158,14 @@ impl Failure {
 #[must_use]
 pub fn fault_of(code: i32) -> u32 {
     match code {
-        BOWSTRING_TOO_LONG | BOWSTRING_ARGUMENT | BOWSTRING_STATE | BOWSTRING_BUSY | BOWSTRING_ADDRESS
-        | BOWSTRING_UNSUPPORTED | BOWSTRING_PANIC | BOWSTRING_SCHEMA => BOWSTRING_FAULT_OURS,
+        BOWSTRING_TOO_LONG
+        | BOWSTRING_ARGUMENT
+        | BOWSTRING_STATE
+        | BOWSTRING_BUSY
+        | BOWSTRING_ADDRESS
+        | BOWSTRING_UNSUPPORTED
+        | BOWSTRING_PANIC
+        | BOWSTRING_SCHEMA => BOWSTRING_FAULT_OURS,
         BOWSTRING_CRASHED | BOWSTRING_CUT_OFF | BOWSTRING_PROTOCOL | BOWSTRING_REFUSED
         | BOWSTRING_HUNG_UP => BOWSTRING_FAULT_PEER,
         BOWSTRING_OS => BOWSTRING_FAULT_HOST,
@@ -230,6 +241,7 @@ impl fmt::Display for Failure {
             Failure::Commit(e) => e.fmt(f),
             Failure::Receive(e) => e.fmt(f),
             Failure::Os(e) => e.fmt(f),
+            Failure::Errno(number) => write!(f, "the user's directory of channels: errno {number}"),
         }
     }
 }
@@ -299,7 +311,7 @@ impl Error {
 
 /// Text that is cut where its room ends, between characters.
 struct Words<'a> {
-    room: &'a mut [u8],
+    room: &'a mut [c_char],
 }
 
 impl Write for Words<'_> {
@@ -309,9 +321,10 @@ impl Write for Words<'_> {
             len -= 1;
         }
         let (to, rest) = core::mem::take(&mut self.room).split_at_mut(len);
-        to.copy_from_slice(&text.as_bytes()[..len]);
-        // C reads up to the first zero: one from outside must not hide the rest.
-        to.iter_mut().filter(|byte| **byte == 0).for_each(|byte| *byte = b'?');
+        for (to, byte) in to.iter_mut().zip(text.bytes()) {
+            // C reads up to the first zero: one from outside must not hide the rest.
+            *to = if byte == 0 { b'?' } else { byte } as c_char;
+        }
         self.room = if len < text.len() { &mut [] } else { rest };
         Ok(())
     }
@@ -348,7 +361,14 @@ const NAMES: [(&core::ffi::CStr, i32); 23] = [
 /// Threads: any.
 #[allow(unsafe_code, reason = "the symbol's name")]
 #[unsafe(no_mangle)]
-pub extern "C" fn bowstring_code_name(code: i32) -> *const core::ffi::c_char {
+pub extern "C" fn bowstring_code_name(code: i32) -> *const c_char {
     let known = NAMES.iter().find(|(_, known)| *known == code);
     known.map_or(c"unknown code", |(name, _)| name).as_ptr()
+}
+
+/// An error of the standard library's, of which the number is known.
+#[cfg(feature = "std")]
+#[must_use]
+pub fn os_failure(error: &std::io::Error) -> Failure {
+    Failure::Errno(error.raw_os_error().unwrap_or(0))
 }

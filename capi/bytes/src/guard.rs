@@ -15,8 +15,11 @@ pub unsafe fn guard(error: *mut Error, body: impl FnOnce() -> Outcome) -> i32 {
         Some(Err(failure)) => {
             let code = failure.code();
             // "Nothing now" is no failure, and comes often.
+            if code == BOWSTRING_AGAIN {
+                return code;
+            }
             // SAFETY: the caller's promise.
-            if code != BOWSTRING_AGAIN && let Some(error) = unsafe { may(error) } {
+            if let Some(error) = unsafe { may(error) } {
                 error.fill(&failure);
             }
             code
@@ -24,7 +27,12 @@ pub unsafe fn guard(error: *mut Error, body: impl FnOnce() -> Outcome) -> i32 {
         None => {
             // SAFETY: the caller's promise.
             if let Some(error) = unsafe { may(error) } {
-                error.say(BOWSTRING_PANIC, 0, BOWSTRING_FAULT_OURS, format_args!("a bug in libbowstring: it panicked"));
+                error.say(
+                    BOWSTRING_PANIC,
+                    0,
+                    BOWSTRING_FAULT_OURS,
+                    format_args!("a bug in libbowstring: it panicked"),
+                );
             }
             BOWSTRING_PANIC
         }

@@ -13,8 +13,8 @@ use bowstring_transport::{Honest, Lease, Meta, SealedMessage};
 use crate::error::{BOWSTRING_UNSUPPORTED, Error, Failure};
 use crate::guard::guard;
 use crate::handle::Handle;
+use crate::handshake::{BOWSTRING_COPIED, BOWSTRING_POOLED, BOWSTRING_SEALED};
 use crate::listener::raw;
-use crate::meeting::{BOWSTRING_COPIED, BOWSTRING_POOLED, BOWSTRING_SEALED};
 use crate::pointer::{may, out};
 use crate::receiver::Receiver;
 
@@ -37,10 +37,9 @@ pub struct Message {
     /// The library's.
     state: u64,
     /// The library's.
-    held: MaybeUninit<[u64; WORDS]>,
+    held: MaybeUninit<[u64; 10]>,
 }
 
-const WORDS: usize = 10;
 const HELD: u64 = 0xb057_a1e0_4e1d_0001;
 
 /// What a message is given back to.
@@ -48,6 +47,7 @@ pub(crate) enum Held {
     /// Slots, on lease from a receiver that lives.
     Borrowed(Lease<'static, Honest>, *mut Handle<Receiver>),
     /// Slots, on lease, without the receiver.
+    #[allow(dead_code, reason = "dropping it is its use")]
     Detached(Lease<'static, Honest>),
     /// The receiver's own copy.
     Copied(*mut Handle<Receiver>),
@@ -55,7 +55,7 @@ pub(crate) enum Held {
     Sealed(SealedMessage),
 }
 
-const _: () = assert!(size_of::<Held>() <= WORDS * 8 && align_of::<Held>() <= 8);
+const _: () = assert!(size_of::<Held>() <= 10 * 8 && align_of::<Held>() <= 8);
 
 impl Message {
     /// Refuses a struct that still holds a message.
@@ -108,7 +108,7 @@ impl Message {
 
 /// # Safety
 /// As for [`may`].
-unsafe fn message<'a>(at: *mut Message) -> Result<&'a mut Message, Failure> {
+unsafe fn check<'a>(at: *mut Message) -> Result<&'a mut Message, Failure> {
     // SAFETY: the caller's promise.
     unsafe { may(at) }.ok_or(Failure::argument("a message is NULL"))
 }
@@ -121,10 +121,10 @@ unsafe fn message<'a>(at: *mut Message) -> Result<&'a mut Message, Failure> {
 /// # Safety
 /// `message` is NULL or points to a message struct; its receiver is open unless it was detached or is sealed.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn bowstring_message_release(at: *mut Message, error: *mut Error) -> i32 {
+pub unsafe extern "C" fn bowstring_message_release(message: *mut Message, error: *mut Error) -> i32 {
     let body = || {
         // SAFETY: the caller's promise.
-        let message = unsafe { message(at) }?;
+        let message = unsafe { check(message) }?;
         if let Held::Borrowed(_, receiver) | Held::Copied(receiver) = message.held()? {
             // SAFETY: a receiver does not close before its messages are released, so it lives.
             let receiver = unsafe { Handle::enter(*receiver) }?;
@@ -145,10 +145,10 @@ pub unsafe extern "C" fn bowstring_message_release(at: *mut Message, error: *mut
 /// # Safety
 /// As for `bowstring_message_release`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn bowstring_message_detach(at: *mut Message, error: *mut Error) -> i32 {
+pub unsafe extern "C" fn bowstring_message_detach(message: *mut Message, error: *mut Error) -> i32 {
     let body = || {
         // SAFETY: the caller's promise.
-        let message = unsafe { message(at) }?;
+        let message = unsafe { check(message) }?;
         match message.held()? {
             Held::Detached(_) | Held::Sealed(_) => return Ok(()),
             Held::Copied(_) => {
@@ -179,12 +179,12 @@ pub unsafe extern "C" fn bowstring_message_detach(at: *mut Message, error: *mut 
 /// # Safety
 /// As for `bowstring_message_release`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn bowstring_message_fd(at: *mut Message, fd: *mut i32, error: *mut Error) -> i32 {
+pub unsafe extern "C" fn bowstring_message_fd(message: *mut Message, fd: *mut i32, error: *mut Error) -> i32 {
     let body = || {
         // SAFETY: the caller's promise.
         let place = unsafe { out(fd) }?;
         // SAFETY: the caller's promise.
-        let Held::Sealed(sealed) = (unsafe { message(at) }?).held()? else {
+        let Held::Sealed(sealed) = (unsafe { check(message) }?).held()? else {
             return Err(Failure::Plain(BOWSTRING_UNSUPPORTED, "only a sealed message is a file"));
         };
         place.set(raw(sealed.duplicate()?));

@@ -9,14 +9,14 @@ use crate::address::Address;
 use crate::error::{BOWSTRING_ARGUMENT, Error, Failure};
 use crate::guard::guard;
 use crate::handle::Handle;
-use crate::meeting::{Connector, Terms};
+use crate::handshake::{HandshakeOptions, Terms};
 use crate::pointer::{out, partly};
 use crate::stats::{SenderStats, SubscriberStats};
 
 /// A view of a sender's statistics. The sender waits for nothing of it.
 pub struct Observer(Inner);
 
-/// Attaches to the sender at `address`. Of `meeting`, only the users are used.
+/// Attaches to the sender at `address`. Of `options`, only the users are used.
 ///
 /// Threads: any; the observer is then used by one thread at a time.
 ///
@@ -25,7 +25,7 @@ pub struct Observer(Inner);
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bowstring_observer_open(
     address: *const c_char,
-    meeting: *const Connector,
+    options: *const HandshakeOptions,
     observer: *mut *mut Handle<Observer>,
     error: *mut Error,
 ) -> i32 {
@@ -35,7 +35,7 @@ pub unsafe extern "C" fn bowstring_observer_open(
         // SAFETY: the caller's promise.
         let address = unsafe { Address::read(address) }?;
         // SAFETY: the caller's promise.
-        let terms = unsafe { Terms::read(meeting) }?;
+        let terms = unsafe { Terms::read(options) }?;
         place.set(Handle::give(Observer(address.observe(terms.access)?))?);
         Ok(())
     };

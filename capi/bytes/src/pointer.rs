@@ -118,7 +118,9 @@ pub unsafe fn options<T: Copy>(at: *const T, fallback: T) -> Result<T, Failure> 
     // SAFETY: the caller's promise: a size comes first.
     let size = unsafe { at.cast::<usize>().read() };
     if size < size_of::<usize>() || size > 4096 {
-        return Err(Failure::argument("the size of an options struct is not set: write {.size = sizeof options}"));
+        return Err(Failure::argument(
+            "the size of an options struct is not set: write {.size = sizeof options}",
+        ));
     }
     let known = size.min(size_of::<T>());
     for beyond in known..size {

@@ -14,8 +14,8 @@ use crate::address::Address;
 use crate::error::{BOWSTRING_AGAIN, BOWSTRING_UNSUPPORTED, Error, Failure};
 use crate::guard::guard;
 use crate::handle::Handle;
+use crate::handshake::{BOWSTRING_COPIED, BOWSTRING_POOLED, BOWSTRING_SEALED, HandshakeOptions, Terms};
 use crate::listener::{Listener, descriptor, raw};
-use crate::meeting::{BOWSTRING_COPIED, BOWSTRING_POOLED, BOWSTRING_SEALED, Connector, Terms};
 use crate::message::{Held, Message};
 use crate::pointer::{may, out, partly};
 use crate::stats::{ReceiverStats, SenderStats};
@@ -57,7 +57,12 @@ impl Receiver {
     }
 
     #[inline(always)]
-    fn receive(&self, handle: *mut Handle<Receiver>, timeout: i64, into: &mut Message) -> Result<(), Failure> {
+    fn receive(
+        &self,
+        handle: *mut Handle<Receiver>,
+        timeout: i64,
+        into: &mut Message,
+    ) -> Result<(), Failure> {
         let wait = time::wait(timeout, self.wait.get());
         let nothing = Failure::Plain(BOWSTRING_AGAIN, "nothing is there now");
         match &self.channel {
@@ -72,13 +77,16 @@ impl Receiver {
                 let (bytes, meta) = ((lease.as_ptr(), lease.len()), lease.meta());
                 // SAFETY: the lease borrows the receiver, which stays where it is and does not close before the message
                 // is released or detached: `bowstring_receiver_close` refuses to.
-                let lease = unsafe { core::mem::transmute::<Lease<'_, Honest>, Lease<'static, Honest>>(lease) };
+                let lease =
+                    unsafe { core::mem::transmute::<Lease<'_, Honest>, Lease<'static, Honest>>(lease) };
                 into.fill(bytes, meta, Held::Borrowed(lease, handle));
                 self.out.set(self.out.get() + 1);
             }
             Channel::Copied(receiver) => {
                 if self.out.get() != 0 {
-                    return Err(Failure::state("the last message was not released: its copy is overwritten by the next"));
+                    return Err(Failure::state(
+                        "the last message was not released: its copy is overwritten by the next",
+                    ));
                 }
                 let mut receiver = receiver.try_borrow_mut().map_err(|_| ENTERED)?;
                 let copied = match wait {
@@ -139,7 +147,10 @@ impl Receiver {
 
 /// # Safety
 /// As for [`out`].
-unsafe fn give(place: *mut *mut Handle<Receiver>, meet: impl FnOnce() -> Result<Incoming, Failure>) -> Result<(), Failure> {
+unsafe fn give(
+    place: *mut *mut Handle<Receiver>,
+    meet: impl FnOnce() -> Result<Incoming, Failure>,
+) -> Result<(), Failure> {
     // SAFETY: the caller's promise.
     let place = unsafe { out(place) }?;
     place.set(Handle::give(Receiver::open(meet()?)?)?);
@@ -148,7 +159,7 @@ unsafe fn give(place: *mut *mut Handle<Receiver>, meet: impl FnOnce() -> Result<
 
 /// Connects to the sender that listens at `address`. `BOWSTRING_NOT_FOUND` if nobody does.
 ///
-/// If `meeting` asks for `BOWSTRING_POOLED`, the caller declares the sender honest: it does not write to a message between
+/// If `options` ask for `BOWSTRING_POOLED`, the caller declares the sender honest: it does not write to a message between
 /// sending it and seeing it released. Everything else about the sender is checked.
 ///
 /// Threads: any; the receiver is then used by one thread at a time.
@@ -158,7 +169,7 @@ unsafe fn give(place: *mut *mut Handle<Receiver>, meet: impl FnOnce() -> Result<
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bowstring_receiver_connect(
     address: *const c_char,
-    meeting: *const Connector,
+    options: *const HandshakeOptions,
     receiver: *mut *mut Handle<Receiver>,
     error: *mut Error,
 ) -> i32 {
@@ -166,8 +177,8 @@ pub unsafe extern "C" fn bowstring_receiver_connect(
         // SAFETY: the caller's promise.
         let address = unsafe { Address::read(address) }?;
         // SAFETY: the caller's promise.
-        let terms = unsafe { Terms::read(meeting) }?;
-        Ok(address.connect(&terms.wanted())?)
+        let terms = unsafe { Terms::read(options) }?;
+        Ok(terms.wanted().connect_socket(address.dial()?)?)
     };
     // SAFETY: the caller's promise.
     let body = || unsafe { give(receiver, meet) };
@@ -175,7 +186,7 @@ pub unsafe extern "C" fn bowstring_receiver_connect(
     unsafe { guard(error, body) }
 }
 
-/// Waits for a sender to connect to `listener`, as long as the meeting's patience lasts.
+/// Waits for a sender to connect to `listener`, as long as the handshake's patience lasts.
 ///
 /// Threads: one at a time for each listener.
 ///
@@ -184,7 +195,7 @@ pub unsafe extern "C" fn bowstring_receiver_connect(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bowstring_receiver_accept(
     listener: *mut Handle<Listener>,
-    meeting: *const Connector,
+    options: *const HandshakeOptions,
     receiver: *mut *mut Handle<Receiver>,
     error: *mut Error,
 ) -> i32 {
@@ -192,7 +203,7 @@ pub unsafe extern "C" fn bowstring_receiver_accept(
         // SAFETY: the caller's promise.
         let listener = unsafe { Handle::enter(listener) }?;
         // SAFETY: the caller's promise.
-        let terms = unsafe { Terms::read(meeting) }?;
+        let terms = unsafe { Terms::read(options) }?;
         Ok(terms.wanted().accept(&listener.0)?)
     };
     // SAFETY: the caller's promise.
@@ -211,7 +222,7 @@ pub unsafe extern "C" fn bowstring_receiver_accept(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bowstring_receiver_meet(
     fd: i32,
-    meeting: *const Connector,
+    options: *const HandshakeOptions,
     receiver: *mut *mut Handle<Receiver>,
     error: *mut Error,
 ) -> i32 {
@@ -219,7 +230,7 @@ pub unsafe extern "C" fn bowstring_receiver_meet(
         // SAFETY: the caller's promise.
         let fd = unsafe { descriptor(fd) }?;
         // SAFETY: the caller's promise.
-        let terms = unsafe { Terms::read(meeting) }?;
+        let terms = unsafe { Terms::read(options) }?;
         Ok(terms.wanted().connect_socket(fd)?)
     };
     // SAFETY: the caller's promise.
@@ -302,7 +313,10 @@ pub unsafe extern "C" fn bowstring_receiver_watch_every(
                 receiver.try_borrow().map_err(|_| ENTERED)?.inner().watch_every(interval);
             }
             Channel::Sealed(_) => {
-                return Err(Failure::Plain(BOWSTRING_UNSUPPORTED, "each look of a sealed channel asks the socket"));
+                return Err(Failure::Plain(
+                    BOWSTRING_UNSUPPORTED,
+                    "each look of a sealed channel asks the socket",
+                ));
             }
         }
         Ok(())
@@ -368,7 +382,10 @@ pub unsafe extern "C" fn bowstring_receiver_arm(
 /// # Safety
 /// As for `bowstring_receiver_connect`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn bowstring_receiver_disarm(receiver: *mut Handle<Receiver>, error: *mut Error) -> i32 {
+pub unsafe extern "C" fn bowstring_receiver_disarm(
+    receiver: *mut Handle<Receiver>,
+    error: *mut Error,
+) -> i32 {
     // SAFETY: the caller's promise.
     let body = || unsafe { Handle::enter(receiver) }?.disarm();
     // SAFETY: the caller's promise.
@@ -493,7 +510,10 @@ pub unsafe extern "C" fn bowstring_receiver_get_sender_stats(
             Channel::Pooled(receiver) => receiver.sender_stats(),
             Channel::Copied(receiver) => receiver.try_borrow().map_err(|_| ENTERED)?.inner().sender_stats(),
             Channel::Sealed(_) => {
-                return Err(Failure::Plain(BOWSTRING_UNSUPPORTED, "a sealed channel shows no statistics of its sender"));
+                return Err(Failure::Plain(
+                    BOWSTRING_UNSUPPORTED,
+                    "a sealed channel shows no statistics of its sender",
+                ));
             }
         };
         // SAFETY: the caller's promise.

@@ -7,16 +7,16 @@ use core::time::Duration;
 use bowstring_transport::fd::AsRawFd;
 use bowstring_transport::region::Pages;
 use bowstring_transport::{
-    CommitFault, Deliveries, Delivery, ConnectRequest, Label as Tags, ReceiverId, Loan, OnSlow, Sender as Inner,
-    SenderConfig, To, Wait,
+    CommitFault, ConnectRequest, Deliveries, Delivery, Label as Tags, Loan, OnSlow, ReceiverId,
+    Sender as Inner, SenderConfig, To, Wait,
 };
 
 use crate::address::Address;
 use crate::error::{BOWSTRING_AGAIN, BOWSTRING_ARGUMENT, Error, Failure, end_code};
 use crate::guard::guard;
 use crate::handle::{Entered, Handle};
+use crate::handshake::{HandshakeOptions, Terms};
 use crate::listener::{Listener, descriptor};
-use crate::meeting::{Connector, Terms};
 use crate::pointer::{self, out, partly};
 use crate::receiver::Receiver;
 use crate::stats::{SenderStats, SubscriberStats};
@@ -212,7 +212,7 @@ pub unsafe extern "C" fn bowstring_sender_open(
 pub unsafe extern "C" fn bowstring_sender_accept(
     sender: *mut Handle<Sender>,
     listener: *mut Handle<Listener>,
-    meeting: *const Connector,
+    options: *const HandshakeOptions,
     timeout: i64,
     receiver: *mut u64,
     error: *mut Error,
@@ -223,7 +223,7 @@ pub unsafe extern "C" fn bowstring_sender_accept(
         // SAFETY: the caller's promise.
         let listener = unsafe { Handle::enter(listener) }?;
         // SAFETY: the caller's promise.
-        let terms = unsafe { Terms::read(meeting) }?;
+        let terms = unsafe { Terms::read(options) }?;
         sender.inner.set_patience(terms.patience());
         let mut answer = |request: &ConnectRequest<'_>| terms.answer(request);
         let arrival = match time::wait(timeout, Wait::sleeping()) {
@@ -260,7 +260,7 @@ unsafe fn number(place: *mut u64, receiver: ReceiverId) {
 pub unsafe extern "C" fn bowstring_sender_connect(
     sender: *mut Handle<Sender>,
     address: *const c_char,
-    meeting: *const Connector,
+    options: *const HandshakeOptions,
     receiver: *mut u64,
     error: *mut Error,
 ) -> i32 {
@@ -270,7 +270,7 @@ pub unsafe extern "C" fn bowstring_sender_connect(
         // SAFETY: the caller's promise.
         let address = unsafe { Address::read(address) }?;
         // SAFETY: the caller's promise.
-        let terms = unsafe { Terms::read(meeting) }?;
+        let terms = unsafe { Terms::read(options) }?;
         let arrival = sender.inner.connect_socket(address.dial()?, &terms.introduction())?;
         // SAFETY: the caller's promise.
         unsafe { number(receiver, arrival.receiver) };
@@ -292,7 +292,7 @@ pub unsafe extern "C" fn bowstring_sender_connect(
 pub unsafe extern "C" fn bowstring_sender_meet(
     sender: *mut Handle<Sender>,
     fd: i32,
-    meeting: *const Connector,
+    options: *const HandshakeOptions,
     receiver: *mut u64,
     error: *mut Error,
 ) -> i32 {
@@ -302,7 +302,7 @@ pub unsafe extern "C" fn bowstring_sender_meet(
         // SAFETY: the caller's promise.
         let mut sender = unsafe { idle(sender) }?;
         // SAFETY: the caller's promise.
-        let terms = unsafe { Terms::read(meeting) }?;
+        let terms = unsafe { Terms::read(options) }?;
         let arrival = sender.inner.accept_socket(fd, &terms.introduction())?;
         // SAFETY: the caller's promise.
         unsafe { number(receiver, arrival.receiver) };
@@ -391,7 +391,8 @@ pub unsafe extern "C" fn bowstring_commit(
             Ok(sent) => {
                 // SAFETY: the caller's promise.
                 if let Some(receipt) = unsafe { pointer::may(receipt) } {
-                    *receipt = Receipt { number: sent.number, receivers: sent.receivers, skipped: sent.skipped };
+                    *receipt =
+                        Receipt { number: sent.number, receivers: sent.receivers, skipped: sent.skipped };
                 }
                 Ok(())
             }
@@ -774,7 +775,7 @@ pub unsafe extern "C" fn bowstring_sender_abandon(
 pub unsafe extern "C" fn bowstring_sender_connect_both(
     sender: *mut Handle<Sender>,
     address: *const c_char,
-    meeting: *const Connector,
+    options: *const HandshakeOptions,
     receiver: *mut *mut Handle<Receiver>,
     number: *mut u64,
     error: *mut Error,
@@ -787,7 +788,7 @@ pub unsafe extern "C" fn bowstring_sender_connect_both(
         // SAFETY: the caller's promise.
         let address = unsafe { Address::read(address) }?;
         // SAFETY: the caller's promise.
-        let terms = unsafe { Terms::read(meeting) }?;
+        let terms = unsafe { Terms::read(options) }?;
         let (id, incoming) = sender.inner.connect_both_over(address.dial()?, &terms.wanted())?;
         place.set(Handle::give(Receiver::open(incoming)?)?);
         // SAFETY: the caller's promise.
@@ -809,7 +810,7 @@ pub unsafe extern "C" fn bowstring_sender_connect_both(
 pub unsafe extern "C" fn bowstring_sender_accept_both(
     sender: *mut Handle<Sender>,
     listener: *mut Handle<Listener>,
-    meeting: *const Connector,
+    options: *const HandshakeOptions,
     timeout: i64,
     receiver: *mut *mut Handle<Receiver>,
     number: *mut u64,
@@ -823,7 +824,7 @@ pub unsafe extern "C" fn bowstring_sender_accept_both(
         // SAFETY: the caller's promise.
         let listener = unsafe { Handle::enter(listener) }?;
         // SAFETY: the caller's promise.
-        let terms = unsafe { Terms::read(meeting) }?;
+        let terms = unsafe { Terms::read(options) }?;
         sender.inner.set_patience(terms.patience());
         let mut answer = |request: &ConnectRequest<'_>| terms.answer(request);
         let wanted = terms.wanted();

@@ -1,6 +1,6 @@
 //! Statistics, as C sees them.
 
-use bowstring_transport::{Stats, SubscriberStats, ReceiverStats};
+use bowstring_transport as transport;
 
 /// What a sender has counted.
 #[repr(C)]
@@ -34,8 +34,8 @@ pub struct SenderStats {
     pub receivers: u64,
 }
 
-impl From<Stats> for SenderStats {
-    fn from(f: Stats) -> SenderStats {
+impl From<transport::Stats> for SenderStats {
+    fn from(f: transport::Stats) -> SenderStats {
         SenderStats {
             pid: f.pid,
             closed: f.closed.into(),
@@ -78,8 +78,8 @@ pub struct SubscriberStats {
     pub latency_most: u64,
 }
 
-impl From<SubscriberStats> for SubscriberStats {
-    fn from(f: SubscriberStats) -> SubscriberStats {
+impl From<transport::SubscriberStats> for SubscriberStats {
+    fn from(f: transport::SubscriberStats) -> SubscriberStats {
         let nanos = |d: core::time::Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
         SubscriberStats {
             pid: f.pid,
@@ -111,8 +111,8 @@ pub struct ReceiverStats {
     pub copied: u64,
 }
 
-impl From<ReceiverStats> for ReceiverStats {
-    fn from(f: ReceiverStats) -> ReceiverStats {
+impl From<transport::ReceiverStats> for ReceiverStats {
+    fn from(f: transport::ReceiverStats) -> ReceiverStats {
         ReceiverStats {
             messages: f.messages,
             bytes: f.bytes,

@@ -20,14 +20,7 @@ pub fn wait(timeout: i64, base: Wait) -> Option<Wait> {
     }
 }
 
-/// As [`wait`], where a call that does not wait is one that gives up at once.
-#[must_use]
-pub fn patience(timeout: i64) -> Wait {
-    wait(timeout, Wait::sleeping()).unwrap_or(Wait::sleeping().at_most(Duration::ZERO))
-}
-
 /// How a handle waits: looks before it sleeps, or never sleeps.
-#[must_use]
 pub fn base(spins: u32, never_sleep: i32) -> Wait {
     if never_sleep == 0 { Wait::sleeping().spins(spins) } else { Wait::spinning() }
 }

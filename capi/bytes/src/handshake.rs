@@ -3,7 +3,9 @@
 use core::ffi::c_void;
 use core::time::Duration;
 
-use bowstring_transport::{Access, Decision, Deliveries, Delivery, HandshakeConfig, ConnectRequest, Connector as Wanted};
+use bowstring_transport::{
+    Access, ConnectRequest as Request, Connector as Wanted, Decision, Deliveries, Delivery, HandshakeConfig,
+};
 
 use crate::error::Failure;
 use crate::pointer;
@@ -36,8 +38,8 @@ pub struct ConnectRequest {
 /// How to meet the other side. Zero in a field means its default; NULL in place of the struct means all defaults.
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub struct Connector {
-    /// `sizeof(bowstring_meeting)`.
+pub struct HandshakeOptions {
+    /// `sizeof(bowstring_handshake_options)`.
     pub size: usize,
     /// What to tell the other application.
     pub greeting: *const u8,
@@ -63,9 +65,9 @@ pub struct Connector {
     pub context: *mut c_void,
 }
 
-impl Connector {
-    const DEFAULT: Connector = Connector {
-        size: size_of::<Connector>(),
+impl HandshakeOptions {
+    const DEFAULT: HandshakeOptions = HandshakeOptions {
+        size: size_of::<HandshakeOptions>(),
         greeting: core::ptr::null(),
         greeting_len: 0,
         users: core::ptr::null(),
@@ -82,7 +84,7 @@ impl Connector {
 /// The options of a handshake, checked.
 #[derive(Clone, Copy)]
 pub struct Terms<'a> {
-    options: Connector,
+    options: HandshakeOptions,
     /// What to say.
     pub greeting: &'a [u8],
     /// Whom to talk to.
@@ -95,9 +97,9 @@ impl<'a> Terms<'a> {
     /// # Safety
     /// Unless it is null, `at` points to options as the header describes them.
     #[allow(unsafe_code)]
-    pub unsafe fn read(at: *const Connector) -> Result<Terms<'a>, Failure> {
+    pub unsafe fn read(at: *const HandshakeOptions) -> Result<Terms<'a>, Failure> {
         // SAFETY: the caller's promise; the struct begins with its size, and its pointers are checked before use.
-        let options = unsafe { pointer::options(at, Connector::DEFAULT) }?;
+        let options = unsafe { pointer::options(at, HandshakeOptions::DEFAULT) }?;
         if options.deliveries & !7 != 0 {
             return Err(Failure::argument("deliveries are a set of BOWSTRING_POOLED, _COPIED and _SEALED"));
         }
@@ -139,7 +141,7 @@ impl<'a> Terms<'a> {
     }
 
     /// The answer to a connector.
-    pub fn answer(&self, request: &ConnectRequest<'_>) -> Decision<'a> {
+    pub fn answer(&self, request: &Request<'_>) -> Decision<'a> {
         let Some(decide) = self.options.decide else { return Decision::Welcome(self.greeting) };
         let shown = ConnectRequest {
             pid: request.peer.pid,
@@ -152,6 +154,10 @@ impl<'a> Terms<'a> {
         // SAFETY: a function of the caller's, with its own context and a request that lives until it returns.
         #[allow(unsafe_code)]
         let verdict = unsafe { decide(self.options.context, &raw const shown) };
-        if verdict == 0 { Decision::Welcome(self.greeting) } else { Decision::Refuse("the application said no") }
+        if verdict == 0 {
+            Decision::Welcome(self.greeting)
+        } else {
+            Decision::Refuse("the application said no")
+        }
     }
 }

@@ -1,0 +1,791 @@
+// Bowstring for C: bytes and Arrow tables between two processes on one Linux host, in shared memory.
+//
+// Made by capi/header from the library's source; do not edit. C++ programs include bowstring.hpp.
+//
+// Errors. Every function returns a code, BOWSTRING_OK (0) on success, and takes as its last argument an error object of
+//   the caller's, or NULL. A function that fails fills it in; one that succeeds leaves it alone.
+// Pointers. Null, misaligned and too long is found out and refused with BOWSTRING_ARGUMENT. Beyond that a pointer must
+//   point to what its type says.
+// Structs that begin with `size` hold options: write {.size = sizeof options} and leave what you do not need at zero.
+// Threads. A handle is used by one thread at a time, any thread; different handles are independent. Calls that overlap
+//   are refused with BOWSTRING_BUSY where that is noticed. What is said at a function as "Threads" goes beyond that.
+// Forks. Handles do not survive fork(): use them in the process that made them.
+// Closing sets the caller's pointer to NULL; a NULL handle is refused with BOWSTRING_ARGUMENT, and closing it does nothing.
+//
+// Licence: MIT OR Apache-2.0.
+
+#ifndef BOWSTRING_H
+#define BOWSTRING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// Success.
+#define BOWSTRING_OK 0
+
+// Nothing is there now, or there is no room now: a call with timeout 0 returns it. The error object is not touched.
+#define BOWSTRING_AGAIN 1
+
+// The time is over.
+#define BOWSTRING_TIMED_OUT 2
+
+// The other side has closed, and everything it sent has been received.
+#define BOWSTRING_CLOSED 3
+
+// The other side died without closing. Everything it had committed has been received.
+#define BOWSTRING_CRASHED 4
+
+// The sender disconnected this receiver for being slow.
+#define BOWSTRING_CUT_OFF 5
+
+// There is no receiver.
+#define BOWSTRING_NO_RECEIVER 6
+
+// The message, or the batch, is longer than can be sent.
+#define BOWSTRING_TOO_LONG 7
+
+// An argument is null, out of range, or not one of the constants.
+#define BOWSTRING_ARGUMENT 8
+
+// The call comes out of order: a message released twice, a commit without a loan, a receiver closed before its messages.
+#define BOWSTRING_STATE 9
+
+// Another thread is using the same handle at this moment.
+#define BOWSTRING_BUSY 10
+
+// The peer broke the protocol.
+#define BOWSTRING_PROTOCOL 11
+
+// The peer refused, or this side refused the peer.
+#define BOWSTRING_REFUSED 12
+
+// The peer hung up during the handshake.
+#define BOWSTRING_HUNG_UP 13
+
+// The operating system returned an error: see `os_error`.
+#define BOWSTRING_OS 14
+
+// Somebody listens at that address already.
+#define BOWSTRING_IN_USE 15
+
+// Nobody listens at that address.
+#define BOWSTRING_NOT_FOUND 16
+
+// The name or path is not one, or not that of a socket.
+#define BOWSTRING_ADDRESS 17
+
+// This library, or this delivery, does not support the call.
+#define BOWSTRING_UNSUPPORTED 18
+
+// The schema cannot be sent or read.
+#define BOWSTRING_SCHEMA 19
+
+// Arrow data is malformed, or does not have the schema.
+#define BOWSTRING_DATA 20
+
+// The wait was interrupted.
+#define BOWSTRING_INTERRUPTED 21
+
+// A bug in this library. The handle it happened on must only be closed.
+#define BOWSTRING_PANIC 22
+
+// Nobody's fault in particular.
+#define BOWSTRING_FAULT_NONE 0
+
+// This program asked for something impossible.
+#define BOWSTRING_FAULT_OURS 1
+
+// The peer broke the protocol, refused, or went away.
+#define BOWSTRING_FAULT_PEER 2
+
+// The host could not or would not do it.
+#define BOWSTRING_FAULT_HOST 3
+
+// Bytes of an error's message, its terminating zero included.
+#define BOWSTRING_MESSAGE_BYTES 496
+
+// Messages are read in the sender's slots, in place. The sender is declared honest: not to write to a message that has
+// not been released. Everything else about it is checked.
+#define BOWSTRING_POOLED 1
+
+// Messages are copied out of the sender's slots before they are read. Safe with any sender.
+#define BOWSTRING_COPIED 2
+
+// Each message is an immutable file. Safe with any sender.
+#define BOWSTRING_SEALED 4
+
+// A receiver that is slow is waited for.
+#define BOWSTRING_BLOCK 0
+
+// A receiver that is slow misses messages.
+#define BOWSTRING_SKIP 1
+
+// A receiver that is slow is disconnected.
+#define BOWSTRING_DISCONNECT 2
+
+// The page size of the machine.
+#define BOWSTRING_PAGES_NORMAL 0
+
+// Transparent huge pages, if the host grants them.
+#define BOWSTRING_PAGES_HUGE 1
+
+// Pages of 2 MiB from the host's reserve.
+#define BOWSTRING_PAGES_HUGETLB 2
+
+// Waits without end.
+#define BOWSTRING_FOREVER -1
+
+// Does not wait.
+#define BOWSTRING_NOW 0
+
+// A socket that others can connect to.
+typedef struct bowstring_listener bowstring_listener;
+
+// A view of a sender's statistics. The sender waits for nothing of it.
+typedef struct bowstring_observer bowstring_observer;
+
+// The receiving end of a channel.
+typedef struct bowstring_receiver bowstring_receiver;
+
+// The sending end: a pool of slots in shared memory, and up to 64 receivers.
+typedef struct bowstring_sender bowstring_sender;
+
+// The requests that wait for their replies, up to 64. All zero is none.
+typedef struct bowstring_calls {
+  // Their numbers; 0 marks a free place.
+  uint64_t open[64];
+} bowstring_calls;
+
+// An error, in memory of the caller. Functions fill it when they fail, and only then; each takes NULL for a caller that
+// looks at the code alone.
+typedef struct bowstring_error {
+  // The code, which the function also returned.
+  int32_t code;
+  // The value of `errno`, for `BOWSTRING_OS`; otherwise 0.
+  int32_t os_error;
+  // Whose fault it was: one of `BOWSTRING_FAULT_…`.
+  uint32_t fault;
+  // 0.
+  uint32_t reserved;
+  // The reason, in words: UTF-8, cut to fit, terminated by a zero.
+  char message[BOWSTRING_MESSAGE_BYTES];
+} bowstring_error;
+
+// A message that was received. All zero before its first use; after that it is the library's to fill, until it is
+// released. It may be moved in memory, but there must be one copy of it.
+typedef struct bowstring_message {
+  // The bytes: read-only.
+  const uint8_t *data;
+  // How many.
+  size_t len;
+  // The sender's number of the message; a gap means messages that this receiver was not given.
+  uint64_t number;
+  // The number of the request that this replies to, or 0.
+  uint64_t reply_to;
+  // A word that belongs to the application.
+  uint32_t tag;
+  // How it came: `BOWSTRING_POOLED`, `BOWSTRING_COPIED` or `BOWSTRING_SEALED`.
+  uint32_t delivery;
+  // The library's.
+  uint64_t state;
+  // The library's.
+  uint64_t held[10];
+} bowstring_message;
+
+// Who asks to connect.
+typedef struct bowstring_connect_request {
+  // Its process; 0 if this process cannot see it.
+  int32_t pid;
+  // Its user.
+  uint32_t uid;
+  // What it says: bytes that belong to the application.
+  const uint8_t *greeting;
+  // Bytes of that.
+  size_t greeting_len;
+  // 1 if it only wants to see the statistics.
+  uint32_t observer;
+  // 0.
+  uint32_t reserved;
+} bowstring_connect_request;
+
+// How to meet the other side. Zero in a field means its default; NULL in place of the struct means all defaults.
+typedef struct bowstring_handshake_options {
+  // `sizeof(bowstring_handshake_options)`.
+  size_t size;
+  // What to tell the other application.
+  const uint8_t *greeting;
+  // Bytes of that.
+  size_t greeting_len;
+  // The users to talk to; none means processes of the same user.
+  const uint32_t *users;
+  // How many.
+  size_t users_len;
+  // How long the handshake may take, in nanoseconds; 0 means two seconds.
+  uint64_t patience;
+  // Receivers: a set of `BOWSTRING_POOLED`, `BOWSTRING_COPIED` and `BOWSTRING_SEALED`; the first that the sender offers
+  // too is chosen. 0 means copied or sealed, which are safe with any sender.
+  uint32_t deliveries;
+  // Receivers: 1 accepts a pool of reserved huge pages.
+  uint32_t huge_tlb;
+  // Receivers: the largest pool to map, in bytes; 0 means 64 GiB.
+  uint64_t max_pool;
+  // Listeners: returns 0 to let a connector in, anything else to refuse it; NULL lets everybody in who is of an allowed
+  // user. Must return: no `longjmp`, no C++ exception. It must not use the handle it is called for.
+  int32_t (*decide)(void *context, const struct bowstring_connect_request *request);
+  // Handed to `decide`.
+  void *context;
+} bowstring_handshake_options;
+
+// What a sender has counted.
+typedef struct bowstring_sender_stats {
+  // The sender's process.
+  uint32_t pid;
+  // 1 once it has closed.
+  uint32_t closed;
+  // When it was made, in nanoseconds of `CLOCK_MONOTONIC`.
+  uint64_t started;
+  // Slots of its pool; 0 if it has none.
+  uint64_t slots;
+  // Bytes of a slot.
+  uint64_t slot_size;
+  // Messages committed.
+  uint64_t messages;
+  // Bytes committed.
+  uint64_t bytes;
+  // Wake-ups sent to sleeping receivers, each a system call.
+  uint64_t wake_ups;
+  // Times the sender waited for room.
+  uint64_t stalls;
+  // Messages not given to a receiver because it was slow, added up over the receivers.
+  uint64_t skips;
+  // Slots not yet seen released.
+  uint64_t slots_in_use;
+  // The most slots in use at once.
+  uint64_t high_water;
+  // Receivers connected.
+  uint64_t receivers;
+} bowstring_sender_stats;
+
+// What a sender has counted of one receiver.
+typedef struct bowstring_subscriber_stats {
+  // The receiver's process; `UINT32_MAX` if the sender cannot see it.
+  uint32_t pid;
+  // 1 if there is a latency.
+  uint32_t has_latency;
+  // Messages given to it.
+  uint64_t messages;
+  // Bytes given to it.
+  uint64_t bytes;
+  // Messages it missed because it was slow.
+  uint64_t skipped;
+  // Slots it holds.
+  uint64_t slots;
+  // Messages that it says it has taken.
+  uint64_t taken;
+  // A message that was timed lately was not taken yet after this many nanoseconds,
+  uint64_t latency_least;
+  // and was taken after this many; 0 if it is still on its way.
+  uint64_t latency_most;
+} bowstring_subscriber_stats;
+
+// What is known of a channel.
+typedef struct bowstring_channel_info {
+  // The sender's process; 0 if this process cannot see it.
+  int32_t pid;
+  // The sender's user.
+  uint32_t uid;
+  // `BOWSTRING_POOLED`, `BOWSTRING_COPIED` or `BOWSTRING_SEALED`.
+  uint32_t delivery;
+  // 0.
+  uint32_t reserved;
+  // What the sender's application said. It stays there as long as the receiver does.
+  const uint8_t *greeting;
+  // Bytes of that.
+  size_t greeting_len;
+  // Where the sender's pool is mapped; NULL for a sealed channel. For showing that nothing was copied.
+  const uint8_t *pool;
+  // Bytes of that.
+  size_t pool_len;
+} bowstring_channel_info;
+
+// What a receiver has counted.
+typedef struct bowstring_receiver_stats {
+  // Messages received.
+  uint64_t messages;
+  // Bytes received.
+  uint64_t bytes;
+  // Messages that the sender did not give to this receiver because it was slow.
+  uint64_t missed;
+  // Times it went to sleep, each a system call.
+  uint64_t sleeps;
+  // Bytes that it copied out of the pool.
+  uint64_t copied;
+} bowstring_receiver_stats;
+
+// How a sender is made. Zero in a field means its default; NULL in place of the struct means all defaults.
+typedef struct bowstring_sender_options {
+  // `sizeof(bowstring_sender_options)`.
+  size_t size;
+  // Slots of the pool; 0 means 64.
+  uint32_t slots;
+  // `BOWSTRING_PAGES_…`.
+  uint32_t pages;
+  // Bytes of a slot, a multiple of 64; 0 means 64 KiB. A message may take several slots, and be as long as the pool.
+  uint64_t slot_size;
+  // A set of `BOWSTRING_POOLED`, `BOWSTRING_COPIED` and `BOWSTRING_SEALED` to offer; 0 means all.
+  uint32_t deliveries;
+  // What to do with receivers that are slow: `BOWSTRING_BLOCK`, `BOWSTRING_SKIP`, or `BOWSTRING_DISCONNECT`.
+  uint32_t on_slow;
+  // The slots that a receiver may hold before it is skipped or disconnected.
+  uint32_t quota;
+  // 0.
+  uint32_t reserved;
+} bowstring_sender_options;
+
+// What goes with a message besides its bytes. Zero in a field means none; NULL in place of the struct means all zero.
+typedef struct bowstring_label {
+  // `sizeof(bowstring_label)`.
+  size_t size;
+  // The number of the request that this replies to.
+  uint64_t reply_to;
+  // The only receiver that is to have it, as `bowstring_sender_accept` returned it; 0 means all.
+  uint64_t to;
+  // A word that belongs to the application.
+  uint32_t tag;
+  // 0.
+  uint32_t reserved;
+} bowstring_label;
+
+// What became of a message.
+typedef struct bowstring_receipt {
+  // Its number, which a reply names.
+  uint64_t number;
+  // The receivers that were given it.
+  uint32_t receivers;
+  // The receivers that were passed over because they are slow.
+  uint32_t skipped;
+} bowstring_receipt;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+// Notes the request that a receipt is for. `BOWSTRING_STATE` if 64 are open already.
+//
+// Threads: one at a time for each `calls`.
+int32_t bowstring_calls_sent(struct bowstring_calls *calls, uint64_t request, struct bowstring_error *error);
+
+// Takes back the request that a message with this `reply_to` replies to, and returns its number in `request`; 0 if it
+// replies to none of them.
+//
+// Threads: one at a time for each `calls`.
+int32_t bowstring_calls_answered(struct bowstring_calls *calls,
+                                 uint64_t reply_to,
+                                 uint64_t *request,
+                                 struct bowstring_error *error);
+
+// Returns the meaning of a code in a few words. Never NULL; never to be freed.
+//
+// Threads: any.
+const char *bowstring_code_name(int32_t code);
+
+// Listens at `address`: a name, a path (with a slash), or `@name` in the abstract namespace.
+//
+// A socket that nobody listens on any more is taken over; one that somebody listens on is `BOWSTRING_IN_USE`.
+//
+// Threads: any; the listener is then used by one thread at a time.
+int32_t bowstring_listener_open(const char *address,
+                                struct bowstring_listener **listener,
+                                struct bowstring_error *error);
+
+// Takes over a socket that listens already, such as one handed down by a service manager. `fd` belongs to the library
+// from now on, also if this fails.
+//
+// Threads: any.
+int32_t bowstring_listener_from_fd(int32_t fd,
+                                   struct bowstring_listener **listener,
+                                   struct bowstring_error *error);
+
+// Returns the listening socket in `fd`: it is readable when somebody wants to connect. It stays the listener's.
+//
+// Threads: one at a time for each listener.
+int32_t bowstring_listener_fd(struct bowstring_listener *listener,
+                              int32_t *fd,
+                              struct bowstring_error *error);
+
+// Stops listening, removes the path, and sets `*listener` to NULL. Connections that were made stay.
+//
+// Threads: the one that uses the listener.
+int32_t bowstring_listener_close(struct bowstring_listener **listener, struct bowstring_error *error);
+
+// Makes a pair of connected sockets, for a program that starts the other side itself and lets it inherit one end. Both
+// are close-on-exec.
+//
+// Threads: any.
+int32_t bowstring_socket_pair(int32_t *fds,
+                              struct bowstring_error *error);
+
+// Gives a message back to its sender. `BOWSTRING_STATE` if it was released already.
+//
+// Threads: that of its receiver, whose messages it counts. A pooled message that was detached, and a sealed one, may be
+// released on any thread.
+int32_t bowstring_message_release(struct bowstring_message *message,
+                                  struct bowstring_error *error);
+
+// Makes a message independent of its receiver: it may be released on any thread, and outlive the receiver. Costs two
+// counted references. `BOWSTRING_UNSUPPORTED` for a copied message, whose bytes are the receiver's: copy them.
+//
+// Threads: that of its receiver.
+int32_t bowstring_message_detach(struct bowstring_message *message,
+                                 struct bowstring_error *error);
+
+// Returns in `fd` a duplicate of the file that a sealed message is, to pass it on. It belongs to the caller.
+// `BOWSTRING_UNSUPPORTED` for any other message.
+//
+// Threads: one at a time for each message.
+int32_t bowstring_message_fd(struct bowstring_message *message, int32_t *fd, struct bowstring_error *error);
+
+// Attaches to the sender at `address`. Of `options`, only the users are used.
+//
+// Threads: any; the observer is then used by one thread at a time.
+int32_t bowstring_observer_open(const char *address,
+                                const struct bowstring_handshake_options *options,
+                                struct bowstring_observer **observer,
+                                struct bowstring_error *error);
+
+// Reads the sender's statistics; `size` is `sizeof *stats`.
+//
+// Threads: one at a time for each observer.
+int32_t bowstring_observer_get_stats(struct bowstring_observer *observer,
+                                     struct bowstring_sender_stats *stats,
+                                     size_t size,
+                                     struct bowstring_error *error);
+
+// Reads the statistics of the sender's receiver number `index`, counted from 0. `BOWSTRING_ARGUMENT` beyond the last.
+//
+// Threads: one at a time for each observer.
+int32_t bowstring_observer_get_subscriber(struct bowstring_observer *observer,
+                                          size_t index,
+                                          struct bowstring_subscriber_stats *stats,
+                                          size_t size,
+                                          struct bowstring_error *error);
+
+// Returns in `alive` whether the sender's process lives: 1 or 0.
+//
+// Threads: one at a time for each observer.
+int32_t bowstring_observer_is_alive(struct bowstring_observer *observer,
+                                    int32_t *alive,
+                                    struct bowstring_error *error);
+
+// Lets go of the sender's statistics and sets `*observer` to NULL.
+//
+// Threads: the one that uses the observer.
+int32_t bowstring_observer_close(struct bowstring_observer **observer, struct bowstring_error *error);
+
+// Connects to the sender that listens at `address`. `BOWSTRING_NOT_FOUND` if nobody does.
+//
+// If `options` ask for `BOWSTRING_POOLED`, the caller declares the sender honest: it does not write to a message between
+// sending it and seeing it released. Everything else about the sender is checked.
+//
+// Threads: any; the receiver is then used by one thread at a time.
+int32_t bowstring_receiver_connect(const char *address,
+                                   const struct bowstring_handshake_options *options,
+                                   struct bowstring_receiver **receiver,
+                                   struct bowstring_error *error);
+
+// Waits for a sender to connect to `listener`, as long as the handshake's patience lasts.
+//
+// Threads: one at a time for each listener.
+int32_t bowstring_receiver_accept(struct bowstring_listener *listener,
+                                  const struct bowstring_handshake_options *options,
+                                  struct bowstring_receiver **receiver,
+                                  struct bowstring_error *error);
+
+// Meets a sender over a connected socket, such as one end of a pair whose other end a child has. The sender calls
+// `bowstring_sender_meet`. `fd` belongs to the library from now on, also if this fails.
+//
+// Threads: any.
+int32_t bowstring_receiver_meet(int32_t fd,
+                                const struct bowstring_handshake_options *options,
+                                struct bowstring_receiver **receiver,
+                                struct bowstring_error *error);
+
+// Receives the next message. `timeout` is in nanoseconds: 0 returns `BOWSTRING_AGAIN` if nothing is there, a negative one
+// waits without end. `BOWSTRING_CLOSED` and `BOWSTRING_CRASHED` come after everything that was sent.
+//
+// `message` is all zero, or was released. Release each message soon: the sender reuses its memory only then.
+//
+// Threads: one at a time for each receiver.
+int32_t bowstring_receive(struct bowstring_receiver *receiver,
+                          int64_t timeout,
+                          struct bowstring_message *message,
+                          struct bowstring_error *error);
+
+// Sets how this receiver waits: it looks `spins` times before it sleeps, or never sleeps if `never_sleep` is not 0, for a
+// thread that owns its processor.
+//
+// Threads: one at a time for each receiver.
+int32_t bowstring_receiver_set_wait(struct bowstring_receiver *receiver,
+                                    uint32_t spins,
+                                    int32_t never_sleep,
+                                    struct bowstring_error *error);
+
+// Sets how often `bowstring_receive` with timeout 0 looks whether the sender lives; 50 ms if never called.
+//
+// Threads: one at a time for each receiver.
+int32_t bowstring_receiver_watch_every(struct bowstring_receiver *receiver,
+                                       uint64_t nanoseconds,
+                                       struct bowstring_error *error);
+
+// Returns in `fd` a new descriptor for `poll` or `epoll`. After `bowstring_receiver_arm` it is readable when a message
+// comes or the sender is gone. It belongs to the caller; make it once.
+//
+// Threads: one at a time for each receiver.
+int32_t bowstring_receiver_pollable(struct bowstring_receiver *receiver,
+                                    int32_t *fd,
+                                    struct bowstring_error *error);
+
+// Announces that the caller will sleep on the pollable descriptor, and returns 1 in `may_sleep`; 0 if it should receive
+// at once, because a message or the end is there. After the sleep call `bowstring_receiver_disarm`.
+//
+// Threads: one at a time for each receiver.
+int32_t bowstring_receiver_arm(struct bowstring_receiver *receiver,
+                               int32_t *may_sleep,
+                               struct bowstring_error *error);
+
+// Ends the sleep that `bowstring_receiver_arm` announced.
+//
+// Threads: one at a time for each receiver.
+int32_t bowstring_receiver_disarm(struct bowstring_receiver *receiver, struct bowstring_error *error);
+
+// Returns what is known of the channel; `size` is `sizeof *info`.
+//
+// Threads: one at a time for each receiver.
+int32_t bowstring_receiver_get_info(struct bowstring_receiver *receiver,
+                                    struct bowstring_channel_info *info,
+                                    size_t size,
+                                    struct bowstring_error *error);
+
+// Reads this receiver's statistics; `size` is `sizeof *stats`.
+//
+// Threads: one at a time for each receiver.
+int32_t bowstring_receiver_get_stats(struct bowstring_receiver *receiver,
+                                     struct bowstring_receiver_stats *stats,
+                                     size_t size,
+                                     struct bowstring_error *error);
+
+// Reads the sender's statistics; `size` is `sizeof *stats`. `BOWSTRING_UNSUPPORTED` on a sealed channel.
+//
+// Threads: one at a time for each receiver.
+int32_t bowstring_receiver_get_sender_stats(struct bowstring_receiver *receiver,
+                                            struct bowstring_sender_stats *stats,
+                                            size_t size,
+                                            struct bowstring_error *error);
+
+// Says good-bye to the sender and sets `*receiver` to NULL. `BOWSTRING_STATE`, and nothing happens, while pooled or
+// copied messages are neither released nor detached.
+//
+// Threads: the one that uses the receiver.
+int32_t bowstring_receiver_close(struct bowstring_receiver **receiver,
+                                 struct bowstring_error *error);
+
+// Makes a sender: its pool is allocated now.
+//
+// Threads: any; the sender is then used by one thread at a time.
+int32_t bowstring_sender_open(const struct bowstring_sender_options *options,
+                              struct bowstring_sender **sender,
+                              struct bowstring_error *error);
+
+// Waits up to `timeout` nanoseconds for a receiver to connect to `listener`; 0 lets in whoever is there and returns
+// `BOWSTRING_AGAIN` if nobody is, a negative one waits without end. Also notices receivers that have died: call it now
+// and then with 0. `receiver`, unless NULL, gets the receiver's number.
+//
+// Threads: one at a time for each sender and each listener.
+int32_t bowstring_sender_accept(struct bowstring_sender *sender,
+                                struct bowstring_listener *listener,
+                                const struct bowstring_handshake_options *options,
+                                int64_t timeout,
+                                uint64_t *receiver,
+                                struct bowstring_error *error);
+
+// Connects to a receiver that listens at `address`. `receiver`, unless NULL, gets its number.
+//
+// Threads: one at a time for each sender.
+int32_t bowstring_sender_connect(struct bowstring_sender *sender,
+                                 const char *address,
+                                 const struct bowstring_handshake_options *options,
+                                 uint64_t *receiver,
+                                 struct bowstring_error *error);
+
+// Meets a receiver over a connected socket, such as one end of a pair whose other end a child has. The receiver calls
+// `bowstring_receiver_meet`. `fd` belongs to the library from now on, also if this fails. `receiver`, unless NULL, gets
+// the receiver's number.
+//
+// Threads: one at a time for each sender.
+int32_t bowstring_sender_meet(struct bowstring_sender *sender,
+                              int32_t fd,
+                              const struct bowstring_handshake_options *options,
+                              uint64_t *receiver,
+                              struct bowstring_error *error);
+
+// Lends room for a message of up to `len` bytes, at `*data`. `timeout` is in nanoseconds: 0 returns `BOWSTRING_AGAIN` if
+// there is no room now, a negative one waits without end. The bytes are those of some earlier message, or zero: write all
+// that you commit. Until `bowstring_commit` or `bowstring_discard` the sender accepts no other call.
+//
+// Threads: one at a time for each sender.
+int32_t bowstring_loan(struct bowstring_sender *sender,
+                       size_t len,
+                       int64_t timeout,
+                       uint8_t **data,
+                       struct bowstring_error *error);
+
+// Sends the first `used` bytes of the loan. `label` and `receipt` may be NULL. If it fails with `BOWSTRING_TIMED_OUT` or
+// `BOWSTRING_TOO_LONG`, the loan is still out; of a sealed message it may have moved: `bowstring_loaned` says where it is.
+//
+// Threads: that of the loan.
+int32_t bowstring_commit(struct bowstring_sender *sender,
+                         size_t used,
+                         const struct bowstring_label *label,
+                         struct bowstring_receipt *receipt,
+                         struct bowstring_error *error);
+
+// Returns where the loan is and how long it is. `BOWSTRING_STATE` if there is none.
+//
+// Threads: that of the loan.
+int32_t bowstring_loaned(struct bowstring_sender *sender,
+                         uint8_t **data,
+                         size_t *len,
+                         struct bowstring_error *error);
+
+// Gives the loan back unsent. `BOWSTRING_STATE` if there is none.
+//
+// Threads: that of the loan.
+int32_t bowstring_discard(struct bowstring_sender *sender, struct bowstring_error *error);
+
+// Sends `len` bytes that are there already: loan, copy, commit.
+//
+// Threads: one at a time for each sender.
+int32_t bowstring_send(struct bowstring_sender *sender,
+                       const uint8_t *data,
+                       size_t len,
+                       int64_t timeout,
+                       struct bowstring_error *error);
+
+// Sets how this sender waits for room: it looks `spins` times before it sleeps, or never sleeps if `never_sleep` is not 0.
+//
+// Threads: one at a time for each sender.
+int32_t bowstring_sender_set_wait(struct bowstring_sender *sender,
+                                  uint32_t spins,
+                                  int32_t never_sleep,
+                                  struct bowstring_error *error);
+
+// Gives one receiver a policy of its own.
+//
+// Threads: one at a time for each sender.
+int32_t bowstring_sender_set_on_slow(struct bowstring_sender *sender,
+                                     uint64_t receiver,
+                                     uint32_t on_slow,
+                                     uint32_t quota,
+                                     struct bowstring_error *error);
+
+// Sets how often a busy sender looks whether its receivers live; 50 ms if never called.
+//
+// Threads: one at a time for each sender.
+int32_t bowstring_sender_watch_every(struct bowstring_sender *sender,
+                                     uint64_t nanoseconds,
+                                     struct bowstring_error *error);
+
+// Returns the next receiver that has ended since this was last asked: its number, and how it ended (`BOWSTRING_CLOSED`,
+// `BOWSTRING_CRASHED`, `BOWSTRING_CUT_OFF` or `BOWSTRING_PROTOCOL`). `BOWSTRING_AGAIN` if none has. Looks at the receivers'
+// processes first.
+//
+// Threads: one at a time for each sender.
+int32_t bowstring_sender_next_ended(struct bowstring_sender *sender,
+                                    uint64_t *receiver,
+                                    int32_t *how,
+                                    struct bowstring_error *error);
+
+// Writes the descriptors of the receivers' sockets to `fds`, which has room for `room` of them, and their number to
+// `count`, which may be larger than `room`. They are readable when a receiver is gone, and after `bowstring_sender_arm`
+// when one has given something back. They stay the sender's.
+//
+// Threads: one at a time for each sender.
+int32_t bowstring_sender_fds(struct bowstring_sender *sender,
+                             int32_t *fds,
+                             size_t room,
+                             size_t *count,
+                             struct bowstring_error *error);
+
+// Announces that the caller will sleep on `bowstring_sender_fds` until a message of `len` bytes has room, and returns 1
+// in `may_sleep`; 0 if there is room already. After the sleep call `bowstring_sender_disarm`.
+//
+// Threads: one at a time for each sender.
+int32_t bowstring_sender_arm(struct bowstring_sender *sender,
+                             size_t len,
+                             int32_t *may_sleep,
+                             struct bowstring_error *error);
+
+// Ends the sleep that `bowstring_sender_arm` announced.
+//
+// Threads: one at a time for each sender.
+int32_t bowstring_sender_disarm(struct bowstring_sender *sender, struct bowstring_error *error);
+
+// Reads the sender's statistics; `size` is `sizeof *stats`.
+//
+// Threads: one at a time for each sender.
+int32_t bowstring_sender_get_stats(struct bowstring_sender *sender,
+                                   struct bowstring_sender_stats *stats,
+                                   size_t size,
+                                   struct bowstring_error *error);
+
+// Reads the statistics of one receiver; `size` is `sizeof *stats`. `BOWSTRING_ARGUMENT` once it has gone.
+//
+// Threads: one at a time for each sender.
+int32_t bowstring_sender_get_subscriber(struct bowstring_sender *sender,
+                                        uint64_t receiver,
+                                        struct bowstring_subscriber_stats *stats,
+                                        size_t size,
+                                        struct bowstring_error *error);
+
+// Closes the sender and sets `*sender` to NULL. Receivers get what was committed, and then `BOWSTRING_CLOSED`. A loan that
+// is out is discarded.
+//
+// Threads: the one that uses the sender.
+int32_t bowstring_sender_close(struct bowstring_sender **sender,
+                               struct bowstring_error *error);
+
+// Gives the channel up before its end and sets `*sender` to NULL. Receivers get what was committed, and then
+// `BOWSTRING_CRASHED`, so that nobody takes a part for the whole.
+//
+// Threads: the one that uses the sender.
+int32_t bowstring_sender_abandon(struct bowstring_sender **sender, struct bowstring_error *error);
+
+// Connects for both directions: what `sender` sends goes there, and what comes back is received by `receiver`. `address`
+// is that of a sender which calls `bowstring_sender_accept_both`. `number`, unless NULL, gets the other side's number as a
+// receiver of `sender`.
+//
+// Threads: one at a time for each sender; the receiver may then be used by another thread.
+int32_t bowstring_sender_connect_both(struct bowstring_sender *sender,
+                                      const char *address,
+                                      const struct bowstring_handshake_options *options,
+                                      struct bowstring_receiver **receiver,
+                                      uint64_t *number,
+                                      struct bowstring_error *error);
+
+// Waits up to `timeout` nanoseconds until somebody has connected for both directions; 0 does not wait, a negative one
+// waits without end.
+//
+// Threads: one at a time for each sender and each listener; the receiver may then be used by another thread.
+int32_t bowstring_sender_accept_both(struct bowstring_sender *sender,
+                                     struct bowstring_listener *listener,
+                                     const struct bowstring_handshake_options *options,
+                                     int64_t timeout,
+                                     struct bowstring_receiver **receiver,
+                                     uint64_t *number,
+                                     struct bowstring_error *error);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* BOWSTRING_H */
