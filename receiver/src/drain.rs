@@ -80,7 +80,7 @@ pub(crate) fn drain(
         if let Some(signal) = signals.caught() {
             break Ending::Interrupted(signal);
         }
-        match receiver.next_with(wait) {
+        match receiver.next_batch_with(wait) {
             Ok(Some(batch)) => {
                 meter.received();
                 if let Err(failure) = work.take(batch, &mut choice, meter) {

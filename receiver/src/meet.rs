@@ -1,4 +1,4 @@
-//! Connector the sender.
+//! Connecting to the sender.
 
 use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};

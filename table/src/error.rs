@@ -1,16 +1,25 @@
 //! What can go wrong between two ends of a table, and whose fault it was.
 
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 
 use bowstring_codec::decode::{ReadError, SchemaFault};
 use bowstring_codec::interop::ImportError;
 use bowstring_codec::{BuildError, EncodeError, LayoutError};
+use bowstring_transport::names::AddressError;
 use bowstring_transport::{CommitFault, End, HandshakeError, LoanError, OsError, RecvError, SenderFault};
 
-/// Why an end of a table was not set up.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An end of a table that could not be set up.
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum SetUpError {
+    /// The name or path cannot be listened at or connected to.
+    Address {
+        /// The name or path as it was given.
+        address: OsString,
+        /// The reason.
+        error: AddressError,
+    },
     /// No message can be laid out for the schema.
     Layout(LayoutError),
     /// The two sides did not come together, or the host did not give what a side needs.
@@ -88,6 +97,10 @@ pub enum ReceiveError {
 }
 
 impl SetUpError {
+    pub(crate) fn address(address: &OsStr, error: AddressError) -> SetUpError {
+        SetUpError::Address { address: address.to_owned(), error }
+    }
+
     /// Whether the sender is one that speaks Arrow in the byte order of other machines.
     #[must_use]
     pub fn is_foreign_endianness(&self) -> bool {
@@ -178,6 +191,14 @@ impl ReceiveError {
 impl fmt::Display for SetUpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Address { address, error } if error.nobody_listens() => {
+                write!(
+                    f,
+                    "nobody sends as {:?}: {error}; start the sender first, or wait for it",
+                    address.display()
+                )
+            }
+            Self::Address { address, error } => write!(f, "{:?}: {error}", address.display()),
             Self::Layout(error) => error.fmt(f),
             Self::Meet(error) => error.fmt(f),
             Self::Greeting(error) => write!(f, "the sender's greeting is not an Arrow schema: {error}"),
@@ -224,6 +245,38 @@ impl fmt::Display for ReceiveError {
     }
 }
 
-impl std::error::Error for SetUpError {}
-impl std::error::Error for SendError {}
-impl std::error::Error for ReceiveError {}
+impl std::error::Error for SetUpError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Address { error, .. } => Some(error),
+            Self::Layout(error) => Some(error),
+            Self::Meet(error) => Some(error),
+            Self::Greeting(error) => Some(error),
+            Self::Host(error) => Some(error),
+            Self::Interrupted => None,
+        }
+    }
+}
+
+impl std::error::Error for SendError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Encode(error) => Some(error),
+            Self::Build(error) => Some(error),
+            Self::Host(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl std::error::Error for ReceiveError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Malformed { error, .. } => Some(error),
+            Self::Import { error, .. } => Some(error),
+            Self::Protocol(fault) => Some(fault),
+            Self::Host(error) => Some(error),
+            _ => None,
+        }
+    }
+}

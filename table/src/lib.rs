@@ -1,36 +1,37 @@
 //! Arrow tables from one process to another on a Linux host.
 //!
-//! A [`TableSender`] has a schema and a pool of shared memory; whoever connects is told the schema and then given every
-//! batch. A [`TableReceiver`] reads the batches where they lie: as a borrowed view that needs no heap, or as a
-//! `RecordBatch` whose buffers are the shared memory itself and which gives it back when the last of them is dropped.
+//! A [`Sender`] has a schema and a pool of shared memory. Whoever connects gets the schema, and then every batch. A
+//! [`Receiver`] reads the batches where they lie: as `RecordBatch`es whose buffers are the shared memory, which goes back
+//! to the sender when the last of them is dropped, or as borrowed views that need no heap.
 //!
-//! ```
+//! The sender gives the table a name:
+//!
+//! ```no_run
 //! use std::sync::Arc;
-//! use arrow_array::{Int64Array, RecordBatch};
-//! use bowstring::{TableReceiver, TableSender, transport};
-//! use transport::{Deliveries, Connector, SenderConfig};
+//! use bowstring::Sender;
+//! use bowstring::arrow_array::{ArrayRef, Int64Array, RecordBatch};
 //!
-//! let column = Arc::new(Int64Array::from(vec![1, 2, 3])) as arrow_array::ArrayRef;
+//! let column = Arc::new(Int64Array::from(vec![1, 2, 3])) as ArrayRef;
 //! let batch = RecordBatch::try_from_iter([("n", column)])?;
-//!
-//! // Two ends of a connection; usually they are in two processes and meet on a path: `TableSender::listen`.
-//! let (here, there) = transport::socket_pair()?;
-//! let receiving = std::thread::spawn(move || {
-//!     let incoming = Connector::new(Deliveries::ANY).connect_socket(there).unwrap();
-//!     let mut receiver = TableReceiver::open(incoming).unwrap();
-//!     let mut rows = 0;
-//!     while let Some(batch) = receiver.next().unwrap() {
-//!         rows += batch.into_record_batch().unwrap().num_rows();
-//!     }
-//!     rows
-//! });
-//! let mut sender = TableSender::new(batch.schema(), SenderConfig::new())?;
-//! sender.accept_socket(here)?;
-//! sender.send(&batch)?;
-//! drop(sender);
-//! assert_eq!(receiving.join().unwrap(), 3);
+//! let mut sender = Sender::bind("ticks", batch.schema())?;
+//! sender.send(&batch)?; // waits for a first receiver
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! Receivers connect by it:
+//!
+//! ```no_run
+//! use bowstring::Receiver;
+//!
+//! let mut receiver = Receiver::connect("ticks")?;
+//! for batch in &mut receiver {
+//!     println!("{} rows", batch?.num_rows());
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`names`] says where names live. A text with a `/` in it is the path of a socket instead. The two ends can also meet
+//! over a socket pair: [`SenderBuilder::accept_socket`], [`ReceiverBuilder::connect_socket`].
 //!
 //! # Map
 //!
@@ -48,6 +49,8 @@ pub mod protocol;
 mod receive;
 mod send;
 
+pub use arrow_array;
+pub use arrow_schema;
 pub use bowstring_codec as codec;
 pub use bowstring_codec::decode::Limits;
 pub use bowstring_transport as transport;
@@ -56,5 +59,10 @@ pub use bowstring_transport::names;
 pub use buffer_stats::BufferStats;
 pub use error::{ReceiveError, SendError, SetUpError};
 pub use hints::Hints;
-pub use receive::{Batch, ReceiverStats, TableReceiver};
-pub use send::{Interrupt, SenderStats, TableSender};
+pub use receive::{Batch, Receiver, ReceiverBuilder, ReceiverStats};
+pub use send::{Interrupt, Sender, SenderBuilder, SenderStats};
+
+#[doc(hidden)]
+pub use receive::Receiver as TableReceiver;
+#[doc(hidden)]
+pub use send::Sender as TableSender;

@@ -1,9 +1,12 @@
 //! The receiving end.
 
 mod batch;
+mod builder;
 mod channel;
 mod copies;
+mod iter;
 mod stats;
+mod trust;
 
 use arrow_buffer::Buffer;
 use arrow_schema::SchemaRef;
@@ -12,6 +15,7 @@ use bowstring_codec::interop::{Align, share};
 use bowstring_transport::{Credentials, Delivery, Incoming, Opened, Stats, Wait};
 
 pub use self::batch::Batch;
+pub use self::builder::ReceiverBuilder;
 use self::channel::{Channel, Memory};
 pub use self::stats::ReceiverStats;
 use crate::error::{ReceiveError, SetUpError};
@@ -19,23 +23,36 @@ use crate::{Hints, heap, protocol};
 
 /// Receives the batches of one table.
 ///
-/// What it costs to receive depends on the delivery that the two sides agreed to: see
-/// [`transport`](bowstring_transport#). Batches come as [`Batch`], which becomes a view or a `RecordBatch`.
+/// It is an iterator of `RecordBatch`es whose buffers are the memory that they came in, and a
+/// [`RecordBatchReader`](arrow_array::RecordBatchReader). [`next_batch`](Self::next_batch) borrows instead and needs no
+/// heap. The cost of receiving depends on the delivery that the two sides agreed to: see
+/// [`transport`](bowstring_transport#).
+///
+/// ```no_run
+/// use bowstring::Receiver;
+/// let mut receiver = Receiver::connect("ticks")?;
+/// for batch in &mut receiver {
+///     println!("{} rows", batch?.num_rows());
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
-pub struct TableReceiver {
+pub struct Receiver {
     channel: Channel,
     decoder: Decoder,
     hints: Hints,
     align: Align,
     /// Set once the table has ended.
     ended: bool,
+    /// Set once iterating has met an error, which is the last item.
+    failed: bool,
     stats: ReceiverStats,
 }
 
-impl TableReceiver {
+impl Receiver {
     /// Receives from a sender that need not be honest: where pooled delivery was agreed to, messages are copied out of
     /// the pool before they are looked at.
-    pub fn open(incoming: Incoming) -> Result<TableReceiver, SetUpError> {
+    pub fn open(incoming: Incoming) -> Result<Receiver, SetUpError> {
         let opened = match incoming.foreign() {
             Ok(receiver) => Opened::Copied(receiver.copying()?),
             Err(incoming) => match incoming.sealed() {
@@ -44,13 +61,13 @@ impl TableReceiver {
                 Err(_) => return Err(SetUpError::Meet(bowstring_transport::HandshakeError::HungUp)),
             },
         };
-        TableReceiver::from_opened(opened)
+        Receiver::from_opened(opened)
     }
 
     /// Receives over a channel that was opened already, with
     /// [`Incoming::open`](bowstring_transport::Incoming::open) if the sender is known to be honest: then batches are
     /// read where the sender wrote them.
-    pub fn from_opened(opened: Opened) -> Result<TableReceiver, SetUpError> {
+    pub fn from_opened(opened: Opened) -> Result<Receiver, SetUpError> {
         let greeting = match &opened {
             Opened::Pooled(receiver) => receiver.greeting(),
             Opened::Copied(receiver) => receiver.inner().greeting(),
@@ -62,12 +79,13 @@ impl TableReceiver {
         // Whatever comes now is one message and nothing else.
         decoder.refuse_trailing_bytes();
         let stats = ReceiverStats::default();
-        Ok(TableReceiver {
+        Ok(Receiver {
             channel: Channel::new(opened),
             decoder,
             hints,
             align: Align::Copy,
             ended: false,
+            failed: false,
             stats,
         })
     }
@@ -108,14 +126,15 @@ impl TableReceiver {
         self.channel.peer()
     }
 
-    /// The next batch; waits for it without end. `None` once the sender has closed the table.
-    #[allow(clippy::should_implement_trait, reason = "a batch borrows the receiver, so this is no iterator")]
-    pub fn next(&mut self) -> Result<Option<Batch<'_>>, ReceiveError> {
-        self.next_with(Wait::sleeping())
+    /// Waits for the next batch. `None` once the sender has closed the table.
+    ///
+    /// The batch borrows this receiver and needs no heap; iterating over the receiver makes `RecordBatch`es instead.
+    pub fn next_batch(&mut self) -> Result<Option<Batch<'_>>, ReceiveError> {
+        self.next_batch_with(Wait::sleeping())
     }
 
-    /// The next batch; waits as told.
-    pub fn next_with(&mut self, wait: Wait) -> Result<Option<Batch<'_>>, ReceiveError> {
+    /// Waits for the next batch as `wait` says; [`ReceiveError::TimedOut`] if none came in time.
+    pub fn next_batch_with(&mut self, wait: Wait) -> Result<Option<Batch<'_>>, ReceiveError> {
         let Self { channel, decoder, align, ended, stats, .. } = self;
         if *ended {
             return Ok(None);

@@ -2,6 +2,7 @@
 
 // claim: streaming, streaming-deep
 
+mod builder;
 mod interrupt;
 mod outlet;
 mod receivers;
@@ -17,6 +18,7 @@ use bowstring_codec::build::{Fields, Variable};
 use bowstring_codec::{BuildError, Dictionaries, DictionaryUpdate, Encoder, OnGrowth, Plan, Shape};
 use bowstring_transport::{HandshakeError, Listener, OnSlow, SenderConfig, To, Wait};
 
+pub use self::builder::SenderBuilder;
 pub use self::interrupt::Interrupt;
 use self::outlet::Outlet;
 pub use self::stats::SenderStats;
@@ -31,19 +33,19 @@ const SLICE: Duration = Duration::from_millis(50);
 /// Dropping it closes the table: receivers are given what was sent, and then its end.
 ///
 /// ```no_run
-/// use bowstring::{TableSender, transport::{Listener, SenderConfig}};
+/// use bowstring::{Sender, transport::{Listener, SenderConfig}};
 /// # use std::sync::Arc;
 /// # use arrow_array::{Int64Array, RecordBatch};
 /// # let column = Arc::new(Int64Array::from(vec![1, 2, 3])) as arrow_array::ArrayRef;
 /// # let batch = RecordBatch::try_from_iter([("n", column)])?;
-/// let mut sender = TableSender::new(batch.schema(), SenderConfig::new())?;
+/// let mut sender = Sender::new(batch.schema(), SenderConfig::new())?;
 /// sender.listen(Listener::bind(b"/run/user/1000/numbers.sock")?);
 /// sender.wait_for_receivers(1, None)?;
 /// sender.send(&batch)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct TableSender {
+pub struct Sender {
     outlet: Outlet,
     encoder: Encoder,
     /// The dictionaries that every receiver has.
@@ -52,6 +54,8 @@ pub struct TableSender {
     /// The schema message and the hints.
     greeting: Box<[u8]>,
     listener: Option<Listener>,
+    /// Whether the first batch waits for a receiver.
+    awaits_first: bool,
     polled: Instant,
     /// What went wrong with a newcomer while nobody was there to be told.
     trouble: Option<HandshakeError>,
@@ -59,17 +63,18 @@ pub struct TableSender {
     stats: SenderStats,
 }
 
-impl TableSender {
+impl Sender {
     /// A sender of batches of this schema, over a pool of its own.
-    pub fn new(schema: SchemaRef, config: SenderConfig) -> Result<TableSender, SetUpError> {
+    pub fn new(schema: SchemaRef, config: SenderConfig) -> Result<Sender, SetUpError> {
         let plan = Plan::new(schema)?;
-        Ok(TableSender {
+        Ok(Sender {
             outlet: Outlet::new(config.build()?),
             dictionaries: Dictionaries::new(plan.clone(), OnGrowth::Delta),
             updates: Vec::new(),
             greeting: plan.schema_message().into(),
             encoder: Encoder::new(plan),
             listener: None,
+            awaits_first: false,
             polled: Instant::now(),
             trouble: None,
             on_slow: OnSlow::Block,
@@ -163,15 +168,15 @@ impl TableSender {
     /// # use std::sync::Arc;
     /// # use arrow_schema::{DataType, Field, Schema};
     /// use arrow_array::types::Int64Type;
-    /// # use bowstring::{TableSender, TableReceiver, transport};
+    /// # use bowstring::{Sender, Receiver, transport};
     /// # use bowstring::transport::{Deliveries, Connector, SenderConfig};
     /// # let (here, there) = transport::socket_pair()?;
     /// # let receiving = std::thread::spawn(move || {
-    /// #     let mut receiver = TableReceiver::open(Connector::new(Deliveries::ANY).connect_socket(there).unwrap()).unwrap();
+    /// #     let mut receiver = Receiver::open(Connector::new(Deliveries::ANY).connect_socket(there).unwrap()).unwrap();
     /// #     receiver.next().unwrap().unwrap().into_record_batch().unwrap()
     /// # });
     /// let schema = Schema::new(vec![Field::new("square", DataType::Int64, false)]);
-    /// let mut sender = TableSender::new(Arc::new(schema), SenderConfig::new())?;
+    /// let mut sender = Sender::new(Arc::new(schema), SenderConfig::new())?;
     /// # sender.accept_socket(here)?;
     /// let shape = sender.shape(1000, |_| 0)?;
     /// sender.build(&shape, |fields| {

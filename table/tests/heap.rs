@@ -10,7 +10,7 @@ use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema};
 use bowstring::allocations::{self, Counting};
 use bowstring::transport::{Connector, Deliveries, Delivery, SenderConfig, socket_pair};
-use bowstring::{TableReceiver, TableSender};
+use bowstring::{Receiver, Sender};
 use bowstring_codec::testing::{self, Source};
 
 #[global_allocator]
@@ -22,12 +22,12 @@ fn batch() -> RecordBatch {
     RecordBatch::try_from_iter([("n", numbers), ("text", Arc::new(text))]).unwrap()
 }
 
-fn connect(sender: &mut TableSender, delivery: Delivery) -> TableReceiver {
+fn connect(sender: &mut Sender, delivery: Delivery) -> Receiver {
     let (here, there) = socket_pair().unwrap();
     let receiver = std::thread::spawn(move || {
         let incoming = Connector::new(Deliveries::only(delivery)).connect_socket(there).unwrap();
-        // SAFETY: the sender is this test's `TableSender`, which writes to no slot that is out on lease.
-        TableReceiver::from_opened(unsafe { incoming.open() }.unwrap()).unwrap()
+        // SAFETY: the sender is this test's `Sender`, which writes to no slot that is out on lease.
+        Receiver::from_opened(unsafe { incoming.open() }.unwrap()).unwrap()
     });
     sender.accept_socket(here).unwrap();
     receiver.join().unwrap()
@@ -37,12 +37,12 @@ fn connect(sender: &mut TableSender, delivery: Delivery) -> TableReceiver {
 fn sending_and_viewing_take_no_heap_from_the_second_batch_on() {
     for delivery in [Delivery::Pooled, Delivery::Copied, Delivery::Sealed] {
         let batch = batch();
-        let mut sender = TableSender::new(batch.schema(), SenderConfig::new()).unwrap();
+        let mut sender = Sender::new(batch.schema(), SenderConfig::new()).unwrap();
         let mut receiver = connect(&mut sender, delivery);
         for round in 0..20 {
             let ((), sent) = allocations::count(|| sender.send(&batch).unwrap());
             let ((), received) = allocations::count(|| {
-                let mut batch = receiver.next().unwrap().unwrap();
+                let mut batch = receiver.next_batch().unwrap().unwrap();
                 let view = batch.full_view().unwrap();
                 assert_eq!(view.column(0).unwrap().as_slice::<i64>().unwrap()[999], 999);
             });
@@ -56,7 +56,7 @@ fn sending_and_viewing_take_no_heap_from_the_second_batch_on() {
         assert_eq!(receiver.stats().hot_allocations, 0);
         // And the count does count: arrays are objects of the heap.
         sender.send(&batch).unwrap();
-        receiver.next().unwrap().unwrap().into_record_batch().unwrap();
+        receiver.next_batch().unwrap().unwrap().into_record_batch().unwrap();
         assert!(receiver.stats().array_allocations > 0);
     }
 }
@@ -74,13 +74,12 @@ fn every_type_goes_through_every_delivery_without_heap() {
     for delivery in [Delivery::Pooled, Delivery::Copied, Delivery::Sealed] {
         for data_type in &types {
             let batch = of_type(data_type.clone());
-            let mut sender =
-                TableSender::new(batch.schema(), SenderConfig::new().slots(8, 64 << 10)).unwrap();
+            let mut sender = Sender::new(batch.schema(), SenderConfig::new().slots(8, 64 << 10)).unwrap();
             let mut receiver = connect(&mut sender, delivery);
             for round in 0..5 {
                 let ((), sent) = allocations::count(|| sender.send(&batch).unwrap());
                 let (touched, received) = allocations::count(|| {
-                    let mut batch = receiver.next().unwrap().unwrap();
+                    let mut batch = receiver.next_batch().unwrap().unwrap();
                     testing::touch(&batch.full_view().unwrap())
                 });
                 std::hint::black_box(touched);
@@ -98,7 +97,7 @@ fn every_type_goes_through_every_delivery_without_heap() {
 #[test]
 fn building_in_place_takes_no_heap() {
     let batch = batch().project(&[0]).unwrap();
-    let mut sender = TableSender::new(batch.schema(), SenderConfig::new()).unwrap();
+    let mut sender = Sender::new(batch.schema(), SenderConfig::new()).unwrap();
     let mut receiver = connect(&mut sender, Delivery::Pooled);
     let shape = sender.shape(1000, |_| 0).unwrap();
     for _ in 0..20 {
@@ -113,6 +112,6 @@ fn building_in_place_takes_no_heap() {
                 .unwrap();
         });
         assert_eq!(count, 0);
-        assert_eq!(receiver.next().unwrap().unwrap().view().unwrap().num_rows(), 1000);
+        assert_eq!(receiver.next_batch().unwrap().unwrap().view().unwrap().num_rows(), 1000);
     }
 }

@@ -11,12 +11,12 @@ use bowstring::codec::{Encoder, Plan};
 use bowstring::transport::{
     Connector, Deliveries, Delivery, HandshakeConfig, Label, Sender, SenderConfig, socket_pair,
 };
-use bowstring::{Limits, ReceiveError, TableReceiver, protocol};
+use bowstring::{Limits, ReceiveError, Receiver, protocol};
 
 const DELIVERIES: [Delivery; 3] = [Delivery::Pooled, Delivery::Copied, Delivery::Sealed];
 
 /// A bare sender that greets with this schema, and a receiver of tables.
-fn connect(delivery: Delivery, plan: &Plan) -> (Sender, TableReceiver) {
+fn connect(delivery: Delivery, plan: &Plan) -> (Sender, Receiver) {
     let (here, there) = socket_pair().unwrap();
     let incoming =
         std::thread::spawn(move || Connector::new(Deliveries::only(delivery)).connect_socket(there).unwrap());
@@ -24,7 +24,7 @@ fn connect(delivery: Delivery, plan: &Plan) -> (Sender, TableReceiver) {
     sender.accept_socket(here, &HandshakeConfig::new(plan.schema_message())).unwrap();
     // SAFETY: the sender is this test's, which writes to no slot that is out on lease.
     let opened = unsafe { incoming.join().unwrap().open() }.unwrap();
-    (sender, TableReceiver::from_opened(opened).unwrap())
+    (sender, Receiver::from_opened(opened).unwrap())
 }
 
 fn put(sender: &mut Sender, bytes: &[u8]) {
@@ -88,10 +88,10 @@ fn a_small_message_cannot_claim_what_a_large_one_could_not_hold() {
             for rows in [1 << 35, 1 << 40] {
                 put(&mut sender, &claiming(&plan, rows));
             }
-            let batch = receiver.next().unwrap().unwrap().into_record_batch().unwrap();
+            let batch = receiver.next_batch().unwrap().unwrap().into_record_batch().unwrap();
             assert_eq!(batch.num_rows(), 10_000_000, "{data_type}");
             for (message, rows) in [(2, 1 << 35), (3, 1 << 40)] {
-                let mut batch = receiver.next().unwrap().unwrap();
+                let mut batch = receiver.next_batch().unwrap().unwrap();
                 let Err(ReceiveError::Malformed { message: number, error }) = batch.view() else {
                     panic!("{data_type} of {rows} rows as a view, {delivery:?}");
                 };
@@ -114,7 +114,7 @@ fn the_limit_is_the_receivers_to_set() {
     let (mut sender, mut receiver) = connect(Delivery::Pooled, &plan);
     receiver.set_limits(Limits { rows: 1 << 40, ..Limits::default() });
     put(&mut sender, &claiming(&plan, 1 << 40));
-    let batch = receiver.next().unwrap().unwrap().into_record_batch().unwrap();
+    let batch = receiver.next_batch().unwrap().unwrap().into_record_batch().unwrap();
     assert_eq!(batch.num_rows(), 1 << 40);
 }
 
@@ -132,10 +132,10 @@ fn bytes_behind_a_message_are_refused() {
         for (number, behind) in [(1, 1), (2, 8), (3, 4096)] {
             let fault = FrameFault::TrailingBytes { message: len, present: len + behind };
             let error = ReadError::Frame { at: len, fault };
-            let batch = receiver.next().unwrap().unwrap();
+            let batch = receiver.next_batch().unwrap().unwrap();
             let error = ReceiveError::Malformed { message: number, error };
             assert_eq!(batch.into_record_batch().unwrap_err(), error, "{delivery:?}");
         }
-        assert_eq!(receiver.next().unwrap().unwrap().into_record_batch().unwrap().num_rows(), 5);
+        assert_eq!(receiver.next_batch().unwrap().unwrap().into_record_batch().unwrap().num_rows(), 5);
     }
 }

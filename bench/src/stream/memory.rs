@@ -227,7 +227,7 @@ fn long_stream(options: Options) {
     let child = fork(|| {
         pin(1);
         let mut receiver = receive(Delivery::Pooled, theirs.try_clone().expect("a descriptor"));
-        while let Some(mut batch) = receiver.next().expect("a sender") {
+        while let Some(mut batch) = receiver.next_batch().expect("a sender") {
             let view = batch.view().expect("our own batch");
             let total = view.columns().flat_map(|column| column.buffers()).map(work::sum).max();
             std::hint::black_box(total);

@@ -154,7 +154,7 @@ impl Takes for Taker {
         let (mut total, mut rows) = (0_u64, 0);
         // One that was sent in slices is taken whole.
         while rows < self.rows {
-            let batch = self.receiver.next_with(self.wait).expect("a sender").expect("a batch");
+            let batch = self.receiver.next_batch_with(self.wait).expect("a sender").expect("a batch");
             let (sum, more) = (self.look)(batch);
             total = total.wrapping_add(sum);
             rows += more;

@@ -206,7 +206,7 @@ fn table() -> Result<f64, Failure> {
     thread::scope(|scope| {
         let receiving = scope.spawn(|| -> Result<(), Failure> {
             let mut receiver = TableReceiver::from_opened(meet(there)?).map_err(failed)?;
-            while let Some(mut batch) = receiver.next().map_err(failed)? {
+            while let Some(mut batch) = receiver.next_batch().map_err(failed)? {
                 let view = batch.view().map_err(failed)?;
                 let column = view.column(0).and_then(|column| column.as_slice::<i64>());
                 black_box(sum(column.unwrap_or_default()));

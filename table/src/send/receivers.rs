@@ -7,14 +7,14 @@ use bowstring_transport::{
 };
 use rustix::fd::OwnedFd;
 
-use super::{SLICE, TableSender};
+use super::{SLICE, Sender};
 use crate::error::{SendError, SetUpError};
 use crate::protocol;
 
 /// How often a busy sender looks whether somebody knocks: seldom enough that the look, a system call, costs nothing.
 const TEND_EVERY: Duration = Duration::from_millis(10);
 
-impl TableSender {
+impl Sender {
     /// Lets in whoever knocks at `listener`, from now on and while sending.
     pub fn listen(&mut self, listener: Listener) {
         self.listener = Some(listener);
@@ -112,9 +112,26 @@ impl TableSender {
 
     #[inline]
     pub(super) fn poll_accept_if_due(&mut self) -> Result<(), SendError> {
+        if self.awaits_first {
+            self.wait_for_first()?;
+        }
         if self.listener.is_some() && self.polled.elapsed() >= TEND_EVERY {
             self.poll_accept()?;
         }
+        Ok(())
+    }
+}
+
+impl Sender {
+    #[cold]
+    fn wait_for_first(&mut self) -> Result<(), SendError> {
+        self.wait_for_receivers(1, self.outlet.patience).map_err(|error| match error {
+            SetUpError::Meet(HandshakeError::TimedOut(_)) => SendError::TimedOut,
+            SetUpError::Meet(HandshakeError::Os(error)) | SetUpError::Host(error) => SendError::Host(error),
+            SetUpError::Interrupted => SendError::Interrupted,
+            _ => SendError::NoReceiver(None),
+        })?;
+        self.awaits_first = false;
         Ok(())
     }
 }

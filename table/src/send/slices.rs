@@ -2,10 +2,10 @@
 
 use arrow_array::RecordBatch;
 
-use super::TableSender;
+use super::Sender;
 use crate::error::SendError;
 
-impl TableSender {
+impl Sender {
     /// Sends a batch of `len` bytes in slices of up to `most`.
     #[cold]
     pub(super) fn send_in_slices(

@@ -1,4 +1,4 @@
-//! Connector: from a path (or an inherited descriptor) to a channel that both sides have agreed to.
+//! The handshake: from a path (or an inherited descriptor) to a channel that both sides have agreed to.
 //!
 //! ```text
 //! connector                      listener

@@ -95,4 +95,5 @@ impl fmt::Display for RecvError {
     }
 }
 
+impl core::error::Error for SenderFault {}
 impl core::error::Error for RecvError {}

@@ -1,0 +1,137 @@
+//! Connecting to a sender.
+
+use std::ffi::OsStr;
+use std::time::{Duration, Instant};
+
+use bowstring_codec::decode::Limits;
+use bowstring_transport::names::Address;
+use bowstring_transport::{Access, Connector, Deliveries};
+use rustix::fd::OwnedFd;
+
+use super::{Receiver, trust};
+use crate::error::SetUpError;
+
+/// Time between two looks for a sender that is waited for.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Says how to connect to a sender.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use bowstring::{Receiver, transport::{Deliveries, Delivery}};
+/// let receiver = Receiver::builder()
+///     .wait_for_sender(Duration::from_secs(5))
+///     .deliveries(Deliveries::only(Delivery::Sealed))
+///     .connect("ticks")?;
+/// # Ok::<(), bowstring::SetUpError>(())
+/// ```
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct ReceiverBuilder {
+    deliveries: Deliveries,
+    users: Vec<u32>,
+    greeting: String,
+    limits: Limits,
+    wait: Duration,
+    patience: Duration,
+}
+
+impl ReceiverBuilder {
+    pub(super) fn new() -> ReceiverBuilder {
+        ReceiverBuilder {
+            deliveries: Deliveries::ANY,
+            users: Vec::new(),
+            greeting: String::new(),
+            limits: Limits::default(),
+            wait: Duration::ZERO,
+            patience: Duration::from_secs(2),
+        }
+    }
+
+    /// Accepts only these deliveries; all of them by default.
+    pub fn deliveries(mut self, deliveries: Deliveries) -> ReceiverBuilder {
+        self.deliveries = deliveries;
+        self
+    }
+
+    /// Waits up to `wait` for a sender to appear; by default a sender must be there already.
+    pub fn wait_for_sender(mut self, wait: Duration) -> ReceiverBuilder {
+        self.wait = wait;
+        self
+    }
+
+    /// Sets the longest time that the handshake may take; two seconds by default.
+    pub fn handshake_timeout(mut self, patience: Duration) -> ReceiverBuilder {
+        self.patience = patience;
+        self
+    }
+
+    /// Also talks to senders of this user. Their messages are not read in place: they are copied, or sealed.
+    pub fn allow_user(mut self, uid: u32) -> ReceiverBuilder {
+        self.users.push(uid);
+        self
+    }
+
+    /// Tells the sender something about this receiver. Control characters become spaces.
+    pub fn hint(mut self, key: &str, value: &str) -> ReceiverBuilder {
+        let plain = |text: &str| -> String {
+            text.chars().map(|c| if c.is_control() || c == '=' { ' ' } else { c }).collect()
+        };
+        let value: String = value.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        self.greeting.push_str(&format!("{}={value}\n", plain(key)));
+        self
+    }
+
+    /// Sets what a message may ask of this receiver; [`Limits::default`] unless called.
+    pub fn limits(mut self, limits: Limits) -> ReceiverBuilder {
+        self.limits = limits;
+        self
+    }
+
+    /// Connects to the sender of this name, or at this path: a text with a `/` in it is a path, `@NAME` an abstract name.
+    pub fn connect(&self, address: impl AsRef<OsStr>) -> Result<Receiver, SetUpError> {
+        let text = address.as_ref();
+        let failed = |error| SetUpError::address(text, error);
+        let address = Address::parse(text).map_err(|error| failed(error.into()))?;
+        let began = Instant::now();
+        let socket = loop {
+            match address.connect() {
+                Ok(socket) => break socket,
+                Err(error) if error.nobody_listens() && began.elapsed() < self.wait => {
+                    std::thread::sleep(PAUSE.min(self.wait.saturating_sub(began.elapsed())));
+                }
+                Err(error) => return Err(failed(error)),
+            }
+        };
+        self.connect_socket(socket)
+    }
+
+    /// Meets a sender over a connected socket, such as one end of a pair whose other end another process has.
+    pub fn connect_socket(&self, socket: OwnedFd) -> Result<Receiver, SetUpError> {
+        let own = rustix::process::getuid().as_raw();
+        let users: Vec<u32> = self.users.iter().copied().chain([own]).collect();
+        let access = if self.users.is_empty() { Access::SameUser } else { Access::Users(&users) };
+        let connector = Connector::new(self.deliveries)
+            .access(access)
+            .greeting(self.greeting.as_bytes())
+            .patience(self.patience);
+        let mut receiver = trust::open(connector.connect_socket(socket)?)?;
+        receiver.set_limits(self.limits);
+        Ok(receiver)
+    }
+}
+
+impl Receiver {
+    /// Connects to the sender of this name, or at this path, and receives from now on.
+    ///
+    /// A sender that runs as the same user is taken for honest, and its batches are read in place. Other users are not
+    /// talked to: see [`ReceiverBuilder::allow_user`].
+    pub fn connect(address: impl AsRef<OsStr>) -> Result<Receiver, SetUpError> {
+        Receiver::builder().connect(address)
+    }
+
+    /// Returns a builder, for all that [`connect`](Self::connect) leaves at its default.
+    pub fn builder() -> ReceiverBuilder {
+        ReceiverBuilder::new()
+    }
+}
