@@ -1,4 +1,6 @@
-//! Views into arrays.
+//! Views into arrays: the walk over the columns, the buffers they are made of, and arrays of any type.
+//!
+//! Arrays of the usual types are made by [`arrays`](super::arrays).
 //!
 //! # Safety
 //! Arrays are built without Arrow's own validation, which costs as much again as ours and allocates. What they must
@@ -7,9 +9,9 @@
 //! `Full` promises only Arrow's.
 #![allow(unsafe_code)]
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, make_array, new_empty_array};
+use arrow_array::{ArrayRef, RecordBatch, new_empty_array};
 use arrow_buffer::{BooleanBuffer, Buffer, IntervalMonthDayNano, MutableBuffer, NullBuffer, i256};
 use arrow_data::{ArrayData, ArrayDataBuilder};
 use arrow_schema::{DataType, IntervalUnit};
@@ -28,17 +30,17 @@ pub(super) fn batch(
     let mut importing = Importing { memory, align, misaligned: Vec::new() };
     let mut columns = Vec::with_capacity(view.num_columns());
     for column in view.columns() {
-        columns.push(make_array(importing.column(&column)?));
+        columns.push(importing.array(&column)?);
     }
     let copied = importing.finish()?;
-    let options = RecordBatchOptions::new().with_row_count(Some(view.num_rows()));
-    let batch = RecordBatch::try_new_with_options(Arc::clone(view.schema()), columns, &options);
-    let batch = batch.map_err(|error| ImportError::Arrow(error.to_string().into()))?;
+    // SAFETY: there is an array for each field of the schema, of the field's type and with the batch's rows: the layout
+    // was made from the schema, and `Structure` promises the rows. `Full` promises that fields without nulls have none.
+    let batch = unsafe { RecordBatch::new_unchecked(Arc::clone(view.schema()), columns, view.num_rows()) };
     Ok(Imported { batch, copied })
 }
 
 /// A walk from views to arrays.
-struct Importing<'a> {
+pub(super) struct Importing<'a> {
     memory: &'a Buffer,
     align: Align,
     /// Fields with a buffer that was not aligned for Rust: copied or refused.
@@ -57,17 +59,10 @@ impl Importing<'_> {
         }
     }
 
-    fn column(&mut self, column: &ColumnView<'_, Full>) -> Result<ArrayData, ImportError> {
+    /// The column as what an array of any type is made of.
+    pub(super) fn data(&mut self, column: &ColumnView<'_, Full>) -> Result<ArrayData, ImportError> {
         let len = column.len();
-        let nulls = match column.validity() {
-            None => None,
-            Some(validity) => {
-                let bytes = self.buffer(column, 0, len.div_ceil(8), 1)?;
-                let bits = BooleanBuffer::new(bytes, 0, validity.len());
-                // SAFETY: `Full` promises that null counts are those of the bitmaps.
-                Some(unsafe { NullBuffer::new_unchecked(bits, column.null_count()) })
-            }
-        };
+        let nulls = self.nulls(column)?;
         let mut buffers = Vec::with_capacity(column.node().buffers as usize);
         let mut children = Vec::with_capacity(column.num_children());
         // Where a row needs so many bytes, structure has found that many in the buffer: no product overflows.
@@ -82,7 +77,7 @@ impl Importing<'_> {
             Class::Dictionary { width, .. } => {
                 let width = *width as usize;
                 buffers.push(self.buffer(column, 1, len * width, width)?);
-                children.push(self.dictionary(column)?.to_data());
+                children.push(self.dictionary_values(column)?.to_data());
             }
             Class::Bytes { offsets: width, .. } => {
                 let width = width.bytes();
@@ -113,7 +108,7 @@ impl Importing<'_> {
             }
         }
         for child in column.children() {
-            children.push(self.column(&child)?);
+            children.push(self.data(&child)?);
         }
         let data = ArrayDataBuilder::new(column.data_type().clone()).len(len).nulls(nulls);
         let data = data.buffers(buffers).child_data(children);
@@ -123,8 +118,18 @@ impl Importing<'_> {
         Ok(unsafe { data.build_unchecked() })
     }
 
+    /// Which rows of a column are null.
+    pub(super) fn nulls(&mut self, column: &ColumnView<'_, Full>) -> Result<Option<NullBuffer>, ImportError> {
+        let Some(validity) = column.validity() else { return Ok(None) };
+        let bytes = self.buffer(column, 0, validity.len().div_ceil(8), 1)?;
+        let bits = BooleanBuffer::new(bytes, 0, validity.len());
+        // SAFETY: `Full` promises that null counts are those of the bitmaps.
+        Ok(Some(unsafe { NullBuffer::new_unchecked(bits, column.null_count()) }))
+    }
+
     /// The first `len` bytes of a column's `nth` buffer, aligned to `align`.
-    fn buffer(
+    #[inline]
+    pub(super) fn buffer(
         &mut self,
         column: &ColumnView<'_, Full>,
         nth: usize,
@@ -135,7 +140,7 @@ impl Importing<'_> {
         let bytes = bytes.get(..len).ok_or(ImportError::ForeignMemory)?;
         if bytes.is_empty() {
             // Aligned, unlike an empty slice of somebody's memory.
-            return Ok(MutableBuffer::new(0).into());
+            return Ok(empty());
         }
         if !bytes.as_ptr().addr().is_multiple_of(align) {
             self.misaligned.push(column.path().into());
@@ -144,13 +149,20 @@ impl Importing<'_> {
         slice(self.memory, bytes).ok_or(ImportError::ForeignMemory)
     }
 
-    fn whole_buffer(&mut self, column: &ColumnView<'_, Full>, nth: usize) -> Result<Buffer, ImportError> {
+    pub(super) fn whole_buffer(
+        &mut self,
+        column: &ColumnView<'_, Full>,
+        nth: usize,
+    ) -> Result<Buffer, ImportError> {
         let len = column.source().buffer(&column.slot(), nth).len();
         self.buffer(column, nth, len, 1)
     }
 
     /// The values of a column's dictionary. A dictionary that never came has none, and no row refers to it.
-    fn dictionary(&mut self, column: &ColumnView<'_, Full>) -> Result<ArrayRef, ImportError> {
+    pub(super) fn dictionary_values(
+        &mut self,
+        column: &ColumnView<'_, Full>,
+    ) -> Result<ArrayRef, ImportError> {
         let held = column.node().dictionary.and_then(|index| column.source().dictionaries.get(index));
         match (held, column.data_type()) {
             (Some(dictionary), _) => {
@@ -173,7 +185,7 @@ fn built(dictionary: &Dictionary) -> Result<Built, ImportError> {
     let mut copied = Vec::new();
     for (part, column) in dictionary.raw_parts().iter().zip(dictionary.parts()) {
         let mut importing = Importing { memory: &part.body, align: Align::Copy, misaligned: Vec::new() };
-        parts.push(make_array(importing.column(&column)?));
+        parts.push(importing.array(&column)?);
         copied.append(&mut importing.finish()?);
     }
     copied.dedup();
@@ -183,6 +195,12 @@ fn built(dictionary: &Dictionary) -> Result<Built, ImportError> {
     };
     // Two threads may both have built it; then both results are as good.
     Ok(dictionary.built().get_or_init(|| Built { values, copied }).clone())
+}
+
+/// A buffer without bytes, aligned for any type.
+fn empty() -> Buffer {
+    static EMPTY: OnceLock<Buffer> = OnceLock::new();
+    EMPTY.get_or_init(|| MutableBuffer::new(0).into()).clone()
 }
 
 /// The slice of `memory` that is `bytes`, if they lie in it.
