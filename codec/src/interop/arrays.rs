@@ -28,7 +28,7 @@ use super::import::Importing;
 use crate::view::{ColumnView, Full};
 
 type Column<'a> = ColumnView<'a, Full>;
-type Made = Result<ArrayRef, ImportError>;
+type Made = Result<ArrayRef, Box<ImportError>>;
 
 impl Importing<'_> {
     /// The column as an array.
@@ -71,8 +71,8 @@ impl Importing<'_> {
     }
 
     fn primitive<T: ArrowPrimitiveType>(&mut self, column: &Column<'_>) -> Made {
-        let values = self.scalars::<T::Native>(column, 1, column.len())?;
-        let nulls = self.nulls(column)?;
+        let values = self.scalars::<T::Native>(column, 1, column.len());
+        let nulls = self.nulls(column);
         let array = PrimitiveArray::<T>::new(values, nulls);
         // Times with a zone and decimals of another precision have a type of their own.
         Ok(Arc::new(match column.data_type() == &T::DATA_TYPE {
@@ -82,35 +82,35 @@ impl Importing<'_> {
     }
 
     fn boolean(&mut self, column: &Column<'_>) -> Made {
-        let bits = self.buffer(column, 1, column.len().div_ceil(8), 1)?;
-        let nulls = self.nulls(column)?;
+        let bits = self.buffer(column, 1, column.len().div_ceil(8), 1);
+        let nulls = self.nulls(column);
         Ok(Arc::new(BooleanArray::new(BooleanBuffer::new(bits, 0, column.len()), nulls)))
     }
 
     fn bytes<T: ByteArrayType>(&mut self, column: &Column<'_>) -> Made {
-        let offsets = self.offsets::<T::Offset>(column)?;
-        let values = self.whole_buffer(column, 2)?;
-        let nulls = self.nulls(column)?;
+        let offsets = self.offsets::<T::Offset>(column);
+        let values = self.whole_buffer(column, 2);
+        let nulls = self.nulls(column);
         // SAFETY: `Full` promises that offsets lie within the values, and that each string is UTF-8.
         Ok(Arc::new(unsafe { GenericByteArray::<T>::new_unchecked(offsets, values, nulls) }))
     }
 
     fn views<T: ByteViewType>(&mut self, column: &Column<'_>) -> Made {
-        let views = self.scalars::<u128>(column, 1, column.len())?;
+        let views = self.scalars::<u128>(column, 1, column.len());
         let buffers = (0..column.slot().variadic as usize).map(|nth| self.whole_buffer(column, 2 + nth));
-        let buffers: Arc<[Buffer]> = buffers.collect::<Result<_, _>>()?;
-        let nulls = self.nulls(column)?;
+        let buffers: Arc<[Buffer]> = buffers.collect();
+        let nulls = self.nulls(column);
         // SAFETY: `Full` promises that views lead into their buffers, agree with their prefixes and are padded with
         // zeros, and that strings are UTF-8.
         Ok(Arc::new(unsafe { GenericByteViewArray::<T>::new_unchecked(views, buffers, nulls) }))
     }
 
     fn list<O: OffsetSizeTrait>(&mut self, column: &Column<'_>, item: &FieldRef) -> Made {
-        let offsets = self.offsets::<O>(column)?;
+        let offsets = self.offsets::<O>(column);
         let mut values = column.children();
         let Some(values) = values.next() else { return Ok(make_array(self.data(column)?)) };
         let values = self.array(&values)?;
-        let nulls = self.nulls(column)?;
+        let nulls = self.nulls(column);
         // SAFETY: `Full` promises that offsets lie within the child, and that one which may not be null is not. The
         // child is of the type that its field says, since both come from the schema.
         Ok(Arc::new(unsafe { GenericListArray::<O>::new_unchecked(item.clone(), offsets, values, nulls) }))
@@ -121,15 +121,15 @@ impl Importing<'_> {
         for child in column.children() {
             children.push(self.array(&child)?);
         }
-        let nulls = self.nulls(column)?;
+        let nulls = self.nulls(column);
         // SAFETY: there is a field at least; children are of their fields' types, and as many as the rows of the
         // struct are shown of each; `Full` promises that those which may not be null are not.
         Ok(Arc::new(unsafe { StructArray::new_unchecked(fields.clone(), children, nulls) }))
     }
 
     fn dictionary<K: ArrowDictionaryKeyType>(&mut self, column: &Column<'_>) -> Made {
-        let keys = self.scalars::<K::Native>(column, 1, column.len())?;
-        let nulls = self.nulls(column)?;
+        let keys = self.scalars::<K::Native>(column, 1, column.len());
+        let nulls = self.nulls(column);
         let keys = PrimitiveArray::<K>::new(keys, nulls);
         let values = self.dictionary_values(column)?;
         // SAFETY: `Full` promises that the key of each row that is not null is in the dictionary.
@@ -142,15 +142,15 @@ impl Importing<'_> {
         column: &Column<'_>,
         nth: usize,
         count: usize,
-    ) -> Result<ScalarBuffer<T>, ImportError> {
+    ) -> ScalarBuffer<T> {
         // Structure has found that many bytes in the buffer: the product does not overflow.
-        Ok(self.buffer(column, nth, count * size_of::<T>(), align_of::<T>())?.into())
+        self.buffer(column, nth, count * size_of::<T>(), align_of::<T>()).into()
     }
 
     /// The offsets of a column with rows.
-    fn offsets<O: OffsetSizeTrait>(&mut self, column: &Column<'_>) -> Result<OffsetBuffer<O>, ImportError> {
-        let offsets = self.scalars::<O>(column, 1, column.len() + 1)?;
+    fn offsets<O: OffsetSizeTrait>(&mut self, column: &Column<'_>) -> OffsetBuffer<O> {
+        let offsets = self.scalars::<O>(column, 1, column.len() + 1);
         // SAFETY: `Full` promises that offsets rise from zero or above, and a column with rows has one at least.
-        Ok(unsafe { OffsetBuffer::new_unchecked(offsets) })
+        unsafe { OffsetBuffer::new_unchecked(offsets) }
     }
 }

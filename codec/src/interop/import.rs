@@ -27,10 +27,12 @@ pub(super) fn batch(
     memory: &Buffer,
     align: Align,
 ) -> Result<Imported, ImportError> {
-    let mut importing = Importing { memory, align, misaligned: Vec::new() };
+    // Where the body lies in the memory is found once; all buffers are slices of it from then on.
+    let body = place(memory, view.source().body).ok_or(ImportError::ForeignMemory)?;
+    let mut importing = Importing { memory, body, align, misaligned: Vec::new() };
     let mut columns = Vec::with_capacity(view.num_columns());
     for column in view.columns() {
-        columns.push(importing.array(&column)?);
+        columns.push(importing.array(&column).map_err(|error| *error)?);
     }
     let copied = importing.finish()?;
     // SAFETY: there is an array for each field of the schema, of the field's type and with the batch's rows: the layout
@@ -41,7 +43,10 @@ pub(super) fn batch(
 
 /// A walk from views to arrays.
 pub(super) struct Importing<'a> {
+    /// What holds the message's body.
     memory: &'a Buffer,
+    /// Where the body begins in it.
+    body: usize,
     align: Align,
     /// Fields with a buffer that was not aligned for Rust: copied or refused.
     misaligned: Vec<Box<str>>,
@@ -60,50 +65,50 @@ impl Importing<'_> {
     }
 
     /// The column as what an array of any type is made of.
-    pub(super) fn data(&mut self, column: &ColumnView<'_, Full>) -> Result<ArrayData, ImportError> {
+    pub(super) fn data(&mut self, column: &ColumnView<'_, Full>) -> Result<ArrayData, Box<ImportError>> {
         let len = column.len();
-        let nulls = self.nulls(column)?;
+        let nulls = self.nulls(column);
         let mut buffers = Vec::with_capacity(column.node().buffers as usize);
         let mut children = Vec::with_capacity(column.num_children());
         // Where a row needs so many bytes, structure has found that many in the buffer: no product overflows.
         let offsets = if len == 0 { 0 } else { len + 1 };
         match &column.node().class {
             Class::Null => {}
-            Class::Boolean => buffers.push(self.buffer(column, 1, len.div_ceil(8), 1)?),
+            Class::Boolean => buffers.push(self.buffer(column, 1, len.div_ceil(8), 1)),
             Class::Fixed { width } => {
                 let align = align_of_type(column.data_type(), *width as usize);
-                buffers.push(self.buffer(column, 1, len * *width as usize, align)?);
+                buffers.push(self.buffer(column, 1, len * *width as usize, align));
             }
             Class::Dictionary { width, .. } => {
                 let width = *width as usize;
-                buffers.push(self.buffer(column, 1, len * width, width)?);
+                buffers.push(self.buffer(column, 1, len * width, width));
                 children.push(self.dictionary_values(column)?.to_data());
             }
             Class::Bytes { offsets: width, .. } => {
                 let width = width.bytes();
-                buffers.push(self.buffer(column, 1, offsets * width, width)?);
-                buffers.push(self.whole_buffer(column, 2)?);
+                buffers.push(self.buffer(column, 1, offsets * width, width));
+                buffers.push(self.whole_buffer(column, 2));
             }
             Class::View { .. } => {
-                buffers.push(self.buffer(column, 1, len * 16, align_of::<u128>())?);
+                buffers.push(self.buffer(column, 1, len * 16, align_of::<u128>()));
                 for nth in 0..column.slot().variadic as usize {
-                    buffers.push(self.whole_buffer(column, 2 + nth)?);
+                    buffers.push(self.whole_buffer(column, 2 + nth));
                 }
             }
             Class::List { offsets: width } => {
                 let width = width.bytes();
-                buffers.push(self.buffer(column, 1, offsets * width, width)?);
+                buffers.push(self.buffer(column, 1, offsets * width, width));
             }
             Class::ListView { offsets: width } => {
                 let width = width.bytes();
-                buffers.push(self.buffer(column, 1, len * width, width)?);
-                buffers.push(self.buffer(column, 2, len * width, width)?);
+                buffers.push(self.buffer(column, 1, len * width, width));
+                buffers.push(self.buffer(column, 2, len * width, width));
             }
             Class::FixedSizeList { .. } | Class::Struct | Class::RunEnd { .. } => {}
             Class::Union { dense, .. } => {
-                buffers.push(self.buffer(column, 0, len, 1)?);
+                buffers.push(self.buffer(column, 0, len, 1));
                 if *dense {
-                    buffers.push(self.buffer(column, 1, len * 4, 4)?);
+                    buffers.push(self.buffer(column, 1, len * 4, 4));
                 }
             }
         }
@@ -119,15 +124,15 @@ impl Importing<'_> {
     }
 
     /// Which rows of a column are null.
-    pub(super) fn nulls(&mut self, column: &ColumnView<'_, Full>) -> Result<Option<NullBuffer>, ImportError> {
-        let Some(validity) = column.validity() else { return Ok(None) };
-        let bytes = self.buffer(column, 0, validity.len().div_ceil(8), 1)?;
+    pub(super) fn nulls(&mut self, column: &ColumnView<'_, Full>) -> Option<NullBuffer> {
+        let validity = column.validity()?;
+        let bytes = self.buffer(column, 0, validity.len().div_ceil(8), 1);
         let bits = BooleanBuffer::new(bytes, 0, validity.len());
         // SAFETY: `Full` promises that null counts are those of the bitmaps.
-        Ok(Some(unsafe { NullBuffer::new_unchecked(bits, column.null_count()) }))
+        Some(unsafe { NullBuffer::new_unchecked(bits, column.null_count()) })
     }
 
-    /// The first `len` bytes of a column's `nth` buffer, aligned to `align`.
+    /// The first `len` bytes of a column's `nth` buffer, aligned to `align`. Structure has found as many there.
     #[inline]
     pub(super) fn buffer(
         &mut self,
@@ -135,26 +140,30 @@ impl Importing<'_> {
         nth: usize,
         len: usize,
         align: usize,
-    ) -> Result<Buffer, ImportError> {
-        let bytes = column.source().buffer(&column.slot(), nth);
-        let bytes = bytes.get(..len).ok_or(ImportError::ForeignMemory)?;
-        if bytes.is_empty() {
+    ) -> Buffer {
+        let span = column.source().table.span(&column.slot(), nth);
+        assert!(len <= span.len, "structure has checked the length");
+        if len == 0 {
             // Aligned, unlike an empty slice of somebody's memory.
-            return Ok(empty());
+            return empty();
         }
-        if !bytes.as_ptr().addr().is_multiple_of(align) {
-            self.misaligned.push(column.path().into());
-            return Ok(Buffer::from(bytes));
+        let buffer = self.memory.slice_with_length(self.body + span.offset, len);
+        match buffer.as_ptr().addr().is_multiple_of(align) {
+            true => buffer,
+            false => self.aligned(column, &buffer),
         }
-        slice(self.memory, bytes).ok_or(ImportError::ForeignMemory)
     }
 
-    pub(super) fn whole_buffer(
-        &mut self,
-        column: &ColumnView<'_, Full>,
-        nth: usize,
-    ) -> Result<Buffer, ImportError> {
-        let len = column.source().buffer(&column.slot(), nth).len();
+    /// A copy of a buffer that is not aligned for Rust.
+    #[cold]
+    fn aligned(&mut self, column: &ColumnView<'_, Full>, buffer: &Buffer) -> Buffer {
+        self.misaligned.push(column.path().into());
+        Buffer::from(buffer.as_slice())
+    }
+
+    /// All of a column's `nth` buffer.
+    pub(super) fn whole_buffer(&mut self, column: &ColumnView<'_, Full>, nth: usize) -> Buffer {
+        let len = column.source().table.span(&column.slot(), nth).len;
         self.buffer(column, nth, len, 1)
     }
 
@@ -162,11 +171,11 @@ impl Importing<'_> {
     pub(super) fn dictionary_values(
         &mut self,
         column: &ColumnView<'_, Full>,
-    ) -> Result<ArrayRef, ImportError> {
+    ) -> Result<ArrayRef, Box<ImportError>> {
         let held = column.node().dictionary.and_then(|index| column.source().dictionaries.get(index));
         match (held, column.data_type()) {
             (Some(dictionary), _) => {
-                let built = built(dictionary)?;
+                let built = built(dictionary).map_err(Box::new)?;
                 self.misaligned.extend_from_slice(&built.copied);
                 Ok(built.values)
             }
@@ -184,8 +193,9 @@ fn built(dictionary: &Dictionary) -> Result<Built, ImportError> {
     let mut parts = Vec::with_capacity(dictionary.raw_parts().len());
     let mut copied = Vec::new();
     for (part, column) in dictionary.raw_parts().iter().zip(dictionary.parts()) {
-        let mut importing = Importing { memory: &part.body, align: Align::Copy, misaligned: Vec::new() };
-        parts.push(importing.array(&column)?);
+        let mut importing =
+            Importing { memory: &part.body, body: 0, align: Align::Copy, misaligned: Vec::new() };
+        parts.push(importing.array(&column).map_err(|error| *error)?);
         copied.append(&mut importing.finish()?);
     }
     copied.dedup();
@@ -203,11 +213,10 @@ fn empty() -> Buffer {
     EMPTY.get_or_init(|| MutableBuffer::new(0).into()).clone()
 }
 
-/// The slice of `memory` that is `bytes`, if they lie in it.
-fn slice(memory: &Buffer, bytes: &[u8]) -> Option<Buffer> {
-    let offset = bytes.as_ptr().addr().checked_sub(memory.as_ptr().addr())?;
-    let end = offset.checked_add(bytes.len())?;
-    (end <= memory.len()).then(|| memory.slice_with_length(offset, bytes.len()))
+/// Where `bytes` begin in `memory`, if they lie in it.
+fn place(memory: &Buffer, bytes: &[u8]) -> Option<usize> {
+    let place = bytes.as_ptr().addr().checked_sub(memory.as_ptr().addr())?;
+    (place.checked_add(bytes.len())? <= memory.len()).then_some(place)
 }
 
 /// The alignment of the Rust type that Arrow reads values of a type as.
