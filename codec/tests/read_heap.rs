@@ -162,3 +162,35 @@ fn many_buffers_of_views_take_no_heap() {
         assert_eq!(count(&stream(&[batch.unwrap()])), 0, "{columns} columns");
     }
 }
+
+/// Arrays are objects of the heap: one for each column of a usual type, and one for the list of them.
+#[test]
+fn arrays_take_one_allocation_a_column() {
+    use arrow_schema::TimeUnit;
+    use bowstring_codec::interop::Align;
+    let zoned = DataType::Timestamp(TimeUnit::Microsecond, Some("Europe/Zurich".into()));
+    let types = [
+        DataType::Null,
+        DataType::Boolean,
+        DataType::Int8,
+        DataType::Float64,
+        DataType::Decimal128(20, 3),
+        DataType::Date32,
+        zoned,
+        DataType::Utf8,
+        DataType::LargeUtf8,
+        DataType::Binary,
+        DataType::LargeBinary,
+    ];
+    let fields = types.iter().map(|data_type| Field::new("c", data_type.clone(), true));
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let batch = testing::batch_of(&mut Source::new(&[9; 300]), &schema, 1000);
+    let stream = stream(std::slice::from_ref(&batch));
+    let mut decoder = Decoder::from_schema_message(&stream).unwrap();
+    let message = stream.slice(message_len(&stream));
+    // The first makes what all share: a buffer without bytes.
+    decoder.record_batch(&message, Align::Refuse).unwrap();
+    let (imported, allocations) = counted(|| decoder.record_batch(&message, Align::Refuse).unwrap());
+    assert_eq!(imported.batch, batch);
+    assert_eq!(allocations, types.len() + 1);
+}

@@ -1,8 +1,9 @@
-//! Whether offsets ever go down, found without comparing: the loop that full validation spends its time in.
+//! Whether offsets ever go down, and whether text is ASCII, found without comparing: the loops that full validation
+//! spends its time in.
 //!
 //! What counts is a sign: that of each offset, and that of each step up to it. Where no offset is negative, no
 //! difference overflows; and where one is, the first not being so, some step goes down. So one bit, gathered over all of
-//! them, tells. The loop is compiled twice, the second time for machines with AVX2, which take twice as much at once.
+//! them, tells. So does one bit of each byte of text. The loops are compiled twice, the second time for machines with AVX2, which take twice as much at once.
 //!
 //! # Safety
 //!
@@ -53,6 +54,30 @@ fn of_any<T: Offset>(offsets: &[T]) -> T {
     steps.fold(T::default(), |signs, (&before, &next)| signs | (next | next.minus(before)))
 }
 
+/// Bytes that are looked at between two looks at what was found.
+const STEP: usize = 1024;
+
+/// Whether text is all ASCII: no byte of it has its sign bit set.
+pub(super) fn ascii(text: &[u8]) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") {
+        // SAFETY: the machine has just said that it has AVX2.
+        return unsafe { ascii_avx2(text) };
+    }
+    ascii_any(text)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn ascii_avx2(text: &[u8]) -> bool {
+    ascii_any(text)
+}
+
+#[inline(always)]
+fn ascii_any(text: &[u8]) -> bool {
+    text.chunks(STEP).all(|step| step.iter().fold(0, |signs, byte| signs | byte) < 0x80)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -79,6 +104,18 @@ mod tests {
             let wide: Vec<i64> = offsets.iter().map(|&offset| i64::from(offset) << 32).collect();
             prop_assert_eq!(of(&wide) < 0, falls(&wide));
             prop_assert_eq!(of_any(&wide) < 0, falls(&wide));
+        }
+    }
+    #[test]
+    fn one_byte_that_is_not_ascii_is_found_wherever_it_is() {
+        for len in (0..70).chain([STEP - 1, STEP, STEP + 1, 3 * STEP + 5]) {
+            let mut text = vec![0x7f; len];
+            assert!(ascii(&text) && ascii_any(&text));
+            for at in 0..len {
+                text[at] = 0x80;
+                assert!(!ascii(&text) && !ascii_any(&text), "{at} of {len}");
+                text[at] = b'a';
+            }
         }
     }
 }
