@@ -43,6 +43,7 @@ pub enum Call {
     StatFs,
     Truncate,
     Unlink,
+    Write,
 }
 
 impl Call {
@@ -81,6 +82,7 @@ impl Call {
             Call::Stat => "stat",
             Call::StatFs => "fstatfs",
             Call::Truncate => "ftruncate",
+            Call::Write => "pwrite",
             Call::Unlink => "unlink",
         }
     }

@@ -19,6 +19,14 @@ pub struct Credentials {
     pub uid: u32,
 }
 
+impl Credentials {
+    /// Asks the kernel who made the other end of a connected Unix socket.
+    pub fn of_peer(socket: BorrowedFd<'_>) -> Result<Credentials, OsError> {
+        let (pid, uid) = sys::peer_credentials(socket)?;
+        Ok(Credentials { pid, uid })
+    }
+}
+
 /// Whom to talk to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Access<'a> {

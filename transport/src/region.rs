@@ -9,12 +9,14 @@
 //!
 //! A region that comes from another process is an allegation until `attach` has checked its descriptor.
 
+mod append;
 pub(crate) mod attach;
 mod map;
 mod memfd;
 pub(crate) mod private;
 mod words;
 
+pub use append::Appender;
 pub use attach::Frozen as FrozenView;
 pub(crate) use attach::PeerMap;
 pub(crate) use map::Shared;

@@ -67,6 +67,11 @@ fn once<T>(call: Call, f: impl FnOnce() -> Result<T, Errno>) -> Sys<T> {
 
 // ---- files ----
 
+/// Writes at an offset; returns how many bytes were written.
+pub(crate) fn write_at(fd: BorrowedFd<'_>, bytes: &[u8], at: u64) -> Sys<usize> {
+    retrying(Call::Write, || rustix::io::pwrite(fd, bytes, at))
+}
+
 pub(crate) fn stat(fd: BorrowedFd<'_>) -> Sys<Stat> {
     once(Call::Stat, || rustix::fs::fstat(fd))
 }

@@ -81,6 +81,23 @@ impl Frozen {
     }
 }
 
+impl Frozen {
+    /// Attaches like [`attach`](Self::attach), in a time that does not depend on `len`: pages are mapped as they are
+    /// read, not beforehand. For regions of which perhaps little is read.
+    pub fn attach_lazily(fd: BorrowedFd<'_>, len: usize) -> Result<Frozen, RegionFault> {
+        check(fd, SealFlags::WRITE, false, len, |found, wanted| found >= wanted)?;
+        let map = if len == 0 { None } else { Some(Mapping::frozen(fd, len)?) };
+        Ok(Frozen { map })
+    }
+}
+
+/// The bytes, which never change.
+impl AsRef<[u8]> for Frozen {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
 impl Deref for Frozen {
     type Target = [u8];
     fn deref(&self) -> &[u8] {

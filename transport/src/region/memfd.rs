@@ -218,6 +218,11 @@ pub struct Frozen {
 }
 
 impl Frozen {
+    /// `fd` carries the seals of [`FROZEN`] and has `len` bytes.
+    pub(super) const fn new(fd: OwnedFd, len: usize) -> Frozen {
+        Frozen { fd, len }
+    }
+
     /// The bytes of the region.
     #[must_use]
     pub const fn len(&self) -> usize {
@@ -262,7 +267,7 @@ pub(crate) const PUBLISHED: SealFlags =
 pub(crate) const FROZEN: SealFlags =
     SealFlags::WRITE.union(SealFlags::SHRINK).union(SealFlags::GROW).union(SealFlags::SEAL);
 
-fn create_sealable(name: &CStr, pages: Pages) -> Result<OwnedFd, OsError> {
+pub(super) fn create_sealable(name: &CStr, pages: Pages) -> Result<OwnedFd, OsError> {
     let mut flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     if pages == Pages::HugeTlb {
         flags |= MemfdFlags::HUGETLB | MemfdFlags::HUGE_2MB;

@@ -111,6 +111,12 @@ impl Listener {
         Ok(sys::listen(self.socket.as_fd(), BACKLOG)?)
     }
 
+    /// Accepts the next connection that waits, if any, for a protocol other than this crate's: nothing is said over it,
+    /// and nobody has looked who is there. Never blocks.
+    pub fn accept_socket(&self) -> Result<Option<OwnedFd>, OsError> {
+        self.next()
+    }
+
     /// The next connection that waits, if any.
     pub(crate) fn next(&self) -> Result<Option<OwnedFd>, OsError> {
         sys::accept(self.socket.as_fd())

@@ -1,0 +1,131 @@
+//! What can go wrong for a client.
+
+use std::fmt;
+use std::io;
+
+use bowstring_codec::decode::ReadError;
+use bowstring_codec::interop::ImportError;
+use bowstring_transport::RegionFault;
+
+use crate::segment::MakeError;
+use crate::wire::WireFault;
+use crate::wire::message::Code;
+
+/// A store's refusal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Which kind of reason.
+    pub code: Code,
+    /// The reason, for people.
+    pub text: String,
+}
+
+impl Refused {
+    pub(crate) fn new(code: Code, text: impl Into<String>) -> Refused {
+        Refused { code, text: text.into() }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// Why a store could not be asked, or did not do what it was asked.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Nobody listens there.
+    NoStore(io::Error),
+    /// The store refused. Its catalogue is as it was.
+    Refused(Refused),
+    /// The store belongs to another user.
+    Foreign {
+        /// The user.
+        uid: u32,
+    },
+    /// The store broke the protocol.
+    Protocol(WireFault),
+    /// A descriptor that the store sent is no frozen file, or too short.
+    Region(RegionFault),
+    /// The store sent a schema that is malformed.
+    Schema(ReadError),
+    /// A message in a segment is malformed. Whoever put it is at fault.
+    Message {
+        /// Which of the segments.
+        segment: usize,
+        /// The byte at which the message begins.
+        at: usize,
+        /// Why.
+        error: ImportError,
+    },
+    /// A segment has other rows than the store said.
+    Rows,
+    /// The store hung up. A change that was asked for may have been made or not.
+    HungUp,
+    /// The store did not answer in time. A change that was asked for may have been made or not.
+    TimedOut,
+    /// Rows could not be made a segment.
+    Make(MakeError),
+    /// The connection is of no more use, after an earlier error or since it follows a table.
+    Spent,
+    /// The host.
+    Io(io::Error),
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoStore(error) => write!(f, "no store: {error}"),
+            Self::Refused(refused) => refused.fmt(f),
+            Self::Foreign { uid } => write!(f, "the store belongs to user {uid}"),
+            Self::Protocol(fault) => write!(f, "the store sent {fault}"),
+            Self::Region(fault) => write!(f, "a segment: {fault}"),
+            Self::Schema(error) => write!(f, "the schema: {error}"),
+            Self::Message { segment, at, error } => {
+                write!(f, "segment {segment}, message at byte {at}: {error}")
+            }
+            Self::Rows => f.write_str("a segment has other rows than the store said"),
+            Self::HungUp => f.write_str("the store hung up"),
+            Self::TimedOut => f.write_str("the store did not answer in time"),
+            Self::Make(error) => error.fmt(f),
+            Self::Spent => f.write_str("the connection was used up by an earlier error, or follows a table"),
+            Self::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+impl From<io::Error> for StoreError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<WireFault> for StoreError {
+    fn from(fault: WireFault) -> Self {
+        Self::Protocol(fault)
+    }
+}
+
+impl From<MakeError> for StoreError {
+    fn from(error: MakeError) -> Self {
+        Self::Make(error)
+    }
+}
+
+impl From<Refused> for StoreError {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+impl From<RegionFault> for StoreError {
+    fn from(fault: RegionFault) -> Self {
+        Self::Region(fault)
+    }
+}
