@@ -45,7 +45,7 @@ pub(crate) struct Version {
 
 impl Version {
     /// The pieces that hold the rows from `row` on, and the number of their first row. They begin with a part.
-    pub(crate) fn from_row(&self, row: u64) -> (&[Arc<Piece>], u64) {
+    pub(crate) fn since_row(&self, row: u64) -> (&[Arc<Piece>], u64) {
         let mut start = self.pieces.partition_point(|piece| piece.first_row + piece.segment.rows <= row);
         // Segments without rows, such as one of dictionaries, belong to what follows them.
         while let (Some(before), Some(this)) =
@@ -221,13 +221,7 @@ impl Catalogue {
         annotate(&mut metadata, changes)?;
         self.last += 1;
         let past = current.past.iter().copied().chain([(current.version, current.rows)]).collect();
-        Ok(Version {
-            version: self.last,
-            made: now(),
-            metadata: Arc::new(metadata),
-            past,
-            ..same(&current)
-        })
+        Ok(Version { version: self.last, made: now(), metadata: Arc::new(metadata), past, ..same(&current) })
     }
 
     /// Publishes a version: from here on it is what the name stands for.

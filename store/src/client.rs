@@ -5,8 +5,8 @@ mod table;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -215,7 +215,10 @@ impl Client {
 
     fn put_batches(&mut self, name: &str, batches: &[RecordBatch], put: &Put) -> Result<Done, StoreError> {
         let Some(first) = batches.first() else {
-            return Err(StoreError::Io(io::Error::new(io::ErrorKind::InvalidInput, "no batch, and so no schema")));
+            return Err(StoreError::Io(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "no batch, and so no schema",
+            )));
         };
         let mut writer = SegmentWriter::new(first.schema())?;
         batches.iter().try_for_each(|batch| writer.write(batch))?;
@@ -364,8 +367,10 @@ impl Client {
                     self.spent = true;
                     return match socket::receive(self.socket.as_fd(), &mut self.scratch) {
                         Ok(Received::Datagram(datagram)) => {
-                            let reply = Reply::decode(&datagram.bytes, datagram.fds.len())?;
-                            Err(self.out_of_turn(&reply))
+                            match Reply::decode(&datagram.bytes, datagram.fds.len()) {
+                                Ok(reply @ Reply::Error { .. }) => Err(self.out_of_turn(&reply)),
+                                _ => Err(StoreError::HungUp),
+                            }
                         }
                         _ => Err(StoreError::HungUp),
                     };

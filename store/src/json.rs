@@ -27,7 +27,7 @@ pub(crate) fn tell(
     patience: Duration,
 ) -> (u64, Result<(), Option<Refused>>) {
     let refused = |text: String| Some(Refused::new(Code::Host, text));
-    let (pieces, first_row) = version.from_row(rows.start);
+    let (pieces, first_row) = version.since_row(rows.start);
     let mapped = pieces.iter().take_while(|piece| piece.first_row < rows.end).map(|piece| {
         crate::segment::map(&piece.segment.fd, piece.segment.len).map(|memory| Mapped { memory })
     });

@@ -24,7 +24,9 @@ mod socket;
 mod state;
 pub mod wire;
 
-pub use client::{Batches, Client, Done, Event, Follower, Get, Mapped, Position, Put, Reader, Table, Welcome};
+pub use client::{
+    Batches, Client, Done, Event, Follower, Get, Mapped, Position, Put, Reader, Table, Welcome,
+};
 pub use error::{Refused, StoreError};
 pub use segment::{Segment, SegmentWriter, Segments};
 pub use server::{Config, Handle, Load, Server, Source};

@@ -340,7 +340,7 @@ pub(crate) fn merge(parts: &[Arc<Segment>]) -> io::Result<Segment> {
     let mut file = Appender::create(c"bowstring-segment")?;
     let mut rows = 0;
     for part in parts {
-        let memory = map(&part.fd, part.len).map_err(io::Error::other)?;
+        let memory = map(&part.fd, part.len).map_err(|fault| io::Error::other(fault.to_string()))?;
         for piece in memory.chunks(PIECE) {
             file.append(piece)?;
         }

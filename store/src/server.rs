@@ -213,7 +213,10 @@ impl Server {
         connection.refusal = if !connection.may_write && !self.may(peer.uid, false) {
             Some((crate::wire::message::Code::Denied, format!("user {} is not let in", peer.uid)))
         } else if self.connections.len() >= self.config.max_clients {
-            Some((crate::wire::message::Code::Full, format!("over max_clients = {}", self.config.max_clients)))
+            Some((
+                crate::wire::message::Code::Full,
+                format!("over max_clients = {}", self.config.max_clients),
+            ))
         } else if of_process >= self.config.max_clients_of_process {
             let most = self.config.max_clients_of_process;
             Some((crate::wire::message::Code::Full, format!("over max_clients_of_process = {most}")))
@@ -249,8 +252,12 @@ impl Server {
         for token in late {
             self.late(token);
         }
-        let again: Vec<u64> =
-            self.connections.iter().filter(|(_, connection)| connection.retry).map(|(&token, _)| token).collect();
+        let again: Vec<u64> = self
+            .connections
+            .iter()
+            .filter(|(_, connection)| connection.retry)
+            .map(|(&token, _)| token)
+            .collect();
         for token in again {
             self.flush(token);
         }

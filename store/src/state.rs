@@ -55,7 +55,8 @@ impl State {
             let file = format!("{}-{number}.arrows", version.base);
             self.put(&file, |out| {
                 out.write_all(&version.schema)?;
-                let memory = map(&piece.segment.fd, piece.segment.len).map_err(io::Error::other)?;
+                let memory = map(&piece.segment.fd, piece.segment.len);
+                let memory = memory.map_err(|fault| io::Error::other(fault.to_string()))?;
                 out.write_all(&memory)?;
                 out.write_all(&END_OF_STREAM)
             })?;
@@ -137,9 +138,9 @@ impl State {
                 let _ = fs::remove_file(self.directory.join(file));
             }
         }
-        let numbers = others.iter().filter_map(|file| {
-            file.strip_suffix(".arrows")?.rsplit_once('-')?.1.parse::<u64>().ok()
-        });
+        let numbers = others
+            .iter()
+            .filter_map(|file| file.strip_suffix(".arrows")?.rsplit_once('-')?.1.parse::<u64>().ok());
         self.next.store(numbers.max().map_or(0, |last| last + 1), Ordering::Relaxed);
         Ok((found.into_values().collect(), wrong))
     }
@@ -251,10 +252,8 @@ fn check_parts(schema: &[u8], pieces: &[Arc<Piece>]) -> Result<(), String> {
 }
 
 fn manifest(version: &Version) -> String {
-    let mut text = format!(
-        "{TITLE}\nversion {}\nbase {}\nmade {}\n",
-        version.version, version.base, version.made
-    );
+    let mut text =
+        format!("{TITLE}\nversion {}\nbase {}\nmade {}\n", version.version, version.base, version.made);
     for (key, value) in version.metadata.iter() {
         let _ = writeln!(text, "meta {} {}", escape(key), escape(value));
     }

@@ -69,7 +69,9 @@ impl fmt::Display for WireFault {
             Self::Length { found, stated } => {
                 write!(f, "a datagram of {found} bytes that says it has {stated}")
             }
-            Self::Fields(at) => write!(f, "a datagram whose fields do not end at byte {at}, where they should"),
+            Self::Fields(at) => {
+                write!(f, "a datagram whose fields do not end at byte {at}, where they should")
+            }
             Self::Value(at) => write!(f, "a datagram with an impossible value before byte {at}"),
             Self::Descriptors { found, wanted } => {
                 write!(f, "a datagram with {found} descriptors instead of {wanted}")

@@ -206,7 +206,7 @@ impl Server {
     }
 
     /// Tells epoll what to wait for.
-    fn wait_for(&mut self, token: u64) {
+    pub(super) fn wait_for(&mut self, token: u64) {
         let Some(connection) = self.connections.get_mut(&token) else { return };
         let mut flags = match connection.stand {
             Stand::Waiting | Stand::Parked(_) | Stand::Leaving => epoll::EventFlags::empty(),

@@ -21,7 +21,7 @@ pub(super) fn datagrams(
     rows: std::ops::Range<u64>,
     introduce: bool,
 ) -> Result<Vec<Outgoing>, bowstring_transport::OsError> {
-    let (pieces, first_row) = version.from_row(rows.start);
+    let (pieces, first_row) = version.since_row(rows.start);
     let wanted = pieces.partition_point(|piece| piece.first_row < rows.end);
     let pieces = pieces.get(..wanted).unwrap_or_default();
     let (schema, schema_fd) = match introduce {
@@ -101,7 +101,8 @@ impl Server {
         match datagrams(&following.name, source, &version, rows, !following.introduced) {
             Ok(mut datagrams) => {
                 (following.row, following.introduced) = (version.rows, true);
-                self.figures.shared += datagrams.iter().map(|datagram| datagram.fds.len() as u64).sum::<u64>();
+                self.figures.shared +=
+                    datagrams.iter().map(|datagram| datagram.fds.len() as u64).sum::<u64>();
                 out.extend(datagrams.drain(..));
                 true
             }

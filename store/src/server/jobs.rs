@@ -38,13 +38,40 @@ pub(super) enum Outcome {
         incoming: Incoming,
         checked: Result<u32, Refused>,
     },
-    Written { token: u64, name: String, version: Box<Version>, written: io::Result<()> },
-    Removed { token: u64, name: String, version: Arc<Version>, removed: io::Result<()> },
-    Renamed { token: u64, name: String, to: String, version: Arc<Version>, renamed: io::Result<()> },
-    Merged { name: String, pieces: Vec<Arc<Piece>>, merged: io::Result<Segment> },
-    Loaded { name: String, loaded: Result<(Segments, u32), String> },
+    Written {
+        token: u64,
+        name: String,
+        version: Box<Version>,
+        written: io::Result<()>,
+    },
+    Removed {
+        token: u64,
+        name: String,
+        version: Arc<Version>,
+        removed: io::Result<()>,
+    },
+    Renamed {
+        token: u64,
+        name: String,
+        to: String,
+        version: Arc<Version>,
+        renamed: io::Result<()>,
+    },
+    Merged {
+        name: String,
+        pieces: Vec<Arc<Piece>>,
+        merged: io::Result<Segment>,
+    },
+    Loaded {
+        name: String,
+        loaded: Result<(Segments, u32), String>,
+    },
     /// Rows were told as JSON; an error without a reason is a client that is gone.
-    Told { token: u64, rows: u64, told: Result<(), Option<Refused>> },
+    Told {
+        token: u64,
+        rows: u64,
+        told: Result<(), Option<Refused>>,
+    },
 }
 
 /// The workers.

@@ -43,10 +43,19 @@ pub(super) struct Task {
 /// What is changed.
 #[derive(Debug)]
 pub(super) enum Change {
-    Put { mode: Mode, expected: u64, incoming: Incoming, checked: bool },
+    Put {
+        mode: Mode,
+        expected: u64,
+        incoming: Incoming,
+        checked: bool,
+    },
     Annotate(Metadata),
-    Remove { expected: u64 },
-    Rename { to: String },
+    Remove {
+        expected: u64,
+    },
+    Rename {
+        to: String,
+    },
     /// What somebody else's change left behind: many small segments.
     Merge(Vec<Arc<Piece>>),
 }
@@ -121,7 +130,9 @@ impl Server {
         if !whole {
             return self.flush(token);
         }
-        let Stand::Putting(collect) = std::mem::replace(&mut connection.stand, Stand::Waiting) else { return };
+        let Stand::Putting(collect) = std::mem::replace(&mut connection.stand, Stand::Waiting) else {
+            return;
+        };
         let Collect { head, schema, segments, bytes } = *collect;
         let PutHead { mode, expected, name, metadata, .. } = head;
         let mut incoming = Incoming { schema, columns: 0, segments, metadata };

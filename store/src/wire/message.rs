@@ -414,9 +414,7 @@ impl Request {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         match self {
-            Request::Hello { pid, program } => {
-                Out::new(kind::HELLO).u64(0).u32(*pid).text(program, MAX_TEXT)
-            }
+            Request::Hello { pid, program } => Out::new(kind::HELLO).u64(0).u32(*pid).text(program, MAX_TEXT),
             Request::Get { version, base, from_row, how, limit, name } => Out::new(kind::GET)
                 .u64(*version)
                 .u64(*base)
@@ -438,9 +436,7 @@ impl Request {
                 put_records(put_schema(out, &put.schema), &put.records)
             }
             Request::Segments(records) => put_records(Out::new(kind::SEGMENTS), records),
-            Request::Remove { expected, name } => {
-                Out::new(kind::REMOVE).u64(*expected).text(name, MAX_NAME)
-            }
+            Request::Remove { expected, name } => Out::new(kind::REMOVE).u64(*expected).text(name, MAX_NAME),
             Request::Rename { name, to } => Out::new(kind::RENAME).text(name, MAX_NAME).text(to, MAX_NAME),
             Request::Annotate { name, metadata } => {
                 put_metadata(Out::new(kind::ANNOTATE).text(name, MAX_NAME), metadata)
