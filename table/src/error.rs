@@ -7,7 +7,9 @@ use bowstring_codec::decode::{ReadError, SchemaFault};
 use bowstring_codec::interop::ImportError;
 use bowstring_codec::{BuildError, EncodeError, LayoutError};
 use bowstring_transport::names::AddressError;
-use bowstring_transport::{CommitFault, End, HandshakeError, LoanError, OsError, RecvError, SenderFault};
+use bowstring_transport::{
+    BreakOff, CommitFault, End, HandshakeError, LoanError, OsError, RecvError, SenderFault,
+};
 
 /// An end of a table that could not be set up.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub enum SetUpError {
     Host(OsError),
     /// Waiting was interrupted.
     Interrupted,
+    /// A newcomer could not be sent the dictionaries in force.
+    Dictionary(SendError),
 }
 
 /// Why a batch was not sent.
@@ -65,6 +69,13 @@ pub enum SendError {
 pub enum ReceiveError {
     /// The sender died before the table's end, or gave up sending it. Everything it had committed has been received.
     Crashed,
+    /// The sender broke off before the table's end, and said so. Everything it had committed has been received.
+    BrokenOff {
+        /// How it came to that.
+        how: BreakOff,
+        /// Why, in the sender's own words, which may be empty: quote them before a terminal sees them.
+        reason: String,
+    },
     /// The sender found this receiver too slow and cut it off.
     CutOff,
     /// Nothing came in time. What comes later can still be received.
@@ -175,10 +186,11 @@ impl From<CommitFault> for SendError {
 
 impl ReceiveError {
     /// What an end of the transport means here; `None` for a clean close, which is the end of the table.
-    pub(crate) fn from_transport(error: RecvError) -> Option<Self> {
+    pub(crate) fn from_transport(error: RecvError, reason: impl FnOnce() -> String) -> Option<Self> {
         Some(match error {
             RecvError::Closed => return None,
             RecvError::CutOff => Self::CutOff,
+            RecvError::BrokenOff(how) => Self::BrokenOff { how, reason: reason() },
             RecvError::TimedOut => Self::TimedOut,
             RecvError::Fault(fault) => Self::Protocol(fault),
             RecvError::Os(error) => Self::Host(error),
@@ -204,6 +216,7 @@ impl fmt::Display for SetUpError {
             Self::Greeting(error) => write!(f, "the sender's greeting is not an Arrow schema: {error}"),
             Self::Host(error) => error.fmt(f),
             Self::Interrupted => f.write_str("interrupted"),
+            Self::Dictionary(error) => write!(f, "a newcomer could not be sent the dictionaries: {error}"),
         }
     }
 }
@@ -232,6 +245,12 @@ impl fmt::Display for ReceiveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Crashed => f.write_str("the sender died, or broke off, before the end of the table"),
+            Self::BrokenOff { how, reason } if reason.is_empty() => {
+                write!(f, "the sender broke off before the end of the table: it {how}")
+            }
+            Self::BrokenOff { how, reason } => {
+                write!(f, "the sender broke off before the end of the table: it {how} ({reason:?})")
+            }
             Self::CutOff => f.write_str("the sender cut this receiver off for being slow"),
             Self::TimedOut => f.write_str("nothing came in time"),
             Self::Malformed { message, error } => write!(f, "message {message} is malformed: {error}"),
@@ -253,6 +272,7 @@ impl std::error::Error for SetUpError {
             Self::Meet(error) => Some(error),
             Self::Greeting(error) => Some(error),
             Self::Host(error) => Some(error),
+            Self::Dictionary(error) => Some(error),
             Self::Interrupted => None,
         }
     }

@@ -56,10 +56,11 @@ pub use bowstring_codec::decode::Limits;
 pub use bowstring_transport as transport;
 pub use bowstring_transport::names;
 
+pub use bowstring_transport::BreakOff;
 pub use buffer_stats::BufferStats;
 pub use error::{ReceiveError, SendError, SetUpError};
 pub use hints::Hints;
-pub use receive::{Batch, Receiver, ReceiverBuilder, ReceiverStats};
+pub use receive::{Batch, Missed, Receiver, ReceiverBuilder, ReceiverStats};
 pub use send::{Interrupt, Sender, SenderBuilder, SenderStats};
 
 #[doc(hidden)]

@@ -21,6 +21,15 @@ pub use self::stats::ReceiverStats;
 use crate::error::{ReceiveError, SetUpError};
 use crate::{Hints, heap, protocol};
 
+/// What went before a receiver.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Missed {
+    /// Batches, as messages.
+    pub batches: u64,
+    /// Rows of these.
+    pub rows: u64,
+}
+
 /// Receives the batches of one table.
 ///
 /// It is an iterator of `RecordBatch`es whose buffers are the memory that they came in, and a
@@ -114,6 +123,14 @@ impl Receiver {
         &self.hints
     }
 
+    /// Returns what the sender sent before this receiver came and will not send to it: with 0 rows, the table is whole
+    /// from its beginning. A sender in another language may not say, which looks like 0.
+    #[must_use]
+    pub fn missed_before(&self) -> Missed {
+        let past = self.channel.past();
+        Missed { batches: past.messages, rows: past.items }
+    }
+
     /// How messages come.
     #[must_use]
     pub fn delivery(&self) -> Delivery {
@@ -144,7 +161,7 @@ impl Receiver {
         let (memory, meta) = loop {
             let (memory, meta) = match channel.receive(wait) {
                 Ok(message) => message,
-                Err(error) => match ReceiveError::from_transport(error) {
+                Err(error) => match ReceiveError::from_transport(error, || channel.reason()) {
                     Some(error) => return Err(error),
                     None => {
                         *ended = true;

@@ -16,7 +16,7 @@ use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
 use bowstring_codec::build::{Fields, Variable};
 use bowstring_codec::{BuildError, Dictionaries, DictionaryUpdate, Encoder, OnGrowth, Plan, Shape};
-use bowstring_transport::{HandshakeError, Listener, OnSlow, SenderConfig, To, Wait};
+use bowstring_transport::{BreakOff, HandshakeError, Listener, OnSlow, Past, SenderConfig, To, Wait};
 
 pub use self::builder::SenderBuilder;
 pub use self::interrupt::Interrupt;
@@ -265,6 +265,18 @@ impl Sender {
     /// [`ReceiveError::Crashed`](crate::ReceiveError::Crashed) in place of the end: nobody takes a part for the whole.
     pub fn abandon(self) {
         self.outlet.sender.abandon();
+    }
+
+    /// Gives the table up before its end and says why: receivers get
+    /// [`ReceiveError::BrokenOff`](crate::ReceiveError::BrokenOff) with the first 96 bytes of `reason`.
+    pub fn abandon_with(self, how: BreakOff, reason: &str) {
+        self.outlet.sender.abandon_with(how, reason);
+    }
+
+    /// Has the transport tell newcomers what went before them.
+    fn tell_past(&mut self) {
+        let SenderStats { batches, rows, .. } = self.stats;
+        self.outlet.sender.set_past(Past { messages: batches, items: rows });
     }
 
     /// What was sent so far.

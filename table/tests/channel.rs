@@ -12,7 +12,9 @@ use arrow_schema::{DataType, Field, Schema};
 use bowstring::transport::{
     Connector, Deliveries, Delivery, Listener, OnSlow, SenderConfig, Wait, socket_pair,
 };
-use bowstring::{Hints, Interrupt, ReceiveError, Receiver, ReceiverStats, SendError, Sender, SetUpError};
+use bowstring::{
+    BreakOff, Hints, Interrupt, Missed, ReceiveError, Receiver, ReceiverStats, SendError, Sender, SetUpError,
+};
 
 const DELIVERIES: [Delivery; 3] = [Delivery::Pooled, Delivery::Copied, Delivery::Sealed];
 
@@ -345,4 +347,49 @@ fn a_greeting_that_is_no_schema_and_a_message_that_is_no_batch_are_errors() {
         assert!(matches!(error, ReceiveError::Malformed { message: m, .. } if m == message), "{error}");
     }
     assert_eq!(receiver.stats().rows, 0);
+}
+
+#[test]
+fn a_latecomer_knows_what_went_before_it() {
+    for delivery in DELIVERIES {
+        let batch = numbers(0..10);
+        let mut sender = Sender::new(batch.schema(), SenderConfig::new().slots(8, 64 << 10)).unwrap();
+        let first = connect(&mut sender, delivery);
+        assert_eq!(first.missed_before(), Missed::default(), "{delivery:?}");
+        let first = collect(first);
+        for _ in 0..3 {
+            sender.send(&batch).unwrap();
+        }
+        let late = connect(&mut sender, delivery);
+        assert_eq!(late.missed_before(), Missed { batches: 3, rows: 30 }, "{delivery:?}");
+        let late = collect(late);
+        sender.send(&batch).unwrap();
+        drop(sender);
+        assert_eq!(first.join().unwrap().1.rows, 40, "{delivery:?}");
+        assert_eq!(late.join().unwrap().1.rows, 10, "{delivery:?}");
+    }
+}
+
+#[test]
+fn a_sender_that_breaks_off_says_why() {
+    // Cut between characters after 96 bytes.
+    let long = "é".repeat(100);
+    for (how, said, heard) in [
+        (BreakOff::Failed, "line 7: not a number", "line 7: not a number"),
+        (BreakOff::Interrupted, "", ""),
+        (BreakOff::Failed, &*long, &long[..96]),
+    ] {
+        for delivery in DELIVERIES {
+            let batch = numbers(0..10);
+            let mut sender = Sender::new(batch.schema(), SenderConfig::new().slots(8, 64 << 10)).unwrap();
+            let mut receiver = connect(&mut sender, delivery);
+            sender.send(&batch).unwrap();
+            sender.abandon_with(how, said);
+            assert!(receiver.next_batch().unwrap().is_some(), "{delivery:?}: what was committed comes first");
+            for _ in 0..2 {
+                let end = receiver.next_batch().expect_err("it did not end well");
+                assert_eq!(end, ReceiveError::BrokenOff { how, reason: heard.into() }, "{delivery:?}");
+            }
+        }
+    }
 }

@@ -30,7 +30,11 @@ pub(crate) struct BoardHead {
     pub(crate) closing: AtomicU32,
     /// Messages that this receiver was not given because it was slow: a figure.
     pub(crate) skipped: AtomicU64,
-    _apart: [Pad; 14],
+    /// Bytes of `reason`.
+    pub(crate) reason_len: Pad,
+    _apart: Pad,
+    /// Why the sender closed, in words; meaningful as `closing` is, where reasons were agreed to.
+    pub(crate) reason: [Pad; REASON_WORDS],
     /// Not zero while the sender waits for slots to come back: see [`Sleep`].
     pub(crate) want_room: AtomicU32,
     _pad: HalfPad,
@@ -118,7 +122,10 @@ impl Sleep {
     }
 }
 
-/// Why a sender ended a channel.
+/// The words of a closing reason: 96 bytes.
+pub(crate) const REASON_WORDS: usize = 12;
+
+/// Why a sender ended a channel. The last two only where reasons were agreed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum Closing {
@@ -126,6 +133,23 @@ pub(crate) enum Closing {
     Done = 0,
     /// This receiver was too slow for its sender's policy.
     CutOff = 1,
+    /// It cannot send the rest.
+    Failed = 2,
+    /// It was told to stop before the end.
+    Interrupted = 3,
+}
+
+impl Closing {
+    /// Reads the code of a sender that may give reasons or not.
+    pub(crate) const fn read(code: u32, reasons: bool) -> Option<Closing> {
+        match code {
+            0 => Some(Closing::Done),
+            1 => Some(Closing::CutOff),
+            2 if reasons => Some(Closing::Failed),
+            3 if reasons => Some(Closing::Interrupted),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(not(loom))]

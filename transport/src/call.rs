@@ -22,7 +22,7 @@ impl Sender {
         path: &[u8],
         meeting: &Connector<'_>,
     ) -> Result<(ReceiverId, Incoming), HandshakeError> {
-        self.connect_both_over(listen::connect(path)?, meeting)
+        self.connect_both_over(listen::connect_within(path, meeting.nanos())?, meeting)
     }
 
     /// As [`connect_both`](Self::connect_both), over a connected socket whose other end listens.
@@ -76,7 +76,10 @@ impl Sender {
 
 fn both(arrival: Arrival) -> Result<(ReceiverId, Incoming), HandshakeError> {
     let Arrival { receiver, incoming } = arrival;
-    Ok((receiver, incoming.ok_or(HandshakeError::HungUp)?))
+    Ok((
+        receiver,
+        incoming.ok_or(HandshakeError::Internal("both directions were agreed to, and nothing comes in"))?,
+    ))
 }
 
 /// The most requests that may be open at once.

@@ -21,6 +21,7 @@ pub enum Call {
     Epoll,
     FutexWait,
     GetSeals,
+    Inotify,
     Listen,
     Lock,
     Map,
@@ -36,6 +37,7 @@ pub enum Call {
     SetFlags,
     SetMode,
     SetSendBuffer,
+    SetSendTimeout,
     Socket,
     SocketKind,
     SocketPair,
@@ -61,6 +63,7 @@ impl Call {
             Call::Epoll => "epoll_create1",
             Call::FutexWait => "futex",
             Call::GetSeals => "fcntl(F_GET_SEALS)",
+            Call::Inotify => "inotify",
             Call::Listen => "listen",
             Call::Lock => "flock",
             Call::Map => "mmap",
@@ -75,6 +78,7 @@ impl Call {
             Call::Send => "sendmsg",
             Call::SetFlags => "fcntl",
             Call::SetMode => "fchmod",
+            Call::SetSendTimeout => "setsockopt(SO_SNDTIMEO)",
             Call::SetSendBuffer => "setsockopt(SO_SNDBUF)",
             Call::Socket => "socket",
             Call::SocketKind => "getsockopt",
@@ -130,6 +134,7 @@ impl OsError {
             Errno::NFILE => "ENFILE: too many open files in the system",
             Errno::FBIG => "EFBIG: larger than RLIMIT_FSIZE allows",
             Errno::TOOMANYREFS => "ETOOMANYREFS: too many descriptors in flight for this user",
+            Errno::PROTOTYPE => "EPROTOTYPE: a socket of another kind is there, not a Bowstring program's",
             Errno::PIPE => "EPIPE: the peer has hung up",
             Errno::AGAIN => "EAGAIN: not now",
             Errno::BUSY => "EBUSY: in use",
@@ -254,6 +259,15 @@ impl fmt::Display for RegionFault {
                 write!(f, "only {allocated} of its {wanted} bytes have memory")
             }
             RegionFault::Os(e) => e.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for RegionFault {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            RegionFault::Os(e) => Some(e),
+            _ => None,
         }
     }
 }

@@ -62,6 +62,7 @@ mod error;
 #[cfg(feature = "std")]
 pub mod names;
 mod peer;
+mod reason;
 mod receive;
 pub mod region;
 mod ring;
@@ -83,6 +84,7 @@ pub use connect::incoming::{Connector, Incoming, Opened};
 pub use connect::observer::Observer;
 pub use error::{Call, Fault, GeometryError, OsError, RegionFault, RegionKind};
 pub use peer::{Access, Credentials};
+pub use reason::BreakOff;
 pub use receive::lease::{Foreign, Honest, Lease, Meta, Trust};
 pub use receive::receiver::{
     Copied, CopyingReceiver, PooledReceiver, Receiver, ReceiverStats, RecvError, SenderFault,
@@ -94,6 +96,7 @@ pub use send::fanout::room::LoanError;
 pub use send::fanout::subscriber::{End, OnSlow};
 pub use send::loan::{CommitError, CommitFault, Loan};
 pub use send::sender::{Arrival, HandshakeConfig, SendError, Sender, SenderConfig};
+pub use session::wire::Past;
 pub use session::{
     ConnectRequest, Decision, Deliveries, Delivery, HandshakeError, Listener, Refusal, RefusalCode,
 };

@@ -27,9 +27,11 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fd::OwnedFd;
 
+use crate::connect::incoming::PATIENCE;
 use crate::connect::session::listen::{self, MAX_PATH};
 use crate::error::OsError;
 use crate::{Access, HandshakeError, Listener, Observer};
@@ -108,11 +110,19 @@ impl Address {
 
     /// Connects to whoever listens at this address. The socket is for
     /// [`Connector::connect_socket`](crate::Connector::connect_socket) or [`Sender::connect_socket`](crate::Sender::connect_socket).
+    ///
+    /// Waits up to two seconds while the listener's queue is full.
     pub fn connect(&self) -> Result<OwnedFd, AddressError> {
+        self.connect_within(PATIENCE)
+    }
+
+    /// Connects, and waits up to `patience` while the listener's queue is full.
+    pub fn connect_within(&self, patience: Duration) -> Result<OwnedFd, AddressError> {
+        let nanos = u64::try_from(patience.as_nanos()).unwrap_or(u64::MAX);
         match self {
-            Address::Name(name) => Ok(listen::connect(bytes(&socket(name, directory)?))?),
-            Address::Path(path) => Ok(listen::connect(bytes(path))?),
-            Address::Abstract(name) => Ok(listen::connect_abstract(name)?),
+            Address::Name(name) => Ok(listen::connect_within(bytes(&socket(name, directory)?), nanos)?),
+            Address::Path(path) => Ok(listen::connect_within(bytes(path), nanos)?),
+            Address::Abstract(name) => Ok(listen::connect_abstract_within(name, nanos)?),
         }
     }
 

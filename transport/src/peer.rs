@@ -70,14 +70,18 @@ pub(crate) struct Control {
 
 impl Control {
     /// Takes over a connected socket. The peer's process becomes known later for a socket pair, where the kernel only
-    /// knows who made the pair: see [`trust_pid`](Self::trust_pid).
+    /// knows who made the pair: see [`trust_pid`](Self::trust_pid). Nobody is watched yet.
     pub(crate) fn new(socket: OwnedFd) -> Result<Control, OsError> {
         let (pid, uid) = sys::peer_credentials(socket.as_fd())?;
-        let mut control = Control { socket, pidfd: None, credentials: Credentials { pid, uid } };
-        if pid != sys::own_pid() {
-            control.watch(pid)?;
+        Ok(Control { socket, pidfd: None, credentials: Credentials { pid, uid } })
+    }
+
+    /// Watches the process that the kernel knows, unless that is this one.
+    pub(crate) fn watch(&mut self) -> Result<(), OsError> {
+        match self.credentials.pid {
+            pid if pid == sys::own_pid() => Ok(()),
+            pid => self.watch_process(pid),
         }
-        Ok(control)
     }
 
     /// Hears the peer's own word for its process, and decides whom to watch. A peer that lies gains nothing over one
@@ -94,14 +98,14 @@ impl Control {
         } else if pid > 0 && pid != known {
             // We made the socket, and the kernel knows us only: the peer names itself.
             self.credentials.pid = pid;
-            self.watch(pid)?;
+            self.watch_process(pid)?;
         }
         Ok(())
     }
 
     /// Opens the process descriptor. The pid cannot have been given to another process meanwhile unless the peer is
     /// dead already; the handshake's next datagram then never comes.
-    fn watch(&mut self, pid: i32) -> Result<(), OsError> {
+    fn watch_process(&mut self, pid: i32) -> Result<(), OsError> {
         use rustix::io::Errno;
         match sys::pidfd_open(pid) {
             Ok(fd) => self.pidfd = Some(fd),

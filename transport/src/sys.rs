@@ -30,9 +30,11 @@ pub(crate) use memory::{
     Hint, add_seals, advise, allocate, file_size_limit, machine_memory, map, map_private, memfd_create,
     seals, truncate, unmap,
 };
+#[cfg(feature = "sendfd")]
+pub(crate) use socket::receive_as_set;
 pub(crate) use socket::{
     MAX_FDS, Received, accept, bind, connect, is_connected, listen, peer_credentials, receive, send,
-    set_nonblocking, set_send_buffer, socket, socket_kind, socket_pair,
+    set_nonblocking, set_send_buffer, set_send_timeout, socket, socket_kind, socket_pair,
 };
 pub(crate) use waiting::{epoll, now, now_coarse, poll, sleep};
 
@@ -127,6 +129,12 @@ pub(crate) fn duplicate(fd: impl AsFd) -> Sys<OwnedFd> {
 
 pub(crate) fn set_close_on_exec(fd: BorrowedFd<'_>) -> Sys<()> {
     once(Call::SetFlags, || rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::CLOEXEC))
+}
+
+/// Whether a number is that of an open descriptor.
+#[cfg(feature = "std")]
+pub(crate) fn is_open(fd: BorrowedFd<'_>) -> bool {
+    rustix::io::fcntl_getfd(fd).is_ok()
 }
 
 // ---- processes ----

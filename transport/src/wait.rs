@@ -4,6 +4,10 @@
 
 use core::time::Duration;
 
+use rustix::event::{PollFd, PollFlags};
+use rustix::fd::BorrowedFd;
+
+use crate::error::OsError;
 use crate::sys;
 
 /// How a call waits.
@@ -63,6 +67,13 @@ impl Wait {
     }
 }
 
+impl Wait {
+    /// When a wait that begins now gives up.
+    pub(crate) fn until(self) -> u64 {
+        if self.limit == u64::MAX { u64::MAX } else { sys::now().saturating_add(self.limit) }
+    }
+}
+
 impl Default for Wait {
     fn default() -> Wait {
         Wait::sleeping()
@@ -101,8 +112,7 @@ pub(crate) struct Waiting {
 
 impl Waiting {
     pub(crate) fn begin(wait: Wait) -> Waiting {
-        let until = if wait.limit == u64::MAX { u64::MAX } else { sys::now().saturating_add(wait.limit) };
-        Waiting { wait, looks: 0, until, next_watch: 0 }
+        Waiting { wait, looks: 0, until: wait.until(), next_watch: 0 }
     }
 
     /// The next step after a look that found nothing.
@@ -135,6 +145,40 @@ impl Waiting {
         // Stay asleep-prone: the count must not wrap back into spinning.
         self.looks = self.wait.spins;
         Step::Sleep(self.until.min(self.next_watch) - now)
+    }
+}
+
+/// The most descriptors that one sleep waits for: a listener, the connections on their way in, two for each receiver, and
+/// the caller's own.
+const MAX_WAITS: usize = 160;
+
+/// Descriptors to sleep on, all of them open: `poll` refuses more than the process may have.
+pub(crate) struct Waits<'a> {
+    fds: [Option<BorrowedFd<'a>>; MAX_WAITS],
+    count: usize,
+}
+
+impl<'a> Waits<'a> {
+    pub(crate) fn new() -> Waits<'a> {
+        Waits { fds: [None; MAX_WAITS], count: 0 }
+    }
+
+    pub(crate) fn add(&mut self, fd: BorrowedFd<'a>) {
+        if let Some(place) = self.fds.get_mut(self.count) {
+            *place = Some(fd);
+            self.count += 1;
+        }
+    }
+
+    /// Sleeps until one of them is ready or has hung up, a signal comes, or `nanos` have passed.
+    pub(crate) fn sleep(&self, nanos: u64) -> Result<(), OsError> {
+        let Some(first) = self.fds[0] else {
+            sys::sleep(nanos);
+            return Ok(());
+        };
+        let mut polled: [PollFd<'_>; MAX_WAITS] =
+            core::array::from_fn(|at| PollFd::from_borrowed_fd(self.fds[at].unwrap_or(first), PollFlags::IN));
+        sys::poll(polled.get_mut(..self.count).unwrap_or(&mut []), nanos).map(drop)
     }
 }
 

@@ -1,8 +1,11 @@
 //! The handshake without a socket: whatever is heard, a side ends in an agreement that both share, or in a refusal.
 
-use bowstring_transport::session::machine::{Agreement, Heard, Incoming, Machine, RefusalCode, Side};
+use bowstring_transport::session::machine::{
+    Agreement, Connector, ConnectorHeard, Incoming, ListenerHeard, ListenerSide, RefusalCode, Stop,
+};
 use bowstring_transport::session::wire::{
-    self, Announcement, CARD, Card, INLINE_GREETING, Kind, MAX_GREETING, MAX_REASON, Receives, Sends,
+    self, Announcement, Bye, CARD, Card, INLINE_GREETING, Kind, MAX_GREETING, MAX_REASON, Past, Receives,
+    Sends,
 };
 use bowstring_transport::{Delivery, Geometry};
 use proptest::prelude::*;
@@ -128,6 +131,19 @@ fn slots_out(agreement: &Agreement) -> bool {
     agreement.outgoing.is_some_and(Delivery::uses_slots)
 }
 
+/// Hears a datagram once, and again if it is repeated.
+fn hear<T>(mut hear: impl FnMut(&Said) -> Result<T, Stop>, said: &Said, twice: bool) -> Result<T, Stop> {
+    let heard = hear(said);
+    // A repetition is against the protocol wherever it comes.
+    if twice {
+        assert!(hear(said).is_err(), "heard {said:?} twice");
+    }
+    if heard.is_err() {
+        assert!(hear(said).is_err(), "whoever has lost the thread hears no more");
+    }
+    heard
+}
+
 /// Two machines talk; `tamper` sees every datagram before it is heard. Answers the connector's fate and the
 /// listener's.
 fn converse(
@@ -135,68 +151,86 @@ fn converse(
     listeners: Card,
     mut tamper: impl FnMut(usize, &mut Said) -> bool,
 ) -> (Fate, Fate) {
-    let mut connector = Machine::new(Side::Connector, connectors);
-    let mut listener = Machine::new(Side::Listener, listeners);
-    let mut deliver = |place: usize, to: &mut Machine, bytes: Vec<u8>, descriptors: usize| {
+    let mut connector = Connector::new(connectors);
+    let mut listener = ListenerSide::new(listeners);
+    let mut tamper = |place: usize, bytes: Vec<u8>, descriptors: usize| {
         let mut said = Said { bytes, descriptors };
         let twice = tamper(place, &mut said);
-        let heard = to.hear(&said.bytes, said.descriptors);
-        // A repetition is against the protocol wherever it comes.
-        if twice {
-            assert!(to.hear(&said.bytes, said.descriptors).is_err(), "heard {said:?} twice");
-        }
-        if heard.is_err() {
-            assert!(
-                to.hear(&said.bytes, said.descriptors).is_err(),
-                "whoever has lost the thread hears no more"
-            );
-        }
-        (heard, twice)
+        (said, twice)
+    };
+    let past = Past { messages: 7, items: 700 };
+    let opening = |kind, agreement: &Agreement| {
+        let (bytes, len) = wire::opening(kind, agreement.features, past);
+        bytes[..len].to_vec()
     };
     let greeting = |card: &Card| usize::from(card.greeting_in_descriptor);
 
     let hello = datagram(&connectors, Kind::Hello);
-    let theirs = match deliver(0, &mut listener, hello, greeting(&connectors)) {
-        (Ok(Heard::Hello(card)), false) => card,
-        (Ok(Heard::Hello(_)) | Err(_), _) => return (Fate::Stuck, Fate::Stuck),
-        (Ok(Heard::Refused(refusal)), _) => return (Fate::Stuck, Fate::Refused(refusal.code)),
-        (Ok(other), _) => panic!("{other:?} for a HELLO"),
+    let (said, twice) = tamper(0, hello, greeting(&connectors));
+    let theirs = match hear(|said| listener.hear(&said.bytes, said.descriptors), &said, twice) {
+        Ok(ListenerHeard::Hello(card)) if !twice => card,
+        Ok(ListenerHeard::Hello(_)) | Err(Stop::Fault(_)) => return (Fate::Stuck, Fate::Stuck),
+        Err(Stop::Refused(refusal)) => return (Fate::Stuck, Fate::Refused(refusal.code)),
+        Ok(other) => panic!("{other:?} for a HELLO"),
     };
     let (welcome, ours) = match listener.decide(theirs) {
         Ok(decision) => decision,
         Err(code) => {
             let refusal = [&wire::refuse(code as u32, 3)[..], b"no!"].concat();
-            return match deliver(1, &mut connector, refusal, 0) {
-                (Ok(Heard::Refused(refusal)), _) => (Fate::Refused(refusal.code), Fate::Refused(code)),
-                (Err(_), _) => (Fate::Stuck, Fate::Refused(code)),
-                (Ok(other), _) => panic!("{other:?} for a REFUSE"),
+            let (said, twice) = tamper(1, refusal, 0);
+            return match hear(|said| connector.hear(&said.bytes, said.descriptors), &said, twice) {
+                Err(Stop::Refused(refusal)) => (Fate::Refused(refusal.code), Fate::Refused(code)),
+                Err(Stop::Fault(_)) => (Fate::Stuck, Fate::Refused(code)),
+                Ok(other) => panic!("{other:?} for a REFUSE"),
             };
         }
     };
     let count =
         greeting(&welcome) + descriptors(slots_out(&ours), slots_in(&ours)) + usize::from(ours.observer);
-    let agreed = match deliver(1, &mut connector, datagram(&welcome, Kind::Welcome), count) {
-        (Ok(Heard::Welcome(agreement)), false) => agreement,
-        (Ok(Heard::Welcome(_)) | Err(_), _) => return (Fate::Stuck, Fate::Stuck),
-        (Ok(Heard::Refused(refusal)), _) => return (Fate::Refused(refusal.code), Fate::Stuck),
-        (Ok(other), _) => panic!("{other:?} for a WELCOME"),
+    let (said, twice) = tamper(1, datagram(&welcome, Kind::Welcome), count);
+    let agreed = match hear(|said| connector.hear(&said.bytes, said.descriptors), &said, twice) {
+        Ok(ConnectorHeard::Welcome(agreement)) if !twice => agreement,
+        Ok(ConnectorHeard::Welcome(_)) | Err(Stop::Fault(_)) => return (Fate::Stuck, Fate::Stuck),
+        Err(Stop::Refused(refusal)) => return (Fate::Refused(refusal.code), Fate::Stuck),
+        Ok(other) => panic!("{other:?} for a WELCOME"),
     };
     let mut listeners_fate = Fate::Open(ours);
     if !agreed.observer {
         let duplex = agreed.outgoing.is_some() && agreed.incoming.is_some();
         let count = descriptors(slots_out(&agreed), slots_in(&agreed)) + usize::from(duplex);
-        let attach = wire::prefix(Kind::Attach, wire::PREFIX).to_vec();
-        listeners_fate = match deliver(2, &mut listener, attach, count).0 {
-            Ok(Heard::Attach(agreement)) => Fate::Open(agreement),
+        let (said, twice) = tamper(2, opening(Kind::Attach, &agreed), count);
+        listeners_fate = match hear(|said| listener.hear(&said.bytes, said.descriptors), &said, twice) {
+            Ok(ListenerHeard::Attach(agreement, _)) => Fate::Open(agreement),
             Err(_) => return (Fate::Stuck, Fate::Stuck),
             Ok(other) => panic!("{other:?} for an ATTACH"),
         };
     }
-    let start = wire::prefix(Kind::Start, wire::PREFIX).to_vec();
-    match deliver(3, &mut connector, start, 0).0 {
-        Ok(Heard::Start(agreement)) => (Fate::Open(agreement), listeners_fate),
+    let (said, twice) = tamper(3, opening(Kind::Start, &ours), 0);
+    let untouched = said.bytes == opening(Kind::Start, &ours);
+    match hear(|said| connector.hear(&said.bytes, said.descriptors), &said, twice) {
+        Ok(ConnectorHeard::Start(told)) => {
+            let known = agreed.features & wire::features::PAST != 0;
+            assert!(!untouched || told == if known { past } else { Past::default() }, "{told:?}");
+            (Fate::Open(agreed), listeners_fate)
+        }
         Err(_) => (Fate::Stuck, listeners_fate),
         Ok(other) => panic!("{other:?} for a START"),
+    }
+}
+
+/// A listener may not choose a feature that was not offered.
+#[test]
+fn features_that_were_not_offered_are_refused() {
+    let wants = Receives { deliveries: 4, ..Receives::default() };
+    for (offered, chosen, taken) in [(0, 0, true), (0, 1, false), (1, 1, true), (1, 3, false), (3, 2, true)] {
+        let mut connector = Connector::new(Card { features: offered, receives: wants, ..Card::default() });
+        let sends = Sends { deliveries: 4, ..Sends::default() };
+        let welcome = Card { features: chosen, sends, ..Card::default() };
+        let heard = connector.hear(&welcome.encode(Kind::Welcome), 0);
+        assert_eq!(heard.is_ok(), taken, "{offered} offered, {chosen} chosen: {heard:?}");
+        if !taken {
+            assert_eq!(heard, Err(Stop::Fault(wire::WireFault::Choice)));
+        }
     }
 }
 
@@ -253,8 +287,10 @@ proptest! {
             }
             let before = said.clone();
             said.change(&change);
-            // The words of ATTACH and START are all checked, and so is each count of descriptors.
-            harmless = said.descriptors == before.descriptors && (place < 2 || said.bytes == before.bytes);
+            // The words of ATTACH and START are all checked, but for what was sent before, and so is each count of
+            // descriptors.
+            let checked = |said: &Said| (said.bytes.len(), said.bytes[..wire::PREFIX.min(said.bytes.len())].to_vec());
+            harmless = said.descriptors == before.descriptors && (place < 2 || checked(said) == checked(&before));
             matches!(change, Change::Twice)
         });
         for (fate, ours) in [(fates.0, &connectors), (fates.1, &listeners)] {
@@ -275,8 +311,8 @@ proptest! {
         words in prop::collection::vec(
             (prop::collection::vec(any::<u8>(), 0..200), any::<u16>(), any::<bool>(), 0..6_usize), 1..6),
     ) {
-        let side = if listens { Side::Listener } else { Side::Connector };
-        let mut machine = Machine::new(side, ours);
+        let mut listener = ListenerSide::new(ours);
+        let mut connector = Connector::new(ours);
         for (noise, kind, true_beginning, descriptors) in words {
             let mut bytes = noise;
             if true_beginning {
@@ -284,19 +320,26 @@ proptest! {
                 let prefix = wire::prefix(kinds[kind as usize % kinds.len()], wire::PREFIX + bytes.len());
                 bytes.splice(0..0, prefix);
             }
-            match machine.hear(&bytes, descriptors) {
-                Ok(Heard::Attach(_) | Heard::Start(_)) => panic!("opened by {bytes:?}"),
-                Ok(Heard::Hello(card)) => {
-                    if let Ok((_, agreement)) = machine.decide(card) {
-                        assert_possible(&agreement, &ours);
+            if listens {
+                match listener.hear(&bytes, descriptors) {
+                    Ok(ListenerHeard::Attach(..)) => panic!("opened by {bytes:?}"),
+                    Ok(ListenerHeard::Hello(card)) => {
+                        if let Ok((_, agreement)) = listener.decide(card) {
+                            assert_possible(&agreement, &ours);
+                        }
+                        return Ok(());
                     }
-                    return Ok(());
+                    Err(_) => {}
                 }
-                Ok(Heard::Welcome(agreement)) => {
-                    assert_possible(&agreement, &ours);
-                    return Ok(());
+            } else {
+                match connector.hear(&bytes, descriptors) {
+                    Ok(ConnectorHeard::Start(_)) => panic!("opened by {bytes:?}"),
+                    Ok(ConnectorHeard::Welcome(agreement)) => {
+                        assert_possible(&agreement, &ours);
+                        return Ok(());
+                    }
+                    Err(_) => {}
                 }
-                Ok(Heard::Refused(_)) | Err(_) => {}
             }
         }
     }
@@ -305,7 +348,7 @@ proptest! {
     fn every_datagram_reads_back_as_it_was_written(
         card in connectors_card(),
         (number, len, reply_to, tag, skipped) in any::<(u64, u64, u64, u32, u32)>(),
-        cut_off in any::<bool>(),
+        closing in any::<u32>(),
         code in any::<u32>(),
         reason in ".{0,24}",
     ) {
@@ -320,9 +363,14 @@ proptest! {
         let message = Announcement { number, len, reply_to, tag, skipped };
         assert_eq!(wire::kind(&message.encode()), Ok(Kind::Message));
         assert_eq!(Announcement::decode(&message.encode()), Ok(message));
-        assert_eq!(wire::kind(&wire::bye(cut_off)), Ok(Kind::Bye));
-        assert_eq!(wire::read_bye(&wire::bye(cut_off)), Ok(cut_off));
+        assert_eq!(wire::kind(&wire::bye(closing, 0)), Ok(Kind::Bye));
+        for reasons in [false, true] {
+            assert_eq!(wire::read_bye(&wire::bye(closing, 0), reasons), Ok(Bye { code: closing, reason: "" }));
+        }
         prop_assume!(reason.len() <= MAX_REASON);
+        let bye = [&wire::bye(closing, reason.len())[..], reason.as_bytes()].concat();
+        assert_eq!(wire::read_bye(&bye, true), Ok(Bye { code: closing, reason: &reason }));
+        assert_eq!(wire::read_bye(&bye, false).is_ok(), reason.is_empty());
         let refusal = [&wire::refuse(code, reason.len())[..], reason.as_bytes()].concat();
         assert_eq!(wire::kind(&refusal), Ok(Kind::Refuse));
         assert_eq!(wire::read_refuse(&refusal), Ok((code, &*reason)));

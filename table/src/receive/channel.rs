@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::ops::{Deref, Range};
 
 use bowstring_transport::{
-    CopyingReceiver, Credentials, Delivery, Honest, Lease, Meta, Opened, PooledReceiver, ReceiverStats,
+    CopyingReceiver, Credentials, Delivery, Honest, Lease, Meta, Opened, Past, PooledReceiver, ReceiverStats,
     RecvError, SealedMessage, SealedReceiver, Stats, Wait,
 };
 
@@ -64,6 +64,23 @@ impl Channel {
 }
 
 impl Channel {
+    pub(super) fn past(&self) -> Past {
+        match self {
+            Channel::Pooled(receiver) => receiver.past(),
+            Channel::Copied(receiver, _) => receiver.inner().past(),
+            Channel::Sealed(receiver) => receiver.borrow().past(),
+        }
+    }
+
+    /// The reason that a sender that broke off has given.
+    pub(super) fn reason(&self) -> String {
+        match self {
+            Channel::Pooled(receiver) => receiver.reason().to_owned(),
+            Channel::Copied(receiver, _) => receiver.inner().reason().to_owned(),
+            Channel::Sealed(receiver) => receiver.borrow().reason().to_owned(),
+        }
+    }
+
     pub(super) fn delivery(&self) -> Delivery {
         match self {
             Channel::Pooled(_) => Delivery::Pooled,

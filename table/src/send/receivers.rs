@@ -22,12 +22,14 @@ impl Sender {
 
     /// Meets a receiver over one end of a pair of sockets, such as a child's that has the other end.
     pub fn accept_socket(&mut self, socket: OwnedFd) -> Result<ReceiverId, SetUpError> {
+        self.tell_past();
         let arrival = self.outlet.sender.accept_socket(socket, &HandshakeConfig::new(&self.greeting))?;
         self.welcome(&arrival).map_err(set_up)
     }
 
     /// Waits until `count` receivers are there; an end may be set to that, and an interruption ends it too.
     pub fn wait_for_receivers(&mut self, count: u32, patience: Option<Duration>) -> Result<(), SetUpError> {
+        self.tell_past();
         let until = patience.and_then(|patience| Instant::now().checked_add(patience));
         while self.receivers() < count {
             let left = until.map_or(SLICE, |until| until.saturating_duration_since(Instant::now()));
@@ -53,6 +55,7 @@ impl Sender {
     /// then; who pauses between batches calls it meanwhile.
     pub fn poll_accept(&mut self) -> Result<u32, SendError> {
         self.polled = Instant::now();
+        self.tell_past();
         let mut came = 0;
         while let Some(listener) = &self.listener {
             let greeting = &self.greeting;
@@ -141,6 +144,6 @@ fn set_up(error: SendError) -> SetUpError {
     match error {
         SendError::Host(error) => SetUpError::Host(error),
         SendError::Interrupted => SetUpError::Interrupted,
-        _ => SetUpError::Meet(HandshakeError::HungUp),
+        error => SetUpError::Dictionary(error),
     }
 }

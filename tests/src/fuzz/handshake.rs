@@ -1,6 +1,6 @@
 //! The handshake's machine, on either side.
 
-use bowstring_transport::session::machine::{Heard, Machine, Side};
+use bowstring_transport::session::machine::{Connector, ConnectorHeard, ListenerHeard, ListenerSide};
 use bowstring_transport::session::wire::{self, Card, Kind, Receives, Sends};
 
 use super::Choices;
@@ -13,14 +13,20 @@ use super::Choices;
 pub fn handshake(bytes: &[u8]) {
     let mut choices = Choices::new(bytes);
     let ours = card(&mut choices);
-    let side = if choices.below(2) == 0 { Side::Listener } else { Side::Connector };
-    let mut machine = Machine::new(side, ours);
+    match choices.below(2) {
+        0 => listen(&mut choices, ours),
+        _ => connect(&mut choices, ours),
+    }
+}
+
+fn listen(choices: &mut Choices<'_>, ours: Card) {
+    let mut machine = ListenerSide::new(ours);
     while choices.are_left() {
-        let datagram = datagram(&mut choices);
+        let datagram = datagram(choices);
         let descriptors = usize::from(choices.below(9));
         let Ok(heard) = machine.hear(&datagram, descriptors) else { break };
         match heard {
-            Heard::Hello(card) => {
+            ListenerHeard::Hello(card) => {
                 survives(&datagram, Kind::Hello, &card);
                 let Ok((welcome, agreement)) = machine.decide(card) else { break };
                 assert_eq!(welcome.sends.deliveries & !ours.sends.deliveries, 0, "more than was offered");
@@ -32,14 +38,28 @@ pub fn handshake(bytes: &[u8]) {
                     accepted(card, welcome);
                 }
             }
-            Heard::Welcome(agreement) => {
+            ListenerHeard::Attach(..) => {}
+        }
+    }
+    assert!(!machine.awaiting().is_empty());
+}
+
+fn connect(choices: &mut Choices<'_>, ours: Card) {
+    let mut machine = Connector::new(ours);
+    while choices.are_left() {
+        let datagram = datagram(choices);
+        let descriptors = usize::from(choices.below(9));
+        let Ok(heard) = machine.hear(&datagram, descriptors) else { break };
+        match heard {
+            ConnectorHeard::Welcome(agreement) => {
+                assert_eq!(agreement.features & !ours.features, 0, "a feature that was not offered");
                 survives(&datagram, Kind::Welcome, &agreement.theirs);
                 assert!(agreement.outgoing.is_none_or(|d| ours.sends.deliveries & d as u32 != 0));
                 assert!(
                     agreement.incoming.is_none_or(|i| ours.receives.deliveries & i.delivery() as u32 != 0)
                 );
             }
-            Heard::Attach(_) | Heard::Start(_) | Heard::Refused(_) => {}
+            ConnectorHeard::Start(_) => {}
         }
     }
     assert!(!machine.awaiting().is_empty());
@@ -50,7 +70,7 @@ fn accepted(hello: Card, welcome: Card) {
     // A greeting is the caller's to add.
     let datagram = Card { greeting: 0, greeting_in_descriptor: false, ..welcome }.encode(Kind::Welcome);
     // So many descriptors as the two agree to.
-    let heard = (0..=5).any(|count| Machine::new(Side::Connector, hello).hear(&datagram, count).is_ok());
+    let heard = (0..=5).any(|count| Connector::new(hello).hear(&datagram, count).is_ok());
     assert!(heard, "{hello:?} does not take {welcome:?}");
 }
 
@@ -94,8 +114,12 @@ fn datagram(choices: &mut Choices<'_>) -> Vec<u8> {
             }
             bytes
         }
-        5 => wire::prefix(Kind::Attach, wire::PREFIX).to_vec(),
-        6 => wire::prefix(Kind::Start, wire::PREFIX).to_vec(),
+        which @ (5 | 6) => {
+            let kind = if which == 5 { Kind::Attach } else { Kind::Start };
+            let past = wire::Past { messages: choices.byte().into(), items: choices.byte().into() };
+            let (bytes, len) = wire::opening(kind, choices.byte().into(), past);
+            bytes[..len].to_vec()
+        }
         _ => {
             let reason = choices.bytes(100);
             [&wire::refuse(choices.byte().into(), reason.len()), reason].concat()

@@ -48,10 +48,13 @@ pub(super) fn add(all: &mut Vec<Case>) {
     all.push(row("a good-bye with a descriptor", counted(1, 0), |s| {
         s.send(&with(Kind::Bye, &[0, 0]), &[s.as_fd()]);
     }));
-    all.push(row("a good-bye of another sort", "Fault(Datagram(Flags(7)))", |s| {
+    all.push(row("a good-bye of another sort", "Fault(Closing(7))", |s| {
         s.send(&with(Kind::Bye, &[7, 0]), &[]);
     }));
     let short = |found, wanted| format!("Fault(Datagram(Short {{ found: {found}, wanted: {wanted} }}))");
+    all.push(row("a reason that was not agreed to", "Fault(Closing(2))", |s| {
+        s.send(&with(Kind::Bye, &[2, 0]), &[]);
+    }));
     all.push(row("a good-bye cut short", short(16, 24), |s| s.send(&bare(Kind::Bye), &[])));
     all.push(row("an announcement cut short", short(16, 48), |s| s.send(&bare(Kind::Message), &[s.as_fd()])));
     let long = |found, wanted| format!("Fault(Datagram(Long {{ found: {found}, wanted: {wanted} }}))");
@@ -59,7 +62,7 @@ pub(super) fn add(all: &mut Vec<Case>) {
     all.push(row("a good-bye with a word too many", long(28, 24), |s| {
         s.send(&with(Kind::Bye, &[0, 0, 0]), &[]);
     }));
-    all.push(row("an announcement with a word too many", "Fault(Datagram(Truncated))", |s| {
+    all.push(row("an announcement with a word too many", long(52, 48), |s| {
         let file = Make::frozen(64).descriptor().expect("a file");
         // All that an announcement says, and a good file, and four bytes more.
         s.send(&with(Kind::Message, &[1, 0, 64, 0, 0, 0, 0, 0, 0]), &[file.as_fd()]);
@@ -80,13 +83,9 @@ pub(super) fn add(all: &mut Vec<Case>) {
     let size = |wanted: u64| format!("Fault(Region(Size {{ found: 64, wanted: {wanted} }}))");
     all.push(row("a length beyond the file", size(65), |s| announce(s, 1, 65)));
     all.push(row("a length of petabytes", size(1 << 50), |s| announce(s, 1, 1 << 50)));
-    all.push(row(
-        "a length that no address has",
-        format!("Fault(Place {{ slot: 0, len: {} }})", u64::MAX),
-        |s| {
-            announce(s, 1, u64::MAX);
-        },
-    ));
+    all.push(row("a length that no address has", format!("Fault(Length({}))", u64::MAX), |s| {
+        announce(s, 1, u64::MAX);
+    }));
     all.push(row("an empty datagram", "Crashed", |s| s.send(&[], &[])));
     all.push(Case::new(Victim::SealedReceiver, "death with messages queued", "Crashed", |s| {
         send_sealed(s);

@@ -125,8 +125,12 @@ fn heads(all: &mut Vec<Case>) {
         o.write(Entry { ticket: 2, number: 2, ..FIRST });
         o.head(1 << 1 | 1);
     }));
-    all.push(row("closing for no reason that exists", "Closed", |o| {
+    all.push(row("closing for no reason that exists", "Fault(Closing(77))", |o| {
         o.board.u32_at(board::CLOSING).store(77, Ordering::Relaxed);
+        o.head(1 << 1 | 1);
+    }));
+    all.push(row("closing with a reason that was not agreed to", "Fault(Closing(2))", |o| {
+        o.board.u32_at(board::CLOSING).store(2, Ordering::Relaxed);
         o.head(1 << 1 | 1);
     }));
     all.push(row("cutting off without cause", "CutOff", |o| {
@@ -222,15 +226,18 @@ fn changes(all: &mut Vec<Case>) {
     ));
 }
 
-/// What a receiver that sleeps on its socket reads there.
+/// What has no place on the socket of an open channel, however the receiver sleeps.
 fn sockets(all: &mut Vec<Case>) {
     let mut row = |name: String, fault: String, bytes: Vec<u8>, fds: usize| {
-        let ends = format!("Fault(Datagram({fault}))");
-        all.push(Case::new(Victim::PollingReceiver, name, ends, move |s| {
-            let _offered = send(s);
-            s.send(&bytes, &vec![s.as_fd(); fds]);
-            let _ = s.await_hang_up();
-        }));
+        for victim in [Victim::PollingReceiver, Victim::Receiver] {
+            let ends = format!("Fault(Datagram({fault}))");
+            let bytes = bytes.clone();
+            all.push(Case::new(victim, name.clone(), ends, move |s| {
+                let _offered = send(s);
+                s.send(&bytes, &vec![s.as_fd(); fds]);
+                let _ = s.await_hang_up();
+            }));
+        }
     };
     for kind in
         [Kind::Hello, Kind::Welcome, Kind::Attach, Kind::Start, Kind::Refuse, Kind::Message, Kind::Bye]

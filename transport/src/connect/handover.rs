@@ -4,15 +4,15 @@
 //! sockets of the right kind and passes one of them over the socket that there is, with the `sendfd` crate; the two
 //! sides then meet over the pair.
 //!
-//! The crate's own descriptors never travel this way: `sendfd` allocates for each call and does not set close-on-exec.
+//! The crate's own descriptors never travel this way: `sendfd` allocates for each call.
 
 use std::io;
-use std::os::fd::{AsFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, OwnedFd};
 
-use sendfd::{RecvWithFd, SendWithFd};
+use sendfd::SendWithFd;
 
 use crate::connect::session::listen;
-use crate::sys;
+use crate::sys::{self, Received};
 
 /// The byte that the descriptor travels with.
 const WORD: u8 = b'B';
@@ -40,25 +40,28 @@ pub fn offer(via: &impl SendWithFd) -> io::Result<OwnedFd> {
     }
 }
 
-/// Takes the end of a connection that [`offer`] passed over `via`.
+/// Takes the end of a connection that [`offer`] passed over `via`, a connected Unix socket.
 ///
-/// Between its arrival and this function's return the descriptor is not close-on-exec: a program that starts others
-/// from another thread at that moment leaks it to them.
-#[allow(unsafe_code)]
-pub fn accept(via: &impl RecvWithFd) -> io::Result<OwnedFd> {
+/// The descriptor is received by this crate's own call, so that it is close-on-exec from the start and nobody else can
+/// have it. `via` waits or not, as it is set.
+pub fn accept(via: &impl AsFd) -> io::Result<OwnedFd> {
     let mut word = [0];
-    let mut fds: [RawFd; 4] = [-1; 4];
-    let (bytes, count) = via.recv_with_fd(&mut word, &mut fds)?;
-    // Taken over first, so that whatever came is closed on every way out.
-    let mut owned = fds.iter().take(count).map(|&fd| {
-        // SAFETY: the kernel has just installed the descriptor for this call, and nothing else knows of it.
-        unsafe { OwnedFd::from_raw_fd(fd) }
-    });
-    let (first, surplus) = (owned.next(), owned.next());
+    let mut fds = [None, None];
+    let mut count = 0;
+    let keep = |fd| {
+        if let Some(place) = fds.get_mut(count) {
+            *place = Some(fd);
+        }
+        count += 1;
+    };
+    let bytes = match sys::receive_as_set(via.as_fd(), &mut word, keep)? {
+        Received::Nothing => return Err(io::ErrorKind::WouldBlock.into()),
+        Received::HungUp => return Err(io::ErrorKind::UnexpectedEof.into()),
+        Received::Datagram { bytes, .. } => bytes,
+    };
+    let [first, surplus] = fds;
     let Some(fd) = first.filter(|_| surplus.is_none() && bytes == 1 && word[0] == WORD) else {
-        owned.for_each(drop);
         return Err(io::Error::new(io::ErrorKind::InvalidData, "not the offer of a Bowstring connection"));
     };
-    let fd = sys::duplicate(fd.as_fd())?;
     listen::connected(fd).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))
 }

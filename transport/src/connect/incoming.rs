@@ -8,6 +8,7 @@ use rustix::fd::{AsFd, OwnedFd};
 use crate::connect::join::{self, Joining, Step, Wants};
 use crate::connect::pending::{PendingHandshakes, Terms};
 use crate::connect::session::driver::{ConnectRequest, Decision, Greeting, HandshakeError};
+use crate::connect::session::wire::Past;
 use crate::connect::session::{Deliveries, Delivery, Listener, listen};
 use crate::error::OsError;
 use crate::peer::{Access, Control, Credentials};
@@ -20,6 +21,9 @@ use crate::sys;
 
 /// How long the other side may take for the handshake, unless said otherwise.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A receiver's agreement has a direction towards it, and nobody observes a receiver.
+const NOTHING_IN: HandshakeError = HandshakeError::Internal("a receiver agreed to nothing that comes in");
 
 /// How to meet a sender.
 ///
@@ -79,12 +83,12 @@ impl<'a> Connector<'a> {
 
     /// Connects to a sender that listens on `path`.
     pub fn connect(&self, path: &[u8]) -> Result<Incoming, HandshakeError> {
-        self.connect_socket(listen::connect(path)?)
+        self.connect_socket(listen::connect_within(path, self.nanos())?)
     }
 
     /// Connects to a sender that listens on a name in the abstract namespace.
     pub fn connect_abstract(&self, name: &[u8]) -> Result<Incoming, HandshakeError> {
-        self.connect_socket(listen::connect_abstract(name)?)
+        self.connect_socket(listen::connect_abstract_within(name, self.nanos())?)
     }
 
     /// Meets a sender over a connected socket, such as one end of a pair whose other end a child has. The sender must
@@ -93,7 +97,7 @@ impl<'a> Connector<'a> {
         let socket = listen::connected(socket)?;
         let joined =
             join::connect(socket, self.nanos(), self.access, self.greeting, None, Some(&self.wants))?;
-        joined.incoming.ok_or(HandshakeError::HungUp)
+        joined.incoming.ok_or(NOTHING_IN)
     }
 
     /// Waits for a sender to connect to `listener`.
@@ -106,7 +110,7 @@ impl<'a> Connector<'a> {
             match pending.poll_accept(listener, terms, None, answer)? {
                 // A connector that fails is its own trouble.
                 Some(Err(e)) if e.fault() == crate::Fault::Peer => continue,
-                Some(outcome) => return outcome?.incoming.ok_or(HandshakeError::HungUp),
+                Some(outcome) => return outcome?.incoming.ok_or(NOTHING_IN),
                 None => {}
             }
             let left = until.saturating_sub(sys::now());
@@ -126,8 +130,8 @@ impl<'a> Connector<'a> {
             match joining
                 .advance(self.access, None, &mut |_: &ConnectRequest<'_>| Decision::Welcome(self.greeting))?
             {
-                Step::In(joined) => return joined.incoming.ok_or(HandshakeError::HungUp),
-                Step::Done => return Err(HandshakeError::HungUp),
+                Step::In(joined) => return joined.incoming.ok_or(NOTHING_IN),
+                Step::Done => return Err(NOTHING_IN),
                 Step::Waiting => {
                     sys::poll(&mut [PollFd::new(&joining.socket(), PollFlags::IN)], 10_000_000)?;
                 }
@@ -143,12 +147,17 @@ pub struct Incoming {
     pub(crate) delivery: Delivery,
     pub(crate) kept: Kept,
     pub(crate) greeting: Greeting,
+    pub(crate) past: Past,
 }
 
 #[derive(Debug)]
 pub(crate) enum Kept {
-    Slots { channel: MapArc<Channel>, first: u64 },
-    Sealed(Control),
+    Slots {
+        channel: MapArc<Channel>,
+        first: u64,
+    },
+    /// With whether both sides know closing reasons.
+    Sealed(Control, bool),
 }
 
 /// A channel, open for receiving.
@@ -175,12 +184,18 @@ impl Incoming {
         &self.greeting
     }
 
+    /// What the sender sent before this channel and will not send on it; zeroes from a sender that does not say.
+    #[must_use]
+    pub fn past(&self) -> Past {
+        self.past
+    }
+
     /// Who sends.
     #[must_use]
     pub fn peer(&self) -> Credentials {
         match &self.kept {
             Kept::Slots { channel, .. } => channel.control.credentials(),
-            Kept::Sealed(control) => control.credentials(),
+            Kept::Sealed(control, _) => control.credentials(),
         }
     }
 
@@ -194,9 +209,13 @@ impl Incoming {
     #[allow(unsafe_code)]
     pub unsafe fn pooled(self) -> Result<Receiver<Honest>, Incoming> {
         match self {
-            Incoming { delivery: Delivery::Pooled, kept: Kept::Slots { channel, first }, greeting } => {
-                Ok(Receiver::new(channel, first, greeting))
-            }
+            Incoming {
+                delivery: Delivery::Pooled,
+                kept: Kept::Slots { channel, first },
+                greeting,
+                past,
+                ..
+            } => Ok(Receiver::new(channel, first, greeting, past)),
             other => Err(other),
         }
     }
@@ -206,8 +225,8 @@ impl Incoming {
     /// Answers the channel itself if sealed delivery was agreed to.
     pub fn foreign(self) -> Result<Receiver<Foreign>, Incoming> {
         match self {
-            Incoming { kept: Kept::Slots { channel, first }, greeting, .. } => {
-                Ok(Receiver::new(channel, first, greeting))
+            Incoming { kept: Kept::Slots { channel, first }, greeting, past, .. } => {
+                Ok(Receiver::new(channel, first, greeting, past))
             }
             other => Err(other),
         }
@@ -218,8 +237,8 @@ impl Incoming {
     /// Answers the channel itself if another delivery was agreed to.
     pub fn sealed(self) -> Result<SealedReceiver, Incoming> {
         match self {
-            Incoming { kept: Kept::Sealed(control), greeting, .. } => {
-                Ok(SealedReceiver::new(control, greeting))
+            Incoming { kept: Kept::Sealed(control, reasons), greeting, past, .. } => {
+                Ok(SealedReceiver::new(control, greeting, reasons, past))
             }
             other => Err(other),
         }
@@ -232,14 +251,18 @@ impl Incoming {
     #[allow(unsafe_code)]
     pub unsafe fn open(self) -> Result<Opened, OsError> {
         match self {
-            Incoming { delivery: Delivery::Pooled, kept: Kept::Slots { channel, first }, greeting } => {
-                Ok(Opened::Pooled(Receiver::new(channel, first, greeting)))
+            Incoming {
+                delivery: Delivery::Pooled,
+                kept: Kept::Slots { channel, first },
+                greeting,
+                past,
+                ..
+            } => Ok(Opened::Pooled(Receiver::new(channel, first, greeting, past))),
+            Incoming { kept: Kept::Slots { channel, first }, greeting, past, .. } => {
+                Ok(Opened::Copied(Receiver::new(channel, first, greeting, past).copying()?))
             }
-            Incoming { kept: Kept::Slots { channel, first }, greeting, .. } => {
-                Ok(Opened::Copied(Receiver::new(channel, first, greeting).copying()?))
-            }
-            Incoming { kept: Kept::Sealed(control), greeting, .. } => {
-                Ok(Opened::Sealed(SealedReceiver::new(control, greeting)))
+            Incoming { kept: Kept::Sealed(control, reasons), greeting, past, .. } => {
+                Ok(Opened::Sealed(SealedReceiver::new(control, greeting, reasons, past)))
             }
         }
     }
@@ -249,7 +272,7 @@ impl AsFd for Incoming {
     fn as_fd(&self) -> rustix::fd::BorrowedFd<'_> {
         match &self.kept {
             Kept::Slots { channel, .. } => channel.control.socket(),
-            Kept::Sealed(control) => control.socket(),
+            Kept::Sealed(control, _) => control.socket(),
         }
     }
 }

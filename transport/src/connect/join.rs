@@ -11,7 +11,7 @@ mod regions;
 use crate::connect::incoming::{Incoming, Kept};
 use crate::connect::session::driver::Greeting;
 use crate::connect::session::machine::{Agreement, Incoming as Direction};
-use crate::connect::session::wire::{Card, Receives, Sends};
+use crate::connect::session::wire::{Card, Past, Receives, Sends, features};
 use crate::connect::session::{Deliveries, HandshakeError};
 use crate::peer::Control;
 use crate::receive::channel::Channel;
@@ -48,7 +48,7 @@ pub(crate) fn card(fanout: Option<&Fanout>, wants: Option<&Wants>, observer: boo
         huge_tlb: w.huge_tlb,
     });
     Card {
-        features: 0,
+        features: features::KNOWN,
         pid: sys::own_pid() as u32,
         observer,
         sends,
@@ -91,20 +91,25 @@ fn build(
     ours: Ours,
     theirs: Theirs,
     greeting: Greeting,
+    past: Past,
     (out, into): (Option<Control>, Option<Control>),
     fanout: Option<&Fanout>,
 ) -> Result<Ready, HandshakeError> {
+    let reasons = agreement.features & features::REASONS != 0;
     let incoming = match (agreement.incoming, into) {
         (Some(Direction::Slots { delivery, geometry, first, .. }), Some(control)) => {
             let (Some(maps), Some(ledger)) = (theirs.maps, ours.ledger) else {
-                return Err(HandshakeError::WrongSocket);
+                return Err(HandshakeError::Internal("a channel through slots without its regions"));
             };
-            let channel = MapArc::new(Channel::new(maps, ledger, control, geometry))?;
-            Some(Incoming { delivery, kept: Kept::Slots { channel, first }, greeting })
+            let channel = MapArc::new(Channel::new(maps, ledger, control, geometry, reasons))?;
+            Some(Incoming { delivery, kept: Kept::Slots { channel, first }, greeting, past })
         }
-        (Some(direction), Some(control)) => {
-            Some(Incoming { delivery: direction.delivery(), kept: Kept::Sealed(control), greeting })
-        }
+        (Some(direction), Some(control)) => Some(Incoming {
+            delivery: direction.delivery(),
+            kept: Kept::Sealed(control, reasons),
+            greeting,
+            past,
+        }),
         _ => None,
     };
     let subscriber = match (agreement.outgoing, out, fanout) {
@@ -116,7 +121,7 @@ fn build(
                     None
                 }
             };
-            Some(Subscriber::new(control, slots, fanout.on_slow))
+            Some(Subscriber::new(control, slots, fanout.on_slow, reasons))
         }
         _ => None,
     };

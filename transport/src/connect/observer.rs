@@ -26,17 +26,16 @@ pub struct Observer {
 impl Observer {
     /// Attaches to the sender that listens on `path`.
     pub fn attach(path: &[u8], access: Access<'_>) -> Result<Observer, HandshakeError> {
-        Observer::from_socket(listen::connect(path)?, access)
+        Observer::from_socket(listen::connect_within(path, patience())?, access)
     }
 
     /// Attaches to the sender that listens on a name in the abstract namespace.
     pub fn attach_abstract(name: &[u8], access: Access<'_>) -> Result<Observer, HandshakeError> {
-        Observer::from_socket(listen::connect_abstract(name)?, access)
+        Observer::from_socket(listen::connect_abstract_within(name, patience())?, access)
     }
 
     fn from_socket(socket: rustix::fd::OwnedFd, access: Access<'_>) -> Result<Observer, HandshakeError> {
-        let patience = u64::try_from(crate::connect::incoming::PATIENCE.as_nanos()).unwrap_or(u64::MAX);
-        let (stats_region, control, greeting) = join::observe(socket, patience, access)?;
+        let (stats_region, control, greeting) = join::observe(socket, patience(), access)?;
         Ok(Observer { stats_region, control, greeting })
     }
 
@@ -67,4 +66,8 @@ impl Observer {
     pub fn is_alive(&self) -> Result<bool, OsError> {
         Ok(self.control.vital()? != Vital::Dead)
     }
+}
+
+fn patience() -> u64 {
+    u64::try_from(crate::connect::incoming::PATIENCE.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -24,5 +24,6 @@ pub use driver::{ConnectRequest, Decision, HandshakeError};
 pub use listen::{Listener, connect, connect_abstract};
 #[cfg(feature = "std")]
 pub use place::{default_socket, inherited_listener};
+pub(crate) use refusal::fit;
 pub use refusal::{Refusal, RefusalCode};
 pub use wire::WireFault;

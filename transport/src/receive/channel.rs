@@ -23,6 +23,8 @@ pub(crate) struct Channel {
     pub(crate) stats_region: PeerGauge,
     pub(crate) control: Control,
     pub(crate) geometry: Geometry,
+    /// Whether both sides know closing reasons.
+    pub(crate) reasons: bool,
     /// [`wake_sender`](Self::wake_sender), which giving back calls now and then: by this, for the reason that
     /// [`rare`](crate::send::fanout::rare) has.
     wake: fn(&Channel, Sleep),
@@ -75,9 +77,10 @@ impl Channel {
         ledger: LedgerWords<Published>,
         control: Control,
         geometry: Geometry,
+        reasons: bool,
     ) -> Channel {
         let SenderMaps { pool, board, stats_region } = maps;
-        Channel { pool, board, ledger, stats_region, control, geometry, wake: Channel::wake_sender }
+        Channel { pool, board, ledger, stats_region, control, geometry, reasons, wake: Channel::wake_sender }
     }
 
     #[inline(always)]

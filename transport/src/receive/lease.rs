@@ -64,10 +64,12 @@ pub struct Lease<'a, T: Trust> {
     _trust: PhantomData<T>,
 }
 
-// SAFETY: the bytes are read-only memory of the process; giving back is one atomic store and may happen on any thread.
-unsafe impl<T: Trust> Send for Lease<'_, T> {}
-// SAFETY: as above; `&Lease` only reads.
-unsafe impl<T: Trust> Sync for Lease<'_, T> {}
+// SAFETY: `at` points into the pool's mapping, which lives as long as the channel that the lease holds, is read-only for
+// this process, and belongs to no thread. Everything else in a lease is the channel, which must itself be `Sync`, since
+// both kinds of owner refer to it: the bound asks for that, so that a channel that stops being so stops this too.
+unsafe impl<T: Trust> Send for Lease<'_, T> where MapArc<Channel>: Send + Sync {}
+// SAFETY: `&Lease` only reads through `at`; the channel is reached by `&` alone, which its `Sync` allows.
+unsafe impl<T: Trust> Sync for Lease<'_, T> where MapArc<Channel>: Send + Sync {}
 
 impl<'a, T: Trust> Lease<'a, T> {
     /// A lease of `note`, whose place was checked and found to be `at`.

@@ -3,17 +3,19 @@
 mod copying;
 mod error;
 
-use core::cell::Cell;
+use core::cell::{Cell, OnceCell};
 use core::marker::PhantomData;
 use core::time::Duration;
 
+use rustix::event::PollFlags;
 use rustix::fd::OwnedFd;
 
 use crate::abi::{Closing, Sleep};
 use crate::connect::session::driver::Greeting;
-use crate::connect::session::wire::{self, Kind};
+use crate::connect::session::wire::{self, Kind, Past};
 use crate::error::OsError;
 use crate::peer::{Credentials, Vital};
+use crate::reason::{BreakOff, Words};
 use crate::receive::channel::{Channel, Spot};
 use crate::receive::lease::{Honest, Lease, Trust};
 use crate::receive::prefetch;
@@ -40,10 +42,13 @@ pub struct Receiver<T: Trust> {
     expected: Cell<Spot>,
     /// Set once the channel is over: every later call answers the same.
     over: Cell<Option<RecvError>>,
+    /// The reason that a sender that broke off has given.
+    reason: OnceCell<Words>,
     watch: Cell<Watch>,
     cold: Cold<T>,
     channel: MapArc<Channel>,
     greeting: Greeting,
+    past: Past,
     _trust: PhantomData<T>,
 }
 
@@ -60,16 +65,18 @@ struct Cold<T: Trust> {
 type WaitForChange<T> = fn(&Receiver<T>, Wait, &mut Option<Waiting>) -> Result<(), RecvError>;
 
 impl<T: Trust> Receiver<T> {
-    pub(crate) fn new(channel: MapArc<Channel>, first: u64, greeting: Greeting) -> Receiver<T> {
+    pub(crate) fn new(channel: MapArc<Channel>, first: u64, greeting: Greeting, past: Past) -> Receiver<T> {
         Receiver {
             taker: Taker::new(first),
             last: Cell::new(0),
             expected: Cell::new(Spot::default()),
             over: Cell::new(None),
+            reason: OnceCell::new(),
             watch: Cell::new(Watch::default()),
             cold: Cold { wait: Receiver::wait_for_change, look: Receiver::look_for_the_end },
             channel,
             greeting,
+            past,
             _trust: PhantomData,
         }
     }
@@ -192,7 +199,10 @@ impl<T: Trust> Receiver<T> {
     #[cold]
     fn look_for_the_end(&self) -> Result<(), RecvError> {
         // First the process, then the board: whatever it published before it died is then seen.
-        let vital = self.channel.control.vital()?;
+        let (vital, spoken) = self.channel.control.wait(PollFlags::IN, 0)?;
+        if spoken && let Err(fault) = drain(&self.channel) {
+            return self.end(SenderFault::Datagram(fault));
+        }
         match self.taker.look(self.channel.board()) {
             SleepCheck::Sleep(_) if vital != Vital::Alive => {
                 self.over.set(Some(RecvError::Crashed));
@@ -206,12 +216,30 @@ impl<T: Trust> Receiver<T> {
     fn conclude(&self, check: SleepCheck) -> Result<(), RecvError> {
         let end = match check {
             SleepCheck::Sleep(_) | SleepCheck::Look => return Ok(()),
-            SleepCheck::Ended(Closing::Done) => RecvError::Closed,
-            SleepCheck::Ended(Closing::CutOff) => RecvError::CutOff,
+            SleepCheck::Ended(code) => match Closing::read(code, self.channel.reasons) {
+                Some(Closing::Done) => RecvError::Closed,
+                Some(Closing::CutOff) => RecvError::CutOff,
+                Some(Closing::Failed) => self.broken_off(BreakOff::Failed),
+                Some(Closing::Interrupted) => self.broken_off(BreakOff::Interrupted),
+                None => RecvError::Fault(SenderFault::Closing(code)),
+            },
             SleepCheck::Alien { awaited, found } => RecvError::Fault(SenderFault::Head { awaited, found }),
         };
         self.over.set(Some(end));
         Err(end)
+    }
+
+    /// Keeps what the sender says about it.
+    fn broken_off(&self, how: BreakOff) -> RecvError {
+        let _ = self.reason.set(Words::read(self.channel.board()));
+        RecvError::BrokenOff(how)
+    }
+
+    /// Returns the reason of a sender that broke off, in its own words: quote them before a terminal sees them. Empty
+    /// before [`RecvError::BrokenOff`], and where the sender gave none.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        self.reason.get().map_or("", Words::as_str)
     }
 
     /// Ends the channel for a fault of the sender's.
@@ -256,6 +284,12 @@ impl<T: Trust> Receiver<T> {
     /// How often [`try_recv`](Self::try_recv) looks whether the sender lives; 50 ms unless said otherwise.
     pub fn watch_every(&self, interval: Duration) {
         self.watch.set(Watch::every(interval));
+    }
+
+    /// What the sender sent before this channel and will not send on it; zeroes from a sender that does not say.
+    #[must_use]
+    pub fn past(&self) -> Past {
+        self.past
     }
 
     /// What the sender's application said when the channel was made.

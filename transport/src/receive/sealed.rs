@@ -5,10 +5,12 @@ use core::ops::Deref;
 use rustix::event::PollFlags;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use crate::abi::Closing;
 use crate::connect::session::driver::Greeting;
-use crate::connect::session::wire::{self, Announcement, Kind, WireFault};
-use crate::error::OsError;
+use crate::connect::session::wire::{self, Announcement, Kind, Past, WireFault};
+use crate::error::{Call, OsError};
 use crate::peer::{Control, Credentials, Vital};
+use crate::reason::{BreakOff, Words};
 use crate::receive::lease::Meta;
 use crate::receive::receiver::{ReceiverStats, RecvError, SenderFault, pollable};
 use crate::region::FrozenView;
@@ -61,19 +63,26 @@ impl AsFd for SealedMessage {
 pub struct SealedReceiver {
     control: Control,
     greeting: Greeting,
+    past: Past,
     last: u64,
     over: Option<RecvError>,
+    /// Whether both sides know closing reasons, and the one that came.
+    reasons: bool,
+    reason: Words,
     stats: ReceiverStats,
     watch: Watch,
 }
 
 impl SealedReceiver {
-    pub(crate) fn new(control: Control, greeting: Greeting) -> SealedReceiver {
+    pub(crate) fn new(control: Control, greeting: Greeting, reasons: bool, past: Past) -> SealedReceiver {
         SealedReceiver {
             control,
             greeting,
+            past,
             last: 0,
             over: None,
+            reasons,
+            reason: Words::NONE,
             stats: ReceiverStats::default(),
             watch: Watch::default(),
         }
@@ -93,13 +102,14 @@ impl SealedReceiver {
         self.conclude(outcome)
     }
 
-    /// Remembers the end, so that it stays the end.
+    /// Remembers the end, so that it stays the end. A message that this process had no descriptor for is gone, and what
+    /// comes after it must not pass for the whole.
     fn conclude(
         &mut self,
         outcome: Result<Option<SealedMessage>, RecvError>,
     ) -> Result<Option<SealedMessage>, RecvError> {
         if let Err(end) = outcome
-            && !matches!(end, RecvError::Os(_))
+            && !matches!(end, RecvError::Os(e) if e.call() != Call::Receive)
         {
             self.over = Some(end);
         }
@@ -109,7 +119,7 @@ impl SealedReceiver {
     fn read(&mut self) -> Result<Option<SealedMessage>, RecvError> {
         // Wake-ups that lie in front of a message are read away, a bounded number.
         for _ in 0..16 {
-            let mut datagram = [0; wire::MESSAGE];
+            let mut datagram = [0; wire::MAX_BYE];
             let mut fds = [None, None];
             let mut count = 0;
             let keep = |fd| {
@@ -134,8 +144,15 @@ impl SealedReceiver {
             match (kind, fd) {
                 (Kind::Message, Some(fd)) => return self.accept(datagram, fd).map(Some),
                 (Kind::Bye, _) => {
-                    let cut_off = wire::read_bye(datagram).map_err(fault)?;
-                    return Err(if cut_off { RecvError::CutOff } else { RecvError::Closed });
+                    let bye = wire::read_bye(datagram, self.reasons).map_err(fault)?;
+                    self.reason = Words::new(bye.reason);
+                    return Err(match Closing::read(bye.code, self.reasons) {
+                        Some(Closing::Done) => RecvError::Closed,
+                        Some(Closing::CutOff) => RecvError::CutOff,
+                        Some(Closing::Failed) => RecvError::BrokenOff(BreakOff::Failed),
+                        Some(Closing::Interrupted) => RecvError::BrokenOff(BreakOff::Interrupted),
+                        None => RecvError::Fault(SenderFault::Closing(bye.code)),
+                    });
                 }
                 (Kind::Wake, _) => {}
                 (kind, _) => return Err(fault(WireFault::Unexpected(kind))),
@@ -160,7 +177,7 @@ impl SealedReceiver {
             return Err(RecvError::Fault(SenderFault::Number { last: self.last, found: number }));
         }
         let Some(len) = usize::try_from(len).ok().filter(|&len| isize::try_from(len).is_ok()) else {
-            return Err(RecvError::Fault(SenderFault::Place { slot: 0, len }));
+            return Err(RecvError::Fault(SenderFault::Length(len)));
         };
         let view =
             FrozenView::attach(fd.as_fd(), len).map_err(|e| RecvError::Fault(SenderFault::Region(e)))?;
@@ -210,6 +227,19 @@ impl SealedReceiver {
         pollable(&self.control)
     }
 
+    /// Returns the reason of a sender that broke off, in its own words: quote them before a terminal sees them. Empty
+    /// before [`RecvError::BrokenOff`], and where the sender gave none.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        self.reason.as_str()
+    }
+
+    /// What the sender sent before this channel and will not send on it; zeroes from a sender that does not say.
+    #[must_use]
+    pub fn past(&self) -> Past {
+        self.past
+    }
+
     /// What the sender's application said when the channel was made.
     #[must_use]
     pub fn greeting(&self) -> &[u8] {
@@ -236,6 +266,6 @@ fn fault(fault: WireFault) -> RecvError {
 /// Says good-bye, so that the sender can tell an end from a crash.
 impl Drop for SealedReceiver {
     fn drop(&mut self) {
-        let _ = sys::send(self.control.socket(), &[&wire::bye(false), &[]], &[]);
+        let _ = sys::send(self.control.socket(), &[&wire::bye(0, 0), &[]], &[]);
     }
 }

@@ -11,6 +11,7 @@
 
 use core::ffi::CStr;
 use core::ops::{Deref, DerefMut};
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{MemfdFlags, SealFlags};
@@ -41,6 +42,9 @@ pub(super) const POPULATE_FROM: usize = 64 << 10;
 
 /// Below this, every machine that runs this has the memory, and asking for its size is not worth a system call.
 const ASK_FROM: usize = 64 << 20;
+
+/// From here on, giving a region its memory takes so long that a handshake would not wait for it.
+const WHOLE_FROM: usize = 256 << 20;
 
 /// A region whose descriptor has not left this process.
 #[derive(Debug)]
@@ -86,11 +90,7 @@ impl Writable {
             sys::allocate(fd.as_fd(), size as u64)?;
         }
         let map = Mapping::of(fd.as_fd(), size, true)?;
-        let granted = match pages {
-            Pages::Huge if ask_for_huge(&map) => Pages::Huge,
-            Pages::Huge => Pages::Normal,
-            other => other,
-        };
+        let granted = granted(pages, &map);
         if size >= POPULATE_FROM {
             populate(&map)?;
         }
@@ -98,6 +98,23 @@ impl Writable {
             sys::allocate(fd.as_fd(), size as u64)?;
         }
         Ok(Writable { fd, map, len, pages: granted })
+    }
+
+    /// Makes a region that has no memory yet, and publishes it: [`Published::back`] gives it its memory, before anybody
+    /// else is handed it. For what may never be used; large regions, and those of reserved pages, are made whole.
+    pub(crate) fn reserve(name: &CStr, len: usize, pages: Pages) -> Result<Published, OsError> {
+        if len >= WHOLE_FROM || pages == Pages::HugeTlb {
+            return Writable::create(name, len, pages)?.publish();
+        }
+        if sys::file_size_limit().is_some_and(|most| len as u64 > most) {
+            return Err(OsError::new(Call::Allocate, Errno::FBIG));
+        }
+        let fd = create_sealable(name, pages)?;
+        sys::truncate(fd.as_fd(), len as u64)?;
+        let map = Mapping::of(fd.as_fd(), len, true)?;
+        let pages = granted(pages, &map);
+        sys::add_seals(fd.as_fd(), PUBLISHED)?;
+        Ok(Published { fd, map, len, pages, backed: AtomicBool::new(false) })
     }
 
     /// The pages that the host granted.
@@ -113,7 +130,8 @@ impl Writable {
             populate(&self.map)?;
         }
         sys::add_seals(self.fd.as_fd(), PUBLISHED)?;
-        Ok(Published { fd: self.fd, map: self.map, len: self.len, pages: self.pages })
+        let Writable { fd, map, len, pages } = self;
+        Ok(Published { fd, map, len, pages, backed: AtomicBool::new(true) })
     }
 
     /// Seals the region so that nobody ever writes to it again, this process included.
@@ -158,9 +176,29 @@ pub struct Published {
     map: Mapping,
     len: usize,
     pages: Pages,
+    /// Whether all of it has memory.
+    backed: AtomicBool,
 }
 
 impl Published {
+    /// Gives all of a reserved region its memory, now. What cannot be had is an error here and never a signal later.
+    pub(crate) fn back(&self) -> Result<(), OsError> {
+        if self.backed.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let size = self.map.len() as u64;
+        // Huge pages come from faults on an advised mapping, not from fallocate.
+        if self.pages != Pages::Huge {
+            sys::allocate(self.fd.as_fd(), size)?;
+        }
+        populate(&self.map)?;
+        if self.pages == Pages::Huge {
+            sys::allocate(self.fd.as_fd(), size)?;
+        }
+        self.backed.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
     /// The bytes of the region.
     #[must_use]
     pub const fn len(&self) -> usize {
@@ -276,6 +314,15 @@ pub(super) fn create_sealable(name: &CStr, pages: Pages) -> Result<OwnedFd, OsEr
         // Kernels before 6.3 do not know the flag, and there a memory file is executable like any other.
         Err(e) if e.is(Errno::INVAL) => sys::memfd_create(name, flags),
         outcome => outcome,
+    }
+}
+
+/// The pages that the host grants for a mapping.
+fn granted(wanted: Pages, map: &Mapping) -> Pages {
+    match wanted {
+        Pages::Huge if ask_for_huge(map) => Pages::Huge,
+        Pages::Huge => Pages::Normal,
+        other => other,
     }
 }
 

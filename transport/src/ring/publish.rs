@@ -7,6 +7,9 @@ use crate::sync::{
     order::{Place, full_fence, release},
 };
 
+/// The reason's words are ordinary atomics even under loom, which has no need to know of them.
+const RELAXED: core::sync::atomic::Ordering = core::sync::atomic::Ordering::Relaxed;
+
 /// The sender's private place in a channel.
 #[derive(Debug)]
 pub(crate) struct Publisher {
@@ -72,8 +75,17 @@ impl Publisher {
         self.woken = self.found;
     }
 
-    /// Says that no more will come. The receiver finds out from the head word.
-    pub(crate) fn close(&mut self, board: Board<'_>, why: Closing) {
+    /// Says that no more will come, and why: the receiver finds out from the head word. A reason is cut to the room that
+    /// there is.
+    pub(crate) fn close(&mut self, board: Board<'_>, why: Closing, reason: &str) {
+        let mut len = 0;
+        for (word, bytes) in board.head.reason.iter().zip(reason.as_bytes().chunks(8)) {
+            let mut padded = [0; 8];
+            padded[..bytes.len()].copy_from_slice(bytes);
+            word.store(u64::from_le_bytes(padded), RELAXED);
+            len += bytes.len() as u64;
+        }
+        board.head.reason_len.store(len, RELAXED);
         board.head.closing.store(why as u32, Ordering::Relaxed);
         board.head.head.store(head_word(self.next) | HEAD_CLOSED, release(Place::PublishHead));
     }

@@ -3,7 +3,7 @@
 use core::cell::Cell;
 
 use super::{Board, HEAD_CLOSED, Ledger, Note, head_word, release};
-use crate::abi::{Closing, Sleep};
+use crate::abi::Sleep;
 use crate::sync::{
     Ordering,
     order::{Place, acquire, full_fence},
@@ -47,8 +47,8 @@ pub(crate) enum SleepCheck {
     Sleep(u32),
     /// Do not sleep: look again, something has come.
     Look,
-    /// The sender has closed and everything it published has been taken.
-    Ended(Closing),
+    /// The sender has closed and everything it published has been taken; the code that it gave, unchecked.
+    Ended(u32),
     /// The head speaks of a message whose entry is not there, or of fewer messages than were taken but for the last.
     Alien {
         /// The head word that was expected.
@@ -143,12 +143,7 @@ impl Taker {
             return SleepCheck::Look;
         }
         if found == awaited | HEAD_CLOSED {
-            let why = board.head.closing.load(Ordering::Relaxed);
-            return SleepCheck::Ended(if why == Closing::CutOff as u32 {
-                Closing::CutOff
-            } else {
-                Closing::Done
-            });
+            return SleepCheck::Ended(board.head.closing.load(Ordering::Relaxed));
         }
         SleepCheck::Alien { awaited, found }
     }

@@ -16,8 +16,10 @@ use core::time::Duration;
 
 use crate::abi::Geometry;
 use crate::connect::session::Deliveries;
+use crate::connect::session::wire::Past;
 use crate::error::OsError;
 use crate::peer::Vital;
+use crate::reason::{BreakOff, Words};
 use crate::region::{Pages, Published, Writable};
 use crate::send::loan::Draft;
 use crate::send::pool::{MAX_RECEIVERS, Occupation};
@@ -59,6 +61,8 @@ pub(crate) struct Fanout {
     /// The first ticket of every channel.
     pub(crate) first_ticket: u64,
     pub(crate) on_slow: OnSlow,
+    /// What newcomers are told was sent before them.
+    pub(crate) past: Past,
     serial: u32,
     /// The message that is lent out in a file, if one is.
     pub(crate) draft: Option<Draft>,
@@ -108,7 +112,7 @@ impl Fanout {
     ) -> Result<Fanout, OsError> {
         let pool = geometry
             .map(|geometry| {
-                let region = Writable::create(c"bowstring-pool", geometry.pool_bytes(), pages)?.publish()?;
+                let region = Writable::reserve(c"bowstring-pool", geometry.pool_bytes(), pages)?;
                 Ok::<_, OsError>(Pool { region, geometry, occupation: Occupation::new(geometry.slots())? })
             })
             .transpose()?;
@@ -128,6 +132,7 @@ impl Fanout {
             pages,
             first_ticket,
             on_slow,
+            past: Past::default(),
             serial: 0,
             draft: None,
             refused_by_host: None,
@@ -283,9 +288,17 @@ impl Fanout {
 }
 
 impl Fanout {
-    /// Ends every subscriber as the death of this process would: without a word.
-    pub(crate) fn abandon(&mut self) {
+    /// Ends every subscriber before its end: without a word, as the death of this process would, or with a reason for those
+    /// that know such.
+    pub(crate) fn abandon(&mut self, why: Option<(BreakOff, &str)>) {
         self.live = 0;
+        if let Some((how, reason)) = why {
+            let words = Words::new(reason);
+            self.subscribers
+                .iter_mut()
+                .flatten()
+                .for_each(|subscriber| subscriber.break_off(how, words.as_str()));
+        }
         self.subscribers = [const { None }; MAX_RECEIVERS];
     }
 }

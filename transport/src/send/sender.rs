@@ -8,8 +8,10 @@ use core::time::Duration;
 use rustix::fd::BorrowedFd;
 
 use crate::connect::pending::PendingHandshakes;
+use crate::connect::session::wire::Past;
 use crate::error::OsError;
 use crate::peer::Credentials;
+use crate::reason::BreakOff;
 use crate::region::Pages;
 use crate::region::private::MapBox;
 use crate::send::fanout::room::LoanError;
@@ -169,7 +171,19 @@ impl Sender {
     /// Ends without closing: to receivers it looks as if this process had died, once they have taken what was committed.
     /// For a sender that cannot send all that it was to, so that nobody takes a part for the whole.
     pub fn abandon(mut self) {
-        self.inner.fanout.abandon();
+        self.inner.fanout.abandon(None);
+    }
+
+    /// Ends without closing, and says why: receivers get [`RecvError::BrokenOff`](crate::RecvError::BrokenOff) and the
+    /// first 96 bytes of `reason` once they have taken what was committed. Receivers that do not know reasons see what
+    /// [`abandon`](Self::abandon) shows them.
+    pub fn abandon_with(mut self, how: BreakOff, reason: &str) {
+        self.inner.fanout.abandon(Some((how, reason)));
+    }
+
+    /// Sets what receivers that come from now on are told was sent before them and will not be sent to them.
+    pub fn set_past(&mut self, past: Past) {
+        self.inner.fanout.past = past;
     }
 
     // ---- stats ----

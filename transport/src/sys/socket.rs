@@ -1,6 +1,7 @@
 //! Sockets: making them, what is said over them, and who is at the other end.
 
 use core::mem::MaybeUninit;
+use core::time::Duration;
 
 use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::fs::OFlags;
@@ -33,8 +34,16 @@ pub(crate) fn listen(fd: BorrowedFd<'_>, backlog: i32) -> Sys<()> {
     once(Call::Listen, || rustix::net::listen(fd, backlog))
 }
 
+/// Connects; an interruption is the caller's to handle.
 pub(crate) fn connect(fd: BorrowedFd<'_>, to: &SocketAddrUnix) -> Sys<()> {
-    retrying(Call::Connect, || rustix::net::connect(fd, to))
+    once(Call::Connect, || rustix::net::connect(fd, to))
+}
+
+/// Bounds how long a blocking call that sends, or connects, waits.
+pub(crate) fn set_send_timeout(fd: BorrowedFd<'_>, nanos: u64) -> Sys<()> {
+    use rustix::net::sockopt::{Timeout, set_socket_timeout};
+    let limit = Duration::from_nanos(nanos).max(Duration::from_micros(1));
+    once(Call::SetSendTimeout, || set_socket_timeout(fd, Timeout::Send, Some(limit)))
 }
 
 pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>) -> Sys<()> {
@@ -101,6 +110,11 @@ pub(crate) fn send(fd: BorrowedFd<'_>, bytes: &[&[u8]; 2], fds: &[BorrowedFd<'_>
     .map(|_| ())
 }
 
+/// Returns the error that this process meets if it can open nothing more.
+fn out_of_numbers(fd: BorrowedFd<'_>) -> Option<Errno> {
+    rustix::io::fcntl_dupfd_cloexec(fd, 0).err().filter(|e| matches!(*e, Errno::MFILE | Errno::NFILE))
+}
+
 /// What `receive` found.
 #[derive(Debug)]
 pub(crate) enum Received {
@@ -118,8 +132,27 @@ pub(crate) enum Received {
 }
 
 /// Receives one datagram; never blocks. Every descriptor that arrives is handed to `keep` and close-on-exec.
-pub(crate) fn receive(fd: BorrowedFd<'_>, into: &mut [u8], mut keep: impl FnMut(OwnedFd)) -> Sys<Received> {
-    let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC | RecvFlags::TRUNC;
+pub(crate) fn receive(fd: BorrowedFd<'_>, into: &mut [u8], keep: impl FnMut(OwnedFd)) -> Sys<Received> {
+    receive_by(fd, into, keep, RecvFlags::DONTWAIT)
+}
+
+/// Receives likewise, and blocks if the socket is set to.
+#[cfg(feature = "sendfd")]
+pub(crate) fn receive_as_set(
+    fd: BorrowedFd<'_>,
+    into: &mut [u8],
+    keep: impl FnMut(OwnedFd),
+) -> Sys<Received> {
+    receive_by(fd, into, keep, RecvFlags::empty())
+}
+
+fn receive_by(
+    fd: BorrowedFd<'_>,
+    into: &mut [u8],
+    mut keep: impl FnMut(OwnedFd),
+    how: RecvFlags,
+) -> Sys<Received> {
+    let flags = how | RecvFlags::CMSG_CLOEXEC | RecvFlags::TRUNC;
     let mut resets = 0;
     loop {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
@@ -129,10 +162,19 @@ pub(crate) fn receive(fd: BorrowedFd<'_>, into: &mut [u8], mut keep: impl FnMut(
             gate(Call::Receive).and_then(|()| rustix::net::recvmsg(fd, &mut iov, &mut control, flags));
         match received {
             Ok(message) => {
+                // The kernel cuts descriptors short where there is no room for them here, or no number left for them:
+                // the second is not the peer's fault. Asked while those that came are still held.
+                let starved = match message.flags.contains(ReturnFlags::CTRUNC) {
+                    true => out_of_numbers(fd),
+                    false => None,
+                };
                 for part in control.drain() {
                     if let rustix::net::RecvAncillaryMessage::ScmRights(fds) = part {
                         fds.for_each(&mut keep);
                     }
+                }
+                if let Some(errno) = starved {
+                    return Err(OsError::new(Call::Receive, errno));
                 }
                 let truncated = message.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC);
                 return Ok(match message.bytes {

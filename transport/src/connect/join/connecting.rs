@@ -6,13 +6,17 @@ use super::regions::{Ours, Theirs};
 use super::{Joined, Wants, build, card};
 use crate::connect::session::HandshakeError;
 use crate::connect::session::driver::{Driver, Greeting};
-use crate::connect::session::machine::{Agreement, Heard, Side};
-use crate::connect::session::wire::Kind;
+use crate::connect::session::machine::{Agreement, Connector, ConnectorHeard};
+use crate::connect::session::wire::{Kind, Past};
 use crate::error::RegionKind;
 use crate::peer::{Access, Control};
 use crate::send::fanout::Fanout;
 use crate::stats::PeerGauge;
 use crate::sys;
+
+/// The machine lets each datagram through only in its turn.
+const OUT_OF_TURN: HandshakeError =
+    HandshakeError::Internal("the connector's machine let a datagram through out of turn");
 
 /// Meets as the side that speaks first; waits for the other.
 pub(crate) fn connect(
@@ -27,7 +31,7 @@ pub(crate) fn connect(
         return Err(HandshakeError::Full);
     }
     let ours = card(fanout.as_deref(), wants, false);
-    let mut driver = Driver::new(socket, Side::Connector, ours, patience)?;
+    let mut driver = Driver::new(socket, Connector::new(ours), patience)?;
     let uid = driver.control.credentials().uid;
     if !access.permits(uid) {
         return Err(HandshakeError::Denied { uid });
@@ -36,7 +40,7 @@ pub(crate) fn connect(
     let (agreement, ours, theirs, second) = answer_welcome(&mut driver, fanout.as_deref())
         .map_err(|e| driver.or_last_words(e))
         .inspect_err(|e| driver.tell(e))?;
-    let Heard::Start(_) = driver.await_word()? else { return Err(HandshakeError::HungUp) };
+    let ConnectorHeard::Start(past) = driver.await_word()? else { return Err(OUT_OF_TURN) };
     let Driver { control, greeting, .. } = driver;
     // From the connector's side, the first socket carries what comes in, unless nothing does.
     let sockets = match second {
@@ -44,15 +48,15 @@ pub(crate) fn connect(
         None if agreement.incoming.is_some() => (None, Some(control)),
         None => (Some(control), None),
     };
-    build(&agreement, ours, theirs, greeting, sockets, fanout.as_deref())?.open(fanout)
+    build(&agreement, ours, theirs, greeting, past, sockets, fanout.as_deref())?.open(fanout)
 }
 
 /// Hears the WELCOME, attaches what came with it, and answers with this side's descriptors.
 fn answer_welcome(
-    driver: &mut Driver,
+    driver: &mut Driver<Connector>,
     fanout: Option<&Fanout>,
 ) -> Result<(Agreement, Ours, Theirs, Option<OwnedFd>), HandshakeError> {
-    let Heard::Welcome(agreement) = driver.await_word()? else { return Err(HandshakeError::HungUp) };
+    let ConnectorHeard::Welcome(agreement) = driver.await_word()? else { return Err(OUT_OF_TURN) };
     let ours = Ours::make(&agreement, fanout)?;
     let theirs = Theirs::attach(driver, &agreement, &ours)?;
     let (second, far) = match agreement.is_duplex() {
@@ -62,14 +66,15 @@ fn answer_welcome(
         }
         false => (None, None),
     };
+    let (features, past) = (agreement.features, fanout.map_or(Past::default(), |fanout| fanout.past));
     ours.with_descriptors(fanout, |fds| match &far {
-        None => driver.say(Kind::Attach, fds),
+        None => driver.say(Kind::Attach, features, past, fds),
         Some(far) => {
             let mut all = [far.as_fd(); sys::MAX_FDS];
             for (place, fd) in all[1..].iter_mut().zip(fds) {
                 *place = *fd;
             }
-            driver.say(Kind::Attach, &all[..=fds.len()])
+            driver.say(Kind::Attach, features, past, &all[..=fds.len()])
         }
     })?;
     Ok((agreement, ours, theirs, second))
@@ -82,13 +87,13 @@ pub(crate) fn observe(
     access: Access<'_>,
 ) -> Result<(PeerGauge, Control, Greeting), HandshakeError> {
     let ours = card(None, None, true);
-    let mut driver = Driver::new(socket, Side::Connector, ours, patience)?;
+    let mut driver = Driver::new(socket, Connector::new(ours), patience)?;
     let uid = driver.control.credentials().uid;
     if !access.permits(uid) {
         return Err(HandshakeError::Denied { uid });
     }
     driver.introduce(Kind::Hello, ours, &[], &[]).map_err(|e| driver.or_last_words(e))?;
-    let Heard::Welcome(_) = driver.await_word()? else { return Err(HandshakeError::HungUp) };
+    let ConnectorHeard::Welcome(_) = driver.await_word()? else { return Err(OUT_OF_TURN) };
     let fd = driver.fds.take()?;
     let stats_region = PeerGauge::attach(fd.as_fd())
         .map_err(|e| HandshakeError::Region(RegionKind::StatsRegion, e))

@@ -5,8 +5,8 @@ use rustix::fd::{BorrowedFd, OwnedFd};
 use super::regions::{Ours, Theirs};
 use super::{Joined, build};
 use crate::connect::session::driver::{Driver, Greeting};
-use crate::connect::session::machine::{Agreement, Heard, Side};
-use crate::connect::session::wire::{Card, Kind, WireFault};
+use crate::connect::session::machine::{Agreement, ListenerHeard, ListenerSide};
+use crate::connect::session::wire::{Card, Kind, Past, WireFault};
 use crate::connect::session::{ConnectRequest, Decision, HandshakeError, Refusal, RefusalCode, listen};
 use crate::peer::Access;
 use crate::send::fanout::Fanout;
@@ -15,7 +15,7 @@ use crate::sys;
 /// A connection that has knocked and is on its way in.
 #[derive(Debug)]
 pub(crate) struct Joining {
-    driver: Driver,
+    driver: Driver<ListenerSide>,
     ours: Option<Ours>,
 }
 
@@ -33,12 +33,17 @@ pub(crate) enum Step {
 impl Joining {
     /// Begins to listen to a connection that was accepted. `ours` is this side's card.
     pub(crate) fn new(socket: OwnedFd, ours: Card, patience: u64) -> Result<Joining, HandshakeError> {
-        Ok(Joining { driver: Driver::new(socket, Side::Listener, ours, patience)?, ours: None })
+        Ok(Joining { driver: Driver::new(socket, ListenerSide::new(ours), patience)?, ours: None })
     }
 
     /// Whether it has said nothing yet.
     pub(crate) fn is_silent(&self) -> bool {
         self.driver.machine.is_silent()
+    }
+
+    /// Nanoseconds until this side gives up.
+    pub(crate) fn left(&self) -> u64 {
+        self.driver.left()
     }
 
     pub(crate) fn socket(&self) -> BorrowedFd<'_> {
@@ -55,9 +60,10 @@ impl Joining {
         loop {
             let Some(heard) = self.driver.hear()? else { return Ok(Step::Waiting) };
             let step = match heard {
-                Heard::Hello(theirs) => self.welcome(theirs, access, fanout.as_deref(), answer),
-                Heard::Attach(agreement) => self.finish(&agreement, fanout.as_deref_mut()),
-                Heard::Welcome(_) | Heard::Start(_) | Heard::Refused(_) => Err(HandshakeError::HungUp),
+                ListenerHeard::Hello(theirs) => self.welcome(theirs, access, fanout.as_deref(), answer),
+                ListenerHeard::Attach(agreement, past) => {
+                    self.finish(&agreement, past, fanout.as_deref_mut())
+                }
             };
             match step.inspect_err(|e| self.driver.tell(e))? {
                 Step::Waiting => {}
@@ -103,7 +109,12 @@ impl Joining {
         Ok(Step::Waiting)
     }
 
-    fn finish(&mut self, agreement: &Agreement, fanout: Option<&mut Fanout>) -> Result<Step, HandshakeError> {
+    fn finish(
+        &mut self,
+        agreement: &Agreement,
+        past: Past,
+        fanout: Option<&mut Fanout>,
+    ) -> Result<Step, HandshakeError> {
         let second = match agreement.is_duplex() {
             true => Some(listen::connected(self.driver.fds.take()?).map_err(|e| match e {
                 HandshakeError::WrongSocket => WireFault::Socket.into(),
@@ -111,7 +122,7 @@ impl Joining {
             })?),
             false => None,
         };
-        let Some(ours) = self.ours.take() else { return Err(HandshakeError::HungUp) };
+        let ours = self.ours.take().ok_or(HandshakeError::Internal("an ATTACH before its WELCOME"))?;
         if fanout.as_ref().is_some_and(|fanout| !fanout.has_place()) {
             return Err(HandshakeError::Full);
         }
@@ -124,9 +135,10 @@ impl Joining {
             None => (None, Some(control)),
         };
         let greeting = core::mem::replace(&mut self.driver.greeting, Greeting::None);
-        let ready = build(agreement, ours, theirs, greeting, sockets, fanout.as_deref())?;
+        let ready = build(agreement, ours, theirs, greeting, past, sockets, fanout.as_deref())?;
         // What fails until here is told as a refusal. START then goes ahead of the first message.
-        self.driver.say(Kind::Start, &[])?;
+        let past = fanout.as_ref().map_or(Past::default(), |fanout| fanout.past);
+        self.driver.say(Kind::Start, agreement.features, past, &[])?;
         Ok(Step::In(ready.open(fanout)?))
     }
 }

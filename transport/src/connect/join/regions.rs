@@ -4,7 +4,7 @@ use rustix::fd::{AsFd, BorrowedFd};
 
 use crate::abi::Geometry;
 use crate::connect::session::HandshakeError;
-use crate::connect::session::driver::Driver;
+use crate::connect::session::driver::{Driver, Machine};
 use crate::connect::session::machine::{Agreement, Incoming as Direction};
 use crate::error::{RegionFault, RegionKind};
 use crate::receive::channel::{self, SenderMaps};
@@ -27,6 +27,8 @@ impl Ours {
         let pool = fanout.and_then(|fanout| Some((fanout.pool.as_ref()?.geometry, fanout.first_ticket)));
         let board = match (agreement.outgoing, pool) {
             (Some(delivery), Some((geometry, first))) if delivery.uses_slots() => {
+                // The first receiver is what the pool needs its memory for.
+                fanout.and_then(|fanout| fanout.pool.as_ref()).map_or(Ok(()), |pool| pool.region.back())?;
                 Some((new_board(geometry, first)?, geometry))
             }
             _ => None,
@@ -67,8 +69,8 @@ pub(super) struct Theirs {
 
 impl Theirs {
     /// Takes the descriptors of a datagram in the order of the protocol. The machine has checked their number.
-    pub(super) fn attach(
-        driver: &mut Driver,
+    pub(super) fn attach<M: Machine>(
+        driver: &mut Driver<M>,
         agreement: &Agreement,
         ours: &Ours,
     ) -> Result<Theirs, HandshakeError> {

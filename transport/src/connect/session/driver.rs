@@ -7,9 +7,9 @@ use rustix::event::PollFlags;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 
-use super::machine::{Heard, Machine, Side};
+use super::machine::{Connector, ConnectorHeard, ListenerHeard, ListenerSide, Stop};
 use super::refusal::{Refusal, RefusalCode, fit};
-use super::wire::{self, Card, Kind, WireFault};
+use super::wire::{self, Card, Kind, Past, WireFault};
 use crate::abi::GeometryError;
 use crate::error::{Fault, OsError, RegionFault, RegionKind};
 use crate::peer::{Control, Credentials, Vital};
@@ -40,6 +40,8 @@ pub enum HandshakeError {
     HungUp,
     /// The peer did not say this in time.
     TimedOut(&'static str),
+    /// The listener's queue stayed full for as long as was waited.
+    QueueFull,
     /// Somebody listens on that path already.
     InUse,
     /// The path names something that is not a socket, and is left alone.
@@ -50,8 +52,12 @@ pub enum HandshakeError {
     GreetingTooLong(usize),
     /// Our pool cannot have this shape.
     Geometry(GeometryError),
+    /// Our first ticket is 0 or above [`wire::MAX_FIRST_TICKET`].
+    FirstTicket(u64),
     /// Every place for a receiver is taken.
     Full,
+    /// This crate contradicts itself here: a bug of ours.
+    Internal(&'static str),
 }
 
 impl HandshakeError {
@@ -65,14 +71,17 @@ impl HandshakeError {
             | HandshakeError::Refused(_)
             | HandshakeError::Denied { .. }
             | HandshakeError::HungUp
-            | HandshakeError::TimedOut(_) => Fault::Peer,
+            | HandshakeError::TimedOut(_)
+            | HandshakeError::QueueFull => Fault::Peer,
             HandshakeError::Declined(_)
             | HandshakeError::InUse
             | HandshakeError::NotASocket
             | HandshakeError::WrongSocket
             | HandshakeError::GreetingTooLong(_)
             | HandshakeError::Geometry(_)
-            | HandshakeError::Full => Fault::Ours,
+            | HandshakeError::FirstTicket(_)
+            | HandshakeError::Full
+            | HandshakeError::Internal(_) => Fault::Ours,
         }
     }
 }
@@ -80,6 +89,15 @@ impl HandshakeError {
 impl From<OsError> for HandshakeError {
     fn from(e: OsError) -> HandshakeError {
         HandshakeError::Os(e)
+    }
+}
+
+impl From<Stop> for HandshakeError {
+    fn from(stop: Stop) -> HandshakeError {
+        match stop {
+            Stop::Fault(fault) => HandshakeError::Wire(fault),
+            Stop::Refused(refusal) => HandshakeError::Refused(refusal),
+        }
     }
 }
 
@@ -101,6 +119,7 @@ impl fmt::Display for HandshakeError {
             HandshakeError::Denied { uid } => write!(f, "the peer runs as user {uid}, which is not let in"),
             HandshakeError::HungUp => f.write_str("the peer hung up during the handshake"),
             HandshakeError::TimedOut(what) => write!(f, "the peer did not send {what} in time"),
+            HandshakeError::QueueFull => f.write_str("the listener let nobody in: its queue stayed full"),
             HandshakeError::InUse => f.write_str("another process listens on that path"),
             HandshakeError::NotASocket => f.write_str("that path is not a socket; it was left alone"),
             HandshakeError::WrongSocket => {
@@ -110,12 +129,26 @@ impl fmt::Display for HandshakeError {
                 write!(f, "a greeting of {n} bytes; {} is the most", wire::MAX_GREETING)
             }
             HandshakeError::Geometry(e) => e.fmt(f),
+            HandshakeError::FirstTicket(t) => {
+                write!(f, "a first ticket of {t}; it must be 1 to {}", wire::MAX_FIRST_TICKET)
+            }
             HandshakeError::Full => f.write_str("every place for a receiver is taken"),
+            HandshakeError::Internal(what) => write!(f, "a bug of Bowstring, please report it: {what}"),
         }
     }
 }
 
-impl core::error::Error for HandshakeError {}
+impl core::error::Error for HandshakeError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            HandshakeError::Os(e) => Some(e),
+            HandshakeError::Wire(e) => Some(e),
+            HandshakeError::Region(_, e) => Some(e),
+            HandshakeError::Geometry(e) => Some(e),
+            _ => None,
+        }
+    }
+}
 
 /// A connector that knocks: what the listening application decides on.
 #[derive(Clone, Copy, Debug)]
@@ -182,11 +215,52 @@ impl Deref for Greeting {
     }
 }
 
+/// A side's machine, as the socket drives it.
+pub(crate) trait Machine {
+    type Heard: Copy;
+    fn hear(&mut self, datagram: &[u8], descriptors: usize) -> Result<Self::Heard, Stop>;
+    fn awaiting(&self) -> &'static str;
+    /// Returns the peer's card if that is what was heard.
+    fn card(heard: &Self::Heard) -> Option<Card>;
+}
+
+impl Machine for Connector {
+    type Heard = ConnectorHeard;
+    fn hear(&mut self, datagram: &[u8], descriptors: usize) -> Result<ConnectorHeard, Stop> {
+        self.hear(datagram, descriptors)
+    }
+    fn awaiting(&self) -> &'static str {
+        self.awaiting()
+    }
+    fn card(heard: &ConnectorHeard) -> Option<Card> {
+        match heard {
+            ConnectorHeard::Welcome(agreement) => Some(agreement.theirs),
+            ConnectorHeard::Start(_) => None,
+        }
+    }
+}
+
+impl Machine for ListenerSide {
+    type Heard = ListenerHeard;
+    fn hear(&mut self, datagram: &[u8], descriptors: usize) -> Result<ListenerHeard, Stop> {
+        self.hear(datagram, descriptors)
+    }
+    fn awaiting(&self) -> &'static str {
+        self.awaiting()
+    }
+    fn card(heard: &ListenerHeard) -> Option<Card> {
+        match heard {
+            ListenerHeard::Hello(card) => Some(*card),
+            ListenerHeard::Attach(..) => None,
+        }
+    }
+}
+
 /// A handshake under way on a socket.
 #[derive(Debug)]
-pub(crate) struct Driver {
+pub(crate) struct Driver<M> {
     pub(crate) control: Control,
-    pub(crate) machine: Machine,
+    pub(crate) machine: M,
     pub(crate) fds: Descriptors,
     pub(crate) greeting: Greeting,
     inbox: MapSlice<u8>,
@@ -194,21 +268,15 @@ pub(crate) struct Driver {
     deadline: u64,
 }
 
-impl Driver {
-    pub(crate) fn new(
-        socket: OwnedFd,
-        side: Side,
-        ours: Card,
-        patience: u64,
-    ) -> Result<Driver, HandshakeError> {
-        Ok(Driver {
-            control: Control::new(socket)?,
-            machine: Machine::new(side, ours),
-            fds: Descriptors::default(),
-            greeting: Greeting::None,
-            inbox: MapSlice::lazy(wire::MAX_DATAGRAM)?,
-            deadline: sys::now().saturating_add(patience),
-        })
+impl<M: Machine> Driver<M> {
+    /// Begins on a connected socket. A peer that this side has no means to talk to is refused.
+    pub(crate) fn new(socket: OwnedFd, machine: M, patience: u64) -> Result<Driver<M>, HandshakeError> {
+        let mut control = Control::new(socket)?;
+        let prepared = control.watch().and_then(|()| MapSlice::lazy(wire::MAX_DATAGRAM));
+        let inbox = prepared.inspect_err(|_| refuse_for_want(control.socket()))?;
+        let (fds, greeting) = (Descriptors::default(), Greeting::None);
+        let deadline = sys::now().saturating_add(patience);
+        Ok(Driver { control, machine, fds, greeting, inbox, deadline })
     }
 
     /// Sends a card with its greeting and `fds`.
@@ -255,24 +323,30 @@ impl Driver {
         }
     }
 
-    /// Sends a datagram that is nothing but its beginning.
-    pub(crate) fn say(&self, kind: Kind, fds: &[BorrowedFd<'_>]) -> Result<(), HandshakeError> {
-        self.send(&[&wire::prefix(kind, wire::PREFIX), &[]], fds)
+    /// Sends ATTACH or START.
+    pub(crate) fn say(
+        &self,
+        kind: Kind,
+        features: u64,
+        past: Past,
+        fds: &[BorrowedFd<'_>],
+    ) -> Result<(), HandshakeError> {
+        let (datagram, len) = wire::opening(kind, features, past);
+        self.send(&[datagram.get(..len).unwrap_or(&[]), &[]], fds)
     }
 
     /// Tells the other side why this one will not go on. It may be gone already, which changes nothing.
     pub(crate) fn refuse(&self, code: RefusalCode, reason: &str) {
-        let reason = fit(reason).as_bytes();
-        let _ = sys::send(self.control.socket(), &[&wire::refuse(code as u32, reason.len()), reason], &[]);
+        refuse(self.control.socket(), code, reason);
     }
 
     /// Hears one datagram if one is there. A refusal of the other side and every fault are errors; of a fault the other
     /// side is told.
-    pub(crate) fn hear(&mut self) -> Result<Option<Heard>, HandshakeError> {
+    pub(crate) fn hear(&mut self) -> Result<Option<M::Heard>, HandshakeError> {
         self.hear_untold().inspect_err(|e| self.tell(e))
     }
 
-    fn hear_untold(&mut self) -> Result<Option<Heard>, HandshakeError> {
+    fn hear_untold(&mut self) -> Result<Option<M::Heard>, HandshakeError> {
         let mut fds = Descriptors::default();
         let bytes = match sys::receive(self.control.socket(), &mut self.inbox, |fd| fds.keep(fd))? {
             Received::Nothing => return self.nothing_heard(),
@@ -283,11 +357,8 @@ impl Driver {
         let datagram = self.inbox.get(..bytes).ok_or(WireFault::Truncated)?;
         let heard = self.machine.hear(datagram, fds.count)?;
         self.fds = fds;
-        match heard {
-            Heard::Hello(card) => self.note_card(card, bytes)?,
-            Heard::Welcome(agreement) => self.note_card(agreement.theirs, bytes)?,
-            Heard::Refused(refusal) => return Err(HandshakeError::Refused(refusal)),
-            Heard::Attach(_) | Heard::Start(_) => {}
+        if let Some(card) = M::card(&heard) {
+            self.note_card(card, bytes)?;
         }
         Ok(Some(heard))
     }
@@ -310,7 +381,12 @@ impl Driver {
         Ok(())
     }
 
-    fn nothing_heard(&self) -> Result<Option<Heard>, HandshakeError> {
+    /// Nanoseconds until this side gives up.
+    pub(crate) fn left(&self) -> u64 {
+        self.deadline.saturating_sub(sys::now())
+    }
+
+    fn nothing_heard(&self) -> Result<Option<M::Heard>, HandshakeError> {
         if sys::now() >= self.deadline {
             return Err(HandshakeError::TimedOut(self.machine.awaiting()));
         }
@@ -342,9 +418,7 @@ impl Driver {
             }
             HandshakeError::Denied { .. } => self.refuse(RefusalCode::Denied, "this user is not let in"),
             HandshakeError::TimedOut(_) => self.refuse(RefusalCode::Malformed, "the handshake took too long"),
-            HandshakeError::Os(_) => {
-                self.refuse(RefusalCode::Resources, "this side ran out of memory or descriptors")
-            }
+            HandshakeError::Os(_) => refuse_for_want(self.control.socket()),
             HandshakeError::Full => self.refuse(RefusalCode::Full, "every place is taken"),
             HandshakeError::Declined(code) => {
                 let reason = match code {
@@ -361,13 +435,23 @@ impl Driver {
     }
 
     /// Hears one datagram, waiting for it until the deadline.
-    pub(crate) fn await_word(&mut self) -> Result<Heard, HandshakeError> {
+    pub(crate) fn await_word(&mut self) -> Result<M::Heard, HandshakeError> {
         loop {
             if let Some(heard) = self.hear()? {
                 return Ok(heard);
             }
-            let left = self.deadline.saturating_sub(sys::now()).max(1);
+            let left = self.left().max(1);
             self.control.wait(PollFlags::IN, left)?;
         }
     }
+}
+
+fn refuse(socket: BorrowedFd<'_>, code: RefusalCode, reason: &str) {
+    let reason = fit(reason).as_bytes();
+    let _ = sys::send(socket, &[&wire::refuse(code as u32, reason.len()), reason], &[]);
+}
+
+/// Tells a peer that this side has no memory or descriptors left.
+pub(crate) fn refuse_for_want(socket: BorrowedFd<'_>) {
+    refuse(socket, RefusalCode::Resources, "this side ran out of memory or descriptors");
 }

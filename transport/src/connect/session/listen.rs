@@ -6,6 +6,7 @@ use rustix::io::Errno;
 use rustix::net::SocketAddrUnix;
 
 use super::driver::HandshakeError;
+use crate::connect::incoming::PATIENCE;
 use crate::error::{Call, OsError};
 use crate::sys;
 
@@ -187,21 +188,43 @@ fn clear_the_way(path: &[u8], address: &SocketAddrUnix) -> Result<(), HandshakeE
     }
 }
 
-/// Connects a socket to a path, for [`Sender::connect_socket`](crate::Sender::connect_socket) and its like.
+/// Connects a socket to a path, for [`Sender::connect_socket`](crate::Sender::connect_socket) and its like. Waits up to
+/// two seconds while the listener's queue is full.
 pub fn connect(path: &[u8]) -> Result<OwnedFd, HandshakeError> {
-    connect_to(&address(path)?)
+    connect_within(path, PATIENCE.as_nanos() as u64)
 }
 
-/// Connects a socket to a name in the abstract namespace.
+/// Connects a socket to a name in the abstract namespace, and waits likewise.
 pub fn connect_abstract(name: &[u8]) -> Result<OwnedFd, HandshakeError> {
-    connect_to(&SocketAddrUnix::new_abstract_name(name).map_err(|e| OsError::new(Call::Connect, e))?)
+    connect_abstract_within(name, PATIENCE.as_nanos() as u64)
 }
 
-fn connect_to(address: &SocketAddrUnix) -> Result<OwnedFd, HandshakeError> {
+/// Connects to a path. Waits up to `patience` nanoseconds for a place in the listener's queue.
+pub(crate) fn connect_within(path: &[u8], patience: u64) -> Result<OwnedFd, HandshakeError> {
+    connect_to(&address(path)?, patience)
+}
+
+/// Connects to a name in the abstract namespace, and waits likewise.
+pub(crate) fn connect_abstract_within(name: &[u8], patience: u64) -> Result<OwnedFd, HandshakeError> {
+    let address = SocketAddrUnix::new_abstract_name(name).map_err(|e| OsError::new(Call::Connect, e))?;
+    connect_to(&address, patience)
+}
+
+fn connect_to(address: &SocketAddrUnix, patience: u64) -> Result<OwnedFd, HandshakeError> {
     let socket = sys::socket()?;
-    // A full backlog answers EAGAIN at once instead of blocking for as long as the listener pleases.
+    let until = sys::now().saturating_add(patience);
+    loop {
+        // The kernel waits for room in the queue as long as it may send: a listener that never accepts costs no more.
+        let left = until.saturating_sub(sys::now());
+        sys::set_send_timeout(socket.as_fd(), left)?;
+        match sys::connect(socket.as_fd(), address) {
+            Ok(()) => break,
+            Err(e) if e.is(Errno::INTR) && left > 0 => {}
+            Err(e) if e.is(Errno::AGAIN) => return Err(HandshakeError::QueueFull),
+            Err(e) => return Err(e.into()),
+        }
+    }
     sys::set_nonblocking(socket.as_fd())?;
-    sys::connect(socket.as_fd(), address)?;
     Ok(socket)
 }
 

@@ -1,23 +1,21 @@
-//! The handshake as a machine without I/O: datagrams in, decisions out.
+//! The handshake as two machines without I/O, one for each side: datagrams in, decisions out.
 //!
-//! It knows which datagram may come when, how many descriptors each must carry, and what two cards agree to. It is
-//! driven by `driver` in earnest and by arbitrary bytes in the tests.
+//! They know which datagram may come when, how many descriptors each must carry, and what two cards agree to. Each has
+//! events of its own, so that a side never has to handle what only the other side can hear. `driver` drives them over a
+//! socket; the tests drive them with arbitrary bytes.
 
-use super::wire::{self, Card, Kind, WireFault};
+mod connector;
+mod listener;
+
+use super::wire::{self, Card, Past, WireFault};
 use crate::abi::Geometry;
+
+pub use connector::{Connector, ConnectorHeard};
+pub use listener::{ListenerHeard, ListenerSide};
 
 // The machine's vocabulary, by the paths that it is known by.
 pub use super::delivery::{Deliveries, Delivery};
 pub use super::refusal::{Refusal, RefusalCode};
-
-/// Which end of the connection this is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// The one that speaks first.
-    Connector,
-    /// The one that answers.
-    Listener,
-}
 
 /// What the two sides have agreed to, from this side's point of view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +26,8 @@ pub struct Agreement {
     pub incoming: Option<Incoming>,
     /// Whether the connector only observes.
     pub observer: bool,
+    /// The features that both sides know: see [`wire::features`].
+    pub features: u64,
     /// The other side's card.
     pub theirs: Card,
 }
@@ -74,134 +74,32 @@ impl Agreement {
     }
 }
 
+/// Why a side hears no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    AwaitHello,
-    AwaitWelcome,
-    /// A card has come and the application decides.
-    Deciding,
-    AwaitAttach,
-    AwaitStart,
-    Open,
-    Over,
-}
-
-/// What was heard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Heard {
-    /// The connector's card; decide with [`Machine::decide`].
-    Hello(Card),
-    /// The listener's card: the agreement stands.
-    Welcome(Agreement),
-    /// The connector's descriptors.
-    Attach(Agreement),
-    /// The channel is open.
-    Start(Agreement),
+pub enum Stop {
+    /// What came makes no sense here.
+    Fault(WireFault),
     /// The other side will not go on.
     Refused(Refusal),
 }
 
-/// One side's handshake.
-#[derive(Clone, Debug)]
-pub struct Machine {
-    ours: Card,
-    state: State,
-    agreement: Option<Agreement>,
+impl From<WireFault> for Stop {
+    fn from(fault: WireFault) -> Stop {
+        Stop::Fault(fault)
+    }
 }
 
-impl Machine {
-    /// Begins a handshake in which this side brings `ours`.
-    #[must_use]
-    pub fn new(side: Side, ours: Card) -> Machine {
-        let state = match side {
-            Side::Connector => State::AwaitWelcome,
-            Side::Listener => State::AwaitHello,
-        };
-        Machine { ours, state, agreement: None }
-    }
+/// Checks how many descriptors came.
+fn descriptors(found: usize, wanted: usize) -> Result<(), WireFault> {
+    if found == wanted { Ok(()) } else { Err(WireFault::Descriptors { found, wanted }) }
+}
 
-    /// What the wait is for, in words for an error message.
-    #[must_use]
-    pub fn awaiting(&self) -> &'static str {
-        match self.state {
-            State::AwaitHello => "HELLO",
-            State::AwaitWelcome => "WELCOME",
-            State::AwaitAttach => "ATTACH",
-            State::AwaitStart => "START",
-            State::Deciding | State::Open | State::Over => "nothing",
-        }
-    }
-
-    /// Whether the other side has said nothing at all yet.
-    #[must_use]
-    pub fn is_silent(&self) -> bool {
-        self.state == State::AwaitHello
-    }
-
-    /// Hears a datagram that came with `descriptors` descriptors.
-    pub fn hear(&mut self, datagram: &[u8], descriptors: usize) -> Result<Heard, WireFault> {
-        let heard = self.understand(datagram, descriptors);
-        if heard.is_err() {
-            self.state = State::Over;
-        }
-        heard
-    }
-
-    fn understand(&mut self, datagram: &[u8], descriptors: usize) -> Result<Heard, WireFault> {
-        let exactly = |wanted: usize| {
-            if descriptors == wanted {
-                Ok(())
-            } else {
-                Err(WireFault::Descriptors { found: descriptors, wanted })
-            }
-        };
-        let kind = wire::kind(datagram)?;
-        match (kind, self.state, self.agreement) {
-            (Kind::Refuse, state, _) if !matches!(state, State::Open | State::Over) => {
-                exactly(0)?;
-                let (code, reason) = wire::read_refuse(datagram)?;
-                self.state = State::Over;
-                Ok(Heard::Refused(Refusal::new(code, reason)))
-            }
-            (Kind::Hello, State::AwaitHello, _) => {
-                let card = Card::decode(datagram)?;
-                exactly(usize::from(card.greeting_in_descriptor))?;
-                self.state = State::Deciding;
-                Ok(Heard::Hello(card))
-            }
-            (Kind::Welcome, State::AwaitWelcome, _) => {
-                let card = Card::decode(datagram)?;
-                let agreement = accept(&self.ours, card)?;
-                let stats_region = usize::from(agreement.observer);
-                exactly(
-                    usize::from(card.greeting_in_descriptor) + agreement.descriptors_in() + stats_region,
-                )?;
-                self.agreement = Some(agreement);
-                self.state = State::AwaitStart;
-                Ok(Heard::Welcome(agreement))
-            }
-            (Kind::Attach, State::AwaitAttach, Some(agreement)) => {
-                exactly(agreement.descriptors_in() + usize::from(agreement.is_duplex()))?;
-                self.state = State::Open;
-                Ok(Heard::Attach(agreement))
-            }
-            (Kind::Start, State::AwaitStart, Some(agreement)) => {
-                exactly(0)?;
-                self.state = State::Open;
-                Ok(Heard::Start(agreement))
-            }
-            (kind, ..) => Err(WireFault::Unexpected(kind)),
-        }
-    }
-
-    /// The listener's decision on the card it heard: what both want, as the WELCOME to send and the agreement that it
-    /// stands for, or the code to refuse with. The caller adds the greeting to the WELCOME.
-    pub fn decide(&mut self, theirs: Card) -> Result<(Card, Agreement), RefusalCode> {
-        debug_assert_eq!(self.state, State::Deciding, "decided before a HELLO");
-        let (welcome, agreement) = agree(&self.ours, theirs).inspect_err(|_| self.state = State::Over)?;
-        self.agreement = Some(agreement);
-        self.state = if agreement.observer { State::Open } else { State::AwaitAttach };
-        Ok((welcome, agreement))
+/// Reads a REFUSE.
+fn refused(datagram: &[u8], found: usize) -> Stop {
+    let read = descriptors(found, 0).and_then(|()| wire::read_refuse(datagram));
+    match read {
+        Ok((code, reason)) => Stop::Refused(Refusal::new(code, reason)),
+        Err(fault) => Stop::Fault(fault),
     }
 }
 
@@ -217,7 +115,10 @@ fn agree(ours: &Card, theirs: Card) -> Result<(Card, Agreement), RefusalCode> {
     if theirs.observer {
         welcome.sends = wire::Sends::default();
         welcome.receives = wire::Receives::default();
-        return Ok((welcome, Agreement { outgoing: None, incoming: None, observer: true, theirs }));
+        return Ok((
+            welcome,
+            Agreement { outgoing: None, incoming: None, observer: true, features: welcome.features, theirs },
+        ));
     }
     let outgoing = match (ours.sends.deliveries, theirs.receives.deliveries) {
         (0, 0) => None,
@@ -249,12 +150,12 @@ fn agree(ours: &Card, theirs: Card) -> Result<(Card, Agreement), RefusalCode> {
         welcome.sends = wire::Sends { deliveries: welcome.sends.deliveries, ..wire::Sends::default() };
     }
     welcome.receives.deliveries = incoming.map_or(0, |i| i.delivery() as u32);
-    Ok((welcome, Agreement { outgoing, incoming, observer: false, theirs }))
+    Ok((welcome, Agreement { outgoing, incoming, observer: false, features: welcome.features, theirs }))
 }
 
 /// What a connector with card `ours` makes of the WELCOME `theirs`.
 fn accept(ours: &Card, theirs: Card) -> Result<Agreement, WireFault> {
-    if theirs.observer != ours.observer {
+    if theirs.observer != ours.observer || theirs.features & !ours.features != 0 {
         return Err(WireFault::Choice);
     }
     let chosen = |bits: u32, of: u32| match bits {
@@ -266,7 +167,7 @@ fn accept(ours: &Card, theirs: Card) -> Result<Agreement, WireFault> {
     let incoming = chosen(theirs.sends.deliveries, ours.receives.deliveries)?
         .map(|delivery| incoming_direction(&theirs.sends, delivery, &ours.receives))
         .transpose()?;
-    Ok(Agreement { outgoing, incoming, observer: theirs.observer, theirs })
+    Ok(Agreement { outgoing, incoming, observer: theirs.observer, features: theirs.features, theirs })
 }
 
 fn incoming_direction(

@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code)]
 
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 
 use super::driver::HandshakeError;
@@ -36,8 +36,13 @@ pub unsafe fn inherited_listener() -> Option<Result<Listener, HandshakeError>> {
     let count = RawFd::try_from(number("LISTEN_FDS")?).ok().filter(|n| (1..=1024).contains(n))?;
     let mut failed = None;
     for fd in FIRST..FIRST + count {
-        // SAFETY: the caller's 1. and 2. make the descriptor ours alone. If it is not open, the check that follows
-        // fails, and closing it then does nothing.
+        // SAFETY: only looked at while it is borrowed, and -1, which it must not be, is below `FIRST`. A number that is
+        // not open fails the call, which does nothing else.
+        let seen = unsafe { BorrowedFd::borrow_raw(fd) };
+        if !crate::sys::is_open(seen) {
+            continue;
+        }
+        // SAFETY: it is open, and the caller's 1. and 2. make it ours alone.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
         match Listener::inherited(fd) {
             Ok(listener) => return Some(Ok(listener)),

@@ -4,12 +4,16 @@
 
 mod card;
 mod fault;
+pub mod features;
 mod message;
+mod opening;
 mod refuse;
 
-pub use card::{CARD, Card, INLINE_GREETING, MAX_GREETING, Receives, Sends};
+pub(crate) use card::is_first_ticket;
+pub use card::{CARD, Card, INLINE_GREETING, MAX_FIRST_TICKET, MAX_GREETING, Receives, Sends};
 pub use fault::WireFault;
-pub use message::{Announcement, BYE, MESSAGE, bye, read_bye};
+pub use message::{Announcement, BYE, Bye, MAX_BYE, MESSAGE, bye, read_bye};
+pub use opening::{OPENING, Past, opening, read_opening};
 pub use refuse::{MAX_REASON, REFUSE, read_refuse, refuse};
 
 /// What every datagram begins with.
@@ -119,7 +123,7 @@ pub fn kind(datagram: &[u8]) -> Result<Kind, WireFault> {
         return Err(WireFault::Length { found: datagram.len(), said });
     }
     let kind = Kind::from_word(fields.u16(10)).ok_or(WireFault::Kind(fields.u16(10)))?;
-    if matches!(kind, Kind::Attach | Kind::Start | Kind::Wake) {
+    if kind == Kind::Wake {
         exactly(datagram, PREFIX)?;
     }
     Ok(kind)

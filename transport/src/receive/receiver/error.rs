@@ -4,6 +4,7 @@ use core::fmt;
 
 use crate::connect::session::WireFault;
 use crate::error::{OsError, RegionFault};
+use crate::reason::BreakOff;
 
 /// Why nothing was received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +16,9 @@ pub enum RecvError {
     Crashed,
     /// The sender found this receiver too slow and cut it off.
     CutOff,
+    /// The sender broke off before the end, and said why. Everything it had committed has been received; the receiver's
+    /// `reason` has its own words.
+    BrokenOff(BreakOff),
     /// Nothing came in time.
     TimedOut,
     /// The sender broke the protocol.
@@ -55,6 +59,10 @@ pub enum SenderFault {
         /// The number found.
         found: u64,
     },
+    /// A sealed message is longer than any memory.
+    Length(u64),
+    /// It closed with a code that means nothing here.
+    Closing(u32),
     /// A datagram on the socket made no sense.
     Datagram(WireFault),
     /// The descriptor of a sealed message was refused.
@@ -70,6 +78,8 @@ impl fmt::Display for SenderFault {
                 write!(f, "a message of {len} bytes from slot {slot} on, which is not in the pool")
             }
             SenderFault::Number { last, found } => write!(f, "message {found} after message {last}"),
+            SenderFault::Length(len) => write!(f, "a sealed message of {len} bytes"),
+            SenderFault::Closing(code) => write!(f, "it closed with the unknown reason {code}"),
             SenderFault::Datagram(fault) => fault.fmt(f),
             SenderFault::Region(fault) => write!(f, "a sealed message was refused: {fault}"),
         }
@@ -88,6 +98,7 @@ impl fmt::Display for RecvError {
             RecvError::Closed => f.write_str("the sender has closed"),
             RecvError::Crashed => f.write_str("the sender died without closing"),
             RecvError::CutOff => f.write_str("the sender cut this receiver off for being slow"),
+            RecvError::BrokenOff(how) => write!(f, "the sender broke off: it {how}"),
             RecvError::TimedOut => f.write_str("nothing came in time"),
             RecvError::Fault(fault) => write!(f, "the sender broke the protocol: {fault}"),
             RecvError::Os(e) => e.fmt(f),
@@ -95,5 +106,22 @@ impl fmt::Display for RecvError {
     }
 }
 
-impl core::error::Error for SenderFault {}
-impl core::error::Error for RecvError {}
+impl core::error::Error for SenderFault {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            SenderFault::Datagram(fault) => Some(fault),
+            SenderFault::Region(fault) => Some(fault),
+            _ => None,
+        }
+    }
+}
+
+impl core::error::Error for RecvError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            RecvError::Fault(fault) => Some(fault),
+            RecvError::Os(e) => Some(e),
+            _ => None,
+        }
+    }
+}

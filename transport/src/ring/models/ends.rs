@@ -182,7 +182,7 @@ impl Sending {
     /// Says that no more will come.
     pub(super) fn close(mut self, why: Closing) {
         for (channel, publisher) in &mut self.channels {
-            publisher.close(channel.board(), why);
+            publisher.close(channel.board(), why, "");
         }
         self.wake_sleepers(self.live);
     }
@@ -243,7 +243,7 @@ impl Receiving {
                     self.taker.awake(ledger);
                 }
                 SleepCheck::Look => {}
-                SleepCheck::Ended(why) => return Err(why),
+                SleepCheck::Ended(code) => return Err(Closing::read(code, false).expect("a code of ours")),
                 SleepCheck::Alien { .. } => panic!("an honest sender's head is never alien"),
             }
         }

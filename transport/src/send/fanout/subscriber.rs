@@ -4,6 +4,7 @@ use crate::abi::{Closing, Geometry, Sleep};
 use crate::connect::session::wire::{self, Kind};
 use crate::error::OsError;
 use crate::peer::Control;
+use crate::reason::BreakOff;
 use crate::region::{Pages, PeerMap, Published, Writable};
 use crate::ring::{self, Board, BoardWords, Ledger, LedgerWords, Publisher};
 use crate::sync::{Ordering, futex};
@@ -82,6 +83,8 @@ pub(crate) struct Subscriber {
     skipped: u64,
     /// Whether it said good-bye; only sealed subscribers say so in a datagram.
     said_bye: bool,
+    /// Whether both sides know closing reasons.
+    reasons: bool,
 }
 
 /// A board that is ready to be handed over and published to.
@@ -114,7 +117,7 @@ impl Slots {
 }
 
 impl Subscriber {
-    pub(crate) fn new(control: Control, slots: Option<Slots>, on_slow: OnSlow) -> Subscriber {
+    pub(crate) fn new(control: Control, slots: Option<Slots>, on_slow: OnSlow, reasons: bool) -> Subscriber {
         Subscriber {
             control,
             slots,
@@ -124,6 +127,7 @@ impl Subscriber {
             id: None,
             skipped: 0,
             said_bye: false,
+            reasons,
         }
     }
 
@@ -191,8 +195,10 @@ impl Subscriber {
             Kind::Wake => Ok(()),
             // Through slots, leaving is said in the ledger.
             Kind::Bye if self.slots.is_none() => {
-                wire::read_bye(datagram)?;
-                self.said_bye = true;
+                match wire::read_bye(datagram, false)?.code {
+                    0 | 1 => self.said_bye = true,
+                    code => return Err(wire::WireFault::Flags(code)),
+                }
                 Ok(())
             }
             kind => Err(wire::WireFault::Unexpected(kind)),
@@ -202,25 +208,33 @@ impl Subscriber {
     /// Ends the channel for want of speed.
     pub(crate) fn cut_off(&mut self) {
         self.state = SubscriberState::CutOff;
-        self.end(Closing::CutOff);
+        self.end(Closing::CutOff, "");
     }
 
     /// Ends the channel in good order.
     pub(crate) fn close(&mut self) {
         if self.state == SubscriberState::Live {
-            self.end(Closing::Done);
+            self.end(Closing::Done, "");
         }
     }
 
-    fn end(&mut self, why: Closing) {
+    /// Ends the channel before its end, with a reason if the receiver knows such.
+    pub(crate) fn break_off(&mut self, how: BreakOff, reason: &str) {
+        if self.state == SubscriberState::Live && self.reasons {
+            self.end(how.closing(), reason);
+        }
+    }
+
+    fn end(&mut self, why: Closing, reason: &str) {
         let Some(slots) = &mut self.slots else {
             // Room for one more datagram, whatever is queued: the good-bye must not be lost to a full buffer.
             let _ = sys::set_send_buffer(self.control.socket(), SEALED_WINDOW * 4);
-            let _ = sys::send(self.control.socket(), &[&wire::bye(why == Closing::CutOff), &[]], &[]);
+            let bye = wire::bye(why as u32, reason.len());
+            let _ = sys::send(self.control.socket(), &[&bye, reason.as_bytes()], &[]);
             return;
         };
         let (publisher, board, ledger) = slots.views();
-        publisher.close(board, why);
+        publisher.close(board, why, reason);
         ring::publish_fence();
         let sleeper = publisher.sleeper(ledger);
         self.wake(sleeper);

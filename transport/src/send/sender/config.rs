@@ -1,9 +1,10 @@
 //! How a sender is made.
 
 use super::{Inner, Sender};
-use crate::abi::{Geometry, GeometryError};
+use crate::abi::Geometry;
 use crate::connect::incoming::PATIENCE;
 use crate::connect::pending::PendingHandshakes;
+use crate::connect::session::wire::is_first_ticket;
 use crate::connect::session::{Deliveries, HandshakeError};
 use crate::region::Pages;
 use crate::region::private::MapBox;
@@ -68,18 +69,19 @@ impl SenderConfig {
         SenderConfig { first_ticket: first, ..self }
     }
 
-    /// Makes the sender: its pool is allocated and faulted in now.
+    /// Makes the sender. A pool of less than 256 MiB gets its memory when the first receiver that uses it is agreed with.
     pub fn build(self) -> Result<Sender, HandshakeError> {
         let geometry = if self.deliveries.use_slots() {
             Some(Geometry::new(self.slots, self.slot_size, u64::MAX).map_err(HandshakeError::Geometry)?)
         } else {
             None
         };
-        if self.first_ticket == 0 || self.first_ticket > u64::MAX / 2 {
-            return Err(HandshakeError::Geometry(GeometryError::Slots(0)));
+        if !is_first_ticket(self.first_ticket) {
+            return Err(HandshakeError::FirstTicket(self.first_ticket));
         }
         let fanout = Fanout::new(geometry, self.pages, self.deliveries, self.on_slow, self.first_ticket)?;
-        let inner = MapBox::new(Inner { fanout, pending: PendingHandshakes::new(), patience: PATIENCE })?;
+        let pending = PendingHandshakes::with_spare(fanout.stats_region.fd())?;
+        let inner = MapBox::new(Inner { fanout, pending, patience: PATIENCE })?;
         Ok(Sender { inner })
     }
 }

@@ -3,17 +3,18 @@
 use core::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
-use rustix::fd::OwnedFd;
+use rustix::fd::{BorrowedFd, OwnedFd};
 
 use super::{Inner, Sender};
 use crate::connect::incoming::{Incoming, PATIENCE};
 use crate::connect::join::{self, Joined, Joining, Step, Wants};
 use crate::connect::pending::Terms;
-use crate::connect::session::{ConnectRequest, Decision, HandshakeError, Listener, listen};
+use crate::connect::session::{ConnectRequest, Decision, HandshakeError, Listener, RefusalCode, listen};
+use crate::error::{Fault, OsError};
 use crate::peer::Access;
 use crate::send::fanout::ReceiverId;
 use crate::sys;
-use crate::wait::{Step as Next, Wait, Waiting};
+use crate::wait::{Wait, Waits};
 
 /// A receiver that has come in.
 #[derive(Debug)]
@@ -42,6 +43,10 @@ impl<'a> HandshakeConfig<'a> {
     /// Whom to talk to; by default, processes of the same user.
     pub const fn access(self, access: Access<'a>) -> HandshakeConfig<'a> {
         HandshakeConfig { access, ..self }
+    }
+
+    fn nanos(&self) -> u64 {
+        u64::try_from(self.patience.as_nanos()).unwrap_or(u64::MAX)
     }
 
     /// How long the other side may take; by default two seconds.
@@ -88,6 +93,8 @@ impl Sender {
             match pending.poll_accept(listener, terms, Some(fanout), answer)? {
                 None => return Ok(None),
                 Some(Ok(joined)) => return arrival(joined).map(Some),
+                // This process has too little for even one connection: nobody will ever come in.
+                Some(Err(e)) if !pending.is_busy() && is_ours(&e) => return Err(e),
                 // A connector that fails is its own trouble.
                 Some(Err(_)) => {}
             }
@@ -123,22 +130,55 @@ impl Sender {
         wait: Wait,
         answer: &mut dyn FnMut(&ConnectRequest<'_>) -> Decision<'g>,
     ) -> Result<Arrival, HandshakeError> {
-        let mut waiting = Waiting::begin(wait.spins(0));
+        let until = wait.until();
         loop {
             if let Some(arrival) = self.poll_accept_as(listener, access, wants, answer)? {
                 return Ok(arrival);
             }
-            match waiting.step() {
-                Next::TimedOut => return Err(HandshakeError::TimedOut("a connection")),
-                Next::Sleep(nanos) => self.inner.pending.sleep(listener, nanos)?,
-                Next::Look | Next::Glance | Next::Watch => {}
+            let left = until.saturating_sub(sys::now());
+            if left == 0 {
+                return Err(HandshakeError::TimedOut("a connection"));
             }
+            self.sleep(Some(listener), None, left)?;
         }
+    }
+
+    /// Sleeps until there is something for a sender to do that is not sending: somebody knocks or goes on with a
+    /// handshake, a receiver leaves or dies, `also` becomes readable, or a signal comes; for `limit` at most. What the
+    /// dead held is taken back. Then call [`poll_accept`](Self::tend).
+    pub fn await_events(
+        &mut self,
+        listener: Option<&Listener>,
+        also: Option<BorrowedFd<'_>>,
+        limit: Option<Duration>,
+    ) -> Result<(), OsError> {
+        let nanos = limit.map_or(u64::MAX, |limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
+        self.sleep(listener, also, nanos)
+    }
+
+    fn sleep(
+        &mut self,
+        listener: Option<&Listener>,
+        also: Option<BorrowedFd<'_>>,
+        mut nanos: u64,
+    ) -> Result<(), OsError> {
+        let Inner { fanout, pending, .. } = &mut *self.inner;
+        let mut waits = Waits::new();
+        if let Some(listener) = listener {
+            nanos = pending.wait_for(listener, &mut waits, nanos);
+        }
+        for (_, subscriber) in fanout.subscribers() {
+            waits.add(subscriber.control.socket());
+            subscriber.control.pidfd().into_iter().for_each(|pidfd| waits.add(pidfd));
+        }
+        also.into_iter().for_each(|fd| waits.add(fd));
+        waits.sleep(nanos)?;
+        fanout.reap()
     }
 
     /// Connects to a receiver that listens on `path`.
     pub fn connect(&mut self, path: &[u8], meeting: &HandshakeConfig<'_>) -> Result<Arrival, HandshakeError> {
-        self.connect_socket(listen::connect(path)?, meeting)
+        self.connect_socket(listen::connect_within(path, meeting.nanos())?, meeting)
     }
 
     /// Connects to a receiver that listens on a name in the abstract namespace.
@@ -147,7 +187,7 @@ impl Sender {
         name: &[u8],
         meeting: &HandshakeConfig<'_>,
     ) -> Result<Arrival, HandshakeError> {
-        self.connect_socket(listen::connect_abstract(name)?, meeting)
+        self.connect_socket(listen::connect_abstract_within(name, meeting.nanos())?, meeting)
     }
 
     /// Meets a receiver over a connected socket, as the side that speaks first. The receiver must listen: see
@@ -197,7 +237,7 @@ impl Sender {
         loop {
             match joining.advance(introduction.access, Some(fanout), answer)? {
                 Step::In(joined) => return arrival(joined),
-                Step::Done => return Err(HandshakeError::HungUp),
+                Step::Done => return Err(HandshakeError::Declined(RefusalCode::NoReceiver)),
                 Step::Waiting => {
                     sys::poll(&mut [PollFd::new(&joining.socket(), PollFlags::IN)], 10_000_000)?;
                 }
@@ -213,5 +253,11 @@ impl Sender {
 
 fn arrival(joined: Joined) -> Result<Arrival, HandshakeError> {
     let Joined { subscriber, incoming } = joined;
-    Ok(Arrival { receiver: subscriber.ok_or(HandshakeError::HungUp)?, incoming })
+    let receiver = subscriber.ok_or(HandshakeError::Internal("a sender's connection without a receiver"))?;
+    Ok(Arrival { receiver, incoming })
+}
+
+/// Whether an error says more of this process, or its host, than of who knocked.
+fn is_ours(e: &HandshakeError) -> bool {
+    e.fault() == Fault::Host || matches!(e, HandshakeError::Internal(_))
 }

@@ -13,7 +13,7 @@ pub const MAX_GREETING: usize = 64 << 20;
 /// How a side introduces itself: HELLO and WELCOME have the same form.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Card {
-    /// Features offered, or in a WELCOME those agreed to. None is defined yet.
+    /// Features offered, or in a WELCOME those agreed to: see [`features`](super::features).
     pub features: u64,
     /// The process, as it knows itself.
     pub pid: u32,
@@ -55,11 +55,18 @@ pub struct Receives {
     pub huge_tlb: bool,
 }
 
+/// The largest first ticket: the last ticket stays far away from the end of the numbers, however long the channel runs.
+pub const MAX_FIRST_TICKET: u64 = u64::MAX / 2;
+
+/// Returns true if a channel may begin with this ticket.
+pub(crate) const fn is_first_ticket(ticket: u64) -> bool {
+    0 < ticket && ticket <= MAX_FIRST_TICKET
+}
+
 impl Sends {
     /// The shape of the pool offered, checked, and no larger than `most`.
     pub fn geometry(&self, most: u64) -> Result<Geometry, WireFault> {
-        // The last ticket must stay far away from the end of the numbers; no run of any length gets there.
-        if self.first == 0 || self.first > u64::MAX / 2 {
+        if !is_first_ticket(self.first) {
             return Err(WireFault::FirstTicket(self.first));
         }
         Geometry::new(self.slots, self.slot_size, most).map_err(WireFault::Geometry)

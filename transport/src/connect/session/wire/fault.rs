@@ -79,7 +79,9 @@ impl fmt::Display for WireFault {
             WireFault::Kind(k) => write!(f, "a datagram of unknown kind {k}"),
             WireFault::Unexpected(kind) => write!(f, "a datagram {} that has no place here", kind),
             WireFault::Length { found, said } => write!(f, "a datagram of {found} bytes that says {said}"),
-            WireFault::Truncated => f.write_str("a datagram longer than any that has a place here"),
+            WireFault::Truncated => {
+                f.write_str("a datagram longer, or with more descriptors, than any that has a place here")
+            }
             WireFault::Descriptors { found, wanted } => {
                 write!(f, "{found} descriptors where {wanted} were due")
             }
@@ -92,6 +94,15 @@ impl fmt::Display for WireFault {
             WireFault::FirstTicket(t) => write!(f, "an impossible first ticket, {t}"),
             WireFault::Choice => f.write_str("a choice that was not offered"),
             WireFault::Reason => f.write_str("a refusal without a readable reason"),
+        }
+    }
+}
+
+impl core::error::Error for WireFault {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            WireFault::Geometry(e) => Some(e),
+            _ => None,
         }
     }
 }

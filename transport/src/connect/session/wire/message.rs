@@ -1,6 +1,6 @@
 //! MESSAGE and BYE: what a channel of sealed messages says.
 
-use super::{Fields, Kind, WireFault, exactly, prefix, put};
+use super::{Fields, Kind, MAX_REASON, WireFault, exactly, prefix, put};
 
 /// The bytes of a MESSAGE datagram.
 pub const MESSAGE: usize = 48;
@@ -48,24 +48,41 @@ impl Announcement {
     }
 }
 
-/// The bytes of a BYE datagram.
+/// The bytes of a BYE datagram before its reason.
 pub const BYE: usize = 24;
+/// The longest BYE.
+pub const MAX_BYE: usize = BYE + MAX_REASON;
 
-/// Writes a BYE; `cut_off` if the receiver was too slow for its sender's policy.
+/// What a BYE says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bye<'a> {
+    /// Why: see [`Closing`](crate::abi::Closing).
+    pub code: u32,
+    /// The reason in words; empty where [`features::REASONS`](super::features::REASONS) is not in force.
+    pub reason: &'a str,
+}
+
+/// Writes a BYE without its reason, of which it says the length.
 #[must_use]
-pub fn bye(cut_off: bool) -> [u8; BYE] {
+pub fn bye(code: u32, reason: usize) -> [u8; BYE] {
     let mut out = [0; BYE];
-    put(&mut out, 0, &prefix(Kind::Bye, BYE));
-    put(&mut out, 16, &u32::from(cut_off).to_le_bytes());
+    put(&mut out, 0, &prefix(Kind::Bye, BYE + reason));
+    put(&mut out, 16, &code.to_le_bytes());
+    put(&mut out, 20, &(reason as u32).to_le_bytes());
     out
 }
 
-/// Reads a datagram whose kind is Bye: whether this receiver was cut off.
-pub fn read_bye(datagram: &[u8]) -> Result<bool, WireFault> {
-    exactly(datagram, BYE)?;
-    match Fields(datagram).u32(16) {
-        0 => Ok(false),
-        1 => Ok(true),
-        bits => Err(WireFault::Flags(bits)),
+/// Reads a datagram whose kind is Bye. `reasons` says whether one may follow: if not, the word for its length means
+/// nothing. The code may be any.
+pub fn read_bye(datagram: &[u8], reasons: bool) -> Result<Bye<'_>, WireFault> {
+    if !reasons {
+        exactly(datagram, BYE)?;
     }
+    let reason = datagram.get(BYE..).ok_or(WireFault::Short { found: datagram.len(), wanted: BYE })?;
+    let fields = Fields(datagram);
+    if reasons && (fields.u32(20) as usize != reason.len() || reason.len() > MAX_REASON) {
+        return Err(WireFault::Reason);
+    }
+    let reason = core::str::from_utf8(reason).map_err(|_| WireFault::Reason)?;
+    Ok(Bye { code: fields.u32(16), reason })
 }

@@ -1,0 +1,68 @@
+//! The side that speaks first.
+
+use super::{Agreement, Past, Stop, accept, descriptors, refused};
+use crate::connect::session::wire::{self, Card, Kind, WireFault};
+
+/// What the connector hears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectorHeard {
+    /// The listener's card: the agreement stands.
+    Welcome(Agreement),
+    /// The channel is open; with what the listener sent before.
+    Start(Past),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    AwaitWelcome,
+    AwaitStart(Agreement),
+    Over,
+}
+
+/// The connector's handshake, from its HELLO on.
+#[derive(Clone, Debug)]
+pub struct Connector {
+    ours: Card,
+    state: State,
+}
+
+impl Connector {
+    /// Begins a handshake in which this side brings `ours`.
+    #[must_use]
+    pub fn new(ours: Card) -> Connector {
+        Connector { ours, state: State::AwaitWelcome }
+    }
+
+    /// Names the datagram that is awaited.
+    #[must_use]
+    pub fn awaiting(&self) -> &'static str {
+        match self.state {
+            State::AwaitWelcome => "WELCOME",
+            State::AwaitStart(_) => "START",
+            State::Over => "nothing",
+        }
+    }
+
+    /// Hears a datagram that came with `found` descriptors.
+    pub fn hear(&mut self, datagram: &[u8], found: usize) -> Result<ConnectorHeard, Stop> {
+        let state = core::mem::replace(&mut self.state, State::Over);
+        match (wire::kind(datagram)?, state) {
+            (Kind::Refuse, State::AwaitWelcome | State::AwaitStart(_)) => Err(refused(datagram, found)),
+            (Kind::Welcome, State::AwaitWelcome) => {
+                let card = Card::decode(datagram)?;
+                let agreement = accept(&self.ours, card)?;
+                let stats_region = usize::from(agreement.observer);
+                let greeting = usize::from(card.greeting_in_descriptor);
+                descriptors(found, greeting + agreement.descriptors_in() + stats_region)?;
+                self.state = State::AwaitStart(agreement);
+                Ok(ConnectorHeard::Welcome(agreement))
+            }
+            (Kind::Start, State::AwaitStart(agreement)) => {
+                let past = wire::read_opening(datagram, agreement.features)?;
+                descriptors(found, 0)?;
+                Ok(ConnectorHeard::Start(past))
+            }
+            (kind, _) => Err(WireFault::Unexpected(kind).into()),
+        }
+    }
+}

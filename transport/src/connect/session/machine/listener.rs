@@ -1,0 +1,85 @@
+//! The side that answers.
+
+use super::{Agreement, Past, RefusalCode, Stop, agree, descriptors, refused};
+use crate::connect::session::wire::{self, Card, Kind, WireFault};
+
+/// What the listener hears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListenerHeard {
+    /// The connector's card; decide with [`ListenerSide::decide`].
+    Hello(Card),
+    /// The connector's descriptors; with what the connector sent before.
+    Attach(Agreement, Past),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    AwaitHello,
+    /// A card has come and the application decides.
+    Deciding,
+    AwaitAttach(Agreement),
+    Over,
+}
+
+/// The listener's handshake, from the accepted connection on.
+#[derive(Clone, Debug)]
+pub struct ListenerSide {
+    ours: Card,
+    state: State,
+}
+
+impl ListenerSide {
+    /// Begins a handshake in which this side brings `ours`.
+    #[must_use]
+    pub fn new(ours: Card) -> ListenerSide {
+        ListenerSide { ours, state: State::AwaitHello }
+    }
+
+    /// Names the datagram that is awaited.
+    #[must_use]
+    pub fn awaiting(&self) -> &'static str {
+        match self.state {
+            State::AwaitHello => "HELLO",
+            State::AwaitAttach(_) => "ATTACH",
+            State::Deciding | State::Over => "nothing",
+        }
+    }
+
+    /// Returns true until the connector has said something.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.state == State::AwaitHello
+    }
+
+    /// Hears a datagram that came with `found` descriptors.
+    pub fn hear(&mut self, datagram: &[u8], found: usize) -> Result<ListenerHeard, Stop> {
+        let state = core::mem::replace(&mut self.state, State::Over);
+        match (wire::kind(datagram)?, state) {
+            (Kind::Refuse, State::AwaitHello | State::AwaitAttach(_)) => Err(refused(datagram, found)),
+            (Kind::Hello, State::AwaitHello) => {
+                let card = Card::decode(datagram)?;
+                descriptors(found, usize::from(card.greeting_in_descriptor))?;
+                self.state = State::Deciding;
+                Ok(ListenerHeard::Hello(card))
+            }
+            (Kind::Attach, State::AwaitAttach(agreement)) => {
+                let past = wire::read_opening(datagram, agreement.features)?;
+                descriptors(found, agreement.descriptors_in() + usize::from(agreement.is_duplex()))?;
+                Ok(ListenerHeard::Attach(agreement, past))
+            }
+            (kind, _) => Err(WireFault::Unexpected(kind).into()),
+        }
+    }
+
+    /// Decides on the card that was heard. Returns the WELCOME to send, without its greeting, and the agreement that it
+    /// stands for; or the code to refuse with.
+    pub fn decide(&mut self, theirs: Card) -> Result<(Card, Agreement), RefusalCode> {
+        debug_assert_eq!(self.state, State::Deciding, "decided before a HELLO");
+        self.state = State::Over;
+        let (welcome, agreement) = agree(&self.ours, theirs)?;
+        if !agreement.observer {
+            self.state = State::AwaitAttach(agreement);
+        }
+        Ok((welcome, agreement))
+    }
+}

@@ -1,0 +1,37 @@
+//! ATTACH and START: the last words before a channel opens.
+
+use super::{Fields, Kind, PREFIX, WireFault, exactly, features, prefix, put};
+
+/// The bytes of an ATTACH or START where [`features::PAST`] is in force.
+pub const OPENING: usize = 32;
+
+/// What a side has sent before a channel opens and will not send on it: zeroes if it sends nothing, or does not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Past {
+    /// Messages, as the application counts them: batches, for a table.
+    pub messages: u64,
+    /// What they held, in the application's own unit: rows, for a table.
+    pub items: u64,
+}
+
+/// Writes an ATTACH or START, which is [`PREFIX`] or [`OPENING`] bytes long; the length is the second part.
+#[must_use]
+pub fn opening(kind: Kind, agreed: u64, past: Past) -> ([u8; OPENING], usize) {
+    let len = if agreed & features::PAST == 0 { PREFIX } else { OPENING };
+    let mut out = [0; OPENING];
+    put(&mut out, 0, &prefix(kind, len));
+    put(&mut out, 16, &past.messages.to_le_bytes());
+    put(&mut out, 24, &past.items.to_le_bytes());
+    (out, len)
+}
+
+/// Reads a datagram whose kind is Attach or Start.
+pub fn read_opening(datagram: &[u8], agreed: u64) -> Result<Past, WireFault> {
+    if agreed & features::PAST == 0 {
+        exactly(datagram, PREFIX)?;
+        return Ok(Past::default());
+    }
+    exactly(datagram, OPENING)?;
+    let fields = Fields(datagram);
+    Ok(Past { messages: fields.u64(16), items: fields.u64(24) })
+}
