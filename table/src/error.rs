@@ -20,7 +20,7 @@ pub enum SetUpError {
         /// The name or path as it was given.
         address: OsString,
         /// The reason.
-        error: AddressError,
+        error: Box<AddressError>,
     },
     /// No message can be laid out for the schema.
     Layout(LayoutError),
@@ -109,7 +109,7 @@ pub enum ReceiveError {
 
 impl SetUpError {
     pub(crate) fn address(address: &OsStr, error: AddressError) -> SetUpError {
-        SetUpError::Address { address: address.to_owned(), error }
+        SetUpError::Address { address: address.to_owned(), error: Box::new(error) }
     }
 
     /// Whether the sender is one that speaks Arrow in the byte order of other machines.
@@ -267,7 +267,7 @@ impl fmt::Display for ReceiveError {
 impl std::error::Error for SetUpError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Address { error, .. } => Some(error),
+            Self::Address { error, .. } => Some(&**error),
             Self::Layout(error) => Some(error),
             Self::Meet(error) => Some(error),
             Self::Greeting(error) => Some(error),

@@ -88,7 +88,7 @@ impl ReceiverId {
     /// ```
     #[must_use]
     pub const fn to_bits(self) -> u64 {
-        (self.serial as u64) << 32 | self.subscriber as u64 + 1
+        ((self.serial as u64) << 32) | (self.subscriber as u64 + 1)
     }
 
     /// The id that has this number; `None` if none has. It need not be one that is connected.
