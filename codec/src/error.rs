@@ -3,6 +3,10 @@
 
 use core::fmt;
 
+/// Deepest nesting of fields that is laid out. The flatbuffer verifiers of other Arrow implementations give
+/// up at 64 tables, and a bound here bounds every recursion over a schema.
+pub const MAX_DEPTH: usize = 60;
+
 /// A schema that has no place in an Arrow IPC message, and the field where this shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LayoutError {
@@ -16,7 +20,7 @@ pub struct LayoutError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LayoutFault {
-    /// Fields are nested deeper than [`MAX_DEPTH`](crate::layout::MAX_DEPTH).
+    /// Fields are nested deeper than [`MAX_DEPTH`].
     TooDeep,
     /// The schema has more nodes, or more buffers, than a message may count.
     TooMany,
@@ -43,7 +47,7 @@ pub enum LayoutFault {
 impl fmt::Display for LayoutFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooDeep => write!(f, "nested more than {} deep", crate::layout::MAX_DEPTH),
+            Self::TooDeep => write!(f, "nested more than {} deep", MAX_DEPTH),
             Self::TooMany => f.write_str("more nodes or buffers than a message can count"),
             Self::NegativeSize(n) => write!(f, "fixed size of {n}"),
             Self::MapEntries => f.write_str("map entries are not a struct of two fields"),

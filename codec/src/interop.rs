@@ -37,7 +37,8 @@ use arrow_buffer::Buffer;
 
 pub use self::share::share;
 
-use crate::decode::{Decoder, ReadError};
+use crate::decode::Decoder;
+use crate::message::ReadError;
 use crate::view::{BatchView, Full};
 
 /// What to do with data that is aligned well enough for Arrow, but not for Rust.

@@ -14,10 +14,7 @@ use arrow_schema::{DataType, Schema};
 
 pub use self::class::{BufferKind, Class, OffsetWidth};
 use crate::error::LayoutError;
-
-/// Deepest nesting of fields that is laid out. The flatbuffer verifiers of other Arrow implementations give
-/// up at 64 tables, and a bound here bounds every recursion over a schema.
-pub const MAX_DEPTH: usize = 60;
+pub use crate::error::MAX_DEPTH;
 
 /// The nodes and buffers of a schema's messages.
 #[derive(Debug, Clone, PartialEq, Eq)]

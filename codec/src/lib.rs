@@ -108,6 +108,7 @@ pub mod encode;
 pub mod error;
 pub mod interop;
 pub mod layout;
+mod message;
 mod native;
 mod plan;
 pub mod read;

@@ -10,6 +10,7 @@
 //! nulls of their own (which ceased to be with V5).
 
 mod file;
+mod fill;
 #[cfg(feature = "compression")]
 mod inflate;
 mod io;

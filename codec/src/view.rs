@@ -37,8 +37,7 @@ pub use self::views::{View, Views};
 
 pub(crate) use self::column::Source;
 
-use crate::decode::{ReadError, metadata, schema};
-use crate::validate;
+use crate::message::{ReadError, metadata, schema};
 
 /// A batch, in the memory its message came in.
 #[derive(Debug, Clone, Copy)]
@@ -53,13 +52,6 @@ impl<'a> BatchView<'a, Structure> {
     /// A batch whose table was just loaded; `metadata` is the private copy of the message's metadata.
     pub(crate) fn new(schema: &'a SchemaRef, source: Source<'a>, metadata: &'a [u8]) -> Self {
         Self { schema, source, metadata, level: std::marker::PhantomData }
-    }
-
-    /// Checks every value that another value relies on, and so unlocks what [`Full`] promises.
-    ///
-    /// Allocates nothing. Offsets are checked at the speed of memory and strings at that of `simdutf8`.
-    pub fn validate(self) -> Result<BatchView<'a, Full>, ReadError> {
-        validate::batch(self)
     }
 }
 

@@ -3,7 +3,7 @@
 /// Every buffer of a message begins at a multiple of this many bytes from the start of its region.
 pub const ALIGNMENT: usize = 64;
 
-/// The four bytes that open every message.
+/// The four bytes that open every message. Before Arrow 0.15 there were none.
 pub(crate) const CONTINUATION: [u8; 4] = [0xff; 4];
 
 /// Bytes before the metadata: the continuation and the metadata's length.

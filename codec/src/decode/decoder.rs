@@ -6,16 +6,13 @@ use arrow_buffer::Buffer;
 use arrow_ipc as ipc;
 use arrow_schema::SchemaRef;
 
-use super::dictionary::{Dictionary, Held, Inner, Part};
-use super::error::ReadError;
-use super::fault::{DictionaryFault, FrameFault};
-use super::flat::{WireBatch, WireDictionary};
-use super::limits::Limits;
-use super::metadata::{self, Envelope, Opened, Scratch};
-use super::schema::{self, WireSchema};
-use super::table::Table;
 use crate::layout::{Layout, Tree};
-use crate::validate;
+use crate::message::dictionary::{Dictionary, Held, Inner, Part};
+use crate::message::flat::{WireBatch, WireDictionary};
+use crate::message::metadata::{self, Envelope, Opened, Scratch};
+use crate::message::schema::{self, WireSchema};
+use crate::message::table::Table;
+use crate::message::{DictionaryFault, FrameFault, Limits, ReadError};
 use crate::view::{BatchView, ColumnView, Source, Structure};
 
 /// What kind of message some bytes are.
@@ -277,7 +274,7 @@ fn read_part(
     table.load(tree, values, envelope.body, envelope.version, limits.rows)?;
     let body = message.slice_with_length(envelope.len - envelope.body.len(), envelope.body.len());
     let part = Part { body, table, inner: Inner::of(tree, dictionaries) };
-    validate::column(ColumnView::new(part.source(layout, tree), 0))?;
+    ColumnView::new(Source::of_part(&part, layout, tree), 0).validate()?;
     Ok(part)
 }
 

@@ -9,13 +9,13 @@ use arrow_array::{Array, ArrayRef};
 use arrow_select::concat::concat;
 
 use super::ImportError;
-use crate::decode::dictionary::{Dictionary, Part};
 use crate::layout::{Class, OffsetWidth, Tree};
+use crate::message::dictionary::{Dictionary, Part};
 
 /// Joins the parts of a dictionary, which are at least two.
 pub(super) fn parts(dictionary: &Dictionary, arrays: &[ArrayRef]) -> Result<ArrayRef, ImportError> {
     let refused = |why| ImportError::DictionaryParts { id: dictionary.id(), why };
-    check(dictionary.tree(), dictionary.raw_parts()).map_err(refused)?;
+    check(dictionary.tree(), dictionary.parts()).map_err(refused)?;
     let arrays: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
     concat(&arrays).map_err(|_| refused("more than their type can count"))
 }

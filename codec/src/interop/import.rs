@@ -17,8 +17,8 @@ use arrow_data::{ArrayData, ArrayDataBuilder};
 use arrow_schema::{DataType, IntervalUnit};
 
 use super::{Align, ImportError, Imported, concat};
-use crate::decode::dictionary::{Built, Dictionary};
 use crate::layout::Class;
+use crate::message::dictionary::{Built, Dictionary};
 use crate::view::{BatchView, ColumnView, Full};
 
 /// Makes arrays of a batch that lies in `memory`.
@@ -190,9 +190,9 @@ fn built(dictionary: &Dictionary) -> Result<Built, ImportError> {
     if let Some(built) = dictionary.built().get() {
         return Ok(built.clone());
     }
-    let mut parts = Vec::with_capacity(dictionary.raw_parts().len());
+    let mut parts = Vec::with_capacity(dictionary.parts().len());
     let mut copied = Vec::new();
-    for (part, column) in dictionary.raw_parts().iter().zip(dictionary.parts()) {
+    for (part, column) in dictionary.parts().iter().zip(ColumnView::of_parts(dictionary)) {
         let mut importing =
             Importing { memory: &part.body, body: 0, align: Align::Copy, misaligned: Vec::new() };
         parts.push(importing.array(&column).map_err(|error| *error)?);

@@ -11,9 +11,10 @@ use arrow_ipc as ipc;
 use arrow_schema::SchemaRef;
 
 use super::Memory;
-use crate::decode::metadata::{self, Scratch};
-use crate::decode::{Decoder, DictionaryFault, FileFault, FrameFault, Limits, ReadError, schema};
+use crate::decode::Decoder;
 use crate::interop::{Align, ImportError, Imported};
+use crate::message::metadata::{self, Scratch};
+use crate::message::{DictionaryFault, FileFault, FrameFault, Limits, ReadError, schema};
 use crate::view::{BatchView, Structure};
 
 pub(super) const MAGIC: &[u8; 6] = b"ARROW1";

@@ -10,8 +10,9 @@ use arrow_buffer::{Buffer, MutableBuffer};
 use arrow_ipc as ipc;
 use flatbuffers::FlatBufferBuilder;
 
-use crate::decode::metadata::{self, Opened, Scratch};
-use crate::decode::{BatchFault, Compression, CorruptFault, MetadataFault, ReadError};
+use super::fill::fill;
+use crate::message::metadata::{self, Opened, Scratch};
+use crate::message::{BatchFault, Compression, CorruptFault, MetadataFault, ReadError};
 use crate::wire;
 
 /// Most bytes that memory is taken for before any of them have come.
@@ -110,13 +111,13 @@ fn drain(mut decoder: impl Read, stated: usize, out: &mut MutableBuffer) -> Resu
         let have = out.len();
         let step = (stated - (have - start)).min((have - start).max(STEP));
         out.resize(have + step, 0);
-        let came = super::io::fill(&mut decoder, &mut out[have..]).map_err(|_| CorruptFault::Codec)?;
+        let came = fill(&mut decoder, &mut out[have..]).map_err(|_| CorruptFault::Codec)?;
         if came < step {
             return Err(CorruptFault::Length { stated, found: have - start + came });
         }
     }
     // Nothing may be left, and the codec's own checks come with its end.
-    match super::io::fill(&mut decoder, &mut [0; 1]) {
+    match fill(&mut decoder, &mut [0; 1]) {
         Ok(0) => Ok(()),
         Ok(_) => Err(CorruptFault::Length { stated, found: stated.saturating_add(1) }),
         Err(_) => Err(CorruptFault::Codec),

@@ -6,10 +6,13 @@ use std::io::{self, Read};
 use arrow_buffer::{Buffer, MutableBuffer};
 use arrow_schema::SchemaRef;
 
-use crate::decode::flat::FlatTable;
-use crate::decode::metadata::Scratch;
-use crate::decode::{BatchFault, Decoder, FrameFault, Limits, MessageKind, MetadataFault, ReadError, frame};
+use super::fill::fill;
+use crate::decode::{Decoder, MessageKind};
 use crate::interop::{Align, ImportError, Imported};
+use crate::message::flat::FlatTable;
+use crate::message::metadata::Scratch;
+use crate::message::{BatchFault, FrameFault, Limits, MetadataFault, ReadError};
+use crate::wire::CONTINUATION;
 
 /// The body of each message begins at a multiple of this, so that no buffer of a well-aligned writer is copied.
 const BODY_ALIGN: usize = 64;
@@ -124,15 +127,15 @@ impl Head {
     /// Reads the next frame and metadata, if the source has not ended.
     pub(super) fn read(source: &mut impl Read, limits: Limits) -> Result<Option<Head>, IoError> {
         let mut prefix = [0; 8];
-        match fill(source, &mut prefix[..4])? {
+        match fill(source, &mut prefix[..4]).map_err(IoError::Io)? {
             0 => return Ok(None),
             4 => {}
             short => return Err(truncated(4, short)),
         }
         let mut prefix_len = 4;
-        if prefix[..4] == frame::CONTINUATION {
+        if prefix[..4] == CONTINUATION {
             prefix_len = 8;
-            let read = fill(source, &mut prefix[4..])?;
+            let read = fill(source, &mut prefix[4..]).map_err(IoError::Io)?;
             if read < 4 {
                 return Err(truncated(8, 4 + read));
             }
@@ -209,7 +212,7 @@ fn read_on(
         let start = memory.len();
         let step = left.min(start.max(STEP));
         memory.resize(start + step, 0);
-        let read = fill(source, &mut memory[start..])?;
+        let read = fill(source, &mut memory[start..]).map_err(IoError::Io)?;
         if read < step {
             let present = start - lead + read;
             return Err(truncated((start - lead).saturating_add(left), present));
@@ -221,20 +224,6 @@ fn read_on(
 
 fn truncated(needed: usize, present: usize) -> IoError {
     ReadError::Frame { at: present, fault: FrameFault::Truncated { needed, present } }.into()
-}
-
-/// Reads until `into` is full or the source ends, and says how much came.
-pub(super) fn fill(source: &mut impl Read, into: &mut [u8]) -> Result<usize, IoError> {
-    let mut filled = 0;
-    while filled < into.len() {
-        match source.read(&mut into[filled..]) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(IoError::Io(error)),
-        }
-    }
-    Ok(filled)
 }
 
 impl IoError {

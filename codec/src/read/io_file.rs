@@ -6,11 +6,11 @@ use arrow_buffer::Buffer;
 use arrow_schema::SchemaRef;
 
 use super::file::{Footer, MAGIC, TAIL, block, find_block, footer_place};
+use super::fill::fill;
 use super::io::{Head, IoError};
-use crate::decode::{
-    Decoder, DictionaryFault, FileFault, FrameFault, Limits, MessageKind, MetadataFault, ReadError,
-};
+use crate::decode::{Decoder, MessageKind};
 use crate::interop::{Align, Imported};
+use crate::message::{DictionaryFault, FileFault, FrameFault, Limits, MetadataFault, ReadError};
 
 /// Reads the batches of a file in any order, each into memory of its own, of which the arrays made from it are slices.
 ///
@@ -138,5 +138,5 @@ impl<R: Read + Seek> IoFileReader<R> {
 /// Reads at a place until `into` is full or the source ends, and says how much came.
 fn read_at(source: &mut (impl Read + Seek), at: usize, into: &mut [u8]) -> Result<usize, IoError> {
     source.seek(SeekFrom::Start(at as u64)).map_err(IoError::Io)?;
-    super::io::fill(source, into)
+    fill(source, into).map_err(IoError::Io)
 }

@@ -4,8 +4,9 @@ use arrow_buffer::Buffer;
 use arrow_schema::SchemaRef;
 
 use super::Memory;
-use crate::decode::{Decoder, Limits, MessageKind, MetadataFault, ReadError};
+use crate::decode::{Decoder, MessageKind};
 use crate::interop::{Align, ImportError, Imported};
+use crate::message::{Limits, MetadataFault, ReadError};
 use crate::view::{BatchView, Structure};
 
 /// Reads a stream that lies in memory as a whole.

@@ -1,6 +1,6 @@
 //! Dictionary keys.
 
-use crate::decode::ColumnFault;
+use crate::message::ColumnFault;
 use crate::view::{Bitmap, Keys};
 
 /// Checks that each row that is not null has a key of the dictionary. The keys of null rows are anything.

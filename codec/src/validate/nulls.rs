@@ -1,7 +1,7 @@
 //! Nulls: as many as declared, and none where there may be none.
 
-use crate::decode::{ColumnFault, ReadError};
 use crate::layout::Class;
+use crate::message::{ColumnFault, ReadError};
 use crate::view::{Bitmap, ColumnView, Structure, Values};
 
 /// Checks that a top-level column has no nulls, where its field allows none.

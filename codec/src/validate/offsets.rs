@@ -1,7 +1,7 @@
 //! Offsets: into bytes, into children, into rows.
 
 use super::signs::{self, Offset};
-use crate::decode::ColumnFault;
+use crate::message::ColumnFault;
 use crate::view::{Level, ListView, Offsets, RunEnd};
 
 /// Checks that offsets begin at zero or above, never go down, and end at `limit` or before.

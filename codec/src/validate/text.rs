@@ -8,7 +8,7 @@
 use arrow_buffer::ArrowNativeType;
 
 use super::signs;
-use crate::decode::ColumnFault;
+use crate::message::ColumnFault;
 use crate::view::{Bytes, Level, Offsets};
 
 /// Bytes of text that are checked together, about.

@@ -1,6 +1,6 @@
 //! Unions: type ids, and the offsets of dense ones.
 
-use crate::decode::ColumnFault;
+use crate::message::ColumnFault;
 use crate::view::{Level, Offsets, Union};
 
 /// Checks that each row's type id is one of the schema's, and that it leads to a row of that child.

@@ -1,6 +1,6 @@
 //! Views: where they lead, what they repeat of it, and how short ones are padded.
 
-use crate::decode::ColumnFault;
+use crate::message::ColumnFault;
 use crate::view::{Level, View, Views};
 
 /// Checks each row's view, null or not, and for strings that it stands for UTF-8.

@@ -8,14 +8,11 @@ use bytemuck::AnyBitPattern;
 
 use super::bytes::Offsets;
 use super::{
-    Bitmap, Bytes, Fixed, FixedSizeList, Full, Keys, Level, List, ListView, RunEnd, Struct, Structure, Union,
-    Views,
+    Bitmap, Bytes, Fixed, FixedSizeList, Keys, Level, List, ListView, RunEnd, Struct, Structure, Union, Views,
 };
-use crate::decode::ReadError;
-use crate::decode::dictionary::Held;
-use crate::decode::table::{Slot, Table};
 use crate::layout::{Class, Layout, Node, Tree};
-use crate::validate;
+use crate::message::dictionary::{Held, Part};
+use crate::message::table::{Slot, Table};
 
 /// Where the data of a message's columns is: what views are made from.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +25,11 @@ pub(crate) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
+    /// What views of a dictionary's part are made from. `tree` is the one that the part was read against.
+    pub(crate) fn of_part(part: &'a Part, layout: &'a Layout, tree: &'a Tree) -> Self {
+        Source { layout, tree, table: &part.table, body: &part.body, dictionaries: part.inner.held() }
+    }
+
     /// The bytes of a slot's `nth` buffer.
     pub(crate) fn buffer(&self, slot: &Slot, nth: usize) -> &'a [u8] {
         let span = self.table.span(slot, nth);
@@ -81,11 +83,6 @@ impl<'a> ColumnView<'a, Structure> {
     pub(crate) fn new(source: Source<'a>, index: usize) -> Self {
         Self::at(source, index)
     }
-
-    /// Checks this column alone, with all below it, and so unlocks for it what [`Full`] promises.
-    pub fn validate(self) -> Result<ColumnView<'a, Full>, ReadError> {
-        validate::column(self)
-    }
 }
 
 impl<'a, L: Level> ColumnView<'a, L> {
@@ -132,7 +129,7 @@ impl<'a, L: Level> ColumnView<'a, L> {
         self.slot.len == 0
     }
 
-    /// How many rows are null: as the message declares it, which is true at level [`Full`].
+    /// How many rows are null: as the message declares it, which is true at level [`Full`](super::Full).
     ///
     /// As everywhere in Arrow these are the rows that the column itself marks. Unions and run-end encoded columns
     /// mark none, and a row that its dictionary has as null is not counted.

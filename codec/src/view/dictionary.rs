@@ -1,7 +1,7 @@
 //! Dictionary-encoded columns: keys in the batch, values in messages that came before.
 
 use super::{ColumnView, Fixed, Full, Values};
-use crate::decode::dictionary::Dictionary;
+use crate::message::dictionary::Dictionary;
 
 /// Keys, and the dictionary they lead into.
 ///
@@ -72,12 +72,14 @@ impl<'a> Keys<'a> {
     /// The part of the dictionary that a key leads into, and its row there. `None` if it leads nowhere.
     #[must_use]
     pub fn value(&self, key: usize) -> Option<(ColumnView<'a, Full>, usize)> {
-        self.dictionary?.find(key)
+        let dictionary = self.dictionary?;
+        let (part, row) = dictionary.find(key)?;
+        Some((ColumnView::of_part(dictionary, part), row))
     }
 
     /// All parts of the dictionary, in their order.
     pub fn parts(&self) -> impl Iterator<Item = ColumnView<'a, Full>> + use<'a> {
-        self.dictionary.into_iter().flat_map(Dictionary::parts)
+        self.dictionary.into_iter().flat_map(ColumnView::of_parts)
     }
 
     /// The string that a row stands for, if the dictionary is one of strings. The string of a null row, or of one

@@ -8,9 +8,8 @@
 
 use std::fmt::Debug;
 
-use super::{BatchView, ColumnView};
-use crate::decode::dictionary::Part;
-use crate::layout::{Layout, Tree};
+use super::{BatchView, ColumnView, Source};
+use crate::message::dictionary::{Dictionary, Part};
 
 mod sealed {
     pub trait Sealed {}
@@ -80,11 +79,16 @@ impl<'a> ColumnView<'a, Structure> {
 }
 
 impl<'a> ColumnView<'a, Full> {
-    /// A part of a dictionary. `tree` is the one that the part was checked against.
-    pub(crate) fn of_dictionary(part: &'a Part, layout: &'a Layout, tree: &'a Tree) -> Self {
-        let column = ColumnView::new(part.source(layout, tree), 0);
+    /// A part of a dictionary.
+    pub(crate) fn of_part(dictionary: &'a Dictionary, part: &'a Part) -> Self {
+        let column = ColumnView::new(Source::of_part(part, dictionary.layout(), dictionary.tree()), 0);
         // SAFETY: a part is made in one place, and only out of values that were fully checked or, in an unsafe
         // call, vouched for; it owns its memory and does not change.
         unsafe { column.assume_valid() }
+    }
+
+    /// All parts of a dictionary, in their order.
+    pub(crate) fn of_parts(dictionary: &'a Dictionary) -> impl Iterator<Item = Self> {
+        dictionary.parts().iter().map(|part| ColumnView::of_part(dictionary, part))
     }
 }

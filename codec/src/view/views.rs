@@ -6,7 +6,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::Level;
 use super::column::Source;
-use crate::decode::table::Slot;
+use crate::message::table::Slot;
 
 /// Values up to this length lie in the view itself.
 pub(crate) const INLINE: usize = 12;

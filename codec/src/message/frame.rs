@@ -11,10 +11,8 @@
 //! an old-style length the marker would be −1. How long the body is stands in the metadata, which is why a
 //! frame knows only where the body begins.
 
-use crate::decode::fault::FrameFault;
-
-/// Stands before the length since Arrow 0.15, so that metadata is 8-aligned.
-pub(crate) const CONTINUATION: [u8; 4] = [0xff; 4];
+use crate::message::fault::FrameFault;
+use crate::wire::CONTINUATION;
 
 /// What stands at the start of a run of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,9 +9,8 @@ use std::sync::{Arc, OnceLock};
 use arrow_array::ArrayRef;
 use arrow_buffer::Buffer;
 
-use crate::decode::table::Table;
 use crate::layout::{Layout, Tree};
-use crate::view::{ColumnView, Full, Source};
+use crate::message::table::Table;
 
 /// A dictionary's values, fully checked.
 #[derive(Debug, Clone)]
@@ -90,13 +89,6 @@ impl Inner {
     }
 }
 
-impl Part {
-    /// What views of this part are made from.
-    pub(crate) fn source<'a>(&'a self, layout: &'a Layout, tree: &'a Tree) -> Source<'a> {
-        Source { layout, tree, table: &self.table, body: &self.body, dictionaries: self.inner.held() }
-    }
-}
-
 impl Dictionary {
     /// A dictionary of one part. The part must have been fully checked.
     pub(crate) fn new(layout: Arc<Layout>, index: u32, part: Part) -> Self {
@@ -126,7 +118,7 @@ impl Dictionary {
         &self.layout.dictionaries()[self.index as usize].values
     }
 
-    pub(crate) fn raw_parts(&self) -> &[Arc<Part>] {
+    pub(crate) fn parts(&self) -> &[Arc<Part>] {
         &self.parts
     }
 
@@ -134,16 +126,16 @@ impl Dictionary {
         &self.built
     }
 
-    /// The parts as columns.
-    pub(crate) fn parts(&self) -> impl Iterator<Item = ColumnView<'_, Full>> {
-        self.parts.iter().map(|part| ColumnView::of_dictionary(part, &self.layout, self.tree()))
+    /// The layout that its tree belongs to.
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.layout
     }
 
     /// The part that a key leads into, and its row there.
-    pub(crate) fn find(&self, key: usize) -> Option<(ColumnView<'_, Full>, usize)> {
+    pub(crate) fn find(&self, key: usize) -> Option<(&Part, usize)> {
         let place = self.ends.partition_point(|&end| end <= key);
         let part = self.parts.get(place)?;
         let start = place.checked_sub(1).map_or(0, |before| self.ends[before]);
-        Some((ColumnView::of_dictionary(part, &self.layout, self.tree()), key - start))
+        Some((part, key - start))
     }
 }

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use arrow_ipc as ipc;
 use arrow_schema::{DataType, Field, Fields, IntervalUnit, Schema, TimeUnit, UnionFields, UnionMode};
 
-use crate::decode::error::ReadError;
-use crate::decode::fault::SchemaFault;
 use crate::error::LayoutFault;
 use crate::layout::MAX_DEPTH;
+use crate::message::error::ReadError;
+use crate::message::fault::SchemaFault;
 
 /// A schema as a message has it.
 #[derive(Debug)]

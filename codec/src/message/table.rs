@@ -4,13 +4,13 @@
 //! number of the message is looked at again. This is the *structure* level; what it promises is written at
 //! [`Structure`](crate::view::Structure).
 
-use crate::decode::error::ReadError;
-use crate::decode::fault::{BatchFault, BufferRole, ColumnFault};
-use crate::decode::flat::{WireBatch, pair};
-use crate::decode::limits::Limits;
-use crate::decode::metadata::Version;
-use crate::decode::shape::{Shape, Width};
 use crate::layout::{BufferKind, Class, Node, Tree};
+use crate::message::error::ReadError;
+use crate::message::fault::{BatchFault, BufferRole, ColumnFault};
+use crate::message::flat::{WireBatch, pair};
+use crate::message::limits::Limits;
+use crate::message::metadata::Version;
+use crate::message::shape::{Shape, Width};
 
 /// More rows than this no message can mean: a bit for each would be more memory than any address space has.
 const MAX_ROWS: usize = usize::MAX >> 8;

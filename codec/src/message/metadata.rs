@@ -8,11 +8,11 @@
 use arrow_ipc as ipc;
 use flatbuffers::{InvalidFlatbuffer, VerifierOptions};
 
-use crate::decode::error::ReadError;
-use crate::decode::fault::{BatchFault, Compression, FrameFault, MetadataFault};
-use crate::decode::flat::{FlatTable, WireBatch, WireDictionary};
-use crate::decode::frame::{self, Frame};
 use crate::layout::MAX_DEPTH;
+use crate::message::error::ReadError;
+use crate::message::fault::{BatchFault, Compression, FrameFault, MetadataFault};
+use crate::message::flat::{FlatTable, WireBatch, WireDictionary};
+use crate::message::frame::{self, Frame};
 
 /// Private memory that metadata is copied into.
 #[derive(Debug, Clone, Default)]

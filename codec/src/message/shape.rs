@@ -1,7 +1,7 @@
 //! What each kind of buffer needs: how many bytes for so many rows, and how they are aligned.
 
-use crate::decode::fault::BufferRole;
 use crate::layout::{BufferKind, OffsetWidth};
+use crate::message::fault::BufferRole;
 
 /// What a kind of buffer needs of its bytes.
 pub(super) struct Shape {

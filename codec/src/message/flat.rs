@@ -15,8 +15,8 @@
 
 use arrow_ipc as ipc;
 
-use crate::decode::error::ReadError;
-use crate::decode::fault::MetadataFault;
+use crate::message::error::ReadError;
+use crate::message::fault::MetadataFault;
 
 /// A table in metadata: where it is, and where its fields are.
 #[derive(Debug, Clone, Copy)]
