@@ -86,8 +86,8 @@ impl Call {
             Call::Stat => "stat",
             Call::StatFs => "fstatfs",
             Call::Truncate => "ftruncate",
-            Call::Write => "pwrite",
             Call::Unlink => "unlink",
+            Call::Write => "pwrite",
         }
     }
 }

@@ -91,6 +91,7 @@ pub use receive::receiver::{
 };
 pub use receive::sealed::{SealedMessage, SealedReceiver};
 pub use send::fanout::ReceiverId;
+pub use send::fanout::pending::Unfinished;
 pub use send::fanout::publish::{Label, Receipt, To};
 pub use send::fanout::room::LoanError;
 pub use send::fanout::subscriber::{End, OnSlow};

@@ -20,6 +20,7 @@ pub use append::Appender;
 pub use attach::Frozen as FrozenView;
 pub(crate) use attach::PeerMap;
 pub(crate) use map::Shared;
+pub(crate) use memfd::affordable;
 pub use memfd::{Frozen, Pages, Published, Writable};
 pub use private::MapBox;
 pub(crate) use words::{Mapped, Words};

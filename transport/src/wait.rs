@@ -55,6 +55,14 @@ impl Wait {
         Wait { limit: saturate(limit), ..self }
     }
 
+    /// Gives up `nanos` earlier.
+    pub(crate) const fn less(self, nanos: u64) -> Wait {
+        match self.limit {
+            u64::MAX => self,
+            limit => Wait { limit: limit.saturating_sub(nanos), ..self },
+        }
+    }
+
     /// Looks `spins` times before it sleeps.
     pub const fn spins(self, spins: u32) -> Wait {
         Wait { spins, ..self }

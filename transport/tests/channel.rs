@@ -79,7 +79,7 @@ fn every_delivery_hands_over_the_bytes_and_the_label_and_the_end() {
         for (round, len) in [0_usize, 1, 63, 4096, 4097, 16384].into_iter().enumerate() {
             let mut loan = sender.loan(len).unwrap();
             loan.fill(round as u8 + 1);
-            let label = Label { tag: 7 + round as u32, reply_to: 5, to: To::All };
+            let label = Label { tag: 7 + round as u32, reply_to: 5, ..Label::default() };
             let receipt = loan.commit_as(len, label).unwrap();
             assert_eq!((receipt.receivers, receipt.number), (1, round as u64 + 1), "{wanted:?}");
             let (bytes, meta) = take(&mut receiver).unwrap();

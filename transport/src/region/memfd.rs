@@ -17,6 +17,7 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::io::Errno;
 
+use super::append::Appender;
 use super::map::Mapping;
 use super::words::Mapped;
 use crate::error::{Call, OsError};
@@ -74,14 +75,7 @@ impl Writable {
             // A mapping has at least one byte, even for a region of none.
             Pages::Normal | Pages::Huge => len.max(1),
         };
-        // Going beyond RLIMIT_FSIZE would raise a signal, whose default is to kill.
-        if sys::file_size_limit().is_some_and(|most| size as u64 > most) {
-            return Err(OsError::new(Call::Allocate, Errno::FBIG));
-        }
-        // Taking more page by page would end with the kernel killing a process, and not with an error.
-        if size >= ASK_FROM && size as u64 > sys::machine_memory() {
-            return Err(OsError::new(Call::Allocate, Errno::NOMEM));
-        }
+        affordable(size)?;
         let fd = create_sealable(name, pages)?;
         if pages == Pages::Huge {
             // Huge pages come from faults on an advised mapping, not from fallocate.
@@ -136,18 +130,9 @@ impl Writable {
 
     /// Seals the region so that nobody ever writes to it again, this process included.
     pub fn freeze(self) -> Result<Frozen, OsError> {
-        let len = self.len;
-        self.freeze_first(len)
-    }
-
-    /// As [`freeze`](Self::freeze), keeping only the first `len` bytes.
-    pub(crate) fn freeze_first(self, len: usize) -> Result<Frozen, OsError> {
-        let Writable { fd, map, len: whole, pages } = self;
+        let Writable { fd, map, len, .. } = self;
         // The kernel refuses the seal while a writable mapping lives.
         drop(map);
-        if len < whole && pages != Pages::HugeTlb {
-            sys::truncate(fd.as_fd(), len as u64)?;
-        }
         sys::add_seals(fd.as_fd(), FROZEN)?;
         Ok(Frozen { fd, len })
     }
@@ -273,15 +258,19 @@ impl Frozen {
         self.len == 0
     }
 
-    /// A writable copy, for a message that could not be sent and is to be written again.
-    pub(crate) fn thaw(&self) -> Result<Writable, OsError> {
-        let mut copy = Writable::create(c"bowstring-message", self.len, Pages::Normal)?;
-        if self.len > 0 {
-            let map = Mapping::of(self.fd.as_fd(), self.len, false)?;
-            // SAFETY: mapped for `len` bytes, which is the file's length, and frozen.
-            copy.copy_from_slice(unsafe { core::slice::from_raw_parts(map.at(0), self.len) });
+    /// Makes a frozen region that holds a copy of `bytes`.
+    ///
+    /// Pages of the usual size are written and not mapped: a mapping would fault and zero each page before it is filled.
+    pub(crate) fn copy_of(name: &CStr, bytes: &[u8], pages: Pages) -> Result<Frozen, OsError> {
+        if pages != Pages::Normal {
+            let mut region = Writable::create(name, bytes.len(), pages)?;
+            region.copy_from_slice(bytes);
+            return region.freeze();
         }
-        Ok(copy)
+        affordable(bytes.len())?;
+        let mut region = Appender::create(name)?;
+        region.append(bytes)?;
+        region.freeze()
     }
 
     /// The descriptor itself, to be sent by other means.
@@ -304,6 +293,19 @@ pub(crate) const PUBLISHED: SealFlags =
 /// What a frozen region carries.
 pub(crate) const FROZEN: SealFlags =
     SealFlags::WRITE.union(SealFlags::SHRINK).union(SealFlags::GROW).union(SealFlags::SEAL);
+
+/// Refuses what would end with a signal, and not with an error, while it is filled.
+pub(crate) fn affordable(size: usize) -> Result<(), OsError> {
+    // Going beyond RLIMIT_FSIZE would raise a signal, whose default is to kill.
+    if sys::file_size_limit().is_some_and(|most| size as u64 > most) {
+        return Err(OsError::new(Call::Allocate, Errno::FBIG));
+    }
+    // Taking more page by page would end with the kernel killing a process.
+    if size >= ASK_FROM && size as u64 > sys::machine_memory() {
+        return Err(OsError::new(Call::Allocate, Errno::NOMEM));
+    }
+    Ok(())
+}
 
 pub(super) fn create_sealable(name: &CStr, pages: Pages) -> Result<OwnedFd, OsError> {
     let mut flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;

@@ -7,8 +7,10 @@
 
 pub(crate) mod cold;
 mod files;
+pub(crate) mod pending;
 pub(crate) mod publish;
 pub(crate) mod room;
+mod staging;
 pub(crate) mod subscriber;
 mod timing;
 
@@ -21,11 +23,12 @@ use crate::error::OsError;
 use crate::peer::Vital;
 use crate::reason::{BreakOff, Words};
 use crate::region::{Pages, Published, Writable};
-use crate::send::loan::Draft;
 use crate::send::pool::{MAX_RECEIVERS, Occupation};
 use crate::stats::{Counter, StatsRegion};
-use crate::wait::Watch;
+use crate::wait::{Wait, Watch};
 
+use pending::Pending;
+use staging::Staging;
 use subscriber::{End, OnSlow, Subscriber, SubscriberState};
 use timing::Timing;
 
@@ -46,6 +49,8 @@ pub(crate) struct Fanout {
     subscribers: [Option<Subscriber>; MAX_RECEIVERS],
     /// The subscribers that are given new messages, a bit each.
     live: u64,
+    /// The subscribers that take messages as files, a bit each.
+    pub(crate) sealed: u64,
     /// The number of the next message; the first is 1.
     next_number: u64,
     watch: Watch,
@@ -64,10 +69,14 @@ pub(crate) struct Fanout {
     /// What newcomers are told was sent before them.
     pub(crate) past: Past,
     serial: u32,
-    /// The message that is lent out in a file, if one is.
-    pub(crate) draft: Option<Draft>,
-    /// Why the host refused to send a file, until its sender is told.
-    refused_by_host: Option<OsError>,
+    /// Where a message is written that goes into no slots.
+    pub(crate) staging: Staging,
+    /// The message that somebody lacks.
+    pending: Option<Pending>,
+    /// How long the commit of a loan waits for those who take files.
+    wait: Option<Wait>,
+    /// Whether the message under way is one that nobody may be passed over for.
+    required: bool,
 }
 
 /// One receiver of a sender, for as long as it is connected. Never reused for another.
@@ -122,6 +131,7 @@ impl Fanout {
             stats_region: StatsRegion::create(slots, slot_size)?,
             subscribers: [const { None }; MAX_RECEIVERS],
             live: 0,
+            sealed: 0,
             next_number: 1,
             watch: Watch::default(),
             timing: Timing::new(),
@@ -134,8 +144,10 @@ impl Fanout {
             on_slow,
             past: Past::default(),
             serial: 0,
-            draft: None,
-            refused_by_host: None,
+            staging: Staging::default(),
+            pending: None,
+            wait: None,
+            required: false,
         })
     }
 
@@ -156,6 +168,7 @@ impl Fanout {
     pub(crate) fn admit(&mut self, subscriber: Subscriber) -> Option<ReceiverId> {
         let place = self.subscribers.iter().position(Option::is_none)?;
         self.stats_region.open_subscriber(place, subscriber.control.credentials().pid);
+        self.sealed |= u64::from(subscriber.slots.is_none()) << place;
         self.subscribers[place] = Some(subscriber);
         self.live |= 1 << place;
         self.stats_region.set(Counter::Receivers, self.receivers().into());
@@ -193,7 +206,6 @@ impl Fanout {
 
     /// Looks at every subscriber's process and takes back what the dead, and the gone, still held.
     pub(crate) fn reap(&mut self) -> Result<(), OsError> {
-        self.draft = None;
         for place in 0..MAX_RECEIVERS {
             let Some(subscriber) = &mut self.subscribers[place] else { continue };
             // First the process, then its last words: a good-bye said before the end is then heard.
@@ -223,6 +235,7 @@ impl Fanout {
     /// Stops giving messages to a subscriber. It keeps its slots until it has released them or is gone.
     pub(crate) fn retire(&mut self, place: usize) {
         self.live &= !(1 << place);
+        self.forgive(place);
         self.stats_region.set(Counter::Receivers, self.receivers().into());
         let end = match &self.subscribers[place] {
             Some(subscriber) if subscriber.state == SubscriberState::CutOff => End::CutOff,
@@ -243,6 +256,8 @@ impl Fanout {
     /// Takes back all that a subscriber holds, and ends it.
     pub(crate) fn forget(&mut self, place: usize, end: End) {
         self.live &= !(1 << place);
+        self.sealed &= !(1 << place);
+        self.forgive(place);
         if let Some(pool) = &mut self.pool {
             pool.occupation.forget_subscriber(place);
         }
@@ -271,17 +286,20 @@ impl Fanout {
         self.last_end
     }
 
-    /// Ends every subscriber in good order. Messages that were committed stay with their receivers.
+    /// Ends every subscriber in good order. Messages that were committed stay with their receivers. Who still lacks one finds its
+    /// sender gone without a word: it has not got everything.
     pub(crate) fn close(&mut self) {
-        self.draft = None;
+        // One more try; who lacks the message after it is told below.
+        let _ = self.finish(None);
         for place in 0..MAX_RECEIVERS {
-            if let Some(subscriber) = &mut self.subscribers[place] {
+            let whole = !self.lacks(place);
+            if let Some(subscriber) = self.subscribers[place].as_mut().filter(|_| whole) {
                 subscriber.close();
             }
             self.subscribers[place] = None;
             self.stats_region.close_subscriber(place);
         }
-        self.live = 0;
+        (self.live, self.sealed, self.pending) = (0, 0, None);
         self.stats_region.set(Counter::Receivers, 0);
         self.stats_region.close();
     }
@@ -291,7 +309,7 @@ impl Fanout {
     /// Ends every subscriber before its end: without a word, as the death of this process would, or with a reason for those
     /// that know such.
     pub(crate) fn abandon(&mut self, why: Option<(BreakOff, &str)>) {
-        self.live = 0;
+        (self.live, self.sealed, self.pending) = (0, 0, None);
         if let Some((how, reason)) = why {
             let words = Words::new(reason);
             self.subscribers

@@ -3,36 +3,24 @@
 use core::fmt;
 use core::ops::{Deref, DerefMut};
 
-use rustix::io::Errno;
-
 use crate::error::OsError;
-use crate::region::Writable;
 use crate::send::fanout::Fanout;
+use crate::send::fanout::pending::Unfinished;
 use crate::send::fanout::publish::{Label, Receipt};
-use crate::wait::Wait;
 
 /// Room for a message. Write into it, then [`commit`](Loan::commit); dropped instead, it is as if it had never been.
 ///
 /// The bytes are those of some earlier message, or zero. Write all that you commit.
 ///
-/// A loan needs no clean-up of its own, so that it never keeps its sender borrowed longer than it is used. One whose bytes
-/// are in a file leaves the file with the sender until its next call.
+/// A loan needs no clean-up of its own, so that it never keeps its sender borrowed longer than it is used.
 #[must_use = "a loan that is dropped sends nothing"]
 pub struct Loan<'a> {
     fanout: &'a mut Fanout,
-    /// The first slot, and how many there are: none if the bytes are in the fanout's draft, which is there as long as the
-    /// loan is. Numbers of full width, so that the loan moves through registers.
+    /// The first slot, and how many there are: none if the bytes are in the fanout's staging area. Numbers of full width, so
+    /// that the loan moves through registers.
     slot: usize,
     span: usize,
     len: usize,
-}
-
-/// A message in a file that has not been sent yet.
-#[derive(Debug)]
-pub(crate) struct Draft {
-    pub(crate) file: Writable,
-    /// How long its receivers are waited for.
-    pub(crate) wait: Option<Wait>,
 }
 
 impl<'a> Loan<'a> {
@@ -41,16 +29,18 @@ impl<'a> Loan<'a> {
         Loan { fanout, slot: slot as usize, span: span as usize, len }
     }
 
-    pub(crate) fn in_file(fanout: &'a mut Fanout, draft: Draft) -> Loan<'a> {
-        let len = draft.file.len();
-        fanout.draft = Some(draft);
+    pub(crate) fn in_file(fanout: &'a mut Fanout, len: usize) -> Loan<'a> {
         Loan { fanout, slot: 0, span: 0, len }
     }
 
-    /// Sends the first `used` bytes to every receiver.
+    /// Sends the first `used` bytes to every receiver. One that takes files and is to be waited for is waited for as long
+    /// as the loan itself was: without end, for a time, or not at all.
     ///
     /// # Errors
-    /// The loan comes back with the error, as it was.
+    /// - [`CommitFault::Unfinished`]: the message is sent, and some receiver lacks it still. It is not to be committed
+    ///   again: it reaches those who lack it before anything else is sent. [`Sender::finish`](crate::Sender::finish) waits
+    ///   for that, and so does the next loan.
+    /// - Any other: nobody was given anything. The loan comes back with the error, as it was.
     #[inline(always)]
     pub fn commit(self, used: usize) -> Result<Receipt, CommitError<'a>> {
         self.commit_as(used, Label::default())
@@ -70,7 +60,10 @@ impl<'a> Loan<'a> {
             return Err(CommitError { why: CommitFault::TooLong { used, len }, loan });
         }
         let needed = match span {
-            0 => return Loan { fanout, slot, span, len }.commit_file(used, label),
+            _ if fanout.sealed != 0 || label.required => {
+                return Loan { fanout, slot, span, len }.commit_rare(used, label);
+            }
+            0 => return Loan { fanout, slot, span, len }.commit_rare(used, label),
             1 => 1,
             // Slots beyond those used are not occupied.
             lent => {
@@ -83,15 +76,13 @@ impl<'a> Loan<'a> {
 
     #[cold]
     #[inline(never)]
-    fn commit_file(mut self, used: usize, label: Label) -> Result<Receipt, CommitError<'a>> {
-        match (self.fanout.cold.publish_draft)(self.fanout, used, label) {
+    fn commit_rare(self, used: usize, label: Label) -> Result<Receipt, CommitError<'a>> {
+        let pool = self.fanout.pool.as_ref().filter(|_| self.span > 0);
+        let needed = pool.and_then(|pool| pool.geometry.span(used)).unwrap_or(0);
+        match (self.fanout.cold.commit)(self.fanout, self.slot as u32, needed, used, label) {
             Ok(receipt) => Ok(receipt),
-            Err(e) => {
-                let why = if e.is(Errno::AGAIN) { CommitFault::Full } else { CommitFault::Os(e) };
-                // What is given back is a copy in a new file, of what was to be sent: the old one is frozen for good.
-                self.len = used;
-                Err(CommitError { why, loan: self.fanout.draft.is_some().then_some(self) })
-            }
+            Err(why @ CommitFault::Unfinished(_)) => Err(CommitError { why, loan: None }),
+            Err(why) => Err(CommitError { why, loan: Some(self) }),
         }
     }
 }
@@ -100,11 +91,11 @@ impl Deref for Loan<'_> {
     type Target = [u8];
     #[inline]
     fn deref(&self) -> &[u8] {
-        match (self.span, &self.fanout.pool, &self.fanout.draft) {
-            (1.., Some(pool), _) => {
+        match (self.span, &self.fanout.pool) {
+            (1.., Some(pool)) => {
                 pool.region.bytes(self.slot * pool.geometry.slot_size(), self.len).unwrap_or(&[])
             }
-            (0, _, Some(draft)) => &draft.file,
+            (0, _) => self.fanout.staging.get(..self.len).unwrap_or(&[]),
             _ => &[],
         }
     }
@@ -113,11 +104,11 @@ impl Deref for Loan<'_> {
 impl DerefMut for Loan<'_> {
     #[inline]
     fn deref_mut(&mut self) -> &mut [u8] {
-        match (self.span, &mut self.fanout.pool, &mut self.fanout.draft) {
-            (1.., Some(pool), _) => {
+        match (self.span, &mut self.fanout.pool) {
+            (1.., Some(pool)) => {
                 pool.region.bytes_mut(self.slot * pool.geometry.slot_size(), self.len).unwrap_or(&mut [])
             }
-            (0, _, Some(draft)) => &mut draft.file,
+            (0, _) => self.fanout.staging.get_mut(..self.len).unwrap_or(&mut []),
             _ => &mut [],
         }
     }
@@ -130,7 +121,7 @@ impl fmt::Debug for Loan<'_> {
     }
 }
 
-/// Why a message was not sent.
+/// Why a message did not reach everyone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CommitFault {
@@ -141,8 +132,8 @@ pub enum CommitFault {
         /// What was lent.
         len: usize,
     },
-    /// The receiver of a sealed message did not make room in time.
-    Full,
+    /// The message is sent, and somebody lacks it still.
+    Unfinished(Unfinished),
     /// The host would not do it.
     Os(OsError),
 }
@@ -151,7 +142,7 @@ impl fmt::Display for CommitFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             CommitFault::TooLong { used, len } => write!(f, "{used} bytes committed of a loan of {len}"),
-            CommitFault::Full => f.write_str("the receiver did not make room in time"),
+            CommitFault::Unfinished(unfinished) => unfinished.fmt(f),
             CommitFault::Os(e) => e.fmt(f),
         }
     }
@@ -159,12 +150,12 @@ impl fmt::Display for CommitFault {
 
 impl core::error::Error for CommitFault {}
 
-/// A message that was not sent, and the loan with its bytes, to try again.
+/// A message that did not reach everyone; if it reached nobody, with the loan and its bytes, to try again.
 #[derive(Debug)]
 pub struct CommitError<'a> {
     /// Why.
     pub why: CommitFault,
-    /// The loan; `None` if the host could not even keep that.
+    /// The loan; `None` if the message is [`Unfinished`](CommitFault::Unfinished).
     pub loan: Option<Loan<'a>>,
 }
 

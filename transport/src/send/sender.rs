@@ -14,6 +14,7 @@ use crate::peer::Credentials;
 use crate::reason::BreakOff;
 use crate::region::Pages;
 use crate::region::private::MapBox;
+use crate::send::fanout::pending::Unfinished;
 use crate::send::fanout::room::LoanError;
 use crate::send::fanout::subscriber::{End, OnSlow};
 use crate::send::fanout::{Fanout, ReceiverId};
@@ -73,34 +74,34 @@ impl Sender {
     #[inline(always)]
     fn lend(&mut self, len: usize, wait: Option<Wait>) -> Result<Loan<'_>, LoanError> {
         let fanout = &mut self.inner.fanout;
-        if fanout.all_sealed() {
-            return (fanout.cold.lend_file)(fanout, len, wait);
+        if fanout.sealed != 0 || fanout.pool.is_none() {
+            return (fanout.cold.lend_to_files)(fanout, len, wait);
         }
-        let Some(span) = fanout.pool.as_ref().and_then(|pool| pool.geometry.span(len)) else {
-            let most = fanout.pool.as_ref().map_or(0, |pool| pool.geometry.pool_bytes());
-            return Err(LoanError::TooLong { len, most });
-        };
+        let span = fanout.span(len)?;
         let slot = fanout.find_room(span, wait)?;
         Ok(Loan::in_slots(fanout, slot, span, len))
     }
 
-    /// Waits, as told, until a loan of `len` bytes would have room at once. Messages that travel as files of their own
-    /// always have: what they wait for is told by their commit.
+    /// Waits, as told, until a loan of `len` bytes would be lent at once.
     ///
-    /// For who does other things between two waits, such as tending newcomers.
+    /// For a program that does other things between two waits, such as letting newcomers in.
     #[inline]
     pub fn await_room(&mut self, len: usize, wait: Wait) -> Result<(), LoanError> {
-        let fanout = &mut self.inner.fanout;
-        if fanout.all_sealed() {
-            return fanout.somebody_is_there();
-        }
-        match fanout.pool.as_ref().map(|pool| pool.geometry) {
-            Some(geometry) => match geometry.span(len) {
-                Some(span) => fanout.find_room(span, Some(wait)).map(drop),
-                None => Err(LoanError::TooLong { len, most: geometry.pool_bytes() }),
-            },
-            None => Ok(()),
-        }
+        self.inner.fanout.await_room(len, wait)
+    }
+
+    /// Waits, as told, until every receiver has been given what was committed.
+    ///
+    /// There is something to wait for only after [`CommitFault::Unfinished`](crate::CommitFault::Unfinished). However
+    /// often this ends with an error, nothing is lost, and nothing is sent twice.
+    pub fn finish(&mut self, wait: Wait) -> Result<(), Unfinished> {
+        self.inner.fanout.finish(Some(wait)).map(drop)
+    }
+
+    /// The message that some receiver has not been given yet, and who that is.
+    #[must_use]
+    pub fn unfinished(&self) -> Option<Unfinished> {
+        self.inner.fanout.unfinished()
     }
 
     /// A message that is there already: loan, copy, commit.

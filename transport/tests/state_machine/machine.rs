@@ -209,7 +209,7 @@ impl Machine {
         loan[..used].copy_from_slice(&bytes);
         let message = Message { number: 0, tag, reply_to: u64::from(tag) << 7, bytes };
         let address = to.map_or(To::All, |i| To::Only(self.receivers[i].0));
-        let label = Label { tag, reply_to: message.reply_to, to: address };
+        let label = Label { tag, reply_to: message.reply_to, to: address, required: false };
         let receipt = loan.commit_as(used, label).unwrap();
         let expected = self.oracle.commit(start, message, to);
         assert_eq!((receipt.number, receipt.receivers as usize, receipt.skipped as usize), expected);

@@ -111,8 +111,8 @@ impl Oracle {
 
     /// Whether a message of `len` bytes has room, and of what kind.
     pub(crate) fn loan(&self, len: usize) -> Result<Room, NoLoan> {
-        let mut subscribers = self.receivers.iter().filter(|r| r.subscriber.is_some());
-        if subscribers.all(|r| r.delivery == Delivery::Sealed) {
+        let mut subscribers = self.receivers.iter().filter(|r| r.subscriber.is_some()).peekable();
+        if subscribers.peek().is_some() && subscribers.all(|r| r.delivery == Delivery::Sealed) {
             return if self.live() > 0 { Ok(Room::File) } else { Err(NoLoan::NoReceiver(self.last_end)) };
         }
         let span = span(len);

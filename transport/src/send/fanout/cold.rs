@@ -6,26 +6,25 @@
 
 use crate::abi::Sleep;
 use crate::error::OsError;
-use crate::ring::Note;
-use crate::send::loan::Loan;
+use crate::send::loan::{CommitFault, Loan};
 use crate::wait::Wait;
 
 use super::Fanout;
 use super::publish::{Label, Receipt};
 use super::room::LoanError;
-use super::subscriber::Subscriber;
+use super::subscriber::{End, Subscriber};
 
 // claim: hot-path-panics
 
 /// The table. Each entry is the function of the same name, and documented there.
 #[derive(Debug)]
 pub(crate) struct Cold {
-    pub(crate) lend_file: for<'a> fn(&'a mut Fanout, usize, Option<Wait>) -> Result<Loan<'a>, LoanError>,
+    pub(crate) lend_to_files: for<'a> fn(&'a mut Fanout, usize, Option<Wait>) -> Result<Loan<'a>, LoanError>,
     pub(crate) wait_for_room: fn(&mut Fanout, u32, Option<Wait>) -> Result<u32, LoanError>,
-    pub(crate) publish_draft: fn(&mut Fanout, usize, Label) -> Result<Receipt, OsError>,
-    pub(crate) publish_copy: fn(&mut Fanout, u32, Note, u64) -> u64,
+    pub(crate) commit: fn(&mut Fanout, u32, u32, usize, Label) -> Result<Receipt, CommitFault>,
     pub(crate) pass_over: fn(&mut Fanout, usize),
     pub(crate) retire: fn(&mut Fanout, usize),
+    pub(crate) forget: fn(&mut Fanout, usize, End),
     pub(crate) reap: fn(&mut Fanout) -> Result<(), OsError>,
     pub(crate) wake: fn(&mut Subscriber, Sleep),
     pub(crate) begin_timing: fn(&mut Fanout),
@@ -33,12 +32,12 @@ pub(crate) struct Cold {
 }
 
 pub(super) static RARE: Cold = Cold {
-    lend_file: Fanout::lend_file,
+    lend_to_files: Fanout::lend_to_files,
     wait_for_room: Fanout::wait_for_room,
-    publish_draft: Fanout::publish_draft,
-    publish_copy: Fanout::publish_copy,
+    commit: Fanout::commit,
     pass_over: Fanout::pass_over,
     retire: Fanout::retire,
+    forget: Fanout::forget,
     reap: Fanout::reap,
     wake: Subscriber::wake,
     begin_timing: Fanout::begin_timing,

@@ -1,170 +1,182 @@
 //! Giving a message to receivers that take a file of its own.
+//!
+//! A message that some receiver takes as a file is committed in this order, so that it reaches either everyone or nobody:
+//!
+//! 1. the file is made: if that fails, nobody was given anything, and the loan goes back;
+//! 2. the message gets its number and is published to those who take it in slots, which cannot fail;
+//! 3. the file is sent. Who cannot take it now and is to be waited for is noted in [`Pending`](super::pending::Pending).
 
-use rustix::event::PollFlags;
 use rustix::fd::AsFd;
 use rustix::io::Errno;
 
 use crate::connect::session::wire::Announcement;
-use crate::error::{Call, OsError};
-use crate::peer::Vital;
-use crate::region::{Frozen, Writable};
-use crate::ring::Note;
-use crate::send::loan::Draft;
+use crate::error::OsError;
+use crate::region::Frozen;
+use crate::send::loan::{CommitFault, Loan};
 use crate::send::pool::subscribers;
-use crate::stats::Counter;
 use crate::sys;
-use crate::wait::{Step, Wait, Waiting};
+use crate::wait::Wait;
 
 use super::Fanout;
+use super::pending::Pending;
 use super::publish::{Label, Receipt};
+use super::room::LoanError;
 use super::subscriber::{End, OnSlow, Subscriber};
 
-impl Fanout {
-    /// Sends a copy of a message in slots to the subscribers that receive files.
-    pub(super) fn publish_copy(&mut self, slot: u32, note: Note, to: u64) -> u64 {
-        let used = note.len as usize;
-        if to == 0 {
-            return 0;
-        }
-        let Some(pool) = &self.pool else { return 0 };
-        let start = slot as usize * pool.geometry.slot_size();
-        let copy = Writable::create(c"bowstring-message", used, self.pages).and_then(|mut file| {
-            if let Some(message) = pool.region.bytes(start, used) {
-                file.copy_from_slice(message);
-            }
-            file.freeze()
-        });
-        match copy {
-            Ok(file) => {
-                let announcement = Announcement {
-                    number: note.number,
-                    len: note.len,
-                    reply_to: note.reply_to,
-                    tag: note.tag,
-                    skipped: 0,
-                };
-                let given = self.send_file(&file, announcement, to, None);
-                for place in subscribers(given) {
-                    self.stats_region.sent(place, used as u64);
-                }
-                given
-            }
-            // The slots' receivers have the message already, so it cannot be called back: these see a gap.
-            Err(_) => {
-                subscribers(to).for_each(|place| self.pass_over(place));
-                0
-            }
-        }
-    }
+// claim: nothing-lost
 
-    /// Sends the first `used` bytes of the draft. If that fails, a copy of them is the draft, unless the host cannot even
-    /// keep that.
-    pub(crate) fn publish_draft(&mut self, used: usize, label: Label) -> Result<Receipt, OsError> {
-        let Some(Draft { file, wait }) = self.draft.take() else {
-            return Err(OsError::new(Call::Send, Errno::INVAL));
-        };
-        let file = file.freeze_first(used)?;
-        self.publish_file(&file, label, wait)
-            .inspect_err(|_| self.draft = file.thaw().ok().map(|file| Draft { file, wait }))
-    }
-
-    /// Sends a sealed message to everyone addressed. `Err` if it reached nobody for want of something on the host.
-    fn publish_file(&mut self, file: &Frozen, label: Label, wait: Option<Wait>) -> Result<Receipt, OsError> {
-        let addressed = self.addressed(label.to);
-        let announcement = announcement(self.next_number, file.len(), label);
-        let given = self.send_file(file, announcement, addressed, Some((wait, addressed.count_ones())));
-        if given == 0
-            && addressed.count_ones() == 1
-            && let Some(e) = self.refused_by_host.take()
-        {
-            return Err(e);
-        }
-        self.next_number += 1;
-        self.count(given, file.len());
-        let _ = self.reap_if_due();
-        let skipped = (addressed & self.live & !given).count_ones();
-        Ok(Receipt { number: announcement.number, receivers: given.count_ones(), skipped })
-    }
-
-    /// Sends the descriptor to each subscriber in `to`; answers those that were given it.
-    fn send_file(
-        &mut self,
-        file: &Frozen,
-        what: Announcement,
-        to: u64,
-        patience: Option<(Option<Wait>, u32)>,
-    ) -> u64 {
-        let mut given = 0;
-        for place in subscribers(to) {
-            let skipped = self.subscribers[place].as_ref().map_or(0, Subscriber::skipped);
-            // Its low half: the receiver adds up the differences.
-            let datagram = Announcement { skipped: skipped as u32, ..what }.encode();
-            match self.send_to(place, file, &datagram, patience) {
-                Ok(()) => given |= 1 << place,
-                Err(e) if e.is(Errno::PIPE) || e.is(Errno::CONNRESET) => {
-                    let said_bye = self.subscribers[place].as_mut().is_some_and(|subscriber| {
-                        subscriber.drain_socket();
-                        subscriber.has_left()
-                    });
-                    self.forget(place, if said_bye { End::Closed } else { End::Crashed });
-                }
-                Err(e) => {
-                    self.refused_by_host = Some(e);
-                    // Alone, the sender gets its loan back and may try again; among others, this one is passed over.
-                    if patience.is_none_or(|(_, addressed)| addressed > 1) {
-                        self.pass_over(place);
-                    }
-                }
-            }
-        }
-        given
-    }
-
-    /// Sends to one subscriber; for a subscriber that blocks, waits until its socket has room.
-    fn send_to(
-        &self,
-        place: usize,
-        file: &Frozen,
-        datagram: &[u8],
-        patience: Option<(Option<Wait>, u32)>,
-    ) -> Result<(), OsError> {
-        let Some(subscriber) = &self.subscribers[place] else { return Ok(()) };
-        let mut waiting: Option<Waiting> = None;
-        loop {
-            let refused = match sys::send(subscriber.control.socket(), &[datagram, &[]], &[file.as_fd()]) {
-                Err(e) if e.is(Errno::AGAIN) => e,
-                outcome => return outcome,
-            };
-            let wait = match (subscriber.on_slow, patience) {
-                (OnSlow::Block, None) => Wait::sleeping(),
-                (OnSlow::Block, Some((Some(wait), _))) => wait,
-                _ => return Err(refused),
-            };
-            self.stats_region.add(Counter::Stalls, u64::from(waiting.is_none()));
-            match waiting.get_or_insert_with(|| Waiting::begin(wait.spins(0))).step() {
-                Step::Look | Step::Glance => {}
-                Step::Watch => self.still_there(place)?,
-                Step::Sleep(nanos) => {
-                    let (_, writable) = subscriber.control.wait(PollFlags::OUT, nanos)?;
-                    if !writable {
-                        self.still_there(place)?;
-                    }
-                }
-                Step::TimedOut => return Err(refused),
-            }
-        }
-    }
-
-    fn still_there(&self, place: usize) -> Result<(), OsError> {
-        match &self.subscribers[place] {
-            Some(subscriber) if subscriber.control.vital()? != Vital::Alive => {
-                Err(OsError::new(Call::Send, Errno::PIPE))
-            }
-            _ => Ok(()),
-        }
-    }
+/// What became of offering a file to some subscribers, a bit each.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Offered {
+    pub(super) given: u64,
+    /// To be waited for.
+    pub(super) lacking: u64,
+    /// Passed over, as their policy has it.
+    pub(super) skipped: u32,
+    /// Why one of `lacking` was not given it.
+    pub(super) refused: Option<OsError>,
 }
 
-fn announcement(number: u64, len: usize, label: Label) -> Announcement {
-    Announcement { number, len: len as u64, reply_to: label.reply_to, tag: label.tag, skipped: 0 }
+/// Whether a refusal ends by itself, once the receiver reads or descriptors under way arrive.
+pub(super) fn is_want_of_room(e: OsError) -> bool {
+    e.is(Errno::AGAIN) || e.is(Errno::NOBUFS) || e.is(Errno::TOOMANYREFS)
+}
+
+impl Fanout {
+    /// Lends room for a message of `len` bytes that some receiver takes as a file. Whatever is pending comes first.
+    pub(super) fn lend_to_files(&mut self, len: usize, wait: Option<Wait>) -> Result<Loan<'_>, LoanError> {
+        self.reap_if_due()?;
+        let left = self.finish_for_room(wait)?;
+        self.somebody_is_there()?;
+        self.wait = wait;
+        if self.all_sealed() {
+            self.staging.make_ready(len)?;
+            return Ok(Loan::in_file(self, len));
+        }
+        let span = self.span(len)?;
+        let slot = self.find_room(span, left)?;
+        Ok(Loan::in_slots(self, slot, span, len))
+    }
+
+    /// Commits the first `used` bytes of `span` slots from `slot` on, or of the staging area if `span` is 0.
+    ///
+    /// # Errors
+    /// [`CommitFault::Unfinished`] if somebody lacks the message when the loan's wait is over; with any other error nobody
+    /// was given it.
+    pub(super) fn commit(
+        &mut self,
+        slot: u32,
+        span: u32,
+        used: usize,
+        label: Label,
+    ) -> Result<Receipt, CommitFault> {
+        let wait = self.wait.take();
+        let addressed = self.addressed(label.to);
+        let to = addressed & self.sealed;
+        let file = match to {
+            0 => None,
+            _ => match Frozen::copy_of(c"bowstring-message", self.lent(slot, span, used), self.pages) {
+                Ok(file) => Some(file),
+                Err(e) if self.is_anybody_waited_for(to) => return Err(CommitFault::Os(e)),
+                // All of them have agreed to miss it.
+                Err(_) => None,
+            },
+        };
+        let what = Announcement {
+            number: self.next_number,
+            len: used as u64,
+            reply_to: label.reply_to,
+            tag: label.tag,
+            skipped: 0,
+        };
+        self.required = label.required;
+        let Label { tag, reply_to, .. } = label;
+        let mut receipt = match span {
+            0 => self.number_it(used),
+            _ => self.publish_to_each(slot, span, used, tag, reply_to, addressed & !to),
+        };
+        let offered = match &file {
+            Some(file) => self.offer(file, what, to),
+            None => Offered { skipped: self.pass_over_all(to), ..Offered::default() },
+        };
+        self.required = false;
+        self.staging.trim();
+        receipt.receivers += offered.given.count_ones();
+        receipt.skipped += offered.skipped;
+        if let Some(file) = file.filter(|_| offered.lacking != 0) {
+            self.pending = Some(Pending::new(file, what, offered, label.required));
+            receipt.receivers += self.finish(wait).map_err(CommitFault::Unfinished)?;
+        }
+        Ok(receipt)
+    }
+
+    /// Gives a message that lies in no slots its number.
+    fn number_it(&mut self, used: usize) -> Receipt {
+        let number = self.next_number;
+        self.next_number += 1;
+        self.count(0, used);
+        // A failure to look at the peers now is found again at the next look.
+        let _ = self.reap_if_due();
+        Receipt { number, receivers: 0, skipped: 0 }
+    }
+
+    /// The bytes of a loan.
+    fn lent(&self, slot: u32, span: u32, used: usize) -> &[u8] {
+        match (span, &self.pool) {
+            (0, _) => self.staging.get(..used),
+            (_, Some(pool)) => pool.region.bytes(slot as usize * pool.geometry.slot_size(), used),
+            (_, None) => None,
+        }
+        .unwrap_or(&[])
+    }
+
+    /// Whether a subscriber of `to` is neither to be passed over nor to be cut off.
+    fn is_anybody_waited_for(&self, to: u64) -> bool {
+        subscribers(to).any(|place| {
+            self.subscribers[place].as_ref().is_some_and(|subscriber| subscriber.on_slow == OnSlow::Block)
+        })
+    }
+
+    fn pass_over_all(&mut self, to: u64) -> u32 {
+        subscribers(to & self.live).for_each(|place| self.pass_over(place));
+        (to & self.live).count_ones()
+    }
+
+    /// Sends the descriptor to each subscriber in `to` that is still there, without waiting.
+    pub(super) fn offer(&mut self, file: &Frozen, what: Announcement, to: u64) -> Offered {
+        let mut offered = Offered::default();
+        for place in subscribers(to & self.live) {
+            let Some(subscriber) = &self.subscribers[place] else { continue };
+            // Its low half: the receiver adds up the differences.
+            let datagram = Announcement { skipped: subscriber.skipped() as u32, ..what }.encode();
+            match sys::send(subscriber.control.socket(), &[&datagram, &[]], &[file.as_fd()]) {
+                Ok(()) => {
+                    offered.given |= 1 << place;
+                    self.stats_region.sent(place, what.len);
+                }
+                Err(e) if e.is(Errno::PIPE) || e.is(Errno::CONNRESET) => self.forget_gone(place),
+                Err(e) if subscriber.on_slow == OnSlow::Block => {
+                    offered.lacking |= 1 << place;
+                    // A refusal that does not end by itself is told before one that does.
+                    if offered.refused.is_none_or(is_want_of_room) {
+                        offered.refused = Some(e);
+                    }
+                }
+                Err(_) => {
+                    self.pass_over(place);
+                    offered.skipped += u32::from(self.live & 1 << place != 0);
+                }
+            }
+        }
+        offered
+    }
+
+    /// Ends a subscriber whose socket says that nobody is there.
+    fn forget_gone(&mut self, place: usize) {
+        let said_bye = self.subscribers[place].as_mut().is_some_and(|subscriber: &mut Subscriber| {
+            subscriber.drain_socket();
+            subscriber.has_left()
+        });
+        self.forget(place, if said_bye { End::Closed } else { End::Crashed });
+    }
 }

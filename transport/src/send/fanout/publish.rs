@@ -5,7 +5,7 @@ use crate::ring::{self, Note};
 use crate::send::pool::{MAX_RECEIVERS, subscribers};
 use crate::stats::Counter;
 
-use super::subscriber::{OnSlow, Subscriber};
+use super::subscriber::{End, OnSlow, Subscriber};
 use super::{Fanout, ReceiverId};
 
 /// Who is to have a message.
@@ -28,6 +28,9 @@ pub struct Label {
     pub reply_to: u64,
     /// Who is to have it.
     pub to: To,
+    /// Whether what follows cannot be read without it. A receiver that may be skipped is not skipped for such a message:
+    /// it may hold twice its quota, and is cut off if it has no room even so.
+    pub required: bool,
 }
 
 /// What became of a message.
@@ -70,7 +73,8 @@ impl Fanout {
     /// registers, it gets the one and then the other, which takes half as long again.
     #[inline(always)]
     pub(crate) fn publish(&mut self, slot: u32, span: u32, used: usize, label: Label) -> Receipt {
-        let Label { tag, reply_to, to } = label;
+        // A required message does not come here: see `Loan::commit_as`.
+        let Label { tag, reply_to, to, required: _ } = label;
         let note = Note { number: self.next_number, len: used as u64, reply_to, slot, tag };
         let addressed = if to == To::All { self.live } else { self.addressed(to) };
         match self.publish_to_sole(note, addressed) {
@@ -109,7 +113,7 @@ impl Fanout {
 
     /// Publishes to any number of receivers of any kind.
     #[inline(never)]
-    fn publish_to_each(
+    pub(super) fn publish_to_each(
         &mut self,
         slot: u32,
         span: u32,
@@ -124,25 +128,27 @@ impl Fanout {
         let number = self.next_number;
         let note = Note { number, len: used as u64, reply_to, slot, tag };
         self.next_number += 1;
-        let (mut given, mut sealed, mut skipped) = (0_u64, 0_u64, 0);
+        let (mut given, mut broken, mut skipped) = (0_u64, 0_u64, 0);
         for place in subscribers(addressed) {
             if !self.may_have(place, span) {
                 skipped += u32::from(self.live & 1 << place != 0);
                 continue;
             }
             let (Some(pool), Some(subscriber)) = (&self.pool, &mut self.subscribers[place]) else { continue };
-            let Some(slots) = &mut subscriber.slots else {
-                sealed |= 1 << place;
-                continue;
-            };
+            // Who takes files is given its own by `commit`.
+            let Some(slots) = &mut subscriber.slots else { continue };
             let outstanding = pool.occupation.held(place).messages;
             let (publisher, board, _) = slots.views();
-            given |= u64::from(publisher.publish(board, note, outstanding)) << place;
+            let published = publisher.publish(board, note, outstanding);
+            given |= u64::from(published) << place;
+            broken |= u64::from(!published) << place;
         }
         let left = self.settle(slot, span, used, given);
-        if left | sealed != 0 {
+        if left | broken != 0 {
             subscribers(left).for_each(|place| (self.cold.retire)(self, place));
-            given = given & !left | (self.cold.publish_copy)(self, slot, note, sealed);
+            // Nobody misses a message without finding out, not even by a fault in the counting here.
+            subscribers(broken).for_each(|place| (self.cold.forget)(self, place, End::Faulty));
+            given &= !left;
         }
         // A failure to look at the peers now is found again at the next look.
         let _ = self.reap_if_due();
@@ -183,9 +189,8 @@ impl Fanout {
         let Some(subscriber) = &self.subscribers[place] else { return false };
         match subscriber.on_slow {
             OnSlow::Block => true,
-            OnSlow::Skip { quota } | OnSlow::CutOff { quota } => {
-                subscriber.slots.is_none() || self.within(place, span, quota)
-            }
+            OnSlow::Skip { quota } if self.required => self.within(place, span, quota.saturating_mul(2)),
+            OnSlow::Skip { quota } | OnSlow::CutOff { quota } => self.within(place, span, quota),
         }
     }
 
@@ -210,14 +215,16 @@ impl Fanout {
     pub(super) fn pass_over(&mut self, place: usize) {
         let Some(subscriber) = &mut self.subscribers[place] else { return };
         match subscriber.on_slow {
-            OnSlow::CutOff { .. } => {
-                subscriber.cut_off();
-                self.retire(place);
-            }
-            OnSlow::Skip { .. } | OnSlow::Block => {
+            OnSlow::Skip { .. } if !self.required => {
                 subscriber.skip();
                 self.stats_region.skipped(place);
             }
+            OnSlow::Skip { .. } | OnSlow::CutOff { .. } => {
+                subscriber.cut_off();
+                self.retire(place);
+            }
+            // Nobody asks this of a receiver that is waited for. If it were asked, the receiver must find out.
+            OnSlow::Block => self.forget(place, End::Faulty),
         }
     }
 

@@ -2,9 +2,8 @@
 
 use crate::abi::Sleep;
 use crate::error::OsError;
-use crate::region::Writable;
 use crate::ring::{self, Room};
-use crate::send::loan::{Draft, Loan};
+
 use crate::send::pool::MAX_RECEIVERS;
 use crate::stats::Counter;
 use crate::sync::{AtomicU32, futex};
@@ -107,13 +106,24 @@ impl Fanout {
         }
     }
 
-    /// Makes a file for a message of `len` bytes, and lends it.
-    pub(super) fn lend_file(&mut self, len: usize, wait: Option<Wait>) -> Result<Loan<'_>, LoanError> {
-        self.draft = None;
-        self.reap_if_due()?;
-        self.somebody_is_there()?;
-        let file = Writable::create(c"bowstring-message", len, self.pages)?;
-        Ok(Loan::in_file(self, Draft { file, wait }))
+    /// Waits, as told, until a loan of `len` bytes would be lent at once.
+    pub(crate) fn await_room(&mut self, len: usize, wait: Wait) -> Result<(), LoanError> {
+        let wait = if self.sealed == 0 { Some(wait) } else { self.finish_for_room(Some(wait))? };
+        if self.all_sealed() {
+            return self.somebody_is_there();
+        }
+        let span = self.span(len)?;
+        self.find_room(span, wait).map(drop)
+    }
+
+    /// The slots that a message of `len` bytes takes.
+    #[inline(always)]
+    pub(crate) fn span(&self, len: usize) -> Result<u32, LoanError> {
+        let geometry = self.pool.as_ref().map(|pool| pool.geometry);
+        geometry.and_then(|geometry| geometry.span(len)).ok_or_else(|| LoanError::TooLong {
+            len,
+            most: geometry.map_or(0, |geometry| geometry.pool_bytes()),
+        })
     }
 
     pub(crate) fn somebody_is_there(&self) -> Result<(), LoanError> {
