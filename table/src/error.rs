@@ -8,7 +8,7 @@ use bowstring_codec::interop::ImportError;
 use bowstring_codec::{BuildError, EncodeError, LayoutError};
 use bowstring_transport::names::AddressError;
 use bowstring_transport::{
-    BreakOff, CommitFault, End, HandshakeError, LoanError, OsError, RecvError, SenderFault,
+    BreakOff, CommitFault, End, HandshakeError, LoanError, OsError, RecvError, SenderFault, Unfinished,
 };
 
 /// An end of a table that could not be set up.
@@ -55,8 +55,18 @@ pub enum SendError {
         /// Bytes a message may have.
         most: usize,
     },
-    /// The receivers did not make room in time.
+    /// The receivers did not make room in time. Nothing was sent.
     TimedOut,
+    /// The batch is sent, and some receiver lacks it still: see [`Sender::resume`](crate::Sender::resume).
+    Unfinished(Unfinished),
+    /// A batch that takes several messages is sent in part, and the sender keeps the rest: see
+    /// [`Sender::resume`](crate::Sender::resume).
+    Partly {
+        /// Rows that are not sent yet.
+        rows: usize,
+        /// Why the host stopped it, if it is not that the receivers made no room in time.
+        host: Option<OsError>,
+    },
     /// Waiting for room was interrupted.
     Interrupted,
     /// The host would not do it.
@@ -78,6 +88,11 @@ pub enum ReceiveError {
     },
     /// The sender found this receiver too slow and cut it off.
     CutOff,
+    /// The sender skipped this receiver without having said beforehand that it may. What comes later can still be received.
+    Missed {
+        /// Batches that were skipped since the last one.
+        batches: u64,
+    },
     /// Nothing came in time. What comes later can still be received.
     TimedOut,
     /// A message is not sound: the sender's fault.
@@ -179,6 +194,7 @@ impl From<CommitFault> for SendError {
         match fault {
             CommitFault::TooLong { used, len } => Self::TooLarge { row: None, len: used, most: len },
             CommitFault::Os(error) => Self::Host(error),
+            CommitFault::Unfinished(unfinished) => Self::Unfinished(unfinished),
             _ => Self::TimedOut,
         }
     }
@@ -235,6 +251,13 @@ impl fmt::Display for SendError {
                 write!(f, "a message of {len} bytes, where there is room for {most}")
             }
             Self::TimedOut => f.write_str("the receivers made no room in time"),
+            Self::Unfinished(unfinished) => unfinished.fmt(f),
+            Self::Partly { rows, host: None } => {
+                write!(f, "the receivers made no room in time for the last {rows} rows of a batch")
+            }
+            Self::Partly { rows, host: Some(error) } => {
+                write!(f, "the last {rows} rows of a batch were not sent: {error}")
+            }
             Self::Interrupted => f.write_str("interrupted"),
             Self::Host(error) => error.fmt(f),
         }
@@ -252,6 +275,9 @@ impl fmt::Display for ReceiveError {
                 write!(f, "the sender broke off before the end of the table: it {how} ({reason:?})")
             }
             Self::CutOff => f.write_str("the sender cut this receiver off for being slow"),
+            Self::Missed { batches } => {
+                write!(f, "the sender left out {batches} batches, which it had not said it might do")
+            }
             Self::TimedOut => f.write_str("nothing came in time"),
             Self::Malformed { message, error } => write!(f, "message {message} is malformed: {error}"),
             Self::Import { message, error } => write!(f, "message {message}: {error}"),

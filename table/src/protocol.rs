@@ -7,6 +7,41 @@
 //!   are in force.
 //! - The table ends where the transport closes.
 
+use bowstring_codec::Plan;
+use bowstring_transport::{Label, OnSlow, To};
+
+use crate::Hints;
+
+/// The key of the greeting's line that says whether this receiver may be skipped: [`SKIP`], or something else.
+const ON_SLOW: &str = "on-slow";
+const SKIP: &str = "skip";
+
+/// A sender's greeting: the schema, the hints, and what it does with a receiver that is slow.
+pub(crate) fn greeting(plan: &Plan, hints: &Hints, on_slow: OnSlow) -> Box<[u8]> {
+    let policy = match on_slow {
+        OnSlow::Block => "block",
+        OnSlow::Skip { .. } => SKIP,
+        OnSlow::CutOff { .. } => "disconnect",
+    };
+    let lines = format!("{}{ON_SLOW}={policy}\n", hints.lines());
+    [plan.schema_message(), lines.as_bytes()].concat().into()
+}
+
+/// True if the lines behind the schema say that the receiver may be skipped.
+pub(crate) fn may_skip(lines: &[u8]) -> bool {
+    crate::hints::pairs(lines).any(|(key, value)| key == ON_SLOW && value == SKIP)
+}
+
+/// What a batch is sent with.
+pub(crate) fn batch() -> Label {
+    Label { tag: BATCH, ..Label::default() }
+}
+
+/// What a dictionary is sent with. Nobody is skipped for one: what follows could not be read.
+pub(crate) fn dictionary(to: To) -> Label {
+    Label { tag: DICTIONARY, to, required: true, ..Label::default() }
+}
+
 /// The tag of a message that is a dictionary batch.
 pub const DICTIONARY: u32 = 1;
 

@@ -12,7 +12,7 @@ use arrow_buffer::Buffer;
 use arrow_schema::SchemaRef;
 use bowstring_codec::decode::{Decoder, Limits};
 use bowstring_codec::interop::{Align, share};
-use bowstring_transport::{Credentials, Delivery, Incoming, Opened, Stats, Wait};
+use bowstring_transport::{Credentials, Delivery, Incoming, Meta, Opened, Stats, Wait};
 
 pub use self::batch::Batch;
 pub use self::builder::ReceiverBuilder;
@@ -50,6 +50,14 @@ pub struct Receiver {
     channel: Channel,
     decoder: Decoder,
     hints: Hints,
+    /// Whether the sender said that it may skip this receiver.
+    may_skip: bool,
+    /// The number of the last message.
+    last: u64,
+    /// Batches missed, as far as the caller knows.
+    missed: u64,
+    /// A message that came behind a gap, until the caller knows of the gap.
+    behind_gap: Option<(Memory<'static>, Meta)>,
     align: Align,
     /// Set once the table has ended.
     ended: bool,
@@ -84,7 +92,8 @@ impl Receiver {
         };
         let mut decoder = Decoder::from_schema_message(greeting).map_err(SetUpError::Greeting)?;
         let (_, len) = decoder.measure(greeting).map_err(SetUpError::Greeting)?;
-        let hints = Hints::parse(greeting.get(len..).unwrap_or_default());
+        let lines = greeting.get(len..).unwrap_or_default();
+        let (hints, may_skip) = (Hints::parse(lines), protocol::may_skip(lines));
         // Whatever comes now is one message and nothing else.
         decoder.refuse_trailing_bytes();
         let stats = ReceiverStats::default();
@@ -92,6 +101,10 @@ impl Receiver {
             channel: Channel::new(opened),
             decoder,
             hints,
+            may_skip,
+            last: 0,
+            missed: 0,
+            behind_gap: None,
             align: Align::Copy,
             ended: false,
             failed: false,
@@ -131,6 +144,13 @@ impl Receiver {
         Missed { batches: past.messages, rows: past.items }
     }
 
+    /// True if the sender said beforehand that it may skip this receiver for being slow. If it did not,
+    /// [`next`](Self::next) ends with [`ReceiveError::Missed`] where a batch is missing.
+    #[must_use]
+    pub fn may_skip(&self) -> bool {
+        self.may_skip
+    }
+
     /// How messages come.
     #[must_use]
     pub fn delivery(&self) -> Delivery {
@@ -152,23 +172,34 @@ impl Receiver {
 
     /// Waits for the next batch as `wait` says; [`ReceiveError::TimedOut`] if none came in time.
     pub fn next_batch_with(&mut self, wait: Wait) -> Result<Option<Batch<'_>>, ReceiveError> {
-        let Self { channel, decoder, align, ended, stats, .. } = self;
+        let Self { channel, decoder, align, ended, stats, last, behind_gap, .. } = self;
+        let (missed, may_skip) = (&mut self.missed, self.may_skip);
         if *ended {
             return Ok(None);
         }
         let mut before = heap::allocations();
         let pool = channel.pool();
         let (memory, meta) = loop {
-            let (memory, meta) = match channel.receive(wait) {
+            let (memory, meta) = match behind_gap.take().map_or_else(|| channel.receive(wait), Ok) {
                 Ok(message) => message,
                 Err(error) => match ReceiveError::from_transport(error, || channel.reason()) {
                     Some(error) => return Err(error),
                     None => {
+                        note_missed(channel, missed, may_skip)?;
                         *ended = true;
                         return Ok(None);
                     }
                 },
             };
+            // Only where numbers have a gap can there be something to ask for: the count lies next to what is written for
+            // every message, and looking at it costs its line.
+            if meta.number != last.wrapping_add(1)
+                && let Err(error) = note_missed(channel, missed, may_skip)
+            {
+                *behind_gap = Some((memory.detach(), meta));
+                return Err(error);
+            }
+            *last = meta.number;
             match meta.tag {
                 protocol::BATCH => break (memory, meta),
                 protocol::DICTIONARY => {
@@ -203,6 +234,15 @@ impl Receiver {
     pub fn sender_stats(&self) -> Option<Stats> {
         self.channel.sender_stats()
     }
+}
+
+/// Looks whether the sender has left out batches, and whether it said that it might.
+#[cold]
+fn note_missed(channel: &Channel, missed: &mut u64, may_skip: bool) -> Result<(), ReceiveError> {
+    let now = channel.stats().missed;
+    let batches = now.saturating_sub(*missed);
+    *missed = now;
+    if batches == 0 || may_skip { Ok(()) } else { Err(ReceiveError::Missed { batches }) }
 }
 
 /// A dictionary's message, to be kept for as long as batches refer to it. One that lies in the sender's slots is copied:

@@ -9,6 +9,7 @@ mod receivers;
 mod slices;
 mod stats;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,11 +17,14 @@ use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
 use bowstring_codec::build::{Fields, Variable};
 use bowstring_codec::{BuildError, Dictionaries, DictionaryUpdate, Encoder, OnGrowth, Plan, Shape};
-use bowstring_transport::{BreakOff, HandshakeError, Listener, OnSlow, Past, SenderConfig, To, Wait};
+use bowstring_transport::{
+    BreakOff, HandshakeError, Listener, OnSlow, Past, SenderConfig, To, Unfinished, Wait,
+};
 
 pub use self::builder::SenderBuilder;
 pub use self::interrupt::Interrupt;
 use self::outlet::Outlet;
+use self::receivers::Newcomer;
 pub use self::stats::SenderStats;
 use crate::error::{SendError, SetUpError};
 use crate::{Hints, heap, protocol};
@@ -51,7 +55,11 @@ pub struct Sender {
     /// The dictionaries that every receiver has.
     dictionaries: Dictionaries,
     updates: Vec<DictionaryUpdate>,
-    /// The schema message and the hints.
+    /// The rest of a batch that was sent in part.
+    rest: Option<RecordBatch>,
+    newcomers: VecDeque<Newcomer>,
+    hints: Hints,
+    /// The schema message, the hints and the policy.
     greeting: Box<[u8]>,
     listener: Option<Listener>,
     /// Whether the first batch waits for a receiver.
@@ -71,7 +79,10 @@ impl Sender {
             outlet: Outlet::new(config.build()?),
             dictionaries: Dictionaries::new(plan.clone(), OnGrowth::Delta),
             updates: Vec::new(),
-            greeting: plan.schema_message().into(),
+            rest: None,
+            newcomers: VecDeque::new(),
+            hints: Hints::default(),
+            greeting: protocol::greeting(&plan, &Hints::default(), OnSlow::Block),
             encoder: Encoder::new(plan),
             listener: None,
             awaits_first: false,
@@ -84,8 +95,8 @@ impl Sender {
 
     /// Tells whoever comes from now on something about the table.
     pub fn set_hints(&mut self, hints: &Hints) {
-        let schema = self.encoder.plan().schema_message();
-        self.greeting = [schema, hints.lines().as_bytes()].concat().into();
+        self.hints = hints.clone();
+        self.greeting = protocol::greeting(self.encoder.plan(), &self.hints, self.on_slow);
     }
 
     /// What to do with receivers that come from now on and are slow. For those that skip, the dictionaries of a table
@@ -93,6 +104,7 @@ impl Sender {
     /// is cut off.
     pub fn set_on_slow(&mut self, on_slow: OnSlow) {
         self.on_slow = on_slow;
+        self.greeting = protocol::greeting(self.encoder.plan(), &self.hints, on_slow);
     }
 
     /// How to wait for room: spinning first or not, and for how long.
@@ -121,9 +133,17 @@ impl Sender {
     /// Sends a batch: its dictionaries as far as receivers do not have them, then the batch itself, copied once, into the
     /// slots that receivers read it in. A batch with more than half the pool's bytes is sent as several.
     ///
-    /// After any error but [`SendError::Encode`] receivers may have been given a part of the batch.
+    /// What an error leaves behind:
+    ///
+    /// - [`SendError::Unfinished`]: the batch is sent, and some receiver lacks it still. [`SendError::Partly`]: some rows
+    ///   are sent, and the sender keeps the others. Do not send the batch again: [`resume`](Self::resume) goes on with it,
+    ///   and so does the next call that sends.
+    /// - [`SendError::TooLarge`] and [`SendError::NoReceiver`]: of a batch that takes several messages, some may have been
+    ///   sent, and the rest is dropped.
+    /// - Any other: nothing of the batch was sent, except dictionaries, which are not sent twice.
     pub fn send(&mut self, batch: &RecordBatch) -> Result<(), SendError> {
         self.poll_accept_if_due()?;
+        self.resume_first()?;
         let len = self.encoder.encoded_len(batch)?;
         if !self.plan().layout().dictionaries().is_empty() {
             let mut updates = std::mem::take(&mut self.updates);
@@ -134,7 +154,7 @@ impl Sender {
             sent?;
         }
         match self.outlet.most() {
-            Some(most) if len > most => self.send_in_slices(batch, len, most),
+            Some(most) if len > most => self.send_in_slices(batch, false),
             _ => self.send_whole(batch, len),
         }
     }
@@ -144,10 +164,9 @@ impl Sender {
         let before = heap::allocations();
         self.make_room(len)?;
         let Self { outlet, encoder, stats, .. } = self;
-        let receipt =
-            outlet.publish(len, protocol::BATCH, To::All, |region| Ok(encoder.encode(batch, region)?))?;
-        stats.sent(batch.num_rows(), len, receipt.skipped, heap::allocations() - before);
-        Ok(())
+        outlet.publish(len, protocol::batch(), |region| Ok(encoder.encode(batch, region)?))?;
+        stats.sent(batch.num_rows(), len, heap::allocations() - before);
+        self.finish()
     }
 
     /// The shape of batches of up to `rows` rows; see [`Shape::new`] for `capacity`.
@@ -194,17 +213,18 @@ impl Sender {
         build: impl FnOnce(&mut Fields<'_>) -> Result<usize, BuildError>,
     ) -> Result<(), SendError> {
         self.poll_accept_if_due()?;
+        self.resume_first()?;
         let before = heap::allocations();
         let len = shape.len();
         self.make_room(len)?;
         let mut rows = 0;
-        let receipt = self.outlet.publish(len, protocol::BATCH, To::All, |region| {
+        self.outlet.publish(len, protocol::batch(), |region| {
             let mut message = shape.begin(region)?;
             rows = build(&mut message.fields())?;
             Ok(message.finish(rows)?)
         })?;
-        self.stats.sent(rows, len, receipt.skipped, heap::allocations() - before);
-        Ok(())
+        self.stats.sent(rows, len, heap::allocations() - before);
+        self.finish()
     }
 
     /// Sees that receivers have these values for the dictionary at `index` of
@@ -216,26 +236,11 @@ impl Sender {
     }
 
     fn send_dictionaries(&mut self, updates: &mut Vec<DictionaryUpdate>) -> Result<(), SendError> {
-        if updates.is_empty() {
-            return Ok(());
-        }
-        // A receiver may skip batches, but no dictionary.
-        if let OnSlow::Skip { quota } = self.on_slow {
-            self.outlet.set_all_on_slow(OnSlow::CutOff { quota: quota.saturating_mul(2) });
-        }
-        let sent = self.publish_dictionaries(updates);
-        if let OnSlow::Skip { .. } = self.on_slow {
-            self.outlet.set_all_on_slow(self.on_slow);
-        }
-        sent
-    }
-
-    fn publish_dictionaries(&mut self, updates: &mut Vec<DictionaryUpdate>) -> Result<(), SendError> {
         for update in updates.drain(..) {
             let len = self.encoder.dictionary_len(update.index, &update.values)?;
             self.make_room(len)?;
             let Self { outlet, encoder, .. } = self;
-            outlet.publish(len, protocol::DICTIONARY, To::All, |region| {
+            outlet.publish(len, protocol::dictionary(To::All), |region| {
                 Ok(encoder.encode_dictionary(update.index, &update.values, update.delta, region)?)
             })?;
             self.stats.dictionaries += 1;
@@ -245,14 +250,64 @@ impl Sender {
         Ok(())
     }
 
-    /// Waits for room, and lets newcomers in meanwhile.
+    /// Waits for room, and lets newcomers in meanwhile. Afterwards nobody lacks what was sent before, and every receiver
+    /// has what it needs to read the next message.
     #[inline]
     fn make_room(&mut self, len: usize) -> Result<(), SendError> {
         let mut deadline = None;
-        while !self.outlet.has_room(len, &mut deadline)? {
-            self.poll_accept()?;
+        loop {
+            let ready = self.newcomers.is_empty() || self.welcome(&mut deadline, SLICE)?;
+            if ready && self.outlet.has_room(len, &mut deadline, SLICE)? {
+                return Ok(());
+            }
+            self.let_in();
+        }
+    }
+
+    /// Waits until nobody lacks what was sent, and lets newcomers in meanwhile.
+    #[inline]
+    fn finish(&mut self) -> Result<(), SendError> {
+        let mut deadline = None;
+        while !self.outlet.is_finished(&mut deadline, SLICE)? {
+            self.let_in();
         }
         Ok(())
+    }
+
+    /// Goes on with what [`SendError::Unfinished`], [`SendError::Partly`] or an interruption left behind, and waits for it
+    /// as sending does. If there is nothing, it does nothing.
+    pub fn resume(&mut self) -> Result<(), SendError> {
+        if let Some(rest) = self.rest.take() {
+            self.send_in_slices(&rest, true)?;
+        }
+        self.finish()
+    }
+
+    /// Sends what is left of an earlier batch before a new one begins. What goes wrong says nothing about the new one but
+    /// that it is not sent.
+    #[inline]
+    fn resume_first(&mut self) -> Result<(), SendError> {
+        if self.rest.is_none() {
+            return Ok(());
+        }
+        self.resume().map_err(|error| match error {
+            SendError::Unfinished(Unfinished { host, .. }) | SendError::Partly { host, .. } => {
+                host.map_or(SendError::TimedOut, SendError::Host)
+            }
+            error => error,
+        })
+    }
+
+    /// True if every receiver was given all that was sent, and no batch was sent in part.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.rest.is_none() && self.outlet.sender.unfinished().is_none()
+    }
+
+    /// The message that some receiver lacks, and who that is.
+    #[must_use]
+    pub fn unfinished(&self) -> Option<Unfinished> {
+        self.outlet.sender.unfinished()
     }
 
     /// Bytes that a message may have, beyond which batches are sent in slices: half the pool. `None` without a pool.
@@ -282,6 +337,8 @@ impl Sender {
     /// What was sent so far.
     #[must_use]
     pub fn stats(&self) -> SenderStats {
-        SenderStats { transport: self.outlet.sender.stats(), ..self.stats }
+        let transport = self.outlet.sender.stats();
+        // Dictionaries are never skipped.
+        SenderStats { transport, skipped: transport.skips, ..self.stats }
     }
 }

@@ -122,6 +122,17 @@ impl Channel {
     }
 }
 
+impl Memory<'_> {
+    /// The same, kept beyond the borrow.
+    pub(super) fn detach(self) -> Memory<'static> {
+        match self {
+            Memory::Lease(lease) => Memory::Lease(lease.detach()),
+            Memory::Copy(copy) => Memory::Copy(copy),
+            Memory::Sealed(message) => Memory::Sealed(message),
+        }
+    }
+}
+
 impl Deref for Memory<'_> {
     type Target = [u8];
     #[inline]

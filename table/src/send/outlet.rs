@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use bowstring_transport::{CommitFault, Label, Loan, LoanError, OnSlow, Receipt, Sender, To, Wait};
+use bowstring_transport::{CommitError, CommitFault, Label, LoanError, Sender, Wait};
 
-use super::{Interrupt, SLICE};
+use super::Interrupt;
 use crate::error::SendError;
 
 #[derive(Debug)]
@@ -33,95 +33,74 @@ impl Outlet {
         self.most
     }
 
-    pub(super) fn set_all_on_slow(&mut self, on_slow: OnSlow) {
-        let mut next = 0;
-        // One at a time: the list borrows the sender.
-        loop {
-            let Some(subscriber) = self.sender.subscribers().nth(next) else { return };
-            self.sender.set_on_slow(subscriber, on_slow);
-            next += 1;
-        }
-    }
-
-    /// Waits for a slice of time until there is room for `len` bytes. `deadline` is the caller's to keep over the slices
-    /// of one wait, and begins empty.
+    /// Waits for up to `slice` until there is room for `len` bytes, and nobody lacks what was sent before. `deadline` is the
+    /// caller's to keep over the slices of one wait, and begins empty.
     #[inline]
-    pub(super) fn has_room(&mut self, len: usize, deadline: &mut Option<Instant>) -> Result<bool, SendError> {
-        self.go_on(deadline)?;
-        match self.sender.await_room(len, self.wait.at_most(SLICE)) {
+    pub(super) fn has_room(
+        &mut self,
+        len: usize,
+        deadline: &mut Option<Instant>,
+        slice: Duration,
+    ) -> Result<bool, SendError> {
+        let wait = self.go_on(deadline, slice)?;
+        match self.sender.await_room(len, wait) {
             Ok(()) => Ok(true),
             Err(LoanError::TimedOut) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Whether to go on waiting.
-    fn go_on(&self, deadline: &mut Option<Instant>) -> Result<(), SendError> {
+    /// Waits for up to `slice` until nobody lacks what was sent.
+    pub(super) fn is_finished(
+        &mut self,
+        deadline: &mut Option<Instant>,
+        slice: Duration,
+    ) -> Result<bool, SendError> {
+        let Some(unfinished) = self.sender.unfinished() else { return Ok(true) };
+        let wait = self.go_on(deadline, slice).map_err(|error| match error {
+            SendError::TimedOut => SendError::Unfinished(unfinished),
+            error => error,
+        })?;
+        match self.sender.finish(wait) {
+            Ok(()) => Ok(true),
+            Err(unfinished) if unfinished.host.is_some() => Err(SendError::Unfinished(unfinished)),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// The next slice of a wait, unless it is over.
+    fn go_on(&self, deadline: &mut Option<Instant>, slice: Duration) -> Result<Wait, SendError> {
         if self.interrupt.is_set() {
             return Err(SendError::Interrupted);
         }
         // Who waits without end need not read the clock for every message.
-        let Some(patience) = self.patience else { return Ok(()) };
+        let Some(patience) = self.patience else { return Ok(self.wait.at_most(slice)) };
         let now = Instant::now();
-        match *deadline {
-            None => *deadline = now.checked_add(patience),
+        let left = match *deadline {
+            None => {
+                *deadline = now.checked_add(patience);
+                patience
+            }
             Some(end) if now >= end => return Err(SendError::TimedOut),
-            Some(_) => {}
-        }
-        Ok(())
+            Some(end) => end.duration_since(now),
+        };
+        Ok(self.wait.at_most(left.min(slice)))
     }
 
-    /// Sends a message of `len` bytes that `fill` writes.
+    /// Sends a message of `len` bytes that `fill` writes, into room that was waited for.
     #[inline]
     pub(super) fn publish(
         &mut self,
         len: usize,
-        tag: u32,
-        to: To,
+        label: Label,
         fill: impl FnOnce(&mut [u8]) -> Result<usize, SendError>,
-    ) -> Result<Receipt, SendError> {
-        let mut deadline = None;
-        loop {
-            match self.sender.loan_with(len, self.wait.at_most(SLICE)) {
-                Ok(mut loan) => {
-                    let used = fill(&mut loan)?;
-                    let label = Label { tag, to, ..Label::default() };
-                    return commit(loan, used, label, &self.interrupt, self.patience);
-                }
-                Err(LoanError::TimedOut) => self.go_on(&mut deadline)?,
-                Err(error) => return Err(error.into()),
-            }
+    ) -> Result<(), SendError> {
+        let mut loan = self.sender.try_loan(len)?;
+        let used = fill(&mut loan)?;
+        match loan.commit_as(used, label) {
+            // Who lacks it is given it before anything else is sent.
+            Ok(_) | Err(CommitError { why: CommitFault::Unfinished(_), .. }) => Ok(()),
+            Err(refused) => Err(refused.why.into()),
         }
-    }
-}
-
-/// Commits a loan. One in slots has its room; one in a file waits for the receivers' sockets, a slice of time each turn.
-#[inline]
-fn commit(
-    loan: Loan<'_>,
-    used: usize,
-    label: Label,
-    interrupt: &Interrupt,
-    patience: Option<Duration>,
-) -> Result<Receipt, SendError> {
-    let mut refused = match loan.commit_as(used, label) {
-        Ok(receipt) => return Ok(receipt),
-        Err(refused) => refused,
-    };
-    let until = patience.and_then(|patience| Instant::now().checked_add(patience));
-    loop {
-        let (CommitFault::Full, Some(loan)) = (refused.why, refused.loan.take()) else {
-            return Err(refused.why.into());
-        };
-        if interrupt.is_set() {
-            return Err(SendError::Interrupted);
-        }
-        if until.is_some_and(|until| Instant::now() >= until) {
-            return Err(SendError::TimedOut);
-        }
-        refused = match loan.commit_as(used, label) {
-            Ok(receipt) => return Ok(receipt),
-            Err(refused) => refused,
-        };
     }
 }

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use bowstring_transport::{
-    Arrival, Decision, End, HandshakeConfig, HandshakeError, Listener, ReceiverId, SubscriberStats, To, Wait,
+    Arrival, Decision, End, HandshakeConfig, HandshakeError, Listener, OnSlow, ReceiverId, SubscriberStats,
+    To, Wait,
 };
 use rustix::fd::OwnedFd;
 
@@ -13,6 +14,16 @@ use crate::protocol;
 
 /// How often a busy sender looks whether somebody knocks: seldom enough that the look, a system call, costs nothing.
 const TEND_EVERY: Duration = Duration::from_millis(10);
+
+/// A receiver that has come in and has not been given everything yet that it needs to read the table.
+#[derive(Debug)]
+pub(super) struct Newcomer {
+    receiver: ReceiverId,
+    /// Its policy from then on. Until then it is waited for.
+    on_slow: OnSlow,
+    /// How many of the dictionaries in force it has.
+    dictionaries: usize,
+}
 
 impl Sender {
     /// Lets in whoever knocks at `listener`, from now on and while sending.
@@ -24,7 +35,9 @@ impl Sender {
     pub fn accept_socket(&mut self, socket: OwnedFd) -> Result<ReceiverId, SetUpError> {
         self.tell_past();
         let arrival = self.outlet.sender.accept_socket(socket, &HandshakeConfig::new(&self.greeting))?;
-        self.welcome(&arrival).map_err(set_up)
+        self.note(&arrival);
+        self.welcome_all().map_err(set_up)?;
+        Ok(arrival.receiver)
     }
 
     /// Waits until `count` receivers are there; an end may be set to that, and an interruption ends it too.
@@ -42,7 +55,8 @@ impl Sender {
             let wait = Wait::sleeping().at_most(left.min(SLICE));
             match self.outlet.sender.accept(listener, wait, &mut |_| Decision::Welcome(greeting)) {
                 Ok(arrival) => {
-                    self.welcome(&arrival).map_err(set_up)?;
+                    self.note(&arrival);
+                    self.welcome_all().map_err(set_up)?;
                 }
                 Err(HandshakeError::TimedOut(_)) => {}
                 Err(error) => return Err(error.into()),
@@ -51,9 +65,19 @@ impl Sender {
         Ok(())
     }
 
-    /// Lets in whoever knocks, without waiting for anybody, and says how many came. Sending does this by itself now and
-    /// then; who pauses between batches calls it meanwhile.
+    /// Lets in whoever connects, and goes on with what receivers lack, without waiting for anybody; returns how many came.
+    /// Sending does this by itself now and then; who pauses between batches calls it meanwhile.
     pub fn poll_accept(&mut self) -> Result<u32, SendError> {
+        let came = self.let_in();
+        let mut deadline = None;
+        // Who has no room yet is given the rest the next time.
+        self.outlet.is_finished(&mut deadline, Duration::ZERO)?;
+        self.welcome(&mut deadline, Duration::ZERO)?;
+        Ok(came)
+    }
+
+    /// Lets in whoever connects, without waiting; returns how many came. Sends nothing.
+    pub(super) fn let_in(&mut self) -> u32 {
         self.polled = Instant::now();
         self.tell_past();
         let mut came = 0;
@@ -61,7 +85,7 @@ impl Sender {
             let greeting = &self.greeting;
             match self.outlet.sender.poll_accept(listener, &mut |_| Decision::Welcome(greeting)) {
                 Ok(Some(arrival)) => {
-                    self.welcome(&arrival)?;
+                    self.note(&arrival);
                     came += 1;
                 }
                 Ok(None) => break,
@@ -72,23 +96,52 @@ impl Sender {
                 }
             }
         }
-        Ok(came)
+        came
     }
 
-    /// Gives a newcomer what it needs to read the batches to come.
-    fn welcome(&mut self, arrival: &Arrival) -> Result<ReceiverId, SendError> {
-        let Self { outlet, encoder, dictionaries, .. } = self;
-        let receiver = arrival.receiver;
-        for (index, values) in dictionaries.in_force() {
+    /// Notes that somebody came in, who is to be [welcomed](Self::welcome).
+    fn note(&mut self, arrival: &Arrival) {
+        let (receiver, on_slow) = (arrival.receiver, self.on_slow);
+        self.newcomers.push_back(Newcomer { receiver, on_slow, dictionaries: 0 });
+    }
+
+    /// Gives newcomers what they need to read the batches to come; false if a slice of waiting for room was not enough.
+    /// They are given it before anything that is for all.
+    pub(super) fn welcome(
+        &mut self,
+        deadline: &mut Option<Instant>,
+        slice: Duration,
+    ) -> Result<bool, SendError> {
+        while let Some(newcomer) = self.newcomers.front_mut() {
+            let Self { outlet, encoder, dictionaries, stats, .. } = self;
+            let receiver = newcomer.receiver;
+            let is_there = outlet.sender.peer(receiver).is_some();
+            let next = dictionaries.in_force().nth(newcomer.dictionaries).filter(|_| is_there);
+            let Some((index, values)) = next else {
+                outlet.sender.set_on_slow(receiver, newcomer.on_slow);
+                self.newcomers.pop_front();
+                continue;
+            };
             let len = encoder.dictionary_len(index, values)?;
-            outlet.publish(len, protocol::DICTIONARY, To::Only(receiver), |region| {
+            if !outlet.has_room(len, deadline, slice)? {
+                return Ok(false);
+            }
+            outlet.publish(len, protocol::dictionary(To::Only(receiver)), |region| {
                 Ok(encoder.encode_dictionary(index, values, false, region)?)
             })?;
-            self.stats.dictionaries += 1;
-            self.stats.dictionary_bytes += len as u64;
+            newcomer.dictionaries += 1;
+            stats.dictionaries += 1;
+            stats.dictionary_bytes += len as u64;
         }
-        outlet.sender.set_on_slow(receiver, self.on_slow);
-        Ok(receiver)
+        Ok(true)
+    }
+
+    fn welcome_all(&mut self) -> Result<(), SendError> {
+        let mut deadline = None;
+        while !self.welcome(&mut deadline, SLICE)? {
+            self.let_in();
+        }
+        Ok(())
     }
 
     /// How many receivers are there.

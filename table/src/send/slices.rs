@@ -6,15 +6,12 @@ use super::Sender;
 use crate::error::SendError;
 
 impl Sender {
-    /// Sends a batch of `len` bytes in slices of up to `most`.
+    /// Sends a batch in slices that are a message's length. Once one of them is sent, what an error leaves is kept.
     #[cold]
-    pub(super) fn send_in_slices(
-        &mut self,
-        batch: &RecordBatch,
-        len: usize,
-        most: usize,
-    ) -> Result<(), SendError> {
+    pub(super) fn send_in_slices(&mut self, batch: &RecordBatch, is_rest: bool) -> Result<(), SendError> {
         let rows = batch.num_rows();
+        let len = self.encoder.encoded_len(batch)?;
+        let most = self.outlet.most().unwrap_or(usize::MAX);
         // Rows are taken to be of a size; where they are not, a slice is halved until it fits.
         let usual = rows.checked_div(len.div_ceil(most)).unwrap_or(rows).max(1);
         let mut start = 0;
@@ -29,11 +26,34 @@ impl Sender {
                     false => take /= 2,
                 }
             };
-            self.send_whole(&slice, len)?;
-            start += take;
+            let sent = self.send_whole(&slice, len);
+            let left = match sent {
+                // Sent, though some receiver lacks it.
+                Ok(()) | Err(SendError::Unfinished(_)) => start + take,
+                Err(SendError::Interrupted) if self.outlet.sender.unfinished().is_some() => start + take,
+                Err(_) => start,
+            };
+            if let Err(error) = sent {
+                let begun = is_rest || left > 0;
+                return Err(if begun { self.keep_rest(batch, left, error) } else { error });
+            }
+            start = left;
         }
         self.stats.split += 1;
         // A batch without rows that is too large has a schema whose very description is.
         if rows == 0 { Err(SendError::TooLarge { row: None, len, most }) } else { Ok(()) }
+    }
+
+    /// Keeps the rows from `left` on, unless they can never be sent.
+    fn keep_rest(&mut self, batch: &RecordBatch, left: usize, error: SendError) -> SendError {
+        let rows = batch.num_rows() - left;
+        let (kept, error) = match error {
+            SendError::TimedOut => (true, SendError::Partly { rows, host: None }),
+            SendError::Host(host) => (true, SendError::Partly { rows, host: Some(host) }),
+            SendError::Unfinished(_) | SendError::Interrupted => (true, error),
+            _ => (false, error),
+        };
+        self.rest = (kept && rows > 0).then(|| batch.slice(left, rows));
+        error
     }
 }

@@ -28,13 +28,12 @@ pub struct SenderStats {
 }
 
 impl SenderStats {
-    pub(super) fn sent(&mut self, rows: usize, bytes: usize, skipped: u32, allocations: u64) {
+    pub(super) fn sent(&mut self, rows: usize, bytes: usize, allocations: u64) {
         if self.batches > 0 {
             self.hot_allocations += allocations;
         }
         self.batches += 1;
         self.rows += rows as u64;
         self.bytes += bytes as u64;
-        self.skipped += u64::from(skipped);
     }
 }
