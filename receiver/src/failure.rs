@@ -141,6 +141,7 @@ fn of_receiving(error: &ReceiveError) -> Exit {
     match error {
         ReceiveError::Crashed | ReceiveError::CutOff => Exit::Crashed,
         ReceiveError::TimedOut => Exit::TimedOut,
+        ReceiveError::Missed { .. } => Exit::Malformed,
         ReceiveError::Import { error: ImportError::Misaligned { .. }, .. } => Exit::Other,
         ReceiveError::Malformed { .. }
         | ReceiveError::Import { .. }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use bowstring::transport::{End, HandshakeError, OsError};
+use bowstring::transport::{End, HandshakeError, OsError, Unfinished};
 use bowstring::{SendError, SetUpError};
 pub(crate) use bowstring_cli::exit::Exit;
 use bowstring_source::{Kind, SourceError};
@@ -97,6 +97,9 @@ impl Failure {
             SendError::NoReceiver(_) => failure(Exit::Crashed),
             SendError::TooLarge { .. } => failure(Exit::Other).advise("make the pool larger with --pool"),
             SendError::TimedOut => failure(Exit::TimedOut),
+            SendError::Unfinished(Unfinished { host, .. }) | SendError::Partly { host, .. } => {
+                failure(host.map_or(Exit::TimedOut, of_os))
+            }
             SendError::Host(error) => Failure::new(of_os(*error), error.to_string()),
             _ => failure(Exit::Other),
         })

@@ -305,6 +305,7 @@ fn calls() -> Vec<(Call, Vec<i32>)> {
         (Call::StatFs, vec![libc::ENOMEM]),
         (Call::Truncate, interrupted(vec![libc::ENOSPC])),
         (Call::Unlink, vec![libc::EACCES]),
+        (Call::Write, interrupted(vec![libc::ENOSPC, libc::ENOMEM])),
     ]
 }
 
