@@ -6,6 +6,9 @@ use std::time::Duration;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, ValueEnum};
 
+/// The name of a table that is given none.
+pub const DEFAULT_NAME: &str = "default";
+
 /// The colours of `--help`.
 pub const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())

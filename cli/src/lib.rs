@@ -5,7 +5,6 @@
 //! | [`args`] | words that mean the same to both on the command line |
 //! | [`manners`] | what is said besides the data, and where |
 //! | [`exit`] | the exit codes |
-//! | [`place`] | what `--socket` names |
 //! | [`progress`] | a line that says how far it has come |
 //! | [`signals`] | being asked to end |
 //! | [`text`] | figures for reading, and what a stranger's data may not do to a terminal |
@@ -15,7 +14,6 @@ pub mod args;
 pub mod exit;
 pub mod manners;
 pub mod own;
-pub mod place;
 pub mod progress;
 pub mod signals;
 pub mod text;

@@ -2,6 +2,7 @@
 //!
 //! Nothing is decided here: see [`plan`](crate::plan).
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) const AFTER: &str = "\
 Examples:
   receiver                               the first rows and a summary, if standard output is a terminal
+  receiver trips                         the table that `sender --name trips` publishes
+  receiver ls                            what is being sent: name, rows, rate, receivers, columns
   receiver --csv | head                  every row as CSV; `head` closing the pipe is no error
   receiver -o trips.parquet              to a file; the extension says how (.arrow .arrows .parquet .csv .jsonl)
   receiver --columns id,price --limit 20 --json
@@ -50,6 +53,8 @@ pub(crate) struct Cli {
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
     Top(bowstring_top::Top),
+    /// List this user's tables: name, rows sent so far, rate, receivers, columns.
+    Ls(Ls),
     /// Print the completions for a shell.
     Completions {
         /// The shell.
@@ -57,6 +62,14 @@ pub(crate) enum Command {
     },
     /// Print the manual page.
     Man,
+}
+
+/// `ls`.
+#[derive(Args, Debug)]
+pub(crate) struct Ls {
+    /// Print one JSON object per line for each table.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]
@@ -112,7 +125,7 @@ pub(crate) struct ChoiceArgs {
     /// Only these columns, in this order.
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub(crate) columns: Vec<String>,
-    /// Stop after so many rows.
+    /// Stop after ROWS rows.
     #[arg(long, value_name = "ROWS")]
     pub(crate) limit: Option<u64>,
 }
@@ -120,16 +133,19 @@ pub(crate) struct ChoiceArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Where it comes from, and how far it is trusted")]
 pub(crate) struct MeetingArgs {
-    /// The sender's socket: a path, or @NAME in the abstract namespace [default: bowstring.sock in $XDG_RUNTIME_DIR].
+    /// The table's name, or the path of its sender's socket, or @NAME in the abstract namespace [default: default].
+    #[arg(value_name = "NAME", conflicts_with_all = ["fd", "socket"])]
+    pub(crate) name: Option<OsString>,
+    /// Connect to this socket: a path, or @NAME in the abstract namespace.
     #[arg(long, value_name = "PATH", conflicts_with = "fd")]
     pub(crate) socket: Option<PathBuf>,
     /// An inherited socket's number, as $BOWSTRING_FD.
     #[arg(long, value_name = "N")]
     pub(crate) fd: Option<i32>,
-    /// Wait so long for a sender to appear.
+    /// Wait up to SECONDS for a sender to appear.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) wait: Option<Duration>,
-    /// Give up when no message has come for so long.
+    /// Give up if no message arrives for SECONDS.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) idle: Option<Duration>,
     /// How messages are handed over [default: the best that the sender offers].

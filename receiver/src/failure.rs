@@ -6,11 +6,11 @@ use std::os::unix::fs::FileTypeExt;
 use std::time::Duration;
 
 use bowstring::codec::interop::ImportError;
+use bowstring::names::{Address, AddressError};
 use bowstring::transport::{HandshakeError, RefusalCode};
 use bowstring::{ReceiveError, SetUpError};
 use bowstring_cli::args::Format;
 use bowstring_cli::exit::Exit;
-use bowstring_cli::place::Place;
 use bowstring_cli::signals::Signal;
 
 use crate::plan::Venue;
@@ -28,7 +28,9 @@ pub(crate) enum Failure {
     /// The format has no place for a type.
     Unsupported { column: String, data_type: String, format: Format, why: &'static str },
     /// No sender was there.
-    NoSender { venue: Venue, error: Box<HandshakeError>, waited: Option<Duration> },
+    NoSender { venue: Venue, error: Box<AddressError>, waited: Option<Duration> },
+    /// The name cannot be used, or its directory is not safe.
+    Address(AddressError),
     /// A sender was there, and the two did not come together.
     Connector { venue: Venue, error: Box<HandshakeError> },
     /// The two came together, and the sender's greeting tells of no table.
@@ -71,7 +73,12 @@ impl Failure {
             Failure::SetUp { error, .. } => of_set_up(error),
             Failure::Receive(error) => of_receiving(error),
             Failure::NoSender { venue, .. } if is_no_socket(venue) => Exit::Usage,
-            Failure::NoSender { error, .. } | Failure::Connector { error, .. } => of_meeting(error),
+            Failure::NoSender { error, .. } => match error.as_ref() {
+                AddressError::Meet(error) => of_meeting(error),
+                _ => Exit::TimedOut,
+            },
+            Failure::Address(_) => Exit::Permission,
+            Failure::Connector { error, .. } => of_meeting(error),
             Failure::Output { error, .. } => Exit::of_io(error, Exit::Output),
             Failure::Unsupported { .. } | Failure::Format { .. } | Failure::ReplacedDictionary => {
                 Exit::Output
@@ -98,11 +105,13 @@ impl Failure {
             Failure::NoSender { venue, .. } if is_no_socket(venue) => Some(
                 "name the sender's socket with --socket PATH; files are read by `sender FILE`".to_owned(),
             ),
-            Failure::NoSender { waited: None, .. } => {
-                Some("start a sender, or wait for one with --wait SECONDS".to_owned())
-            }
-            Failure::NoSender { .. } => {
-                Some("start a sender, or name its socket with --socket PATH".to_owned())
+            Failure::NoSender { waited: None, .. } => Some(
+                "start a sender, or wait for one with --wait SECONDS; `receiver ls` lists those that run"
+                    .to_owned(),
+            ),
+            Failure::NoSender { .. } => Some("start a sender; `receiver ls` lists those that run".to_owned()),
+            Failure::Address(_) => {
+                Some("put it right, or use a socket elsewhere with --socket PATH".to_owned())
             }
             Failure::Connector { error, .. } => meeting_advice(error).map(str::to_owned),
             Failure::Output { name, error } => output_advice(name, error).map(str::to_owned),
@@ -125,7 +134,7 @@ impl Failure {
 
 /// Whether something lies there that nobody can listen on.
 fn is_no_socket(venue: &Venue) -> bool {
-    let Venue::At(Place::Path(path)) = venue else { return false };
+    let Venue::At(Address::Path(path)) = venue else { return false };
     std::fs::metadata(path).is_ok_and(|there| !there.file_type().is_socket())
 }
 
@@ -238,7 +247,11 @@ impl fmt::Display for Failure {
                 )
             }
             Failure::NoSender { venue, .. } if is_no_socket(venue) => write!(f, "{venue} is no socket"),
+            Failure::NoSender { venue, waited: None, error } if error.nobody_listens() => {
+                write!(f, "nobody sends {venue}")
+            }
             Failure::NoSender { venue, waited: None, error } => write!(f, "no sender at {venue}: {error}"),
+            Failure::Address(error) => error.fmt(f),
             Failure::NoSender { venue, waited: Some(waited), .. } => {
                 write!(f, "no sender came to {venue} within {} s", waited.as_secs_f64())
             }

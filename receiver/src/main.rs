@@ -8,6 +8,7 @@ mod choice;
 mod drain;
 mod failure;
 mod inherit;
+mod ls;
 mod meet;
 mod meter;
 mod output;
@@ -22,7 +23,6 @@ use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use bowstring::allocations::Counting;
-use bowstring_cli::place::Place;
 use bowstring_cli::signals::Signals;
 use bowstring_cli::{manners, own};
 use bowstring_top::{Top, TopError};
@@ -44,6 +44,7 @@ fn main() -> ExitCode {
     let outcome = match command {
         None => receive(args),
         Some(Command::Top(top)) => watch(&top),
+        Some(Command::Ls(args)) => ls::run(&args).map(|()| 0),
         Some(Command::Completions { shell }) => printed(own::completions(shell, Cli::command())),
         Some(Command::Man) => printed(own::manual(Cli::command())),
     };
@@ -84,8 +85,11 @@ fn watch(top: &Top) -> Result<u8, Failure> {
     match bowstring_top::run(top, &mut out, terminal, || signals.caught().is_some()) {
         // Being interrupted is how it ends.
         Ok(()) => Ok(0),
-        Err(TopError::Sender { socket, error }) => {
-            Err(Failure::NoSender { venue: Venue::At(Place::named(socket)), error, waited: None })
+        Err(TopError::Sender { address, error }) => {
+            Err(Failure::NoSender { venue: Venue::At(address), error, waited: None })
+        }
+        Err(TopError::Directory(what)) => {
+            Err(Failure::Usage { what, advice: "name a channel, or the path of its socket" })
         }
         Err(TopError::Output(error)) => Err(Failure::Output { name: STDOUT.to_owned(), error }),
     }

@@ -1,11 +1,10 @@
 //! Connecting to the sender.
 
-use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
+use bowstring::names::AddressError;
 use bowstring::transport::{Connector, HandshakeError, Incoming};
 use bowstring::{SetUpError, TableReceiver};
-use bowstring_cli::place::Place;
 use bowstring_cli::signals::Signals;
 
 use crate::failure::Failure;
@@ -28,9 +27,8 @@ pub(crate) fn meet(plan: &Plan, signals: &Signals) -> Result<TableReceiver, Fail
             met.and_then(|socket| meeting.connect_socket(socket))
                 .map_err(|error| Failure::Connector { venue: plan.venue.clone(), error: error.into() })?
         }
-        Venue::At(place) => wait_for_sender(&plan.venue, plan.wait, signals, || match place {
-            Place::Abstract(name) => meeting.connect_abstract(name),
-            Place::Path(path) => meeting.connect(path.as_os_str().as_bytes()),
+        Venue::At(address) => wait_for_sender(&plan.venue, plan.wait, signals, || {
+            Ok(meeting.connect_socket(address.connect()?)?)
         })?,
     };
     let opened = trust::open(incoming).map_err(SetUpError::Host);
@@ -43,14 +41,17 @@ fn wait_for_sender(
     venue: &Venue,
     wait: Option<Duration>,
     signals: &Signals,
-    connect: impl Fn() -> Result<Incoming, HandshakeError>,
+    connect: impl Fn() -> Result<Incoming, AddressError>,
 ) -> Result<Incoming, Failure> {
     let begun = Instant::now();
     loop {
         let error = match connect() {
             Ok(incoming) => return Ok(incoming),
             Err(error) if is_absence(&error) => error,
-            Err(error) => return Err(Failure::Connector { venue: venue.clone(), error: error.into() }),
+            Err(AddressError::Meet(error)) => {
+                return Err(Failure::Connector { venue: venue.clone(), error: error.into() });
+            }
+            Err(error) => return Err(Failure::Address(error)),
         };
         if let Some(signal) = signals.caught() {
             return Err(Failure::Interrupted(signal));
@@ -62,9 +63,10 @@ fn wait_for_sender(
     }
 }
 
-/// Whether the error says that nobody is there: no socket, or one that its sender has left behind.
-fn is_absence(error: &HandshakeError) -> bool {
-    use std::io::ErrorKind::{ConnectionRefused, NotFound};
-    matches!(error, HandshakeError::Os(error)
-        if matches!(std::io::Error::from(*error).kind(), NotFound | ConnectionRefused))
+/// True if nobody is there, or there are so many before this program that it is not let in yet.
+fn is_absence(error: &AddressError) -> bool {
+    use std::io::ErrorKind::WouldBlock;
+    error.nobody_listens()
+        || matches!(error, AddressError::Meet(HandshakeError::Os(error))
+            if std::io::Error::from(*error).kind() == WouldBlock)
 }

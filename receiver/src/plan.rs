@@ -5,10 +5,10 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bowstring::transport::{Deliveries, Delivery, session};
-use bowstring_cli::args::{Format, Handover};
+use bowstring::names::Address;
+use bowstring::transport::{Deliveries, Delivery};
+use bowstring_cli::args::{DEFAULT_NAME, Format, Handover};
 use bowstring_cli::manners::Manners;
-use bowstring_cli::place::Place;
 
 use crate::args::{ChoiceArgs, MeetingArgs, Receive, SinkArgs, Validate};
 use crate::failure::Failure;
@@ -64,16 +64,16 @@ pub(crate) enum SinkPlan {
 /// Where the sender is met.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Venue {
-    /// Where it waits.
-    At(Place),
-    /// Over a connected socket that this program was started with.
+    /// An address that it listens at.
+    At(Address),
+    /// A connected socket that this program was started with.
     Inherited(i32),
 }
 
 impl fmt::Display for Venue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Venue::At(place) => place.fmt(f),
+            Venue::At(address) => address.fmt(f),
             Venue::Inherited(fd) => write!(f, "inherited descriptor {fd}"),
         }
     }
@@ -181,8 +181,15 @@ fn venue(args: &MeetingArgs) -> Result<Venue, Failure> {
     if let Some(fd) = args.fd {
         return Ok(Venue::Inherited(fd));
     }
-    if let Some(name) = &args.socket {
-        return Ok(Venue::At(Place::named(name.clone())));
+    if let Some(socket) = &args.socket {
+        return Ok(Venue::At(Address::from_path(socket)));
+    }
+    if let Some(name) = &args.name {
+        let address = Address::parse(name).map_err(|error| Failure::Usage {
+            what: error.to_string(),
+            advice: "list the names with `receiver ls`; files are read by `sender FILE`",
+        })?;
+        return Ok(Venue::At(address));
     }
     if let Some(value) = std::env::var_os(FD_VARIABLE) {
         let fd = value.to_str().and_then(|text| text.parse().ok());
@@ -191,12 +198,7 @@ fn venue(args: &MeetingArgs) -> Result<Venue, Failure> {
             advice: "unset it, or name the sender's socket with --socket PATH",
         });
     }
-    session::default_socket().map(|path| Venue::At(Place::Path(path))).ok_or_else(|| Failure::Usage {
-        what: "there is no usual place for sockets here: XDG_RUNTIME_DIR is not set, and /run/user has no \
-               directory of this user"
-            .to_owned(),
-        advice: "name the sender's socket with --socket PATH",
-    })
+    Ok(Venue::At(Address::Name(DEFAULT_NAME.to_owned())))
 }
 
 fn deliveries(handover: Option<Handover>) -> Deliveries {

@@ -16,7 +16,8 @@ use crate::pace::Rate;
 /// What follows the options in `--help` and in the manual page.
 pub(crate) const AFTER: &str = "\
 Examples:
-  sender trips.parquet                       waits on the default socket for one receiver
+  sender trips.parquet                       waits for `receiver`
+  sender trips.parquet --name trips          waits for `receiver trips`
   sender demo:1000 -- receiver --json        starts the receiver itself
   cat x.arrows | sender - --socket s         standard input, its format recognised
   sender jan.csv feb.csv --schema trips.arrow
@@ -97,9 +98,11 @@ pub(crate) struct RepeatArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Whom to send it to")]
 pub(crate) struct MeetingArgs {
-    /// Where to wait for receivers: a path, or @NAME in the abstract namespace [default: bowstring.sock in
-    /// $XDG_RUNTIME_DIR].
-    #[arg(long, value_name = "PATH", conflicts_with = "receiver")]
+    /// Publish the table under this name, for `receiver NAME` [default: default].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Wait for receivers on this socket: a path, or @NAME in the abstract namespace.
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["receiver", "name"])]
     pub(crate) socket: Option<PathBuf>,
     /// Begin once so many receivers are there. Others may join later, and get what is sent from then on.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]

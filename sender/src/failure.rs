@@ -2,6 +2,7 @@
 
 use std::io;
 
+use bowstring::names::AddressError;
 use bowstring::transport::{End, HandshakeError, OsError, Unfinished};
 use bowstring::{SendError, SetUpError};
 pub(crate) use bowstring_cli::exit::Exit;
@@ -52,23 +53,34 @@ impl Failure {
         }
     }
 
+    /// Why an address cannot be listened at, or the sender there not be looked at.
+    pub(crate) fn address(venue: &Venue, error: &AddressError) -> Failure {
+        match error {
+            AddressError::Meet(error) => Failure::meeting(venue, error),
+            error if error.nobody_listens() => Failure::usage(format!("{venue}: nobody listens there")),
+            error => Failure::new(Exit::Permission, error.to_string())
+                .advise("put it right, or choose a socket elsewhere with --socket PATH"),
+        }
+    }
+
     fn meeting(venue: &Venue, error: &HandshakeError) -> Failure {
         let failure = |exit| Failure::new(exit, format!("{venue}: {error}"));
         match error {
             HandshakeError::TimedOut(_) => {
                 Failure::new(Exit::TimedOut, format!("no receiver came to {venue} in time"))
-                    .advise("start `receiver`, with the same --socket if one was given")
+                    .advise("start `receiver`, with the same name or --socket if one was given")
             }
             HandshakeError::InUse => {
-                Failure::new(Exit::Other, format!("{venue} is taken: another sender waits there"))
-                    .advise("choose another place with --socket PATH, and give it to the receiver too")
+                Failure::new(Exit::Other, format!("{venue} is taken: another sender waits there")).advise(
+                    "choose a name with --name NAME, and give it to the receiver too: `receiver NAME`",
+                )
             }
             HandshakeError::NotASocket => {
-                failure(Exit::Usage).advise("choose another place with --socket PATH")
+                failure(Exit::Usage).advise("choose another path with --socket PATH")
             }
             HandshakeError::Os(error) if error.raw_os_error() == 2 => {
                 Failure::new(Exit::Usage, format!("{venue}: there is no such directory"))
-                    .advise("create it, or choose another place with --socket PATH")
+                    .advise("create it, or choose another path with --socket PATH")
             }
             HandshakeError::Os(error) => match of_os(*error) {
                 Exit::Permission => {

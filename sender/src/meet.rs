@@ -1,11 +1,10 @@
 //! Coming together with receivers: waiting for them, or starting one.
 
-use std::os::unix::ffi::OsStrExt;
-
-use bowstring::transport::{HandshakeError, Listener};
+use bowstring::names::Address;
+use bowstring::transport::HandshakeError;
 use bowstring::{Hints, Interrupt, SetUpError, TableSender};
+use bowstring_cli::args::DEFAULT_NAME;
 use bowstring_cli::manners;
-use bowstring_cli::place::Place;
 use bowstring_cli::signals::Signals;
 use bowstring_source::Source;
 use bowstring_source::options::Input;
@@ -55,13 +54,13 @@ pub(crate) fn meet(plan: &Plan, source: &Source, signals: &Signals) -> Result<Me
     let mut sender = TableSender::new(source.schema(), plan.config).map_err(failed)?;
     sender.interrupt_by(Interrupt::from(signals.flag()));
     sender.set_on_slow(plan.on_slow);
-    sender.set_hints(&Hints { rows: rows(plan, source), name: Some(table_name(&plan.inputs)) });
-    let listener = match &plan.venue {
-        Venue::Child => return start(plan, sender),
-        Venue::At(Place::Abstract(name)) => Listener::bind_abstract(name),
-        Venue::At(Place::Path(path)) => Listener::bind(path.as_os_str().as_bytes()),
-    };
-    sender.listen(listener.map_err(|error| failed(error.into()))?);
+    sender.set_hints(&Hints {
+        rows: rows(plan, source),
+        name: Some(table_name(&plan.inputs)),
+        ..Hints::default()
+    });
+    let Venue::At(address) = &plan.venue else { return start(plan, sender) };
+    sender.listen(address.listen().map_err(|error| Failure::address(&plan.venue, &error))?);
     if !plan.manners.quiet {
         announce(plan);
     }
@@ -118,5 +117,10 @@ fn announce(plan: &Plan) {
         1 => "a receiver".to_owned(),
         n => format!("{n} receivers"),
     };
-    manners::say(&format!("sender: waiting for {who} at {}", plan.venue));
+    let command = match &plan.venue {
+        Venue::At(Address::Name(name)) if name == DEFAULT_NAME => "receiver".to_owned(),
+        Venue::At(Address::Name(name)) => format!("receiver {name}"),
+        venue => format!("receiver --socket {venue}"),
+    };
+    manners::say(&format!("sender: waiting for {who}: {command}"));
 }

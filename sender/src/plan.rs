@@ -4,11 +4,11 @@ use std::ffi::OsString;
 use std::fmt;
 use std::time::Duration;
 
+use bowstring::names::{self, Address};
 use bowstring::transport::region::Pages;
-use bowstring::transport::{Deliveries, Delivery, OnSlow, SenderConfig, session};
-use bowstring_cli::args::Handover;
+use bowstring::transport::{Deliveries, Delivery, OnSlow, SenderConfig};
+use bowstring_cli::args::{DEFAULT_NAME, Handover};
 use bowstring_cli::manners::Manners;
-use bowstring_cli::place::Place;
 use bowstring_source::options::{Choice, Input, Reading, SourceOptions};
 
 use crate::args::{MeetingArgs, PoolArgs, Send, Slow};
@@ -36,9 +36,9 @@ pub(crate) struct Plan {
 /// Where receivers are met.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Venue {
-    /// Where they come to.
-    At(Place),
-    /// Nowhere: the receiver is started, with a socket of its own.
+    /// An address that they connect to.
+    At(Address),
+    /// A socket pair: the receiver is started.
     Child,
 }
 
@@ -80,7 +80,7 @@ impl Plan {
 impl fmt::Display for Venue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Venue::At(place) => place.fmt(f),
+            Venue::At(address) => address.fmt(f),
             Venue::Child => f.write_str("the receiver that was started"),
         }
     }
@@ -89,13 +89,12 @@ impl fmt::Display for Venue {
 fn venue(meeting: &MeetingArgs, command: &[OsString]) -> Result<Venue, Failure> {
     match (&meeting.socket, command) {
         (_, [_, ..]) => Ok(Venue::Child),
-        (Some(socket), []) => Ok(Venue::At(Place::named(socket.clone()))),
-        (None, []) => session::default_socket().map(|path| Venue::At(Place::Path(path))).ok_or_else(|| {
-            Failure::usage(
-                "there is no default socket: $XDG_RUNTIME_DIR is not set, and /run/user has no place",
-            )
-            .advise("name one with --socket PATH, and give it to the receiver too")
-        }),
+        (Some(socket), []) => Ok(Venue::At(Address::from_path(socket))),
+        (None, []) => {
+            let name = meeting.name.as_deref().unwrap_or(DEFAULT_NAME);
+            names::check(name).map_err(|error| Failure::usage(error.to_string()))?;
+            Ok(Venue::At(Address::Name(name.to_owned())))
+        }
     }
 }
 

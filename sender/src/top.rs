@@ -2,7 +2,6 @@
 
 use std::io::{self, IsTerminal};
 
-use bowstring_cli::place::Place;
 use bowstring_cli::signals::Signals;
 use bowstring_top::{Top, TopError};
 
@@ -15,9 +14,8 @@ pub(crate) fn run(top: &Top) -> Result<(), Failure> {
     let terminal = out.is_terminal();
     match bowstring_top::run(top, &mut out, terminal, || signals.caught().is_some()) {
         Ok(()) => Ok(()),
-        Err(TopError::Sender { socket, error }) => {
-            Err(Failure::set_up(&Venue::At(Place::named(socket)), &(*error).into()))
-        }
+        Err(TopError::Sender { address, error }) => Err(Failure::address(&Venue::At(address), &error)),
+        Err(TopError::Directory(what)) => Err(Failure::usage(what)),
         Err(TopError::Output(error)) => Err(Failure::output("standard output", &error)),
     }
 }

@@ -6,7 +6,7 @@ use std::fmt::Write;
 ///
 /// ```
 /// use bowstring::Hints;
-/// let hints = Hints { rows: Some(1000), name: Some("trips".into()) };
+/// let hints = Hints { rows: Some(1000), name: Some("trips".into()), ..Hints::default() };
 /// assert_eq!(Hints::parse(hints.lines().as_bytes()), hints);
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -15,6 +15,10 @@ pub struct Hints {
     pub rows: Option<u64>,
     /// What the table is called.
     pub name: Option<String>,
+    /// Rows that were sent before this greeting. A sender fills this in itself.
+    pub rows_sent: Option<u64>,
+    /// Batches that were sent before this greeting. A sender fills this in itself.
+    pub batches_sent: Option<u64>,
 }
 
 impl Hints {
@@ -24,6 +28,12 @@ impl Hints {
         let mut lines = String::new();
         if let Some(rows) = self.rows {
             let _ = writeln!(lines, "rows={rows}");
+        }
+        if let Some(rows) = self.rows_sent {
+            let _ = writeln!(lines, "rows-sent={rows}");
+        }
+        if let Some(batches) = self.batches_sent {
+            let _ = writeln!(lines, "batches-sent={batches}");
         }
         if let Some(name) = &self.name {
             let name: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
@@ -39,6 +49,8 @@ impl Hints {
         for (key, value) in pairs(lines) {
             match key {
                 "rows" => hints.rows = value.parse().ok(),
+                "rows-sent" => hints.rows_sent = value.parse().ok(),
+                "batches-sent" => hints.batches_sent = value.parse().ok(),
                 "name" => hints.name = Some(value.chars().filter(|c| !c.is_control()).collect()),
                 _ => {}
             }
@@ -59,8 +71,8 @@ mod tests {
     #[test]
     fn nonsense_is_no_hint_and_names_stay_on_their_line() {
         let parsed = Hints::parse(b"rows=many\nname=a=b\n\xff=1\nfuture=7\n\nrows");
-        assert_eq!(parsed, Hints { rows: None, name: Some("a=b".into()) });
-        let hints = Hints { rows: None, name: Some("x\nrows=9".into()) };
+        assert_eq!(parsed, Hints { name: Some("a=b".into()), ..Hints::default() });
+        let hints = Hints { name: Some("x\nrows=9".into()), ..Hints::default() };
         assert_eq!(Hints::parse(hints.lines().as_bytes()).rows, None);
     }
 }

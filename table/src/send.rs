@@ -3,6 +3,7 @@
 // claim: streaming, streaming-deep
 
 mod builder;
+mod greeting;
 mod interrupt;
 mod outlet;
 mod receivers;
@@ -22,6 +23,7 @@ use bowstring_transport::{
 };
 
 pub use self::builder::SenderBuilder;
+use self::greeting::Greeting;
 pub use self::interrupt::Interrupt;
 use self::outlet::Outlet;
 use self::receivers::Newcomer;
@@ -59,8 +61,7 @@ pub struct Sender {
     rest: Option<RecordBatch>,
     newcomers: VecDeque<Newcomer>,
     hints: Hints,
-    /// The schema message, the hints and the policy.
-    greeting: Box<[u8]>,
+    greeting: Greeting,
     listener: Option<Listener>,
     /// Whether the first batch waits for a receiver.
     awaits_first: bool,
@@ -82,7 +83,7 @@ impl Sender {
             rest: None,
             newcomers: VecDeque::new(),
             hints: Hints::default(),
-            greeting: protocol::greeting(&plan, &Hints::default(), OnSlow::Block),
+            greeting: Greeting::new(&protocol::greeting(&plan, &Hints::default(), OnSlow::Block)),
             encoder: Encoder::new(plan),
             listener: None,
             awaits_first: false,
@@ -96,7 +97,7 @@ impl Sender {
     /// Tells whoever comes from now on something about the table.
     pub fn set_hints(&mut self, hints: &Hints) {
         self.hints = hints.clone();
-        self.greeting = protocol::greeting(self.encoder.plan(), &self.hints, self.on_slow);
+        self.greeting = Greeting::new(&protocol::greeting(self.encoder.plan(), &self.hints, self.on_slow));
     }
 
     /// What to do with receivers that come from now on and are slow. For those that skip, the dictionaries of a table
@@ -104,7 +105,7 @@ impl Sender {
     /// is cut off.
     pub fn set_on_slow(&mut self, on_slow: OnSlow) {
         self.on_slow = on_slow;
-        self.greeting = protocol::greeting(self.encoder.plan(), &self.hints, on_slow);
+        self.greeting = Greeting::new(&protocol::greeting(self.encoder.plan(), &self.hints, on_slow));
     }
 
     /// How to wait for room: spinning first or not, and for how long.

@@ -68,10 +68,11 @@ fn every_delivery_hands_over_the_values_and_says_truly_where_they_lie() {
         let sent: Vec<_> = (0..5).map(|i| numbers(i * 1000..(i + 1) * 1000)).collect();
         let config = SenderConfig::new().slots(8, 64 << 10);
         let mut sender = Sender::new(sent[0].schema(), config).unwrap();
-        sender.set_hints(&Hints { rows: Some(5000), name: Some("numbers".into()) });
+        let hints = Hints { rows: Some(5000), name: Some("numbers".into()), ..Hints::default() };
+        sender.set_hints(&hints);
         let receiver = connect(&mut sender, delivery);
         assert_eq!(receiver.schema(), sender.schema());
-        assert_eq!(receiver.hints(), &Hints { rows: Some(5000), name: Some("numbers".into()) });
+        assert_eq!(receiver.hints(), &Hints { rows_sent: Some(0), batches_sent: Some(0), ..hints });
         let received = collect(receiver);
         for batch in &sent {
             sender.send(batch).unwrap();

@@ -1,6 +1,6 @@
 //! What can be said on the command line.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
 use std::time::Duration;
 
 use bowstring_cli::args::seconds;
@@ -12,10 +12,10 @@ use bowstring_cli::args::seconds;
 /// rest: `<` says at most so much, `>` that it is not taken yet.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Top {
-    /// Sockets to look at (`@NAME` for the abstract namespace), or directories to look for sockets in [default:
-    /// $XDG_RUNTIME_DIR].
-    #[arg(value_name = "SOCKET")]
-    pub sockets: Vec<PathBuf>,
+    /// Channels to look at: names, paths of sockets or of directories of sockets, or @NAME in the abstract namespace
+    /// [default: every name of this user].
+    #[arg(value_name = "CHANNEL")]
+    pub channels: Vec<OsString>,
     /// One JSON object a line for each sender, instead of a view.
     #[arg(long)]
     pub json: bool,

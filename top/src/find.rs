@@ -1,45 +1,49 @@
-//! Looking for sockets.
+//! Looks for channels.
 
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::FileTypeExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use bowstring_transport::session;
+use bowstring_transport::names::{self, Address};
 
-/// The sockets among `places` and in the directories among them; in the usual directory if there are none. In order,
-/// so that a view does not jump about.
-pub(crate) fn sockets(places: &[PathBuf]) -> Vec<PathBuf> {
+use crate::TopError;
+
+/// Returns the addresses that were given, with directories replaced by the sockets in them; every name of this user if
+/// none was given. Sorted, so that a view does not jump about.
+pub(crate) fn addresses(given: &[OsString]) -> Result<Vec<Address>, TopError> {
     let mut found = Vec::new();
-    match places {
-        [] => usual_directory().iter().for_each(|directory| found.append(&mut inside(directory))),
-        places => {
-            for place in places {
-                if place.is_dir() { found.append(&mut inside(place)) } else { found.push(place.clone()) }
-            }
+    if given.is_empty() {
+        let names = names::names().map_err(|error| TopError::Directory(error.to_string()))?;
+        found.extend(names.into_iter().map(|(name, _)| Address::Name(name)));
+    }
+    for text in given {
+        match Path::new(text) {
+            path if path.is_dir() => found.append(&mut inside(path)),
+            _ => found.push(Address::parse(text).map_err(|error| TopError::Directory(error.to_string()))?),
         }
     }
     found.sort();
     found.dedup();
-    found
+    Ok(found)
 }
 
-/// Where it was looked, in words.
-pub(crate) fn described(places: &[PathBuf]) -> String {
-    match places {
-        [] => {
-            usual_directory().map_or_else(|| "no runtime directory".to_owned(), |d| d.display().to_string())
-        }
-        places => places.iter().map(|place| place.display().to_string()).collect::<Vec<_>>().join(", "),
+/// Says where it looked.
+pub(crate) fn described(given: &[OsString]) -> String {
+    match given {
+        [] => match names::store_socket().parent() {
+            Some(directory) => directory.display().to_string(),
+            None => "the user's directory".to_owned(),
+        },
+        given => given.iter().map(|text| text.display().to_string()).collect::<Vec<_>>().join(", "),
     }
 }
 
-fn usual_directory() -> Option<PathBuf> {
-    session::default_socket().and_then(|socket| socket.parent().map(Path::to_owned))
-}
-
-/// The sockets in a directory that have the name of one: others would be knocked at in vain.
-fn inside(directory: &Path) -> Vec<PathBuf> {
+/// Returns the sockets in a directory that end in `.sock`.
+fn inside(directory: &Path) -> Vec<Address> {
     let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
     let sockets = entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_socket()));
-    sockets.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "sock")).collect()
+    let named =
+        sockets.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "sock"));
+    named.map(Address::Path).collect()
 }

@@ -8,7 +8,7 @@ use crate::watch::{Running, Sample, State};
 
 /// The object.
 pub(crate) fn object(sample: &Sample) -> Value {
-    let socket = sample.socket.display().to_string();
+    let socket = sample.address.to_string();
     match &sample.state {
         State::Absent(error) => json!({ "socket": socket, "error": error.to_string() }),
         State::Silent(why) => json!({ "socket": socket, "error": why }),

@@ -16,10 +16,9 @@ mod watch;
 
 use std::fmt;
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use bowstring_transport::HandshakeError;
+use bowstring_transport::names::{Address, AddressError};
 
 pub use crate::args::Top;
 use crate::watch::{Sample, State, Watch};
@@ -32,11 +31,13 @@ const ATTENTION: Duration = Duration::from_millis(50);
 pub enum TopError {
     /// The only sender that was named is not there, or does not let us look.
     Sender {
-        /// Where it should be.
-        socket: PathBuf,
+        /// Its address.
+        address: Address,
         /// Why not.
-        error: Box<HandshakeError>,
+        error: Box<AddressError>,
     },
+    /// The directory of names cannot be used, or what was given is no name.
+    Directory(String),
     /// The view could not be written.
     Output(io::Error),
 }
@@ -50,7 +51,8 @@ impl From<io::Error> for TopError {
 impl fmt::Display for TopError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            TopError::Sender { socket, error } => write!(f, "{}: {error}", socket.display()),
+            TopError::Sender { address, error } => write!(f, "{address}: {error}"),
+            TopError::Directory(why) => f.write_str(why),
             TopError::Output(error) => error.fmt(f),
         }
     }
@@ -82,11 +84,13 @@ fn show(
     let mut watch = Watch::default();
     let (mut left, mut first) = (top.count, true);
     loop {
-        let paths = find::sockets(&top.sockets);
-        let mut samples = watch.look(&paths);
+        let addresses = find::addresses(&top.channels)?;
+        let mut samples = watch.look(&addresses);
         // Senders may come and go, but one that is asked for by its name should be there at first.
-        if first && let ([_], [Sample { socket, state: State::Absent(error) }]) = (&*top.sockets, &*samples) {
-            return Err(TopError::Sender { socket: socket.clone(), error: Box::new(*error) });
+        if first && top.channels.len() == 1 && matches!(&*samples, [Sample { state: State::Absent(_), .. }]) {
+            if let Some(Sample { address, state: State::Absent(error) }) = samples.pop() {
+                return Err(TopError::Sender { address, error: Box::new(error) });
+            }
         }
         first = false;
         samples.retain(|sample| !matches!(sample.state, State::Absent(_)));
@@ -99,7 +103,7 @@ fn show(
                 // Home, and clear what is below: no flicker, unlike clearing all of it.
                 out.write_all(b"\x1b[H\x1b[J")?;
             }
-            text::view(out, &samples, &find::described(&top.sockets))?;
+            text::view(out, &samples, &find::described(&top.channels))?;
         }
         out.flush()?;
         left = left.map(|left| left.saturating_sub(1));

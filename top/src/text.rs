@@ -15,11 +15,11 @@ pub(crate) fn view(out: &mut impl Write, samples: &[Sample], place: &str) -> io:
     }
     writeln!(
         out,
-        "{:>8} {:>10} {:>10} {:>9} {:>11} {:>9} {:>10} {:>7}  SOCKET",
+        "{:>8} {:>10} {:>10} {:>9} {:>11} {:>9} {:>10} {:>7}  CHANNEL",
         "PID", "MESSAGES/s", "BYTES/s", "LATENCY", "SLOTS", "STALLS/s", "WAKE-UPS/s", "SKIPPED"
     )?;
     for sample in samples {
-        let socket = escaped(&sample.socket.display().to_string());
+        let socket = escaped(&sample.address.to_string());
         match &sample.state {
             State::Absent(_) => {}
             State::Silent(why) => writeln!(out, "{:>8} {}: {}", "?", socket, escaped(why))?,

@@ -1,27 +1,25 @@
 //! Holding on to senders, and taking samples of them.
 
 use std::collections::BTreeMap;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use bowstring_cli::place::Place;
+use bowstring_transport::names::{Address, AddressError};
 use bowstring_transport::{Access, HandshakeError, Observer, Stats, SubscriberStats};
 
 /// A sender at one moment, and what it did since the moment before.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Sample {
-    pub(crate) socket: PathBuf,
+    pub(crate) address: Address,
     pub(crate) state: State,
 }
 
 /// What there is to say of a socket.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) enum State {
     /// A sender.
     Running(Box<Running>),
     /// Nobody that we can connect to.
-    Absent(HandshakeError),
+    Absent(AddressError),
     /// Somebody who does not answer as a sender would.
     Silent(String),
 }
@@ -64,42 +62,37 @@ struct Watched {
 /// All senders that are held on to.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
-    watched: BTreeMap<PathBuf, Watched>,
+    watched: BTreeMap<Address, Watched>,
 }
 
 impl Watch {
     /// Takes a sample of every sender at these sockets.
-    pub(crate) fn look(&mut self, sockets: &[PathBuf]) -> Vec<Sample> {
-        self.watched.retain(|socket, watched| {
-            sockets.contains(socket)
+    pub(crate) fn look(&mut self, addresses: &[Address]) -> Vec<Sample> {
+        self.watched.retain(|address, watched| {
+            addresses.contains(address)
                 && watched.observer.is_alive().unwrap_or(false)
                 && !watched.observer.stats().closed
         });
         let mut samples = Vec::new();
-        for socket in sockets {
-            let state = match self.watched.get_mut(socket) {
+        for address in addresses {
+            let state = match self.watched.get_mut(address) {
                 Some(watched) => State::Running(Box::new(watched.sample())),
-                None => match attach(socket) {
+                None => match address.observe(Access::SameUser) {
                     Ok(observer) => {
                         let mut watched = Watched::new(observer);
                         let sample = watched.sample();
-                        self.watched.insert(socket.clone(), watched);
+                        self.watched.insert(address.clone(), watched);
                         State::Running(Box::new(sample))
                     }
-                    Err(error @ HandshakeError::Os(_)) => State::Absent(error),
-                    Err(error) => State::Silent(error.to_string()),
+                    Err(AddressError::Meet(error)) if !matches!(error, HandshakeError::Os(_)) => {
+                        State::Silent(error.to_string())
+                    }
+                    Err(error) => State::Absent(error),
                 },
             };
-            samples.push(Sample { socket: socket.clone(), state });
+            samples.push(Sample { address: address.clone(), state });
         }
         samples
-    }
-}
-
-fn attach(socket: &Path) -> Result<Observer, HandshakeError> {
-    match Place::named(socket.to_owned()) {
-        Place::Abstract(name) => Observer::attach_abstract(&name, Access::SameUser),
-        Place::Path(path) => Observer::attach(path.as_os_str().as_bytes(), Access::SameUser),
     }
 }
 

@@ -57,7 +57,7 @@ impl Room {
     /// A sender that listens here.
     pub fn sender(&self, schema: &Arc<Schema>) -> TableSender {
         let mut sender = TableSender::new(schema.clone(), SenderConfig::new().slots(8, 64 << 10)).unwrap();
-        sender.set_hints(&Hints { rows: None, name: Some("test".into()) });
+        sender.set_hints(&Hints { name: Some("test".into()), ..Hints::default() });
         sender.listen(self.listener());
         sender
     }

@@ -2,8 +2,8 @@
 
 use std::fs;
 
+use bowstring::names;
 use bowstring::transport::region::{Pages, Writable};
-use bowstring::transport::session;
 use bowstring_cli::text;
 use rustix::process::{PidfdFlags, Resource, getpid, getrlimit, pidfd_open};
 
@@ -240,11 +240,10 @@ fn file_size() -> Finding {
 }
 
 fn socket() -> Finding {
-    match session::default_socket() {
-        Some(path) => finding("default socket", Verdict::Good, path.display().to_string(), ""),
-        None => {
-            let meaning = "neither $XDG_RUNTIME_DIR nor /run/user/UID is there: name one with --socket PATH";
-            finding("default socket", Verdict::Fair, "none", meaning)
+    match names::make_directory() {
+        Ok(path) => finding("names", Verdict::Good, path.display().to_string(), ""),
+        Err(error) => {
+            finding("names", Verdict::Fair, error.to_string(), "use --socket PATH instead of names")
         }
     }
 }

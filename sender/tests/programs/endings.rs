@@ -62,7 +62,7 @@ fn refused(programs: &Programs) -> Result<(), Failed> {
 fn crashed(programs: &Programs) -> Result<(), Failed> {
     let (sender, mut said) = programs.listen(&["demo:1000", "--repeat", "0", "--socket", "s"])?;
     let receiver = programs.receiver(&["--socket", "s", "--null"]).spawn()?;
-    programs.until_sending("s")?;
+    programs.until_sending("./s")?;
     signal(receiver.id(), Signal::KILL)?;
     finish(receiver)?;
     said.await_text("no receiver is left")?;
@@ -77,7 +77,7 @@ fn no_receiver(programs: &Programs) -> Result<(), Failed> {
 }
 
 fn nobody(programs: &Programs) -> Result<(), Failed> {
-    programs.send(&["demo", "--wait", "0.05"])?.code(6)?.says("bowstring.sock")?;
+    programs.send(&["demo", "--wait", "0.05"])?.code(6)?.says("no receiver came to default")?;
     Ok(())
 }
 
@@ -94,7 +94,7 @@ fn no_report(programs: &Programs) -> Result<(), Failed> {
 
 fn taken(programs: &Programs) -> Result<(), Failed> {
     let (first, _said) = programs.listen(&["demo"])?;
-    programs.send(&["demo"])?.code(1)?.says("--socket")?;
+    programs.send(&["demo"])?.code(1)?.says("--name")?;
     signal(first.id(), Signal::TERM)?;
     finish(first)?;
     // A place whose sender is gone is no obstacle, even if it could not tidy up.
@@ -125,7 +125,7 @@ fn signal_while_waiting(programs: &Programs) -> Result<(), Failed> {
         let (sender, _said) = programs.listen(&["demo"])?;
         signal(sender.id(), number)?;
         finish(sender)?.code(code)?;
-        assert!(!programs.path("bowstring.sock").exists());
+        assert!(!programs.path("bowstring/default.sock").exists());
     }
     Ok(())
 }
@@ -133,7 +133,7 @@ fn signal_while_waiting(programs: &Programs) -> Result<(), Failed> {
 fn signal_while_sending(programs: &Programs) -> Result<(), Failed> {
     let (sender, said) = programs.listen(&["demo:1000000000", "--socket", "s", "--batch-rows", "1000"])?;
     let receiver = programs.receiver(&["--socket", "s", "-o", "out.arrow"]).spawn()?;
-    programs.until_sending("s")?;
+    programs.until_sending("./s")?;
     signal(sender.id(), Signal::INT)?;
     finish(sender)?.code(130)?;
     assert!(said.all().contains("interrupted"));
@@ -146,7 +146,7 @@ fn signal_while_sending(programs: &Programs) -> Result<(), Failed> {
 fn signal_without_end(programs: &Programs) -> Result<(), Failed> {
     let (sender, _said) = programs.listen(&["demo:1000", "--repeat", "0", "--socket", "s"])?;
     let receiver = programs.receiver(&["--socket", "s", "--count"]).spawn()?;
-    programs.until_sending("s")?;
+    programs.until_sending("./s")?;
     signal(sender.id(), Signal::TERM)?;
     finish(sender)?.code(143)?;
     let rows: u64 = finish(receiver)?.ok()?.trim().parse()?;

@@ -18,6 +18,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("stats are as counted", Receiver, stats),
     ("nothing but data on standard output", Receiver, quiet),
     ("a rate is kept", Receiver, rate),
+    ("tables have names", Receiver, names),
 ];
 
 fn doctor(programs: &Programs) -> Result<(), Failed> {
@@ -46,10 +47,11 @@ impl Programs {
 
 fn top(programs: &Programs) -> Result<(), Failed> {
     programs.send(&["top", "--count", "1", "--interval", "0.01"])?.code(0)?;
-    programs.send(&["top", "no.sock"])?.code(2)?;
+    programs.send(&["top", "nobody"])?.code(2)?;
+    programs.send(&["top", "no body"])?.code(2)?;
     let (sender, _said) = programs.listen(&["demo:1000", "--repeat", "0"])?;
     let receiver = programs.receiver(&["--null"]).spawn()?;
-    programs.until_sending("bowstring.sock")?;
+    programs.until_sending("default")?;
     // Found without being named.
     let ended = programs.send(&["top", "--count", "2", "--interval", "0.05", "--json"])?;
     let looks: Vec<Value> = ended.ok()?.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
@@ -60,7 +62,7 @@ fn top(programs: &Programs) -> Result<(), Failed> {
         assert!(look["messages_per_second"].as_f64().is_some_and(|rate| rate > 0.0), "{look}");
     }
     let text = programs.send(&["top", "--count", "1", "--interval", "0.01"])?.ok()?;
-    assert!(text.contains(&sender.id().to_string()) && text.contains("bowstring.sock"), "{text}");
+    assert!(text.contains(&sender.id().to_string()) && text.contains("default"), "{text}");
     kill_process(Pid::from_raw(sender.id() as i32).ok_or("no process")?, Signal::TERM)?;
     finish(sender)?;
     finish(receiver)?.code(0)?;
@@ -107,5 +109,33 @@ fn rate(programs: &Programs) -> Result<(), Failed> {
     let arguments = ["demo:1000", "--batch-rows", "100", "--rate", "1000", "--", "receiver", "--null"];
     programs.send(&arguments)?.code(0)?;
     assert!(begun.elapsed() >= Duration::from_millis(900));
+    Ok(())
+}
+
+fn names(programs: &Programs) -> Result<(), Failed> {
+    let list = |arguments: &[&str]| finish(programs.receiver(arguments).spawn()?)?.ok();
+    assert_eq!(list(&["ls"])?, "no table is being sent\n");
+    let (sender, _said) = programs.listen(&["demo:1000", "--name", "trips", "--repeat", "0"])?;
+    let receiver = programs.receiver(&["trips", "--null"]).spawn()?;
+    programs.until_sending("trips")?;
+    let look: Value = serde_json::from_str(&list(&["ls", "--json"])?)?;
+    assert_eq!((&look["name"], &look["pid"]), (&"trips".into(), &sender.id().into()));
+    assert_eq!(look["receivers"], 1);
+    assert_eq!(look["columns"][0], serde_json::json!({ "name": "id", "type": "Int64" }));
+    assert!(look["rows_sent"].as_u64().is_some_and(|rows| rows >= 1000), "{look}");
+    assert!(look["bytes_per_second"].as_f64().is_some_and(|rate| rate > 0.0), "{look}");
+    assert!(list(&["ls"])?.lines().any(|line| line.starts_with("trips ") && line.contains("price Float64")));
+    // A name is taken once, and nobody is at another.
+    programs.send(&["demo:1", "--name", "trips"])?.code(1)?.says("--name")?;
+    finish(programs.receiver(&["trip", "--count"]).spawn()?)?.code(6)?.says("receiver ls")?;
+    programs.send(&["demo:1", "--name", "../trips"])?.code(2)?.says("is not a name")?;
+    kill_process(Pid::from_raw(sender.id() as i32).ok_or("no process")?, Signal::TERM)?;
+    finish(sender)?;
+    finish(receiver)?.code(0)?;
+    assert!(!programs.path("bowstring/trips.sock").exists());
+    // A directory that others can write to is not used.
+    fs::set_permissions(programs.path("bowstring"), std::os::unix::fs::PermissionsExt::from_mode(0o777))?;
+    programs.send(&["demo:1"])?.code(7)?.says("chmod 700")?;
+    finish(programs.receiver(&[]).spawn()?)?.code(7)?.says("chmod 700")?;
     Ok(())
 }

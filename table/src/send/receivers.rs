@@ -34,7 +34,8 @@ impl Sender {
     /// Meets a receiver over one end of a pair of sockets, such as a child's that has the other end.
     pub fn accept_socket(&mut self, socket: OwnedFd) -> Result<ReceiverId, SetUpError> {
         self.tell_past();
-        let arrival = self.outlet.sender.accept_socket(socket, &HandshakeConfig::new(&self.greeting))?;
+        let greeting = self.greeting.after(self.stats.rows, self.stats.batches);
+        let arrival = self.outlet.sender.accept_socket(socket, &HandshakeConfig::new(greeting))?;
         self.note(&arrival);
         self.welcome_all().map_err(set_up)?;
         Ok(arrival.receiver)
@@ -51,7 +52,7 @@ impl Sender {
             }
             let late = SetUpError::Meet(HandshakeError::TimedOut("a connection"));
             let Some(listener) = self.listener.as_ref().filter(|_| !left.is_zero()) else { return Err(late) };
-            let greeting = &self.greeting;
+            let greeting = self.greeting.after(self.stats.rows, self.stats.batches);
             let wait = Wait::sleeping().at_most(left.min(SLICE));
             match self.outlet.sender.accept(listener, wait, &mut |_| Decision::Welcome(greeting)) {
                 Ok(arrival) => {
@@ -82,7 +83,7 @@ impl Sender {
         self.tell_past();
         let mut came = 0;
         while let Some(listener) = &self.listener {
-            let greeting = &self.greeting;
+            let greeting = self.greeting.after(self.stats.rows, self.stats.batches);
             match self.outlet.sender.poll_accept(listener, &mut |_| Decision::Welcome(greeting)) {
                 Ok(Some(arrival)) => {
                     self.note(&arrival);
