@@ -128,6 +128,10 @@ pub(crate) struct ChoiceArgs {
     /// Stop after ROWS rows.
     #[arg(long, value_name = "ROWS")]
     pub(crate) limit: Option<u64>,
+    /// Only rows that this SQL condition is true for, such as "size > 1e6 and backend in ('s3', 'ipfs')". It may use any
+    /// column. Rows that are kept are copied.
+    #[arg(long = "where", value_name = "CONDITION")]
+    pub(crate) condition: Option<String>,
 }
 
 #[derive(Args, Debug)]

@@ -63,7 +63,7 @@ pub(crate) fn drain(
     signals: &Signals,
     meter: &mut Meter,
 ) -> Result<Ending, Failure> {
-    let mut choice = Choice::new(receiver.schema(), &plan.columns, plan.limit)?;
+    let mut choice = Choice::new(receiver.schema(), &plan.columns, plan.limit, plan.condition.as_deref())?;
     if plan.require_zero_copy {
         zero_copy::demand(receiver)?;
     }
@@ -155,6 +155,16 @@ fn look(
     choice: &mut Choice,
     meter: &mut Meter,
 ) -> Result<(), Failure> {
+    if choice.has_condition() {
+        // A condition needs arrays.
+        let touched = if what == Look::Touch { sum_of_words(batch.message()) } else { 0 };
+        let arrays = batch.into_record_batch().map_err(Failure::from)?;
+        *sum = sum.wrapping_add(touched);
+        meter.checked(choice.of(&arrays)?.num_rows());
+        drop(arrays);
+        meter.handed_on();
+        return Ok(());
+    }
     let rows = if full {
         batch.full_view().map(|view| view.num_rows())
     } else {
@@ -176,7 +186,7 @@ fn keep(
     meter: &mut Meter,
 ) -> Result<(), Failure> {
     let arrays = batch.into_record_batch().map_err(Failure::from)?;
-    let chosen = choice.of(&arrays).map_err(|error| Failure::Choice(error.to_string()))?;
+    let chosen = choice.of(&arrays)?;
     meter.checked(chosen.num_rows());
     sink.write(&chosen)?;
     // The sender's memory goes back to it here.

@@ -26,6 +26,8 @@ pub(crate) struct Plan {
     pub(crate) handling: Handling,
     pub(crate) columns: Vec<String>,
     pub(crate) limit: Option<u64>,
+    /// Rows that are wanted, in SQL.
+    pub(crate) condition: Option<String>,
     pub(crate) require_zero_copy: bool,
     pub(crate) manners: Manners,
 }
@@ -82,7 +84,7 @@ impl fmt::Display for Venue {
 impl Plan {
     /// Decides what was left open.
     pub(crate) fn resolve(args: Receive) -> Result<Plan, Failure> {
-        let Receive { sink, choice: ChoiceArgs { columns, limit }, meeting, manners } = args;
+        let Receive { sink, choice: ChoiceArgs { columns, limit, condition }, meeting, manners } = args;
         let handling = handling(&sink, meeting.validate)?;
         let mut manners = Manners::resolve(manners);
         // A bar and rows on one terminal would write over each other. All else is shown once everything has come.
@@ -95,6 +97,7 @@ impl Plan {
             handling,
             columns,
             limit,
+            condition,
             require_zero_copy: meeting.require_zero_copy,
             manners,
         })
@@ -120,7 +123,7 @@ impl Handling {
     }
 }
 
-fn handling(args: &SinkArgs, validate: Validate) -> Result<Handling, Failure> {
+pub(crate) fn handling(args: &SinkArgs, validate: Validate) -> Result<Handling, Failure> {
     // Clap waives what an option requires where it contradicts another one that was said.
     if args.touch && !args.null || args.format.is_some() && args.output.is_none() {
         return Err(Failure::Usage {

@@ -1,0 +1,114 @@
+//! SQL conditions over Arrow batches, such as `size > 1e6 and backend in ('s3', 'ipfs')`.
+//!
+//! A [`Condition`] is parsed and fitted to a schema once: unknown columns and types that do not go together are errors
+//! before any row is read. It is then evaluated with Arrow's kernels, some thousand rows at a time, so that memory does
+//! not grow with the table.
+//!
+//! The logic is SQL's, with three values: a row is kept if the condition is true, and not if it is false or null. Where
+//! databases differ, this does as DuckDB does: NaN equals itself and is greater than every number, `/` divides into
+//! floating point, and dividing integers by zero gives null.
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use arrow_array::{Int64Array, RecordBatch, StringArray};
+//! use bowstring_query::Condition;
+//! # let batch = RecordBatch::try_from_iter([
+//! #     ("size", Arc::new(Int64Array::from(vec![1, 2_000_000, 3_000_000])) as _),
+//! #     ("backend", Arc::new(StringArray::from(vec!["s3", "s3", "disk"])) as _),
+//! # ])?;
+//! let condition = Condition::parse("size > 1e6 and backend in ('s3', 'ipfs')", &batch.schema())?;
+//! assert_eq!(condition.filter(&batch)?.num_rows(), 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Map
+//!
+//! `compile` turns SQL into nodes, each of a type; `types` says which types go together; `eval` evaluates nodes;
+//! `compare` compares floating-point numbers as DuckDB does.
+
+mod compare;
+mod compile;
+mod error;
+mod eval;
+mod types;
+
+use arrow_array::{Array, BooleanArray, RecordBatch};
+use arrow_buffer::BooleanBufferBuilder;
+use arrow_schema::{DataType, Schema};
+use arrow_select::filter::filter_record_batch;
+
+use crate::compile::Node;
+pub use crate::error::QueryError;
+
+/// Rows that are evaluated at a time: what is in between stays in the processor's cache.
+const WINDOW: usize = 1 << 14;
+
+/// A condition on the rows of a schema.
+#[derive(Clone, Debug)]
+pub struct Condition {
+    node: Node,
+    columns: Vec<usize>,
+}
+
+impl Condition {
+    /// Parses a condition and fits it to a schema.
+    pub fn parse(sql: &str, schema: &Schema) -> Result<Condition, QueryError> {
+        let node = compile::compile(sql, schema)?;
+        match node.data_type() {
+            DataType::Boolean | DataType::Null => {}
+            other => {
+                return Err(QueryError::Type(format!("a condition is true or false, and this is {other}")));
+            }
+        }
+        let mut columns = Vec::new();
+        node.columns(&mut columns);
+        columns.sort_unstable();
+        columns.dedup();
+        Ok(Condition { node, columns })
+    }
+
+    /// Returns the places of the columns that the condition reads.
+    #[must_use]
+    pub fn columns(&self) -> &[usize] {
+        &self.columns
+    }
+
+    /// Evaluates the condition: for each row true, false or null.
+    pub fn evaluate(&self, batch: &RecordBatch) -> Result<BooleanArray, QueryError> {
+        let rows = batch.num_rows();
+        if rows <= WINDOW {
+            return eval::boolean(&self.node, batch);
+        }
+        let mut parts = Vec::with_capacity(rows.div_ceil(WINDOW));
+        for start in (0..rows).step_by(WINDOW) {
+            parts.push(eval::boolean(&self.node, &batch.slice(start, WINDOW.min(rows - start)))?);
+        }
+        let parts: Vec<&dyn Array> = parts.iter().map(|part| part as _).collect();
+        let whole = arrow_select::concat::concat(&parts)?;
+        Ok(BooleanArray::from(whole.to_data()))
+    }
+
+    /// Returns which rows the condition is true for; null is not.
+    pub fn mask(&self, batch: &RecordBatch) -> Result<BooleanArray, QueryError> {
+        let rows = batch.num_rows();
+        let mut bits = BooleanBufferBuilder::new(rows);
+        for start in (0..rows).step_by(WINDOW) {
+            let part = eval::boolean(&self.node, &batch.slice(start, WINDOW.min(rows - start)))?;
+            match part.nulls().filter(|nulls| nulls.null_count() > 0) {
+                Some(nulls) => bits.append_buffer(&(part.values() & nulls.inner())),
+                None => bits.append_buffer(part.values()),
+            }
+        }
+        Ok(BooleanArray::new(bits.finish(), None))
+    }
+
+    /// Returns the rows that the condition is true for. If that is all of them, nothing is copied.
+    pub fn filter(&self, batch: &RecordBatch) -> Result<RecordBatch, QueryError> {
+        let mask = self.mask(batch)?;
+        match mask.true_count() {
+            0 => Ok(batch.slice(0, 0)),
+            all if all == batch.num_rows() => Ok(batch.clone()),
+            _ => Ok(filter_record_batch(batch, &mask)?),
+        }
+    }
+}

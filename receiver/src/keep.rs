@@ -1,0 +1,141 @@
+//! Shows and writes tables that came by other ways than a channel, as the program does.
+
+use std::fmt::Display;
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use bowstring_cli::exit::Exit;
+use clap::Args;
+
+use crate::args::{ChoiceArgs, SinkArgs, Validate};
+use crate::choice::Choice;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::plan::{Handling, Look, handling};
+use crate::screen::Screen;
+use crate::sink::{self, End};
+
+/// What is wanted of a table, and where it goes.
+#[derive(Args, Debug)]
+pub struct KeepOptions {
+    #[command(flatten)]
+    sink: SinkArgs,
+    #[command(flatten)]
+    choice: ChoiceArgs,
+}
+
+impl KeepOptions {
+    /// Returns the options that show the first rows, whatever standard output is.
+    #[must_use]
+    pub fn head(rows: usize) -> KeepOptions {
+        KeepOptions {
+            sink: SinkArgs {
+                table: true,
+                json: false,
+                csv: false,
+                output: None,
+                summary: false,
+                count: false,
+                null: false,
+                touch: false,
+                format: None,
+                head: rows,
+            },
+            choice: ChoiceArgs { columns: Vec::new(), limit: Some(rows as u64), condition: None },
+        }
+    }
+
+    /// Returns the most rows that are wanted, if nothing but their number decides which.
+    #[must_use]
+    pub fn limit(&self) -> Option<u64> {
+        self.choice.limit.filter(|_| self.choice.condition.is_none())
+    }
+}
+
+/// Why a table was not kept.
+#[derive(Debug)]
+pub struct KeepError {
+    /// The exit code.
+    pub exit: u8,
+    /// What went wrong.
+    pub what: String,
+    /// What to do next, if there is something.
+    pub advice: Option<String>,
+}
+
+impl KeepError {
+    fn of(failure: &Failure) -> KeepError {
+        KeepError { exit: failure.exit(), what: failure.to_string(), advice: failure.advice() }
+    }
+}
+
+/// Takes batches to where the options say, until there are no more or enough; returns the rows that were kept.
+///
+/// A file gets its name only if all went well. That nobody reads the output any more, as with `head`, is no error.
+pub fn keep<E: Display>(
+    options: &KeepOptions,
+    schema: &SchemaRef,
+    batches: impl IntoIterator<Item = Result<RecordBatch, E>>,
+) -> Result<u64, KeepError> {
+    let KeepOptions { sink, choice: ChoiceArgs { columns, limit, condition } } = options;
+    let failed = |failure: Failure| KeepError::of(&failure);
+    let mut choice = Choice::new(schema, columns, *limit, condition.as_deref()).map_err(failed)?;
+    let (mut sink, count) = match handling(sink, Validate::Full).map_err(failed)? {
+        Handling::Keep(plan) => {
+            (Some(sink::open(&plan, choice.schema(), Screen::of_stdout()).map_err(failed)?), false)
+        }
+        Handling::Look { what, .. } => (None, what == Look::Count),
+    };
+    let mut rows = 0;
+    let mut outcome = Ok(());
+    let mut batches = batches.into_iter();
+    // Once there is enough, the next batch is not waited for.
+    while !choice.is_satisfied() {
+        let Some(batch) = batches.next() else { break };
+        outcome = batch.map_err(malformed).and_then(|batch| {
+            let chosen = choice.of(&batch).map_err(failed)?;
+            rows += chosen.num_rows() as u64;
+            match &mut sink {
+                Some(sink) => match sink.write(&chosen) {
+                    Err(failure) if failure.is_broken_pipe() => Err(None),
+                    written => written.map_err(|failure| Some(KeepError::of(&failure))),
+                },
+                None => Ok(()),
+            }
+            .or_else(|error| error.map_or_else(|| Err(gone()), Err))
+        });
+        if outcome.is_err() {
+            break;
+        }
+    }
+    let whole = outcome.is_ok();
+    if let Some(sink) = sink {
+        match sink.finish(if whole { End::Whole } else { End::BrokenOff }) {
+            Err(failure) if failure.is_broken_pipe() => return Ok(rows),
+            Err(failure) if whole => return Err(KeepError::of(&failure)),
+            _ => {}
+        }
+    }
+    if count && whole {
+        use std::io::Write;
+        let mut output = Output::stdout().map_err(failed)?;
+        let watch = output.watch();
+        writeln!(output, "{rows}").map_err(|error| failed(watch.explain(error)))?;
+        output.finish().map_err(failed)?;
+    }
+    match outcome {
+        Err(error) if error.exit == GONE => Ok(rows),
+        outcome => outcome.map(|()| rows),
+    }
+}
+
+/// No program's exit code: nobody reads any more.
+const GONE: u8 = u8::MAX;
+
+fn gone() -> KeepError {
+    KeepError { exit: GONE, what: String::new(), advice: None }
+}
+
+fn malformed(error: impl Display) -> KeepError {
+    KeepError { exit: Exit::Malformed as u8, what: error.to_string(), advice: None }
+}

@@ -1,0 +1,106 @@
+//! `receiver`: takes an Arrow table from another process on this host, and shows, stores or measures it.
+//!
+//! A library only so that the program `bowstring` writes tables as this one does: see [`keep`].
+//!
+//! Arguments become a [`plan`]; the plan [`meet`]s a sender; [`drain`] takes the table's batches to a [`sink`], which
+//! writes to an [`output`]; a [`report`] says what happened.
+
+mod args;
+mod choice;
+mod drain;
+mod failure;
+mod inherit;
+pub mod keep;
+mod ls;
+mod meet;
+mod meter;
+mod output;
+mod plan;
+mod report;
+mod screen;
+mod sink;
+mod trust;
+mod zero_copy;
+
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+
+use bowstring_cli::signals::Signals;
+use bowstring_cli::{manners, own};
+use bowstring_top::{Top, TopError};
+use clap::{CommandFactory, Parser};
+
+use crate::args::{Cli, Command, Receive};
+use crate::drain::Ending;
+use crate::failure::{Failure, STDOUT};
+use crate::meter::Meter;
+use crate::plan::{Plan, Venue};
+use crate::report::{Before, Report};
+
+/// Runs the program: does what its arguments say, and returns its exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let Cli { command, receive: args } = Cli::parse();
+    let outcome = match command {
+        None => receive(args),
+        Some(Command::Top(top)) => watch(&top),
+        Some(Command::Ls(args)) => ls::run(&args).map(|()| 0),
+        Some(Command::Completions { shell }) => printed(own::completions(shell, Cli::command())),
+        Some(Command::Man) => printed(own::manual(Cli::command())),
+    };
+    ExitCode::from(outcome.unwrap_or_else(|failure| tell(&failure)))
+}
+
+/// Receives a table; answers the exit code.
+fn receive(args: Receive) -> Result<u8, Failure> {
+    let plan = Plan::resolve(args)?;
+    let catch = Signals::catch();
+    let signals = catch.map_err(|error| Failure::Host { what: "cannot catch signals", error })?;
+    let mut receiver = meet::meet(&plan, &signals)?;
+    let before = Before::look(&receiver);
+    let mut meter = Meter::new();
+    let ending = drain::drain(&mut receiver, &plan, &signals, &mut meter)?;
+    let exit = match &ending {
+        Ending::Whole | Ending::Enough | Ending::NobodyReads => 0,
+        Ending::Interrupted(signal) => signal.exit(),
+        Ending::Failed(failure) => tell(failure),
+    };
+    if let Ending::Interrupted(_) = ending
+        && !plan.manners.quiet
+    {
+        let kept = if plan.writes_file() { "; no part of the file was kept" } else { "" };
+        manners::say(&format!("receiver: interrupted{kept}"));
+    }
+    let report = Report::new(&receiver, before, &meter, &ending, exit);
+    plan.manners.state(&report).map_err(|(name, error)| Failure::Output { name, error })?;
+    Ok(exit)
+}
+
+/// Shows the running channels; answers the exit code.
+fn watch(top: &Top) -> Result<u8, Failure> {
+    let catch = Signals::catch();
+    let signals = catch.map_err(|error| Failure::Host { what: "cannot catch signals", error })?;
+    let mut out = io::stdout();
+    let terminal = out.is_terminal();
+    match bowstring_top::run(top, &mut out, terminal, || signals.caught().is_some()) {
+        // Being interrupted is how it ends.
+        Ok(()) => Ok(0),
+        Err(TopError::Sender { address, error }) => {
+            Err(Failure::NoSender { venue: Venue::At(address), error, waited: None })
+        }
+        Err(TopError::Directory(what)) => {
+            Err(Failure::Usage { what, advice: "name a channel, or the path of its socket" })
+        }
+        Err(TopError::Output(error)) => Err(Failure::Output { name: STDOUT.to_owned(), error }),
+    }
+}
+
+fn printed(printed: io::Result<()>) -> Result<u8, Failure> {
+    printed.map(|()| 0).map_err(|error| Failure::Output { name: STDOUT.to_owned(), error })
+}
+
+/// Says what went wrong and what to do next; answers the exit code.
+fn tell(failure: &Failure) -> u8 {
+    manners::tell("receiver", failure, failure.advice().as_deref());
+    failure.exit()
+}

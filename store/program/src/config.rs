@@ -1,0 +1,84 @@
+//! The file that the store and its clients share: where the store listens, and what its tables are read from.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use bowstring_transport::names;
+use serde::Deserialize;
+
+use crate::failure::Failure;
+
+/// What the file says.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// The store's socket.
+    socket: Option<PathBuf>,
+    /// Where the store keeps what clients put.
+    pub(crate) state: Option<PathBuf>,
+    pub(crate) max_table_size: Option<String>,
+    pub(crate) max_total_size: Option<String>,
+    pub(crate) max_clients: Option<usize>,
+    /// Seconds.
+    pub(crate) request_timeout: Option<f64>,
+    pub(crate) keep: Option<usize>,
+    #[serde(default)]
+    pub(crate) readers: Vec<u32>,
+    #[serde(default)]
+    pub(crate) writers: Vec<u32>,
+    pub(crate) metrics: Option<String>,
+    /// By name: the file that a table is read from.
+    #[serde(default)]
+    pub(crate) tables: BTreeMap<String, PathBuf>,
+}
+
+impl Config {
+    /// Reads the file, which need not be there unless it was named.
+    pub(crate) fn read(named: Option<PathBuf>) -> Result<Config, Failure> {
+        let Some(path) = named.clone().or_else(usual) else { return Ok(Config::default()) };
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => {
+                return Ok(Config::default());
+            }
+            Err(error) => return Err(Failure::usage(format!("{}: {error}", path.display()))),
+        };
+        let mut config: Config =
+            toml::from_str(&text).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
+        // Relative paths count from the file.
+        let beside = |file: &mut PathBuf| {
+            if let Some(directory) = path.parent() {
+                *file = directory.join(&file);
+            }
+        };
+        config.tables.values_mut().for_each(beside);
+        config.state.iter_mut().for_each(beside);
+        Ok(config)
+    }
+
+    pub(crate) fn with_socket(mut self, socket: Option<PathBuf>) -> Config {
+        self.socket = socket.or(self.socket);
+        self
+    }
+
+    /// The store's socket.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.socket.clone().unwrap_or_else(names::store_socket)
+    }
+
+    /// Whether a socket was named.
+    pub(crate) fn names_socket(&self) -> bool {
+        self.socket.is_some()
+    }
+
+    /// The file that a table is read from, if the configuration names one.
+    pub(crate) fn source(&self, name: &str) -> Option<&Path> {
+        self.tables.get(name).map(PathBuf::as_path)
+    }
+}
+
+fn usual() -> Option<PathBuf> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let directory = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")))?;
+    Some(directory.join("bowstring/tables.toml"))
+}

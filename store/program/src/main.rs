@@ -1,0 +1,64 @@
+//! `bowstring`: a store of named Arrow tables, and what to do with one from the command line.
+//!
+//! [`args`] is the command line and [`config`] the file that store and clients share. [`serve`] runs the store;
+//! [`read`] opens tables, by whichever way there is; [`write`] changes them; [`show`] lists. [`holder`] says who listens
+//! on a socket, and [`metrics`] answers Prometheus.
+
+mod args;
+mod config;
+mod failure;
+mod holder;
+mod inherit;
+mod input;
+mod metrics;
+mod read;
+mod serve;
+mod show;
+mod write;
+
+use std::process::ExitCode;
+
+use bowstring_cli::{manners, own};
+use clap::{CommandFactory, Parser};
+
+use crate::args::{Cli, Command};
+use crate::config::Config;
+use crate::failure::Failure;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            manners::tell("bowstring", &failure.what, failure.advice.as_deref());
+            ExitCode::from(failure.exit)
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    let Cli { socket, config, quiet, command } = cli;
+    let printed = |printed: std::io::Result<()>| printed.map_err(|error| Failure::output(&error));
+    match command {
+        Command::Completions { shell } => return printed(own::completions(shell, Cli::command())),
+        Command::Man => return printed(own::manual(Cli::command())),
+        _ => {}
+    }
+    let config = Config::read(config)?.with_socket(socket);
+    match command {
+        Command::Serve(args) => serve::run(&config, args),
+        Command::Ls { json } => show::list(&config, json),
+        Command::Get(args) => read::get(&config, &args, quiet),
+        Command::Head { name, rows } => read::head(&config, name, rows),
+        Command::Schema { name } => read::schema(&config, &name),
+        Command::Follow(args) => read::follow(&config, &args, quiet),
+        Command::Put(args) => write::put(&config, &args, quiet),
+        Command::Append { name, source } => write::append(&config, &name, &source, quiet),
+        Command::Rm { name, if_version } => write::remove(&config, &name, if_version, quiet),
+        Command::Rename { name, to } => write::rename(&config, &name, &to, quiet),
+        Command::Set { name, pairs } => write::set(&config, &name, pairs, quiet),
+        Command::Stat => show::stat(&config),
+        Command::Top { interval, count } => show::top(&config, interval, count),
+        Command::Completions { .. } | Command::Man => Ok(()),
+    }
+}

@@ -1,0 +1,50 @@
+//! The store's figures over HTTP, for Prometheus. A client of the store like any other.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bowstring_store::Client;
+
+/// How long a scrape may take to ask, and to read.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Answers at an address from now on, in a thread of its own; returns the address.
+pub(crate) fn answer(at: &str, socket: PathBuf) -> io::Result<SocketAddr> {
+    let at = if at.contains(':') { at.to_owned() } else { format!("127.0.0.1:{at}") };
+    let listener = TcpListener::bind(at)?;
+    let address = listener.local_addr()?;
+    std::thread::Builder::new().name("metrics".to_owned()).spawn(move || {
+        for stream in listener.incoming() {
+            match stream {
+                // One at a time: who is slow keeps other scrapes waiting, and never the store.
+                Ok(stream) => drop(serve(stream, &socket)),
+                Err(_) => std::thread::sleep(Duration::from_millis(100)),
+            }
+        }
+    })?;
+    Ok(address)
+}
+
+fn serve(mut stream: TcpStream, socket: &std::path::Path) -> io::Result<()> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    // The first line is all that matters, and comes in the first packet.
+    let mut request = [0; 4096];
+    let len = stream.read(&mut request)?;
+    let found = request
+        .get(..len)
+        .is_some_and(|request| request.starts_with(b"GET /metrics ") || request.starts_with(b"GET / "));
+    let text = Client::connect(socket).and_then(|mut client| client.stat());
+    let (status, body) = match text {
+        Ok(text) if found => ("200 OK", text),
+        Ok(_) => ("404 Not Found", "the figures are at /metrics\n".to_owned()),
+        Err(error) => ("503 Service Unavailable", format!("{error}\n")),
+    };
+    let len = body.len();
+    write!(
+        stream,
+        "HTTP/1.1 {status}\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: {len}\r\nConnection: close\r\n\r\n{body}"
+    )
+}

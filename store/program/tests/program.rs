@@ -1,0 +1,220 @@
+//! The program as people use it: serving files, putting, getting, following, coming back after kill -9.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// A directory that goes with the value.
+struct Room(PathBuf);
+
+impl Room {
+    fn new() -> Room {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("bowstring-program-{}-{number}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Room(path)
+    }
+
+    fn file(&self, name: &str, text: &str) -> PathBuf {
+        // Beside and renamed, as who replaces a file does.
+        let (draft, path) = (self.0.join(format!("{name}.part")), self.0.join(name));
+        fs::write(&draft, text).unwrap();
+        fs::rename(&draft, &path).unwrap();
+        path
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bowstring"));
+        command.current_dir(&self.0).env("XDG_CONFIG_HOME", &self.0).args(["--socket", "s"]).args(words);
+        command
+    }
+
+    fn run(&self, words: &[&str]) -> Output {
+        self.command(words).stdin(Stdio::null()).output().unwrap()
+    }
+
+    /// Runs it, and returns what it wrote.
+    fn out(&self, words: &[&str]) -> String {
+        let Output { status, stdout, stderr } = self.run(words);
+        assert!(status.success(), "{words:?}: {}", String::from_utf8_lossy(&stderr));
+        String::from_utf8(stdout).unwrap()
+    }
+
+    /// Runs it, and returns its exit code and what it said.
+    fn fails(&self, words: &[&str]) -> (i32, String) {
+        let Output { status, stdout, stderr } = self.run(words);
+        assert_eq!(String::from_utf8(stdout).unwrap(), "");
+        (status.code().unwrap(), String::from_utf8(stderr).unwrap())
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A running store.
+struct Store(Child);
+
+impl Store {
+    fn serve(room: &Room, words: &[&str]) -> Store {
+        let mut command = room.command(&["serve"]);
+        let mut child = command.args(words).stderr(Stdio::piped()).spawn().unwrap();
+        let mut said = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        while !line.contains("serving at") {
+            line.clear();
+            assert!(said.read_line(&mut line).unwrap() > 0, "it ended");
+        }
+        // Read on, so that nothing it says blocks it.
+        std::thread::spawn(move || said.read_to_end(&mut Vec::new()));
+        Store(child)
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.0), signal).unwrap();
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+const TRIPS: &str = "id,place\n1,here\n2,there\n3,\n";
+
+fn until(mut holds: impl FnMut() -> bool) {
+    let begun = std::time::Instant::now();
+    while !holds() {
+        assert!(begun.elapsed().as_secs() < 30, "it never came to be");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn files_are_served_and_read_again_when_they_are_replaced() {
+    let room = Room::new();
+    room.file("trips.csv", TRIPS);
+    let store = Store::serve(&room, &["trips=trips.csv", "--metrics", "0"]);
+    assert_eq!(room.out(&["get", "trips", "--csv"]), TRIPS);
+    let wanted =
+        ["get", "trips", "--columns", "place", "--where", "id between 2 and 9", "--limit", "1", "--json"];
+    assert_eq!(room.out(&wanted), "{\"place\":\"there\"}\n");
+    assert_eq!(room.out(&["get", "trips", "--where", "place is null", "--count"]), "1\n");
+    assert_eq!(room.out(&["schema", "trips"]), "id Int64\nplace Utf8\n");
+    assert!(room.out(&["head", "trips", "-n", "1"]).contains("here"));
+    let listed = room.out(&["ls"]);
+    assert!(listed.contains("trips") && listed.contains("trips.csv"), "{listed}");
+    let (exit, said) = room.fails(&["put", "trips", "trips.csv"]);
+    assert!(exit == 4 && said.contains("is read from") && said.contains("replaced"), "{said}");
+    room.file("trips.csv", "id,place\n7,elsewhere\n");
+    until(|| room.out(&["get", "trips", "--csv"]) == "id,place\n7,elsewhere\n");
+    // What cannot be read leaves the table as it was, and is said.
+    room.file("trips.csv", "PAR1 but not really");
+    until(|| room.out(&["ls"]).contains("not read"));
+    assert_eq!(room.out(&["get", "trips", "--csv"]), "id,place\n7,elsewhere\n");
+    room.file("trips.csv", TRIPS);
+    store.signal(Signal::HUP);
+    until(|| room.out(&["get", "trips", "--csv"]) == TRIPS);
+    assert!(room.out(&["stat"]).contains("bowstring_store_requests_total{kind=\"get\"}"));
+    assert!(room.out(&["top", "--count", "1"]).contains("trips"));
+    let (exit, said) = room.fails(&["serve"]);
+    assert!(exit == 1 && said.contains(&format!("process {} (bowstring)", store.0.id())), "{said}");
+    store.signal(Signal::TERM);
+    let mut store = store;
+    assert!(store.0.wait().unwrap().success());
+    assert!(!room.0.join("s").exists());
+}
+
+#[test]
+fn tables_are_put_appended_to_followed_and_taken_away() {
+    let room = Room::new();
+    room.file("a.csv", TRIPS);
+    room.file("b.csv", "id,place\n4,d\n");
+    let _store = Store::serve(&room, &[]);
+    room.out(&["put", "t", "a.csv", "--set", "unit=m"]);
+    let mut follow = room.command(&["follow", "t", "--csv", "--limit", "4"]);
+    let follow = follow.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    until(|| room.out(&["ls", "--json"]).contains("\"followers\":1"));
+    room.out(&["append", "t", "b.csv"]);
+    let followed = follow.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8(followed.stdout).unwrap(), format!("{TRIPS}4,d\n"));
+    assert!(String::from_utf8(followed.stderr).unwrap().contains("--since"));
+    let mut stdin = room.command(&["put", "piped", "-"]).stdin(Stdio::piped()).spawn().unwrap();
+    stdin.stdin.take().unwrap().write_all(TRIPS.as_bytes()).unwrap();
+    assert!(stdin.wait().unwrap().success());
+    assert_eq!(room.out(&["get", "piped", "--count"]), "3\n");
+    for format in ["arrow", "arrows", "parquet"] {
+        let file = format!("out.{format}");
+        room.out(&["get", "t", "-o", &file]);
+        room.out(&["put", "back", &file]);
+        assert_eq!(room.out(&["get", "back", "--csv"]), format!("{TRIPS}4,d\n"));
+    }
+    assert_eq!(room.fails(&["put", "t", "a.csv", "--create"]).0, 4);
+    assert_eq!(room.fails(&["put", "t", "a.csv", "--if-version", "99"]).0, 4);
+    assert_eq!(room.fails(&["get", "t", "--columns", "nowhere"]).0, 2);
+    assert_eq!(room.fails(&["get", "t", "--where", "nowhere = 1"]).0, 2);
+    room.out(&["rename", "t", "u"]);
+    room.out(&["rm", "u"]);
+    let (exit, said) = room.fails(&["get", "u"]);
+    assert!(exit == 2 && said.contains("no table"), "{said}");
+}
+
+#[test]
+fn a_table_comes_by_the_way_that_there_is_and_says_which() {
+    let room = Room::new();
+    room.file("trips.csv", TRIPS);
+    fs::create_dir(room.0.join("bowstring")).unwrap();
+    fs::write(room.0.join("bowstring/tables.toml"), "[tables]\ntrips = \"../trips.csv\"\n").unwrap();
+    let get = |more: &[&str]| {
+        let output = room.run(&[&["get", "trips", "--csv", "--report"], more].concat());
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), TRIPS);
+        let report: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+        (report["method"].as_str().unwrap().to_owned(), report["warning"].as_str().map(str::to_owned))
+    };
+    // No store: the file that the configuration names.
+    let (method, warning) = get(&[]);
+    assert!(method == "source" && warning.unwrap().contains("no store"));
+    assert_eq!(room.fails(&["get", "trips", "--method", "shared,json"]).0, 6);
+    let _store = Store::serve(&room, &[]);
+    assert_eq!(get(&[]), ("shared".to_owned(), None));
+    assert_eq!(get(&["--method", "json"]), ("json".to_owned(), None));
+    assert_eq!(get(&["--method", "source"]), ("source".to_owned(), None));
+}
+
+#[test]
+fn what_was_acknowledged_comes_back_after_kill_9() {
+    let room = Room::new();
+    let rows = |n: usize| format!("n\n{}", (0..n).map(|n| format!("{n}\n")).collect::<String>());
+    room.file("first.csv", &rows(3));
+    room.file("more.csv", "n\n3\n");
+    for round in 0..4 {
+        let store = Store::serve(&room, &["--state", "state"]);
+        if round == 0 {
+            room.out(&["put", "t", "first.csv"]);
+        } else {
+            room.out(&["append", "t", "more.csv"]);
+        }
+        // While another put is under way.
+        let mut other = room.command(&["put", "other", "first.csv"]).stderr(Stdio::null()).spawn().unwrap();
+        store.signal(Signal::KILL);
+        other.wait().unwrap();
+        drop(store);
+        let _store = Store::serve(&room, &["--state", "state"]);
+        assert_eq!(room.out(&["get", "t", "--count"]), format!("{}\n", 3 + round));
+        let output = room.run(&["get", "other", "--count"]);
+        assert!(!output.status.success() || output.stdout == b"3\n");
+        assert!(Path::new(&room.0.join("state")).exists());
+    }
+}
