@@ -1,5 +1,7 @@
 //! Nodes evaluated over a batch.
 
+// claim: conditions
+
 use std::sync::Arc;
 
 use arrow_arith::boolean::{and_kleene, is_null, not, or_kleene};

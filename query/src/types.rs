@@ -50,11 +50,10 @@ pub(crate) fn common(a: &DataType, b: &DataType) -> Option<DataType> {
             return common(values, other);
         }
         (a, b) if is_string(a) && is_string(b) => T::LargeUtf8,
-        (T::Binary | T::LargeBinary | T::BinaryView | T::FixedSizeBinary(_), b)
-            if matches!(b, T::Binary | T::LargeBinary | T::BinaryView | T::FixedSizeBinary(_)) =>
-        {
-            T::LargeBinary
-        }
+        (
+            T::Binary | T::LargeBinary | T::BinaryView | T::FixedSizeBinary(_),
+            T::Binary | T::LargeBinary | T::BinaryView | T::FixedSizeBinary(_),
+        ) => T::LargeBinary,
         (a, b) if is_number(a) && is_number(b) => return number(a, b),
         (T::Date32 | T::Date64, T::Date32 | T::Date64) => T::Date32,
         (T::Timestamp(unit, zone), T::Date32 | T::Date64)

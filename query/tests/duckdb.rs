@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+// checks: conditions
+
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::Arc;

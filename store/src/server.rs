@@ -4,6 +4,8 @@
 //! and a client that does not read it, or does not end what it began, is let go after a while. Checking what was put,
 //! reading a source, writing to disk, merging segments and making JSON happen in [`jobs`].
 
+// claim: store
+
 mod config;
 mod connection;
 mod delivery;

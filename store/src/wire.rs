@@ -3,6 +3,7 @@
 //! Every number is little-endian. A string is its length (u32) and its bytes. Whatever a datagram has beyond its fields
 //! is a fault, so that a later version has to say that it is one.
 
+pub mod fuzz;
 pub mod message;
 
 use std::fmt;

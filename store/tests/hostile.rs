@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+// checks: store
+
 mod support;
 
 use std::io::IoSlice;

@@ -1,0 +1,15 @@
+//! The body of a fuzz target, which an ordinary test runs too.
+
+use super::message::{Reply, Request};
+
+/// Reads bytes as either side would. What is accepted means the same once it was written again.
+pub fn datagram(bytes: &[u8]) {
+    // The first byte stands for the number of descriptors that came along.
+    let Some((&found, bytes)) = bytes.split_first() else { return };
+    if let Ok(request) = Request::decode(bytes, found.into()) {
+        assert_eq!(Request::decode(&request.encode(), found.into()), Ok(request));
+    }
+    if let Ok(reply) = Reply::decode(bytes, found.into()) {
+        assert_eq!(Reply::decode(&reply.encode(), found.into()), Ok(reply));
+    }
+}
