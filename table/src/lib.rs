@@ -42,12 +42,15 @@
 #[cfg(feature = "count-allocations")]
 pub mod allocations;
 pub mod buffer_stats;
+mod copy;
 mod error;
 mod heap;
 pub mod hints;
 pub mod protocol;
 mod receive;
 mod send;
+pub mod serve;
+pub mod turn;
 
 pub use arrow_array;
 pub use arrow_schema;
@@ -58,9 +61,10 @@ pub use bowstring_transport::names;
 
 pub use bowstring_transport::BreakOff;
 pub use buffer_stats::BufferStats;
+pub use copy::{CopyError, copy_batch};
 pub use error::{ReceiveError, SendError, SetUpError};
 pub use hints::Hints;
-pub use receive::{Batch, Missed, Receiver, ReceiverBuilder, ReceiverStats};
+pub use receive::{Batch, Missed, Outstanding, Receiver, ReceiverBuilder, ReceiverStats, in_forked_child};
 pub use send::{Interrupt, Sender, SenderBuilder, SenderStats};
 
 #[doc(hidden)]

@@ -5,18 +5,23 @@ mod builder;
 mod channel;
 mod copies;
 mod iter;
+mod outstanding;
 mod stats;
 mod trust;
+
+use std::sync::Arc;
 
 use arrow_buffer::Buffer;
 use arrow_schema::SchemaRef;
 use bowstring_codec::decode::{Decoder, Limits};
 use bowstring_codec::interop::{Align, share};
+use bowstring_transport::fd::OwnedFd;
 use bowstring_transport::{Credentials, Delivery, Incoming, Meta, Opened, Stats, Wait};
 
 pub use self::batch::Batch;
 pub use self::builder::ReceiverBuilder;
 use self::channel::{Channel, Memory};
+pub use self::outstanding::{Outstanding, in_forked_child};
 pub use self::stats::ReceiverStats;
 use crate::error::{ReceiveError, SetUpError};
 use crate::{Hints, heap, protocol};
@@ -63,6 +68,7 @@ pub struct Receiver {
     ended: bool,
     /// Set once iterating has met an error, which is the last item.
     failed: bool,
+    outstanding: Arc<Outstanding>,
     stats: ReceiverStats,
 }
 
@@ -108,6 +114,7 @@ impl Receiver {
             align: Align::Copy,
             ended: false,
             failed: false,
+            outstanding: Arc::default(),
             stats,
         })
     }
@@ -172,7 +179,7 @@ impl Receiver {
 
     /// Waits for the next batch as `wait` says; [`ReceiveError::TimedOut`] if none came in time.
     pub fn next_batch_with(&mut self, wait: Wait) -> Result<Option<Batch<'_>>, ReceiveError> {
-        let Self { channel, decoder, align, ended, stats, last, behind_gap, .. } = self;
+        let Self { channel, decoder, align, ended, outstanding, stats, last, behind_gap, .. } = self;
         let (missed, may_skip) = (&mut self.missed, self.may_skip);
         if *ended {
             return Ok(None);
@@ -220,13 +227,36 @@ impl Receiver {
             stats.bytes_copied += memory.len() as u64;
         }
         stats.note_allocations(before);
-        Ok(Some(Batch::new(memory, meta, pool, decoder, *align, stats)))
+        Ok(Some(Batch::new(memory, meta, pool, decoder, *align, outstanding, stats)))
     }
 
     /// What was received so far.
     #[must_use]
     pub fn stats(&self) -> ReceiverStats {
         ReceiverStats { transport: self.channel.stats(), ..self.stats }
+    }
+
+    /// Returns what the arrays that were made of batches still hold.
+    #[must_use]
+    pub fn outstanding(&self) -> &Arc<Outstanding> {
+        &self.outstanding
+    }
+
+    /// Returns a descriptor for `poll`, `epoll` or an async runtime: readable, after [`arm`](Self::arm), when a message
+    /// comes or the sender is gone. It belongs to the caller; make it once.
+    pub fn pollable(&self) -> Result<OwnedFd, ReceiveError> {
+        self.channel.pollable().map_err(ReceiveError::Host)
+    }
+
+    /// Announces that this receiver will sleep on its [`pollable`](Self::pollable) descriptor. Returns `false` if a
+    /// message or the end is there already: then receive at once.
+    pub fn arm(&self) -> bool {
+        !self.ended && self.channel.arm()
+    }
+
+    /// Ends the sleep that [`arm`](Self::arm) announced. The next receive reports what is wrong, if anything is.
+    pub fn disarm(&self) {
+        self.channel.disarm();
     }
 
     /// The stats that the sender keeps, if it shows them: a sender of sealed messages does not.

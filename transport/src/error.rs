@@ -100,7 +100,9 @@ pub struct OsError {
 }
 
 impl OsError {
-    pub(crate) const fn new(call: Call, errno: Errno) -> OsError {
+    /// Creates an error of a call that a crate above made itself.
+    #[must_use]
+    pub const fn new(call: Call, errno: Errno) -> OsError {
         OsError { call, errno }
     }
 

@@ -1,14 +1,17 @@
 //! One batch, before it was looked at.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use arrow_buffer::Buffer;
 use bowstring_codec::decode::Decoder;
 use bowstring_codec::interop::{Align, share};
 use bowstring_codec::view::{BatchView, Full, Level, Structure};
 use bowstring_transport::Meta;
 
 use super::channel::Memory;
+use super::outstanding::{Held, Outstanding};
 use super::stats::ReceiverStats;
 use crate::error::ReceiveError;
 use crate::{BufferStats, heap};
@@ -36,6 +39,7 @@ pub struct Batch<'a> {
     shared: Range<usize>,
     decoder: &'a mut Decoder,
     align: Align,
+    outstanding: &'a Arc<Outstanding>,
     stats: &'a mut ReceiverStats,
     /// Whether the stats have its rows and buffers.
     counted: bool,
@@ -48,6 +52,7 @@ impl<'a> Batch<'a> {
         pool: Option<Range<usize>>,
         decoder: &'a mut Decoder,
         align: Align,
+        outstanding: &'a Arc<Outstanding>,
         stats: &'a mut ReceiverStats,
     ) -> Batch<'a> {
         let shared = match (&memory, pool) {
@@ -58,7 +63,7 @@ impl<'a> Batch<'a> {
             }
             _ => 0..0,
         };
-        Batch { memory, meta, shared, decoder, align, stats, counted: false }
+        Batch { memory, meta, shared, decoder, align, outstanding, stats, counted: false }
     }
 
     /// The sender's number of the message. A gap between two means messages that were not for this receiver.
@@ -109,13 +114,31 @@ impl<'a> Batch<'a> {
     /// The batch as Arrow arrays whose buffers are the memory it came in. That memory goes back to the sender when the
     /// last of them is dropped, on whatever thread; until then it is taken out of the sender's pool.
     pub fn into_record_batch(self) -> Result<RecordBatch, ReceiveError> {
-        let Batch { memory, meta, shared, decoder, align, stats, counted } = self;
-        let before = heap::allocations();
-        let buffer = match memory {
-            Memory::Lease(lease) => share(lease.detach()),
+        let outstanding = self.outstanding;
+        self.arrays_over(|memory| match memory {
+            Memory::Lease(lease) => share(Held::new(lease.detach(), outstanding)),
             Memory::Copy(copy) => share(copy),
-            Memory::Sealed(message) => share(message),
-        };
+            // The descriptor goes, so that batches that are kept take none.
+            Memory::Sealed(message) => share(Held::new(message.into_view(), outstanding)),
+        })
+    }
+
+    /// Returns the batch as Arrow arrays in private memory. Keeping them keeps nothing of the sender's.
+    pub fn into_private_record_batch(mut self) -> Result<RecordBatch, ReceiveError> {
+        if !matches!(self.memory, Memory::Copy(_)) {
+            self.shared = 0..0;
+            self.stats.bytes_copied += self.memory.len() as u64;
+        }
+        self.arrays_over(|memory| match memory {
+            Memory::Copy(copy) => share(copy),
+            shared => Buffer::from(&*shared),
+        })
+    }
+
+    fn arrays_over(self, keep: impl FnOnce(Memory<'a>) -> Buffer) -> Result<RecordBatch, ReceiveError> {
+        let Batch { memory, meta, shared, decoder, align, stats, counted, .. } = self;
+        let before = heap::allocations();
+        let buffer = keep(memory);
         stats.array_allocations += heap::allocations() - before;
         let before = heap::allocations();
         let view = decoder.decode(&buffer).and_then(BatchView::validate);

@@ -3,8 +3,9 @@
 use std::cell::RefCell;
 use std::ops::{Deref, Range};
 
+use bowstring_transport::fd::OwnedFd;
 use bowstring_transport::{
-    CopyingReceiver, Credentials, Delivery, Honest, Lease, Meta, Opened, Past, PooledReceiver, ReceiverStats,
+    CopyingReceiver, Credentials, Delivery, Honest, Lease, Meta, Opened, OsError, Past, PooledReceiver, ReceiverStats,
     RecvError, SealedMessage, SealedReceiver, Stats, Wait,
 };
 
@@ -95,6 +96,33 @@ impl Channel {
             Channel::Copied(receiver, _) => receiver.inner().peer(),
             Channel::Sealed(receiver) => receiver.borrow().peer(),
         }
+    }
+
+    pub(super) fn pollable(&self) -> Result<OwnedFd, OsError> {
+        match self {
+            Channel::Pooled(receiver) => receiver.pollable(),
+            Channel::Copied(receiver, _) => receiver.inner().pollable(),
+            Channel::Sealed(receiver) => receiver.borrow().pollable(),
+        }
+    }
+
+    /// Returns whether to sleep; a fault is left for the next receive.
+    pub(super) fn arm(&self) -> bool {
+        match self {
+            Channel::Pooled(receiver) => receiver.arm().unwrap_or(false),
+            Channel::Copied(receiver, _) => receiver.inner().arm().unwrap_or(false),
+            // Messages lie in the socket itself.
+            Channel::Sealed(_) => true,
+        }
+    }
+
+    pub(super) fn disarm(&self) {
+        // The end and faults stay with the channel, and the next receive returns them.
+        let _ = match self {
+            Channel::Pooled(receiver) => receiver.disarm(),
+            Channel::Copied(receiver, _) => receiver.inner().disarm(),
+            Channel::Sealed(_) => Ok(()),
+        };
     }
 
     pub(super) fn stats(&self) -> ReceiverStats {

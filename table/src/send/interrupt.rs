@@ -1,5 +1,6 @@
 //! A flag that ends a sender's waits.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,25 +12,41 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// interrupt.set();
 /// assert!(interrupt.is_set());
 /// ```
-#[derive(Debug, Clone, Default)]
-pub struct Interrupt(Arc<AtomicBool>);
+#[derive(Clone, Default)]
+pub struct Interrupt {
+    flag: Arc<AtomicBool>,
+    /// Asked as well, if there is one.
+    question: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
+}
 
 impl Interrupt {
+    /// Asks `question` some twenty times a second during a wait, which ends once it returns true: for programs that learn
+    /// of signals by asking, as Python does.
+    pub fn asking(question: impl Fn() -> bool + Send + Sync + 'static) -> Interrupt {
+        Interrupt { flag: Arc::default(), question: Some(Arc::new(question)) }
+    }
+
     /// Ends the waits. There is no way back.
     pub fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.flag.store(true, Ordering::Relaxed);
     }
 
     /// Whether it was set.
     #[must_use]
     pub fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.flag.load(Ordering::Relaxed) || self.question.as_ref().is_some_and(|question| question())
     }
 }
 
 /// A flag that something else raises, such as a signal handler.
 impl From<Arc<AtomicBool>> for Interrupt {
     fn from(flag: Arc<AtomicBool>) -> Interrupt {
-        Interrupt(flag)
+        Interrupt { flag, question: None }
+    }
+}
+
+impl fmt::Debug for Interrupt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Interrupt").field("flag", &self.flag).finish_non_exhaustive()
     }
 }

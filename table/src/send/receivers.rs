@@ -6,7 +6,7 @@ use bowstring_transport::{
     Arrival, Decision, End, HandshakeConfig, HandshakeError, Listener, OnSlow, ReceiverId, SubscriberStats,
     To, Wait,
 };
-use rustix::fd::OwnedFd;
+use rustix::fd::{BorrowedFd, OwnedFd};
 
 use super::{SLICE, Sender};
 use crate::error::{SendError, SetUpError};
@@ -157,6 +157,21 @@ impl Sender {
         sender.subscribers().filter_map(|subscriber| Some((subscriber, sender.subscriber_stats(subscriber)?)))
     }
 
+    /// Looks at all receivers now and takes back what the dead still held.
+    pub(crate) fn reap(&mut self) -> Result<(), SendError> {
+        self.outlet.sender.reap().map_err(SendError::Host)
+    }
+
+    /// The receivers' sockets: readable when one speaks or is gone.
+    pub(crate) fn sockets(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.outlet.sender.descriptors()
+    }
+
+    /// Returns how many connections are on their way in.
+    pub(crate) fn handshakes(&self) -> usize {
+        self.outlet.sender.handshakes()
+    }
+
     /// The next receiver that has gone since this was last asked, and how it ended.
     pub fn next_departed(&mut self) -> Option<(ReceiverId, End)> {
         self.outlet.sender.next_ended()
@@ -168,7 +183,7 @@ impl Sender {
     }
 
     #[inline]
-    pub(super) fn poll_accept_if_due(&mut self) -> Result<(), SendError> {
+    pub(crate) fn poll_accept_if_due(&mut self) -> Result<(), SendError> {
         if self.awaits_first {
             self.wait_for_first()?;
         }

@@ -56,6 +56,11 @@ impl PendingHandshakes {
         Ok(PendingHandshakes { spare: Some(sys::duplicate(any)?), ..PendingHandshakes::new() })
     }
 
+    /// Returns how many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.places.iter().flatten().count()
+    }
+
     /// Accepts who knocks and hears who speaks, as far as that goes without waiting. Answers the next connection that
     /// has come in or failed; one that failed has been told why.
     pub(crate) fn poll_accept<'g>(

@@ -36,6 +36,12 @@ impl SealedMessage {
     pub fn duplicate(&self) -> Result<OwnedFd, OsError> {
         sys::duplicate(self.fd.as_fd())
     }
+
+    /// Closes the descriptor and keeps the mapping: for messages that are kept in numbers.
+    #[must_use]
+    pub fn into_view(self) -> FrozenView {
+        self.view
+    }
 }
 
 impl Deref for SealedMessage {

@@ -138,6 +138,12 @@ impl Sender {
         self.inner.fanout.receivers()
     }
 
+    /// Returns how many connections are on their way in: they have been accepted, and have not finished their handshake.
+    #[must_use]
+    pub fn handshakes(&self) -> usize {
+        self.inner.pending.len()
+    }
+
     /// The receivers that are connected, those that are being wound up included.
     pub fn subscribers(&self) -> impl Iterator<Item = ReceiverId> {
         self.inner.fanout.subscribers().filter_map(|(_, subscriber)| subscriber.id)

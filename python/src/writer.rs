@@ -1,0 +1,285 @@
+//! The writing end.
+
+mod linger;
+mod open;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use bowstring::serve::Served;
+use bowstring::transport::{Deliveries, Listener, HandshakeError};
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+pub(crate) use self::linger::await_lingering;
+use self::open::conform;
+use crate::names::Address;
+use crate::process::Own;
+use crate::schema::Schema;
+use crate::wait::{self, Deadline};
+use crate::{capsule, errors, reader};
+
+/// Writes the batches of one table, for any number of readers.
+#[pyclass(frozen, weakref, module = "bowstring")]
+pub(crate) struct Writer {
+    phase: Own<Mutex<Phase>>,
+    name: String,
+    path: Option<PathBuf>,
+    options: Options,
+}
+
+#[derive(Clone, Copy)]
+struct Options {
+    /// Bytes of the pool; chosen by the first batch if not given.
+    size: Option<usize>,
+    deliveries: Deliveries,
+    linger: f64,
+}
+
+enum Phase {
+    /// The name is taken; what the table looks like is not known yet.
+    Bound(Option<Listener>),
+    Open(Open),
+    Closed,
+}
+
+#[derive(Clone)]
+struct Open {
+    served: Arc<Served>,
+    schema: SchemaRef,
+}
+
+impl Writer {
+    fn lock(&self) -> PyResult<MutexGuard<'_, Phase>> {
+        Ok(self.phase.get("Writer")?.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The open table; begins it if this is the first that is heard of its schema.
+    fn begin(&self, py: Python<'_>, schema: &SchemaRef, first: Option<&RecordBatch>) -> PyResult<Open> {
+        let mut phase = self.lock()?;
+        let listener = match &mut *phase {
+            Phase::Open(open) => return Ok(open.clone()),
+            Phase::Closed => return Err(PyValueError::new_err("this writer is closed")),
+            Phase::Bound(listener) => listener,
+        };
+        let (size, deliveries) = (self.options.size, self.options.deliveries);
+        let sender = py.detach(|| open::sender(schema, first, size, deliveries));
+        let sender = sender.map_err(|error| errors::set_up(py, &error, None))?;
+        let room = open::waiting_room(&sender);
+        let served = Served::new(sender, listener.take(), room);
+        let served = served.map_err(|error| errors::set_up(py, &error, self.path.as_deref()))?;
+        let open = Open { served: Arc::new(served), schema: schema.clone() };
+        *phase = Phase::Open(open.clone());
+        Ok(open)
+    }
+
+    fn open(&self) -> PyResult<Option<Open>> {
+        Ok(match &*self.lock()? {
+            Phase::Open(open) => Some(open.clone()),
+            _ => None,
+        })
+    }
+}
+
+#[pymethods]
+impl Writer {
+    #[new]
+    #[pyo3(signature = (name, schema = None, *, size = None, delivery = None, linger = 60.0))]
+    fn new(
+        py: Python<'_>,
+        name: &Bound<'_, PyAny>,
+        schema: Option<&Bound<'_, PyAny>>,
+        size: Option<usize>,
+        delivery: Option<&str>,
+        linger: f64,
+    ) -> PyResult<Writer> {
+        let address = Address::of(name)?;
+        let deliveries = reader::deliveries(delivery, true)?;
+        let path = address.path.as_os_str().as_encoded_bytes();
+        let listener = match Listener::bind(path) {
+            // A table of this very process that nobody has come for.
+            Err(HandshakeError::InUse) if py.detach(|| linger::give_up(&address.path)) => Listener::bind(path),
+            bound => bound,
+        };
+        let listener = listener.map_err(|error| errors::set_up(py, &error.into(), Some(&address.path)))?;
+        let writer = Writer {
+            phase: Own::new(Mutex::new(Phase::Bound(Some(listener)))),
+            name: address.said,
+            path: Some(address.path),
+            options: Options { size, deliveries, linger },
+        };
+        if let Some(schema) = schema.filter(|schema| !schema.is_none()) {
+            writer.begin(py, &capsule::import_schema(schema)?, None)?;
+        }
+        Ok(writer)
+    }
+
+    /// The name that was given.
+    #[getter]
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The socket that readers connect to.
+    #[getter]
+    fn path(&self) -> Option<PathBuf> {
+        self.path.clone()
+    }
+
+    /// Names and types of the columns; ``None`` before the first batch.
+    #[getter]
+    fn schema(&self) -> PyResult<Option<Schema>> {
+        Ok(self.open()?.map(|open| Schema(open.schema)))
+    }
+
+    /// True once it was closed.
+    #[getter]
+    fn closed(&self) -> PyResult<bool> {
+        Ok(matches!(*self.lock()?, Phase::Closed))
+    }
+
+    /// How many readers are connected.
+    #[getter]
+    fn readers(&self, py: Python<'_>) -> PyResult<u32> {
+        let Some(open) = self.open()? else { return Ok(0) };
+        let taken = wait::until(py, Deadline::after(None)?, |slice| open.served.take(slice))?;
+        Ok(taken.map_or(0, |mut serving| serving.sender().receivers()))
+    }
+
+    /// Writes anything that exports Arrow data, and returns how many rows that were.
+    #[pyo3(signature = (data, *, timeout = None, block = true))]
+    fn write(
+        &self,
+        py: Python<'_>,
+        data: &Bound<'_, PyAny>,
+        timeout: Option<f64>,
+        block: bool,
+    ) -> PyResult<usize> {
+        let deadline = Deadline::after(if block { timeout } else { Some(0.0) })?;
+        let mut stream = capsule::import(data)?;
+        let schema = stream.schema();
+        let mut rows = 0;
+        let mut any = false;
+        loop {
+            let batch = match py.detach(|| stream.next()) {
+                Some(batch) => batch.map_err(|error| PyRuntimeError::new_err(error.to_string()))?,
+                None if any => return Ok(rows),
+                // A table without batches still has columns.
+                None => RecordBatch::new_empty(schema.clone()),
+            };
+            any = true;
+            let open = self.begin(py, &schema, Some(&batch))?;
+            let batch = conform(py, &open.schema, batch)?;
+            let interrupt = wait::by_signals();
+            let sent = py.detach(|| open.served.send_unless(&batch, deadline.patience(), &interrupt));
+            sent.map_err(|error| errors::sending(py, &error))?;
+            rows += batch.num_rows();
+        }
+    }
+
+    /// Waits until ``count`` readers are connected.
+    #[pyo3(signature = (count = 1, timeout = None))]
+    fn wait_for_readers(&self, py: Python<'_>, count: u32, timeout: Option<f64>) -> PyResult<()> {
+        let deadline = Deadline::after(timeout)?;
+        let here = wait::until(py, deadline, |slice| {
+            let open = self.open().ok().flatten();
+            let served = open.as_ref().and_then(|open| open.served.take(slice));
+            let here = served.map_or(0, |mut serving| serving.sender().receivers());
+            if here >= count {
+                return Some(());
+            }
+            std::thread::sleep(slice.min(std::time::Duration::from_millis(2)));
+            None
+        })?;
+        here.ok_or_else(|| errors::timed_out(py, format!("fewer than {count} readers came in time")))
+    }
+
+    /// What this writer counted.
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let stats = PyDict::new(py);
+        let Some(open) = self.open()? else { return Ok(stats) };
+        let taken = wait::until(py, Deadline::after(None)?, |slice| open.served.take(slice))?;
+        let Some(mut serving) = taken else { return Ok(stats) };
+        stats.set_item("waiting", serving.waiting())?;
+        let sender = serving.sender();
+        let stats = sender.stats();
+        stats.set_item("readers", sender.receivers())?;
+        stats.set_item("batches", stats.batches)?;
+        stats.set_item("rows", stats.rows)?;
+        stats.set_item("bytes", stats.bytes)?;
+        stats.set_item("split", stats.split)?;
+        stats.set_item("skipped", stats.skipped)?;
+        stats.set_item("slots", stats.transport.slots)?;
+        stats.set_item("slot_size", stats.transport.slot_size)?;
+        stats.set_item("slots_in_use", stats.transport.slots_in_use)?;
+        stats.set_item("stalls", stats.transport.stalls)?;
+        Ok(stats)
+    }
+
+    /// Ends the table. Readers get what was written, and then its end.
+    ///
+    /// What was written while nobody was there waits for a first reader for ``linger`` seconds, also after the program's
+    /// last line; then it is given up.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        if !self.phase.is_ours() {
+            return Ok(());
+        }
+        let phase = std::mem::replace(&mut *self.lock()?, Phase::Closed);
+        let linger = self.options.linger;
+        if let Phase::Open(open) = phase {
+            let path = self.path.clone();
+            py.detach(|| linger::end(open.served, path, linger));
+        }
+        Ok(())
+    }
+
+    /// Gives the table up before its end: readers get ``PeerCrashed`` in place of the end.
+    fn abandon(&self, py: Python<'_>) -> PyResult<()> {
+        let phase = std::mem::replace(&mut *self.lock()?, Phase::Closed);
+        if let Phase::Open(open) = phase {
+            let turn = wait::until(py, Deadline::after(None)?, |slice| open.served.take(slice))?;
+            if let Some(serving) = turn {
+                py.detach(|| serving.keep().abandon());
+            }
+        }
+        Ok(())
+    }
+
+    fn __enter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    /// Closes; after an exception, gives the table up, so that nobody takes a part for the whole.
+    #[pyo3(signature = (*exception))]
+    fn __exit__(&self, py: Python<'_>, exception: &Bound<'_, PyTuple>) -> PyResult<()> {
+        let failed = exception.get_item(0).is_ok_and(|kind| !kind.is_none());
+        if failed { self.abandon(py) } else { self.close(py) }
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(PyRuntimeError::new_err("a Writer cannot be pickled: pass its name, or an end of bowstring.pair()"))
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Writer({:?})", self.name)
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // A writer that is forgotten ends as one that is closed.
+        if !self.phase.is_ours() {
+            return;
+        }
+        let phase = std::mem::replace(
+            &mut *self.phase.lock().unwrap_or_else(PoisonError::into_inner),
+            Phase::Closed,
+        );
+        if let Phase::Open(open) = phase {
+            linger::end(open.served, self.path.take(), self.options.linger);
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The thread that serves: it sleeps until somebody knocks, speaks or hangs up.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use rustix::event::{Timespec, epoll};
+use rustix::fd::{BorrowedFd, OwnedFd};
+use rustix::io::Errno;
+
+use super::{Serving, Signals};
+use crate::send::Interrupt;
+use crate::turn::Turn;
+
+pub(super) const BELL: u64 = 0;
+pub(super) const LISTENER: u64 = 1;
+const RECEIVER: u64 = 2;
+
+/// While somebody is on the way in: what it says arrives on a socket that is not watched here.
+const HANDSHAKE: Duration = Duration::from_millis(1);
+/// While receivers are there: the death of one whose child holds its socket shows on no socket.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Has `set` tell when `fd` is readable or hung up.
+pub(super) fn watch(set: &OwnedFd, fd: BorrowedFd<'_>, what: u64) -> Result<(), Errno> {
+    match epoll::add(set, fd, epoll::EventData::new_u64(what), epoll::EventFlags::IN) {
+        Err(Errno::EXIST) => Ok(()),
+        added => added,
+    }
+}
+
+/// Serves until told to end.
+pub(super) fn serve(turn: &Turn<Serving>, signals: &Signals, set: &OwnedFd) {
+    loop {
+        let pause = match turn.take(LOOK) {
+            None => Some(Duration::ZERO),
+            Some(mut serving) => {
+                if signals.stop.load(Ordering::Acquire) {
+                    drop(serving.keep());
+                    return;
+                }
+                let pause = serving.look_after(set, signals);
+                if signals.finish.load(Ordering::Acquire) && serving.waiting.len() == 0 {
+                    drop(serving.keep());
+                    return;
+                }
+                pause
+            }
+        };
+        sleep(set, signals, pause);
+    }
+}
+
+impl Serving {
+    /// Lets newcomers in, looks after the dead, and hands over what waits. Returns how long to sleep; `None` is until
+    /// something happens.
+    fn look_after(&mut self, set: &OwnedFd, signals: &Signals) -> Option<Duration> {
+        // What goes wrong here concerns a newcomer, or shows again when the program sends.
+        let _ = self.sender.poll_accept();
+        let _ = self.sender.reap();
+        for socket in self.sender.sockets() {
+            let _ = watch(set, socket, RECEIVER);
+        }
+        if self.sender.receivers() > 0 && self.waiting.len() > 0 {
+            self.sender.interrupt_by(Interrupt::from(signals.stop.clone()));
+            self.set_patience(None);
+            let _ = self.waiting.hand_over(&mut self.sender);
+            self.sender.interrupt_by(Interrupt::default());
+        }
+        if self.sender.handshakes() > 0 {
+            Some(HANDSHAKE)
+        } else if self.sender.receivers() > 0 {
+            Some(LOOK)
+        } else {
+            None
+        }
+    }
+}
+
+fn sleep(set: &OwnedFd, signals: &Signals, pause: Option<Duration>) {
+    let pause = pause.map(|pause| Timespec {
+        tv_sec: pause.as_secs().cast_signed(),
+        tv_nsec: pause.subsec_nanos().into(),
+    });
+    let mut events =
+        [epoll::Event { flags: epoll::EventFlags::empty(), data: epoll::EventData::new_u64(0) }; 8];
+    let Ok(count) = epoll::wait(set, &mut events, pause.as_ref()) else { return };
+    if events.iter().take(count).any(|event| event.data.u64() == BELL) {
+        let mut rung = [0; 8];
+        let _ = rustix::io::read(&signals.bell, &mut rung);
+    }
+}

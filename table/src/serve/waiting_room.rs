@@ -1,0 +1,62 @@
+//! Batches that wait for a first receiver.
+
+use std::collections::VecDeque;
+
+use arrow_array::RecordBatch;
+
+use crate::copy::copy_batch;
+use crate::error::SendError;
+use crate::send::Sender;
+
+/// Copies of batches that were sent while nobody was there, oldest first.
+#[derive(Debug)]
+pub(super) struct WaitingRoom {
+    batches: VecDeque<(RecordBatch, usize)>,
+    bytes: usize,
+    /// Bytes that may wait. One batch may always.
+    room: usize,
+}
+
+impl WaitingRoom {
+    pub(super) fn new(room: usize) -> WaitingRoom {
+        WaitingRoom { batches: VecDeque::new(), bytes: 0, room }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.batches.len()
+    }
+
+    /// Keeps a copy if there is room. Returns whether there was.
+    pub(super) fn keep(&mut self, batch: &RecordBatch) -> Result<bool, SendError> {
+        let bytes = batch.get_array_memory_size();
+        // What a slice takes is known once it was copied; a parent that is far larger must not count.
+        if !self.batches.is_empty() && self.bytes.saturating_add(self.slice_bytes(batch, bytes)) > self.room {
+            return Ok(false);
+        }
+        let copy = copy_batch(batch).map_err(|error| match error {
+            crate::CopyError::Encode(error) => SendError::Encode(error),
+            // The schema was laid out before, and what was just written is sound.
+            _ => SendError::TimedOut,
+        })?;
+        let bytes = copy.get_array_memory_size();
+        self.bytes += bytes;
+        self.batches.push_back((copy, bytes));
+        Ok(true)
+    }
+
+    fn slice_bytes(&self, batch: &RecordBatch, most: usize) -> usize {
+        let sum: Option<usize> =
+            batch.columns().iter().map(|column| column.to_data().get_slice_memory_size().ok()).sum();
+        sum.map_or(most, |sum| sum.min(most))
+    }
+
+    /// Sends what waits. What was not sent stays, in order.
+    pub(super) fn hand_over(&mut self, sender: &mut Sender) -> Result<(), SendError> {
+        while let Some((batch, bytes)) = self.batches.front() {
+            sender.send(batch)?;
+            self.bytes -= bytes;
+            self.batches.pop_front();
+        }
+        Ok(())
+    }
+}
