@@ -111,7 +111,8 @@ pub(crate) fn export<'py>(py: Python<'py>, stream: Stream) -> PyResult<Bound<'py
 
 /// A capsule with a schema.
 pub(crate) fn export_schema<'py>(py: Python<'py>, schema: &Schema) -> PyResult<Bound<'py, PyCapsule>> {
-    let schema = FFI_ArrowSchema::try_from(schema).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    let schema =
+        FFI_ArrowSchema::try_from(schema).map_err(|error| PyValueError::new_err(error.to_string()))?;
     PyCapsule::new_with_value(py, schema, SCHEMA)
 }
 
@@ -141,7 +142,11 @@ impl Request {
         if wanted.fields().len() != has.fields().len() {
             return Err(errors::schema_mismatch(
                 py,
-                format!("{} columns are asked for, and there are {}", wanted.fields().len(), has.fields().len()),
+                format!(
+                    "{} columns are asked for, and there are {}",
+                    wanted.fields().len(),
+                    has.fields().len()
+                ),
             ));
         }
         for (has, wanted) in has.fields().iter().zip(wanted.fields()) {
@@ -176,16 +181,24 @@ pub(crate) fn refuse_another_type(has: &Schema, requested: &Bound<'_, PyAny>) ->
     let pointer = pointer(requested, SCHEMA)?.cast::<FFI_ArrowSchema>();
     // SAFETY: the capsule's name says what its pointer is, and it lives as long as `requested`.
     let wanted = unsafe { &*pointer };
-    let wanted = arrow_schema::DataType::try_from(wanted).map_err(|error| PyTypeError::new_err(error.to_string()))?;
+    let wanted =
+        arrow_schema::DataType::try_from(wanted).map_err(|error| PyTypeError::new_err(error.to_string()))?;
     let has = has.field(0);
     if has.data_type().equals_datatype(&wanted) {
         return Ok(());
     }
-    Err(errors::schema_mismatch(requested.py(), format!("column {:?} is {}, not {wanted}", has.name(), has.data_type())))
+    Err(errors::schema_mismatch(
+        requested.py(),
+        format!("column {:?} is {}, not {wanted}", has.name(), has.data_type()),
+    ))
 }
 
 /// A capsule with the schema of one column.
-pub(crate) fn export_field<'py>(py: Python<'py>, field: &arrow_schema::Field) -> PyResult<Bound<'py, PyCapsule>> {
-    let schema = FFI_ArrowSchema::try_from(field).map_err(|error| PyValueError::new_err(error.to_string()))?;
+pub(crate) fn export_field<'py>(
+    py: Python<'py>,
+    field: &arrow_schema::Field,
+) -> PyResult<Bound<'py, PyCapsule>> {
+    let schema =
+        FFI_ArrowSchema::try_from(field).map_err(|error| PyValueError::new_err(error.to_string()))?;
     PyCapsule::new_with_value(py, schema, SCHEMA)
 }

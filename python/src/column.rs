@@ -138,11 +138,7 @@ impl Column {
         capsule::export_field(py, &self.field)
     }
 
-    unsafe fn __getbuffer__(
-        slf: Bound<'_, Self>,
-        view: *mut ffi::Py_buffer,
-        flags: c_int,
-    ) -> PyResult<()> {
+    unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
         let this = slf.get();
         if view.is_null() {
             return Err(PyBufferError::new_err("no view to fill"));
@@ -151,7 +147,10 @@ impl Column {
         let view = unsafe { &mut *view };
         view.obj = std::ptr::null_mut();
         let Some(values) = values(this.field.data_type()) else {
-            return Err(PyBufferError::new_err(format!("{} has no values of a fixed width", this.field.data_type())));
+            return Err(PyBufferError::new_err(format!(
+                "{} has no values of a fixed width",
+                this.field.data_type()
+            )));
         };
         if this.array.null_count() > 0 {
             return Err(PyBufferError::new_err(format!("column {:?} has nulls", this.field.name())));

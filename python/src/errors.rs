@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
+use bowstring::transport::names::{AddressError, NameError};
 use bowstring::transport::{End, HandshakeError, OsError, RefusalCode};
 use bowstring::{CopyError, ReceiveError, SendError, SetUpError};
-use pyo3::exceptions::{PyFileNotFoundError, PyKeyboardInterrupt, PyOSError, PyPermissionError, PyValueError};
 use pyo3::call::PyCallArgs;
+use pyo3::exceptions::{
+    PyFileNotFoundError, PyKeyboardInterrupt, PyOSError, PyPermissionError, PyValueError,
+};
 use pyo3::prelude::*;
 
 /// An exception of the package, by the name of its class.
@@ -41,9 +44,7 @@ pub(crate) fn host(error: OsError) -> PyErr {
 
 /// Nobody was found at a path.
 pub(crate) fn nobody(path: &Path, waited: &str) -> PyErr {
-    let advice = format!(
-        "nobody writes there{waited}. Start a writer first, or wait longer with timeout="
-    );
+    let advice = format!("nobody writes there{waited}. Start a writer first, or wait longer with timeout=");
     PyFileNotFoundError::new_err((2, advice, path.display().to_string()))
 }
 
@@ -57,6 +58,22 @@ pub(crate) fn set_up(py: Python<'_>, error: &SetUpError, path: Option<&Path>) ->
         SetUpError::Greeting(_) => plain(py, "Malformed", error),
         SetUpError::Meet(error) => meet(py, error, path, &at),
         other => plain(py, "Error", format!("{other}{at}")),
+    }
+}
+
+/// Why a name or path cannot be listened at or connected to.
+pub(crate) fn address(py: Python<'_>, error: &AddressError, path: &Path) -> PyErr {
+    match error {
+        AddressError::Meet(error) => set_up(py, &SetUpError::from(*error), Some(path)),
+        AddressError::Name(NameError::Unsafe { path, why }) => {
+            PyPermissionError::new_err((13, why.to_string(), path.display().to_string()))
+        }
+        AddressError::Name(NameError::Directory { path, error }) => PyOSError::new_err((
+            error.raw_os_error().unwrap_or(5),
+            error.to_string(),
+            path.display().to_string(),
+        )),
+        other => PyValueError::new_err(other.to_string()),
     }
 }
 
@@ -91,14 +108,20 @@ fn meet(py: Python<'_>, error: &HandshakeError, path: Option<&Path>, at: &str) -
             13,
             format!("the other side runs as user {uid}, and only processes of the same user are let in{at}"),
         )),
-        HandshakeError::HungUp => plain(py, "PeerCrashed", format!("the other side hung up during the handshake{at}")),
-        HandshakeError::TimedOut(what) => timed_out(py, format!("the other side did not send {what} in time{at}")),
+        HandshakeError::HungUp => {
+            plain(py, "PeerCrashed", format!("the other side hung up during the handshake{at}"))
+        }
+        HandshakeError::TimedOut(what) => {
+            timed_out(py, format!("the other side did not send {what} in time{at}"))
+        }
         HandshakeError::InUse => exception(
             py,
             "InUse",
             (98, format!("somebody else writes there{at}; choose another name, or end that process")),
         ),
-        HandshakeError::Geometry(_) | HandshakeError::NotASocket => PyValueError::new_err(format!("{error}{at}")),
+        HandshakeError::Geometry(_) | HandshakeError::NotASocket => {
+            PyValueError::new_err(format!("{error}{at}"))
+        }
         other => plain(py, "Error", format!("{other}{at}")),
     }
 }
@@ -144,7 +167,6 @@ pub(crate) fn copying(py: Python<'_>, error: &CopyError) -> PyErr {
 
 /// The exception that a signal's handler raised, or `KeyboardInterrupt` where it was raised elsewhere.
 pub(crate) fn interrupted(py: Python<'_>) -> PyErr {
-    crate::wait::take_raised().unwrap_or_else(|| {
-        py.check_signals().err().unwrap_or_else(|| PyKeyboardInterrupt::new_err(()))
-    })
+    crate::wait::take_raised()
+        .unwrap_or_else(|| py.check_signals().err().unwrap_or_else(|| PyKeyboardInterrupt::new_err(())))
 }

@@ -33,9 +33,9 @@ mod _bowstring {
     #[pymodule_export]
     use super::process::in_forked_child;
     #[pymodule_export]
-    use super::schema::Schema;
-    #[pymodule_export]
     use super::reader::Reader;
+    #[pymodule_export]
+    use super::schema::Schema;
     #[pymodule_export]
     use super::table::Table;
     #[pymodule_export]

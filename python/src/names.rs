@@ -1,65 +1,46 @@
 //! Names and paths.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use bowstring::transport::{HandshakeError, fd::OwnedFd};
-use pyo3::exceptions::{PyOSError, PyValueError};
+use bowstring::transport::Listener;
+use bowstring::transport::fd::OwnedFd;
+use bowstring::transport::names::{Address, AddressError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-/// Where a channel is: its name as the program says it, and its socket.
+/// Where a channel is: its name as the program says it, and the path of its socket.
 #[derive(Clone, Debug)]
-pub(crate) struct Address {
+pub(crate) struct Place {
     pub(crate) said: String,
     pub(crate) path: PathBuf,
+    address: Address,
 }
 
-impl Address {
-    /// Reads a name (`prices`) or, with a slash in it, a path.
-    pub(crate) fn of(said: &Bound<'_, PyAny>) -> PyResult<Address> {
-        let fs: PathBuf = said.extract()?;
-        let said = fs.display().to_string();
-        if said.contains('/') {
-            return Ok(Address { said, path: fs });
-        }
-        let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-        let first = said.chars().next().is_some_and(|c| c.is_ascii_alphanumeric());
-        if !first || said.len() > 128 || !said.chars().all(good) {
-            return Err(PyValueError::new_err(format!(
-                "{said:?} is no name: letters, digits, '.', '_' and '-', the first a letter or a digit, 128 at most; or a path with a '/' in it"
-            )));
-        }
-        let path = directory()?.join(format!("{said}.sock"));
-        Ok(Address { said, path })
+impl Place {
+    /// Reads a name (`prices`), a path (with a slash in it) or an abstract name (`@prices`).
+    pub(crate) fn of(said: &Bound<'_, PyAny>) -> PyResult<Place> {
+        let said: PathBuf = said.extract()?;
+        let address = Address::parse(&said).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let path = address.path().unwrap_or_else(|| said.clone());
+        Ok(Place { said: said.display().to_string(), path, address })
     }
-}
 
-/// The directory of this user's channels. It is made if it is not there.
-pub(crate) fn directory() -> PyResult<PathBuf> {
-    use std::os::unix::fs::{DirBuilderExt, MetadataExt};
-    let uid = std::fs::metadata("/proc/self")?.uid();
-    let run = PathBuf::from(format!("/run/user/{uid}"));
-    let path = match std::env::var_os("XDG_RUNTIME_DIR").filter(|path| Path::new(path).is_absolute()) {
-        Some(path) => PathBuf::from(path).join("bowstring"),
-        None if run.is_dir() => run.join("bowstring"),
-        None => PathBuf::from(format!("/tmp/bowstring-{uid}")),
-    };
-    let _ = std::fs::DirBuilder::new().mode(0o700).recursive(false).create(&path);
-    let found = std::fs::symlink_metadata(&path)?;
-    if !found.is_dir() || found.uid() != uid || found.mode() & 0o077 != 0 {
-        return Err(PyOSError::new_err((
-            1,
-            "this directory must belong to you, and nobody else may enter it (mode 0700)",
-            path.display().to_string(),
-        )));
+    pub(crate) fn listen(&self) -> Result<Listener, AddressError> {
+        self.address.listen()
     }
-    Ok(path)
-}
 
-/// Connects to a channel; `None` if nobody listens there now.
-pub(crate) fn dial(path: &Path) -> Result<Option<OwnedFd>, HandshakeError> {
-    match bowstring::transport::dial(path.as_os_str().as_encoded_bytes()) {
-        Ok(socket) => Ok(Some(socket)),
-        Err(HandshakeError::Os(error)) if matches!(error.raw_os_error(), 2 | 11 | 104 | 111) => Ok(None),
-        Err(error) => Err(error),
+    /// Connects to the channel; `None` if nobody listens there now.
+    pub(crate) fn dial(&self) -> Result<Option<OwnedFd>, AddressError> {
+        match self.address.connect() {
+            Ok(socket) => Ok(Some(socket)),
+            Err(error) if error.nobody_listens() => Ok(None),
+            // The queue of those who wait to be let in is full.
+            Err(AddressError::Meet(bowstring::transport::HandshakeError::Os(error)))
+                if error.raw_os_error() == rustix::io::Errno::AGAIN.raw_os_error() =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 }

@@ -16,7 +16,7 @@ use pyo3::types::{PyCapsule, PyDict, PyTuple};
 use self::channel::{Channel, Keep, Next};
 use crate::batch::Batch;
 use crate::capsule::{self, Request};
-use crate::names::{self, Address};
+use crate::names::Place;
 use crate::process::Own;
 use crate::schema::Schema;
 use crate::table::Table;
@@ -42,7 +42,9 @@ pub(crate) fn deliveries(which: Option<&str>, trust: bool) -> PyResult<bowstring
         Some("copied") => Deliveries::only(Delivery::Copied),
         Some("sealed") => Deliveries::only(Delivery::Sealed),
         Some(other) => {
-            let message = format!("delivery={other:?}: \"pooled\", \"copied\", \"sealed\", or None to agree with the other side");
+            let message = format!(
+                "delivery={other:?}: \"pooled\", \"copied\", \"sealed\", or None to agree with the other side"
+            );
             return Err(PyValueError::new_err(message));
         }
     })
@@ -77,7 +79,9 @@ impl Reader {
         if !channel.is_open() {
             let opened = wait::until(py, deadline, |slice| channel.open_within(slice))?;
             match opened {
-                None => return Err(errors::timed_out(py, "the writer is there, and has not begun its table yet")),
+                None => {
+                    return Err(errors::timed_out(py, "the writer is there, and has not begun its table yet"));
+                }
                 Some(Err(error)) => return Err(errors::set_up(py, &error, Some(&channel.path))),
                 Some(Ok(())) => {}
             }
@@ -122,9 +126,8 @@ impl Reader {
     ) -> PyResult<Reader> {
         let deadline = Deadline::after(timeout)?;
         let deliveries = deliveries(delivery, trust)?;
-        let address = Address::of(name)?;
-        let path = address.path.clone();
-        let socket = wait::until(py, deadline, |slice| match names::dial(&path) {
+        let address = Place::of(name)?;
+        let socket = wait::until(py, deadline, |slice| match address.dial() {
             Ok(Some(socket)) => Some(Ok(socket)),
             Ok(None) => {
                 std::thread::sleep(slice.min(Duration::from_millis(5)));
@@ -134,7 +137,7 @@ impl Reader {
         })?;
         let socket = match socket {
             Some(Ok(socket)) => socket,
-            Some(Err(error)) => return Err(errors::set_up(py, &error.into(), Some(&address.path))),
+            Some(Err(error)) => return Err(errors::address(py, &error, &address.path)),
             None => {
                 let waited = timeout.map(|t| format!(" (waited {t} s)")).unwrap_or_default();
                 return Err(errors::nobody(&address.path, &waited));
@@ -261,7 +264,9 @@ impl Reader {
     }
 
     fn __reduce__(&self) -> PyResult<()> {
-        Err(PyRuntimeError::new_err("a Reader cannot be pickled: pass its name, or an end of bowstring.pair()"))
+        Err(PyRuntimeError::new_err(
+            "a Reader cannot be pickled: pass its name, or an end of bowstring.pair()",
+        ))
     }
 
     fn __repr__(&self) -> String {

@@ -33,7 +33,8 @@ impl Schema {
     }
 
     fn __repr__(&self) -> String {
-        let fields: Vec<_> = self.0.fields().iter().map(|f| format!("{}: {}", f.name(), f.data_type())).collect();
+        let fields: Vec<_> =
+            self.0.fields().iter().map(|f| format!("{}: {}", f.name(), f.data_type())).collect();
         format!("Schema({})", fields.join(", "))
     }
 

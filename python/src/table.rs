@@ -78,7 +78,12 @@ impl Table {
     }
 
     fn __repr__(&self) -> String {
-        format!("Table({} rows, {} columns, {} batches)", self.num_rows(), self.num_columns(), self.num_batches())
+        format!(
+            "Table({} rows, {} columns, {} batches)",
+            self.num_rows(),
+            self.num_columns(),
+            self.num_batches()
+        )
     }
 
     #[pyo3(signature = (requested_schema = None))]
@@ -88,7 +93,10 @@ impl Table {
         requested_schema: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
         let request = Request::new(&self.schema, requested_schema)?;
-        capsule::export(py, Box::new(Batches::new(self.schema.clone(), self.batches.iter().cloned(), request)))
+        capsule::export(
+            py,
+            Box::new(Batches::new(self.schema.clone(), self.batches.iter().cloned(), request)),
+        )
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {

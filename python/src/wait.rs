@@ -51,7 +51,9 @@ impl Deadline {
     pub(crate) fn after(seconds: Option<f64>) -> PyResult<Deadline> {
         let Some(seconds) = seconds else { return Ok(Deadline(None)) };
         if seconds.is_nan() || seconds < 0.0 {
-            return Err(PyValueError::new_err(format!("timeout={seconds}: seconds from 0 on, or None to wait without end")));
+            return Err(PyValueError::new_err(format!(
+                "timeout={seconds}: seconds from 0 on, or None to wait without end"
+            )));
         }
         let length = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
         Ok(Deadline(Instant::now().checked_add(length)))
@@ -90,4 +92,3 @@ pub(crate) fn until<T: Send>(
         }
     }
 }
-

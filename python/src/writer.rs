@@ -8,15 +8,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use bowstring::serve::Served;
-use bowstring::transport::{Deliveries, Listener, HandshakeError};
+use bowstring::serve::{Served, Serving};
+use bowstring::transport::names::AddressError;
+use bowstring::transport::{Deliveries, HandshakeError, Listener};
+use bowstring::turn::Taken;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 pub(crate) use self::linger::await_lingering;
 use self::open::conform;
-use crate::names::Address;
+use crate::names::Place;
 use crate::process::Own;
 use crate::schema::Schema;
 use crate::wait::{self, Deadline};
@@ -50,6 +52,17 @@ enum Phase {
 struct Open {
     served: Arc<Served>,
     schema: SchemaRef,
+}
+
+impl Open {
+    /// Takes the sender for a turn; `None` once the table has ended.
+    fn turn(&self, py: Python<'_>) -> PyResult<Option<Taken<Serving>>> {
+        let taken = wait::until(py, Deadline::after(None)?, |slice| match self.served.take(slice) {
+            Some(serving) => Some(Some(serving)),
+            None => self.served.is_finished().then_some(None),
+        })?;
+        Ok(taken.flatten())
+    }
 }
 
 impl Writer {
@@ -96,15 +109,18 @@ impl Writer {
         delivery: Option<&str>,
         linger: f64,
     ) -> PyResult<Writer> {
-        let address = Address::of(name)?;
+        let address = Place::of(name)?;
         let deliveries = reader::deliveries(delivery, true)?;
-        let path = address.path.as_os_str().as_encoded_bytes();
-        let listener = match Listener::bind(path) {
+        let listener = match address.listen() {
             // A table of this very process that nobody has come for.
-            Err(HandshakeError::InUse) if py.detach(|| linger::give_up(&address.path)) => Listener::bind(path),
+            Err(AddressError::Meet(HandshakeError::InUse))
+                if py.detach(|| linger::give_up(&address.path)) =>
+            {
+                address.listen()
+            }
             bound => bound,
         };
-        let listener = listener.map_err(|error| errors::set_up(py, &error.into(), Some(&address.path)))?;
+        let listener = listener.map_err(|error| errors::address(py, &error, &address.path))?;
         let writer = Writer {
             phase: Own::new(Mutex::new(Phase::Bound(Some(listener)))),
             name: address.said,
@@ -145,8 +161,7 @@ impl Writer {
     #[getter]
     fn readers(&self, py: Python<'_>) -> PyResult<u32> {
         let Some(open) = self.open()? else { return Ok(0) };
-        let taken = wait::until(py, Deadline::after(None)?, |slice| open.served.take(slice))?;
-        Ok(taken.map_or(0, |mut serving| serving.sender().receivers()))
+        Ok(open.turn(py)?.map_or(0, |mut serving| serving.sender().receivers()))
     }
 
     /// Writes anything that exports Arrow data, and returns how many rows that were.
@@ -201,21 +216,20 @@ impl Writer {
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let stats = PyDict::new(py);
         let Some(open) = self.open()? else { return Ok(stats) };
-        let taken = wait::until(py, Deadline::after(None)?, |slice| open.served.take(slice))?;
-        let Some(mut serving) = taken else { return Ok(stats) };
+        let Some(mut serving) = open.turn(py)? else { return Ok(stats) };
         stats.set_item("waiting", serving.waiting())?;
         let sender = serving.sender();
-        let stats = sender.stats();
+        let counted = sender.stats();
         stats.set_item("readers", sender.receivers())?;
-        stats.set_item("batches", stats.batches)?;
-        stats.set_item("rows", stats.rows)?;
-        stats.set_item("bytes", stats.bytes)?;
-        stats.set_item("split", stats.split)?;
-        stats.set_item("skipped", stats.skipped)?;
-        stats.set_item("slots", stats.transport.slots)?;
-        stats.set_item("slot_size", stats.transport.slot_size)?;
-        stats.set_item("slots_in_use", stats.transport.slots_in_use)?;
-        stats.set_item("stalls", stats.transport.stalls)?;
+        stats.set_item("batches", counted.batches)?;
+        stats.set_item("rows", counted.rows)?;
+        stats.set_item("bytes", counted.bytes)?;
+        stats.set_item("split", counted.split)?;
+        stats.set_item("skipped", counted.skipped)?;
+        stats.set_item("slots", counted.transport.slots)?;
+        stats.set_item("slot_size", counted.transport.slot_size)?;
+        stats.set_item("slots_in_use", counted.transport.slots_in_use)?;
+        stats.set_item("stalls", counted.transport.stalls)?;
         Ok(stats)
     }
 
@@ -240,8 +254,7 @@ impl Writer {
     fn abandon(&self, py: Python<'_>) -> PyResult<()> {
         let phase = std::mem::replace(&mut *self.lock()?, Phase::Closed);
         if let Phase::Open(open) = phase {
-            let turn = wait::until(py, Deadline::after(None)?, |slice| open.served.take(slice))?;
-            if let Some(serving) = turn {
+            if let Some(serving) = open.turn(py)? {
                 py.detach(|| serving.keep().abandon());
             }
         }
@@ -260,7 +273,9 @@ impl Writer {
     }
 
     fn __reduce__(&self) -> PyResult<()> {
-        Err(PyRuntimeError::new_err("a Writer cannot be pickled: pass its name, or an end of bowstring.pair()"))
+        Err(PyRuntimeError::new_err(
+            "a Writer cannot be pickled: pass its name, or an end of bowstring.pair()",
+        ))
     }
 
     fn __repr__(&self) -> String {
@@ -274,10 +289,8 @@ impl Drop for Writer {
         if !self.phase.is_ours() {
             return;
         }
-        let phase = std::mem::replace(
-            &mut *self.phase.lock().unwrap_or_else(PoisonError::into_inner),
-            Phase::Closed,
-        );
+        let phase =
+            std::mem::replace(&mut *self.phase.lock().unwrap_or_else(PoisonError::into_inner), Phase::Closed);
         if let Phase::Open(open) = phase {
             linger::end(open.served, self.path.take(), self.options.linger);
         }

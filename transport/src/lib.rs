@@ -111,8 +111,3 @@ pub use sys::fault;
 pub fn socket_pair() -> Result<(fd::OwnedFd, fd::OwnedFd), OsError> {
     sys::socket_pair()
 }
-
-/// Connects to a socket that somebody listens on, without shaking hands yet: see [`Connector::connect_socket`].
-pub fn dial(path: &[u8]) -> Result<fd::OwnedFd, HandshakeError> {
-    session::listen::connect(path)
-}

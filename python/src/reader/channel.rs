@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use bowstring::transport::{Deliveries, Delivery, HandshakeError, Connector, Wait, fd::OwnedFd};
+use bowstring::transport::{Connector, Deliveries, Delivery, HandshakeError, Wait, fd::OwnedFd};
 use bowstring::{ReceiveError, SetUpError, TableReceiver};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -42,7 +42,10 @@ pub(crate) struct Channel {
 
 enum State {
     /// The handshake goes on, on a thread of its own: a writer answers once it knows its schema.
-    Connecting { answer: mpsc::Receiver<Result<TableReceiver, SetUpError>>, socket: OwnedFd },
+    Connecting {
+        answer: mpsc::Receiver<Result<TableReceiver, SetUpError>>,
+        socket: OwnedFd,
+    },
     Open(Box<TableReceiver>),
     Closed,
 }
@@ -91,7 +94,8 @@ impl Channel {
             .name("bowstring-connect".into())
             .spawn(move || {
                 let greeting = concat!("program=python ", env!("CARGO_PKG_VERSION"), "\n");
-                let meeting = Connector::new(deliveries).patience(Duration::MAX).greeting(greeting.as_bytes());
+                let meeting =
+                    Connector::new(deliveries).patience(Duration::MAX).greeting(greeting.as_bytes());
                 let opened = meeting.connect_socket(socket).map_err(SetUpError::from).and_then(|incoming| {
                     // SAFETY: only senders of the same user are talked to, and the program trusts them: see the
                     // module's page.
@@ -151,7 +155,8 @@ impl Channel {
         match &self.columns {
             None => Ok(schema),
             Some(columns) => {
-                let places = places(&schema, columns).map_err(|name| crate::batch::no_column(&schema, &name))?;
+                let places =
+                    places(&schema, columns).map_err(|name| crate::batch::no_column(&schema, &name))?;
                 let schema = schema.project(&places);
                 schema.map(Into::into).map_err(|error| PyValueError::new_err(error.to_string()))
             }
@@ -189,11 +194,18 @@ impl Channel {
             Ok(Some(batch)) => {
                 let (messages, bytes) = (outstanding.messages(), outstanding.bytes());
                 let private = match delivery {
-                    Delivery::Pooled => keep == Keep::Everything || (bytes + batch.message_len()) > self.pool / 2,
+                    Delivery::Pooled => {
+                        keep == Keep::Everything || (bytes + batch.message_len()) > self.pool / 2
+                    }
                     Delivery::Sealed => messages >= MAPPINGS,
                     Delivery::Copied => false,
                 };
-                if private && delivery == Delivery::Pooled && keep == Keep::InPlace && messages > 0 && !self.warned {
+                if private
+                    && delivery == Delivery::Pooled
+                    && keep == Keep::InPlace
+                    && messages > 0
+                    && !self.warned
+                {
                     self.warned = true;
                     self.warning = Some(format!(
                         "{messages} batches that this reader's arrays keep alive hold {bytes} of the {} bytes of the \
@@ -205,7 +217,8 @@ impl Channel {
                 }
                 self.copied_to_keep += u64::from(private);
                 let (number, shared) = (batch.number(), batch.shared_addresses());
-                let made = if private { batch.into_private_record_batch() } else { batch.into_record_batch() };
+                let made =
+                    if private { batch.into_private_record_batch() } else { batch.into_record_batch() };
                 let shared = if private { 0..0 } else { shared };
                 Some(made.map(|batch| Some(Next { batch, shared, number })))
             }
@@ -255,17 +268,17 @@ impl Channel {
         let stats = PyDict::new(py);
         stats.set_item("delivery", self.delivery())?;
         let Ok(receiver) = self.receiver() else { return Ok(stats) };
-        let stats = receiver.stats();
+        let counted = receiver.stats();
         stats.set_item("writer_pid", receiver.peer().pid)?;
-        stats.set_item("batches", stats.batches)?;
-        stats.set_item("rows", stats.rows)?;
-        stats.set_item("bytes", stats.bytes)?;
-        stats.set_item("bytes_copied", stats.bytes_copied)?;
-        stats.set_item("zero_copy", stats.batches > 0 && stats.bytes_copied == 0)?;
+        stats.set_item("batches", counted.batches)?;
+        stats.set_item("rows", counted.rows)?;
+        stats.set_item("bytes", counted.bytes)?;
+        stats.set_item("bytes_copied", counted.bytes_copied)?;
+        stats.set_item("zero_copy", counted.batches > 0 && counted.bytes_copied == 0)?;
         stats.set_item("batches_copied_to_keep", self.copied_to_keep)?;
-        stats.set_item("dictionaries", stats.dictionaries)?;
-        stats.set_item("missed", stats.transport.missed)?;
-        stats.set_item("sleeps", stats.transport.sleeps)?;
+        stats.set_item("dictionaries", counted.dictionaries)?;
+        stats.set_item("missed", counted.transport.missed)?;
+        stats.set_item("sleeps", counted.transport.sleeps)?;
         stats.set_item("leases", receiver.outstanding().messages())?;
         stats.set_item("leased_bytes", receiver.outstanding().bytes())?;
         stats.set_item("pool_bytes", self.pool)?;

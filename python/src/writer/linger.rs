@@ -25,10 +25,15 @@ fn with<R>(f: impl FnOnce(&mut Vec<Lingering>) -> R) -> R {
 /// Ends a table: at once if somebody has it all, and otherwise in the background once a reader has come.
 pub(super) fn end(served: Arc<Served>, path: Option<PathBuf>, linger: f64) {
     served.finish();
-    let waiting = served.take(Duration::MAX).map_or(0, |serving| serving.waiting());
-    if waiting == 0 {
-        served.wait_finished(Duration::MAX);
-        return;
+    loop {
+        // The thread keeps the sender once all was handed over.
+        if served.wait_finished(Duration::ZERO) {
+            return;
+        }
+        match served.take(Duration::from_millis(1)).map(|serving| serving.waiting()) {
+            Some(0) | None => std::thread::sleep(Duration::from_micros(50)),
+            Some(_) => break,
+        }
     }
     let linger = Duration::try_from_secs_f64(linger.max(0.0)).unwrap_or(Duration::from_secs(u32::MAX.into()));
     let until = Instant::now() + linger.min(Duration::from_secs(u32::MAX.into()));

@@ -62,7 +62,8 @@ pub(super) fn conform(py: Python<'_>, schema: &SchemaRef, batch: RecordBatch) ->
             return Err(errors::schema_mismatch(py, message));
         }
     }
-    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows())).with_match_field_names(false);
+    let options =
+        RecordBatchOptions::new().with_row_count(Some(batch.num_rows())).with_match_field_names(false);
     let made = RecordBatch::try_new_with_options(schema.clone(), batch.columns().to_vec(), &options);
     made.map_err(|error| errors::schema_mismatch(py, error))
 }

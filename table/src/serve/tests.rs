@@ -91,3 +91,12 @@ fn dropping_ends_the_table_for_who_is_there() {
     assert_eq!(first(&mut receiver), Some(7));
     assert_eq!(first(&mut receiver), None);
 }
+
+#[test]
+fn a_sender_that_was_given_up_is_no_end_of_the_table() {
+    let (served, path) = serve("abandon", 0);
+    let mut receiver = connect(&path, Delivery::Copied);
+    served.take(LONG).unwrap().keep().abandon();
+    drop(served);
+    assert_eq!(receiver.next().map(drop), Err(crate::ReceiveError::Crashed));
+}

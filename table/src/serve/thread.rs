@@ -32,6 +32,8 @@ pub(super) fn watch(set: &OwnedFd, fd: BorrowedFd<'_>, what: u64) -> Result<(), 
 pub(super) fn serve(turn: &Turn<Serving>, signals: &Signals, set: &OwnedFd) {
     loop {
         let pause = match turn.take(LOOK) {
+            // Somebody has it, perhaps for good.
+            None if signals.stop.load(Ordering::Acquire) => return,
             None => Some(Duration::ZERO),
             Some(mut serving) => {
                 if signals.stop.load(Ordering::Acquire) {
