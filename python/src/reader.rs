@@ -80,7 +80,10 @@ impl Reader {
             let opened = wait::until(py, deadline, |slice| channel.open_within(slice))?;
             match opened {
                 None => {
-                    return Err(errors::timed_out(py, "the writer is there, and has not begun its table yet"));
+                    return Err(errors::timed_out(
+                        py,
+                        "the writer is there, and has not begun its table yet",
+                    ));
                 }
                 Some(Err(error)) => return Err(errors::set_up(py, &error, Some(&channel.path))),
                 Some(Ok(())) => {}

@@ -82,11 +82,7 @@ pub struct Serving {
 impl Served {
     /// Serves `sender` on a thread of its own. Batches that are sent while no receiver is there are kept for the next
     /// one, up to `room` bytes of them.
-    pub fn new(
-        mut sender: Sender,
-        listener: Option<Listener>,
-        room: usize,
-    ) -> Result<Served, SetUpError> {
+    pub fn new(mut sender: Sender, listener: Option<Listener>, room: usize) -> Result<Served, SetUpError> {
         let set = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(host)?;
         let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(host)?;
         thread::watch(&set, bell.as_fd(), thread::BELL).map_err(host)?;

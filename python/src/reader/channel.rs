@@ -14,7 +14,7 @@ use std::time::Duration;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use bowstring::transport::{Connector, Deliveries, Delivery, HandshakeError, Wait, fd::OwnedFd};
-use bowstring::{ReceiveError, SetUpError, TableReceiver};
+use bowstring::{ReceiveError, Receiver, SetUpError};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -43,10 +43,10 @@ pub(crate) struct Channel {
 enum State {
     /// The handshake goes on, on a thread of its own: a writer answers once it knows its schema.
     Connecting {
-        answer: mpsc::Receiver<Result<TableReceiver, SetUpError>>,
+        answer: mpsc::Receiver<Result<Receiver, SetUpError>>,
         socket: OwnedFd,
     },
-    Open(Box<TableReceiver>),
+    Open(Box<Receiver>),
     Closed,
 }
 
@@ -100,7 +100,7 @@ impl Channel {
                     // SAFETY: only senders of the same user are talked to, and the program trusts them: see the
                     // module's page.
                     let opened = unsafe { incoming.open() }?;
-                    TableReceiver::from_opened(opened)
+                    Receiver::from_opened(opened)
                 });
                 // Nobody waits any more if the reader was closed.
                 let _ = tell.send(opened);
@@ -143,7 +143,7 @@ impl Channel {
         }
     }
 
-    fn receiver(&self) -> PyResult<&TableReceiver> {
+    fn receiver(&self) -> PyResult<&Receiver> {
         match &self.state {
             State::Open(receiver) => Ok(receiver),
             _ => Err(PyValueError::new_err("this reader is closed")),
@@ -164,7 +164,7 @@ impl Channel {
     }
 
     pub(crate) fn delivery(&self) -> &'static str {
-        match self.receiver().map(TableReceiver::delivery) {
+        match self.receiver().map(Receiver::delivery) {
             Ok(Delivery::Pooled) => "pooled",
             Ok(Delivery::Copied) => "copied",
             Ok(Delivery::Sealed) => "sealed",
@@ -187,7 +187,7 @@ impl Channel {
         }
         let delivery = receiver.delivery();
         let outstanding = receiver.outstanding().clone();
-        let outcome = match receiver.next_with(Wait::sleeping().at_most(slice)) {
+        let outcome = match receiver.next_batch_with(Wait::sleeping().at_most(slice)) {
             Err(ReceiveError::TimedOut) => None,
             Err(error) => Some(Err(error)),
             Ok(None) => Some(Ok(None)),

@@ -6,7 +6,7 @@
 use std::os::fd::{AsFd, AsRawFd};
 
 use bowstring::transport::{Call, OsError, fd::OwnedFd};
-use bowstring::{ReceiveError, TableReceiver};
+use bowstring::{ReceiveError, Receiver};
 use rustix::event::{EventfdFlags, epoll, eventfd};
 use rustix::io::Errno;
 
@@ -18,7 +18,7 @@ pub(super) struct Poll {
 }
 
 impl Poll {
-    pub(super) fn new(receiver: &TableReceiver) -> Result<Poll, ReceiveError> {
+    pub(super) fn new(receiver: &Receiver) -> Result<Poll, ReceiveError> {
         let comes = receiver.pollable()?;
         let set = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(host)?;
         let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(host)?;
@@ -35,14 +35,14 @@ impl Poll {
     }
 
     /// Before a look: nothing is announced.
-    pub(super) fn before(&mut self, receiver: &TableReceiver) {
+    pub(super) fn before(&mut self, receiver: &Receiver) {
         let mut rung = [0; 8];
         let _ = rustix::io::read(&self.bell, &mut rung);
         receiver.disarm();
     }
 
     /// After a look: sleeps again, or rings for what is there.
-    pub(super) fn after(&mut self, receiver: &TableReceiver) {
+    pub(super) fn after(&mut self, receiver: &Receiver) {
         if !receiver.arm() {
             let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
         }

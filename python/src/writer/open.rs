@@ -3,7 +3,7 @@
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::SchemaRef;
 use bowstring::transport::{Deliveries, SenderConfig};
-use bowstring::{SetUpError, TableSender};
+use bowstring::{Sender, SetUpError};
 use pyo3::prelude::*;
 
 use crate::errors;
@@ -21,10 +21,10 @@ pub(super) fn sender(
     first: Option<&RecordBatch>,
     size: Option<usize>,
     deliveries: Deliveries,
-) -> Result<TableSender, SetUpError> {
+) -> Result<Sender, SetUpError> {
     let pool = size.unwrap_or_else(|| first.map_or(0, |first| (4 * message_len(first)).min(MOST)));
     let slot = pool.div_ceil(SLOTS).next_multiple_of(PAGE).max(if size.is_some() { PAGE } else { 64 << 10 });
-    TableSender::new(schema.clone(), SenderConfig::new().slots(SLOTS as u32, slot).deliveries(deliveries))
+    Sender::new(schema.clone(), SenderConfig::new().slots(SLOTS as u32, slot).deliveries(deliveries))
 }
 
 /// About how long the message of a batch is going to be: its data, and room for metadata and padding.
@@ -33,7 +33,7 @@ fn message_len(batch: &RecordBatch) -> usize {
     data + 1024 + 512 * batch.num_columns()
 }
 
-pub(super) fn waiting_room(sender: &TableSender) -> usize {
+pub(super) fn waiting_room(sender: &Sender) -> usize {
     let stats = sender.stats().transport;
     usize::try_from(stats.slots * stats.slot_size).unwrap_or(WAITING).max(WAITING)
 }

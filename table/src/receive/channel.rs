@@ -5,8 +5,8 @@ use std::ops::{Deref, Range};
 
 use bowstring_transport::fd::OwnedFd;
 use bowstring_transport::{
-    CopyingReceiver, Credentials, Delivery, Honest, Lease, Meta, Opened, OsError, Past, PooledReceiver, ReceiverStats,
-    RecvError, SealedMessage, SealedReceiver, Stats, Wait,
+    CopyingReceiver, Credentials, Delivery, Honest, Lease, Meta, Opened, OsError, Past, PooledReceiver,
+    ReceiverStats, RecvError, SealedMessage, SealedReceiver, Stats, Wait,
 };
 
 use super::copies::{Copies, Copy};

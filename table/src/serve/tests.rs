@@ -98,5 +98,5 @@ fn a_sender_that_was_given_up_is_no_end_of_the_table() {
     let mut receiver = connect(&path, Delivery::Copied);
     served.take(LONG).unwrap().keep().abandon();
     drop(served);
-    assert_eq!(receiver.next().map(drop), Err(crate::ReceiveError::Crashed));
+    assert_eq!(receiver.next_batch().map(drop), Err(crate::ReceiveError::Crashed));
 }
