@@ -9,6 +9,7 @@ import endings
 import hostile
 import pages
 import peers
+import slots
 import tables
 
 PAIRS = {
@@ -42,7 +43,7 @@ def tests():
     for pair, (sends, receives) in PAIRS.items():
         for name, stream in tables.STREAMS.items():
             yield f"{pair}: {name}", carries(sends, receives, stream)
-    for module in (endings, hostile, pages):
+    for module in (endings, hostile, pages, slots):
         for name, test in module.tests():
             yield f"{module.__name__}: {name}", test
 

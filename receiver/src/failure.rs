@@ -148,7 +148,7 @@ fn of_set_up(error: &SetUpError) -> Exit {
 
 fn of_receiving(error: &ReceiveError) -> Exit {
     match error {
-        ReceiveError::Crashed | ReceiveError::CutOff => Exit::Crashed,
+        ReceiveError::Crashed | ReceiveError::BrokenOff { .. } | ReceiveError::CutOff => Exit::Crashed,
         ReceiveError::TimedOut => Exit::TimedOut,
         ReceiveError::Missed { .. } => Exit::Malformed,
         ReceiveError::Import { error: ImportError::Misaligned { .. }, .. } => Exit::Other,
@@ -171,7 +171,7 @@ fn receiving_advice(error: &ReceiveError) -> Option<&'static str> {
             "leave --require-zero-copy out, or align buffers to 16 bytes and more on the sender's side"
         }
         ReceiveError::Malformed { .. } | ReceiveError::UnknownTag { .. } | ReceiveError::Protocol(_) => {
-            "the sender is at fault: report it to its author; --delivery copied keeps such a sender at arm's length"
+            "the sender is at fault: report it to its author"
         }
         _ => return None,
     })

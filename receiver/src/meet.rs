@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bowstring::names::AddressError;
-use bowstring::transport::{Connector, HandshakeError, Incoming};
+use bowstring::transport::{Appearance, Connector, HandshakeError, Incoming};
 use bowstring::{SetUpError, TableReceiver};
 use bowstring_cli::signals::Signals;
 
@@ -15,7 +15,10 @@ use crate::trust;
 /// What this program says of itself.
 const GREETING: &[u8] = concat!("program=receiver ", env!("CARGO_PKG_VERSION"), "\n").as_bytes();
 
-/// How long to rest between two looks for a sender that is waited for.
+/// The longest sleep while a sender is waited for: a signal that comes just before a sleep does not end it.
+const NAP: Duration = Duration::from_secs(1);
+
+/// The pause between two looks for an abstract name, which nothing tells of.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Meets the sender at the plan's venue, and hears what table it sends.
@@ -27,9 +30,17 @@ pub(crate) fn meet(plan: &Plan, signals: &Signals) -> Result<TableReceiver, Fail
             met.and_then(|socket| meeting.connect_socket(socket))
                 .map_err(|error| Failure::Connector { venue: plan.venue.clone(), error: error.into() })?
         }
-        Venue::At(address) => wait_for_sender(&plan.venue, plan.wait, signals, || {
-            Ok(meeting.connect_socket(address.connect()?)?)
-        })?,
+        Venue::At(address) => {
+            let path = address.path().map(|path| path.into_os_string().into_encoded_bytes());
+            let mut appearance = path.as_deref().map(Appearance::watch);
+            let rest = |left: Duration| match &mut appearance {
+                // What cannot be slept on is looked at again.
+                Some(appearance) => appearance.wait(left.min(NAP)).unwrap_or(()),
+                None => std::thread::sleep(left.min(PAUSE)),
+            };
+            let connect = || Ok(meeting.connect_socket(address.connect()?)?);
+            wait_for_sender(&plan.venue, plan.wait, signals, connect, rest)?
+        }
     };
     let opened = trust::open(incoming).map_err(SetUpError::Host);
     let receiver = opened.and_then(TableReceiver::from_opened);
@@ -42,6 +53,7 @@ fn wait_for_sender(
     wait: Option<Duration>,
     signals: &Signals,
     connect: impl Fn() -> Result<Incoming, AddressError>,
+    mut rest: impl FnMut(Duration),
 ) -> Result<Incoming, Failure> {
     let begun = Instant::now();
     loop {
@@ -59,14 +71,11 @@ fn wait_for_sender(
         let Some(left) = wait.and_then(|wait| wait.checked_sub(begun.elapsed())) else {
             return Err(Failure::NoSender { venue: venue.clone(), error: error.into(), waited: wait });
         };
-        std::thread::sleep(left.min(PAUSE));
+        rest(left);
     }
 }
 
 /// True if nobody is there, or there are so many before this program that it is not let in yet.
 fn is_absence(error: &AddressError) -> bool {
-    use std::io::ErrorKind::WouldBlock;
-    error.nobody_listens()
-        || matches!(error, AddressError::Meet(HandshakeError::Os(error))
-            if std::io::Error::from(*error).kind() == WouldBlock)
+    error.nobody_listens() || matches!(error, AddressError::Meet(error) if error.is_absence())
 }

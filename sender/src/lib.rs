@@ -62,7 +62,7 @@ fn send(args: Send) -> Result<u8, Failure> {
         None => signals.caught().map_or(0, |signal| signal.exit()),
     };
     // The table closes here, so that receivers come to its end; a receiver that was started is then waited for.
-    let waited = met.close().wait();
+    let waited = met.close(ended.broken()).wait();
     let exit = if exit == 0 { waited? } else { exit };
     report::state(&ended, &plan.manners, exit)?;
     Ok(exit)

@@ -2,7 +2,7 @@
 
 use bowstring::names::Address;
 use bowstring::transport::HandshakeError;
-use bowstring::{Hints, Interrupt, SetUpError, TableSender};
+use bowstring::{BreakOff, Hints, Interrupt, SetUpError, TableSender};
 use bowstring_cli::args::DEFAULT_NAME;
 use bowstring_cli::manners;
 use bowstring_cli::signals::Signals;
@@ -18,16 +18,15 @@ use crate::spawn::{self, Started};
 pub(crate) struct Met {
     pub(crate) sender: TableSender,
     child: Started,
-    /// Whether all was sent that was to be.
-    pub(crate) whole: bool,
 }
 
 impl Met {
-    /// Closes the table, or breaks it off if not all of it was sent; a receiver that was started is left to be waited for.
-    pub(crate) fn close(self) -> Started {
-        match self.whole {
-            true => drop(self.sender),
-            false => self.sender.abandon(),
+    /// Closes the table, or breaks it off and tells the receivers why; a receiver that was started is left to be waited
+    /// for.
+    pub(crate) fn close(self, broken: Option<(BreakOff, &str)>) -> Started {
+        match broken {
+            None => drop(self.sender),
+            Some((how, why)) => self.sender.abandon_with(how, why),
         }
         self.child
     }
@@ -65,7 +64,7 @@ pub(crate) fn meet(plan: &Plan, source: &Source, signals: &Signals) -> Result<Me
         announce(plan);
     }
     match sender.wait_for_receivers(plan.receivers, plan.wait) {
-        Ok(()) => Ok(Met { sender, child: Started::none(), whole: false }),
+        Ok(()) => Ok(Met { sender, child: Started::none() }),
         Err(SetUpError::Interrupted) => {
             Err(Failure::new(Exit::Other, "interrupted while waiting for a receiver").into())
         }
@@ -76,7 +75,7 @@ pub(crate) fn meet(plan: &Plan, source: &Source, signals: &Signals) -> Result<Me
 fn start(plan: &Plan, mut sender: TableSender) -> Result<Met, NotMet> {
     let (socket, mut child) = spawn::start(&plan.command)?;
     let error = match sender.accept_socket(socket) {
-        Ok(_) => return Ok(Met { sender, child, whole: false }),
+        Ok(_) => return Ok(Met { sender, child }),
         Err(error) => error,
     };
     if !matches!(error, SetUpError::Meet(HandshakeError::HungUp)) {

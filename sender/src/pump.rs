@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use bowstring::transport::End;
-use bowstring::{SendError, SenderStats, TableSender};
+use bowstring::{BreakOff, SendError, SenderStats, TableSender};
 use bowstring_cli::manners;
 use bowstring_cli::progress::Progress;
 use bowstring_cli::signals::Signals;
@@ -30,6 +30,17 @@ pub(crate) struct Ended {
     /// Of that, the time in the source: reading, parsing, decompressing.
     pub(crate) source_time: Duration,
     pub(crate) receivers: Receivers,
+}
+
+impl Ended {
+    /// What receivers are told in place of the table's end. What is repeated without end is never whole either.
+    pub(crate) fn broken(&self) -> Option<(BreakOff, &str)> {
+        match self.ending {
+            Ending::Whole | Ending::Enough => None,
+            Ending::Interrupted => Some((BreakOff::Interrupted, "")),
+            Ending::Failed => Some((BreakOff::Failed, self.failure.as_ref().map_or("", |f| &f.what))),
+        }
+    }
 }
 
 /// How the sending ended.
@@ -97,8 +108,6 @@ pub(crate) fn pump(met: &mut Met, source: &mut Source, plan: &Plan, signals: &Si
             failure => (Ending::Failed, failure),
         },
     };
-    // What is repeated without end has no other end than a signal.
-    met.whole = ending == Ending::Whole || (ending == Ending::Interrupted && plan.repeat == 0);
     Ended {
         stats: met.sender.stats(),
         ending,

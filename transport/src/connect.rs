@@ -1,5 +1,6 @@
 //! Connecting: the handshake of two sides, and what it leads to.
 
+pub(crate) mod appearance;
 #[cfg(feature = "sendfd")]
 pub mod handover;
 pub(crate) mod incoming;

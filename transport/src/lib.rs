@@ -80,6 +80,7 @@ pub use connect::session;
 pub use rustix::fd;
 
 pub use abi::{Geometry, MAX_SLOTS};
+pub use connect::appearance::Appearance;
 pub use connect::incoming::{Connector, Incoming, Opened};
 pub use connect::observer::Observer;
 pub use error::{Call, Fault, GeometryError, OsError, RegionFault, RegionKind};

@@ -137,6 +137,22 @@ pub(crate) fn is_open(fd: BorrowedFd<'_>) -> bool {
     rustix::io::fcntl_getfd(fd).is_ok()
 }
 
+/// A descriptor that tells of what appears in directories.
+pub(crate) fn inotify() -> Sys<OwnedFd> {
+    use rustix::fs::inotify::{CreateFlags, init};
+    once(Call::Inotify, || init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK))
+}
+
+pub(crate) fn watch_directory(inotify: BorrowedFd<'_>, path: &[u8]) -> Sys<()> {
+    use rustix::fs::inotify::{WatchFlags, add_watch};
+    let events = WatchFlags::CREATE | WatchFlags::MOVED_TO | WatchFlags::DELETE_SELF | WatchFlags::ONLYDIR;
+    once(Call::Inotify, || add_watch(inotify, path, events)).map(drop)
+}
+
+pub(crate) fn read(fd: BorrowedFd<'_>, into: &mut [u8]) -> Sys<usize> {
+    retrying(Call::Read, || rustix::io::read(fd, &mut *into))
+}
+
 // ---- processes ----
 
 pub(crate) fn pidfd_open(pid: i32) -> Sys<OwnedFd> {

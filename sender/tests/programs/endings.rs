@@ -149,8 +149,8 @@ fn signal_without_end(programs: &Programs) -> Result<(), Failed> {
     programs.until_sending("./s")?;
     signal(sender.id(), Signal::TERM)?;
     finish(sender)?.code(143)?;
-    let rows: u64 = finish(receiver)?.ok()?.trim().parse()?;
-    assert!(rows > 0 && rows.is_multiple_of(1000));
+    // There is no end that it could have come to.
+    finish(receiver)?.code(5)?.says("it was interrupted")?;
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use super::machine::{Connector, ConnectorHeard, ListenerHeard, ListenerSide, Sto
 use super::refusal::{Refusal, RefusalCode, fit};
 use super::wire::{self, Card, Kind, Past, WireFault};
 use crate::abi::GeometryError;
-use crate::error::{Fault, OsError, RegionFault, RegionKind};
+use crate::error::{Call, Fault, OsError, RegionFault, RegionKind};
 use crate::peer::{Control, Credentials, Vital};
 use crate::region::private::MapSlice;
 use crate::region::{FrozenView, Pages, Writable};
@@ -61,6 +61,18 @@ pub enum HandshakeError {
 }
 
 impl HandshakeError {
+    /// Returns true if nobody is there, or nobody lets anybody in, so that it is worth to try again later.
+    #[must_use]
+    pub fn is_absence(&self) -> bool {
+        match self {
+            HandshakeError::Os(e) => {
+                e.call() == Call::Connect && (e.is(Errno::NOENT) || e.is(Errno::CONNREFUSED))
+            }
+            HandshakeError::QueueFull => true,
+            _ => false,
+        }
+    }
+
     /// Whose fault it was.
     #[must_use]
     pub fn fault(&self) -> Fault {
@@ -454,4 +466,6 @@ fn refuse(socket: BorrowedFd<'_>, code: RefusalCode, reason: &str) {
 /// Tells a peer that this side has no memory or descriptors left.
 pub(crate) fn refuse_for_want(socket: BorrowedFd<'_>) {
     refuse(socket, RefusalCode::Resources, "this side ran out of memory or descriptors");
+    // Closing with something unread would make the peer read a reset ahead of the refusal.
+    let _ = sys::receive(socket, &mut [0; wire::PREFIX], drop);
 }
