@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bowstring_transport::{
     Arrival, Decision, End, HandshakeConfig, HandshakeError, Listener, OnSlow, ReceiverId, SubscriberStats,
-    To, Wait,
+    To,
 };
 use rustix::fd::{BorrowedFd, OwnedFd};
 
@@ -24,6 +24,10 @@ pub(super) struct Newcomer {
     /// How many of the dictionaries in force it has.
     dictionaries: usize,
 }
+
+/// The longest sleep while receivers are waited for. A signal ends it, unless it comes just before; an interruption by
+/// another thread does not.
+const NAP: Duration = Duration::from_secs(1);
 
 impl Sender {
     /// Lets in whoever knocks at `listener`, from now on and while sending.
@@ -46,21 +50,19 @@ impl Sender {
         self.tell_past();
         let until = patience.and_then(|patience| Instant::now().checked_add(patience));
         while self.receivers() < count {
-            let left = until.map_or(SLICE, |until| until.saturating_duration_since(Instant::now()));
+            let left = until.map_or(NAP, |until| until.saturating_duration_since(Instant::now()));
             if self.outlet.interrupt.is_set() {
                 return Err(SetUpError::Interrupted);
             }
             let late = SetUpError::Meet(HandshakeError::TimedOut("a connection"));
             let Some(listener) = self.listener.as_ref().filter(|_| !left.is_zero()) else { return Err(late) };
             let greeting = self.greeting.after(self.stats.rows, self.stats.batches);
-            let wait = Wait::sleeping().at_most(left.min(SLICE));
-            match self.outlet.sender.accept(listener, wait, &mut |_| Decision::Welcome(greeting)) {
-                Ok(arrival) => {
+            match self.outlet.sender.poll_accept(listener, &mut |_| Decision::Welcome(greeting))? {
+                Some(arrival) => {
                     self.note(&arrival);
                     self.welcome_all().map_err(set_up)?;
                 }
-                Err(HandshakeError::TimedOut(_)) => {}
-                Err(error) => return Err(error.into()),
+                None => self.outlet.sender.await_events(Some(listener), None, Some(left.min(NAP)))?,
             }
         }
         Ok(())
