@@ -124,7 +124,7 @@ fn send(sender: &mut Sender, tag: u32, message: &[u8]) {
     let mut loan = sender.loan(message.len()).unwrap();
     loan.copy_from_slice(message);
     let label = Label { tag, ..Label::default() };
-    loan.commit_as(message.len(), label).map_err(|error| error.why).unwrap();
+    loan.commit_as(message.len(), label).unwrap();
 }
 
 fn greeting_is_no_schema() {

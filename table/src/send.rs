@@ -193,7 +193,7 @@ impl Sender {
     /// # let (here, there) = transport::socket_pair()?;
     /// # let receiving = std::thread::spawn(move || {
     /// #     let mut receiver = Receiver::open(Connector::new(Deliveries::ANY).connect_socket(there).unwrap()).unwrap();
-    /// #     receiver.next().unwrap().unwrap().into_record_batch().unwrap()
+    /// #     receiver.next_batch().unwrap().unwrap().into_record_batch().unwrap()
     /// # });
     /// let schema = Schema::new(vec![Field::new("square", DataType::Int64, false)]);
     /// let mut sender = Sender::new(Arc::new(schema), SenderConfig::new())?;

@@ -42,7 +42,7 @@ fn serve(socket: std::os::fd::OwnedFd) -> Result<(), Box<dyn std::error::Error>>
         drop(lease);
         let mut loan = sender.loan(8)?;
         loan.copy_from_slice(&u64::from_le_bytes(number).pow(2).to_le_bytes());
-        loan.commit_as(8, Label { reply_to, ..Label::default() }).map_err(|error| error.why)?;
+        loan.commit_as(8, Label { reply_to, ..Label::default() })?;
     }
     Ok(())
 }

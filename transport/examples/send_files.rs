@@ -42,6 +42,6 @@ fn send(sender: &mut Sender, file: OsString) -> Result<bool, Box<dyn Error>> {
         outcome => outcome?,
     };
     file.read_exact(&mut loan)?;
-    let receipt = loan.commit(len).map_err(|e| e.why)?;
+    let receipt = loan.commit(len)?;
     Ok(receipt.receivers > 0)
 }

@@ -29,7 +29,7 @@
 //! sender.accept_socket(here, &HandshakeConfig::new(b""))?;
 //! let mut loan = sender.loan(1000)?;
 //! loan.fill(3);
-//! loan.commit(1000).map_err(|e| e.why)?;
+//! loan.commit(1000)?;
 //! assert_eq!(receiving.join().unwrap(), 3000);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -123,7 +123,7 @@ fn a_loan_that_is_dropped_was_never_there_and_one_committed_too_long_comes_back(
     drop(sender.loan(64).unwrap());
     let mut loan = sender.loan(10).unwrap();
     loan.copy_from_slice(b"0123456789");
-    let error = loan.commit(11).unwrap_err();
+    let error = loan.try_commit(11).unwrap_err();
     let receipt = error.loan.unwrap().commit(10).unwrap();
     assert_eq!(receipt.number, 1);
     assert_eq!(&*receiver.recv().unwrap(), b"0123456789");

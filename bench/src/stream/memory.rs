@@ -123,7 +123,7 @@ fn hold(way: Way, socket: OwnedFd, signal: &OwnedFd) {
     let batch = match way {
         Way::Ours(delivery) => receiver
             .insert(receive(delivery, socket))
-            .next()
+            .next_batch()
             .expect("a sender")
             .expect("a table")
             .into_record_batch(),

@@ -387,7 +387,7 @@ pub unsafe extern "C" fn bowstring_commit(
                 }
             }
         };
-        match loan.commit_as(used, tags) {
+        match loan.try_commit_as(used, tags) {
             Ok(sent) => {
                 // SAFETY: the caller's promise.
                 if let Some(receipt) = unsafe { pointer::may(receipt) } {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use bowstring_transport::{CommitError, CommitFault, Label, LoanError, Sender, Wait};
+use bowstring_transport::{CommitFault, Label, LoanError, Sender, Wait};
 
 use super::Interrupt;
 use crate::error::SendError;
@@ -99,8 +99,8 @@ impl Outlet {
         let used = fill(&mut loan)?;
         match loan.commit_as(used, label) {
             // Who lacks it is given it before anything else is sent.
-            Ok(_) | Err(CommitError { why: CommitFault::Unfinished(_), .. }) => Ok(()),
-            Err(refused) => Err(refused.why.into()),
+            Ok(_) | Err(CommitFault::Unfinished(_)) => Ok(()),
+            Err(fault) => Err(fault.into()),
         }
     }
 }

@@ -45,7 +45,7 @@ extern "C" fn send(sender: &mut Sender, byte: u8, len: usize) -> bool {
         loan.fill(byte);
         match loan.commit(len) {
             Ok(_) => Ok(()),
-            Err(refused) if matches!(refused.why, CommitFault::Unfinished(_)) => Err(LoanError::Full),
+            Err(CommitFault::Unfinished(_)) => Err(LoanError::Full),
             Err(_) => Err(LoanError::TimedOut),
         }
     }

@@ -40,20 +40,38 @@ impl<'a> Loan<'a> {
     /// - [`CommitFault::Unfinished`]: the message is sent, and some receiver lacks it still. It is not to be committed
     ///   again: it reaches those who lack it before anything else is sent. [`Sender::finish`](crate::Sender::finish) waits
     ///   for that, and so does the next loan.
-    /// - Any other: nobody was given anything. The loan comes back with the error, as it was.
+    /// - Any other: nobody was given anything. [`try_commit`](Self::try_commit) hands the loan back then.
     #[inline(always)]
-    pub fn commit(self, used: usize) -> Result<Receipt, CommitError<'a>> {
-        self.commit_as(used, Label::default())
+    pub fn commit(self, used: usize) -> Result<Receipt, CommitFault> {
+        self.try_commit_as(used, Label::default()).map_err(|error| error.why)
     }
 
     /// Sends the first `used` bytes with a label.
     ///
     /// # Errors
     /// As for [`commit`](Self::commit).
+    #[inline(always)]
+    pub fn commit_as(self, used: usize, label: Label) -> Result<Receipt, CommitFault> {
+        self.try_commit_as(used, label).map_err(|error| error.why)
+    }
+
+    /// Sends the first `used` bytes, and hands the loan back, as it was, if nobody was given anything.
+    ///
+    /// # Errors
+    /// As for [`commit`](Self::commit).
+    #[inline(always)]
+    pub fn try_commit(self, used: usize) -> Result<Receipt, CommitError<'a>> {
+        self.try_commit_as(used, Label::default())
+    }
+
+    /// Sends the first `used` bytes with a label, and hands the loan back, as it was, if nobody was given anything.
+    ///
+    /// # Errors
+    /// As for [`commit`](Self::commit).
     // Inlined, and the loan taken apart at once: nothing is to be stored between the message's bytes and its ticket, see
     // `Fanout::publish`. Put together again are only the loans that come back.
     #[inline(always)]
-    pub fn commit_as(self, used: usize, label: Label) -> Result<Receipt, CommitError<'a>> {
+    pub fn try_commit_as(self, used: usize, label: Label) -> Result<Receipt, CommitError<'a>> {
         let Loan { fanout, slot, span, len } = self;
         if used > len {
             let loan = Some(Loan { fanout, slot, span, len });

@@ -35,7 +35,7 @@ pub use meet::{Arrival, HandshakeConfig};
 /// sender.accept(&listener, Wait::sleeping(), &mut |_| Decision::Welcome(b"ticks"))?;
 /// let mut loan = sender.loan(8)?;
 /// loan.copy_from_slice(&42_u64.to_le_bytes());
-/// loan.commit(8).map_err(|e| e.why)?;
+/// loan.commit(8)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
@@ -108,7 +108,7 @@ impl Sender {
     pub fn send(&mut self, message: &[u8]) -> Result<crate::Receipt, SendError> {
         let mut loan = self.loan(message.len()).map_err(SendError::Loan)?;
         loan.copy_from_slice(message);
-        loan.commit(message.len()).map_err(|e| SendError::Commit(e.why))
+        loan.commit(message.len()).map_err(SendError::Commit)
     }
 
     /// Announces that this sender will sleep on [`descriptors`](Self::descriptors) until a message of `len` bytes has
