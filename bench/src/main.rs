@@ -7,6 +7,7 @@ mod handoff;
 mod instructions;
 mod report;
 mod stats;
+mod store;
 mod stream;
 
 use std::process::ExitCode;
@@ -36,6 +37,7 @@ const BENCHES: &[Bench] = &[
     ("codec", "Arrow IPC messages against arrow-ipc and memcpy", codec::run),
     ("handoff", "one message from process to process against the bare machine and its peers", handoff::run),
     ("stream", "batches streamed from process to process, against the bare loops and its peers", stream::run),
+    ("store", "tables opened by name, put and followed, against files in /dev/shm", store::run),
     (
         "report",
         "all of these, kept in bench/record with charts; `--only charts` draws what is kept",
