@@ -29,6 +29,7 @@ from ._errors import (
     SchemaMismatch,
     TimeoutError,
 )
+from ._shared_frame import SharedDataFrame, create_reader, create_writer, get_version, has_arrow_support
 
 __all__ = [
     "Batch",
@@ -43,10 +44,15 @@ __all__ = [
     "RemoteError",
     "Schema",
     "SchemaMismatch",
+    "SharedDataFrame",
     "Table",
     "TimeoutError",
     "Writer",
     "__version__",
+    "create_reader",
+    "create_writer",
+    "get_version",
+    "has_arrow_support",
     "runtime_directory",
 ]
 
