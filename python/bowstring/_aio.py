@@ -20,10 +20,10 @@ async def batches(reader: "Reader") -> AsyncIterator["Batch"]:
         try:
             batch = reader.read(timeout=0)
         except TimeoutError:
-            ready = loop.create_future()
-            loop.add_reader(fd, lambda: ready.done() or ready.set_result(None))
+            ready = asyncio.Event()
+            loop.add_reader(fd, ready.set)
             try:
-                await ready
+                await ready.wait()
             finally:
                 loop.remove_reader(fd)
             continue

@@ -1,9 +1,23 @@
 """The native part of the package."""
 
 import os
+import sys
 from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self, final
+
+__all__ = [
+    "Batch",
+    "Column",
+    "Reader",
+    "Schema",
+    "Table",
+    "Writer",
+    "__version__",
+    "await_lingering",
+    "in_forked_child",
+    "runtime_directory",
+]
 
 __version__: str
 
@@ -29,7 +43,7 @@ class Schema:
     @property
     def types(self) -> list[str]: ...
     def __len__(self) -> int: ...
-    def __eq__(self, other: object) -> bool: ...
+    def __eq__(self, other: object, /) -> bool: ...
     def __arrow_c_schema__(self) -> Any: ...
 
 @final
@@ -42,7 +56,8 @@ class Column:
     def null_count(self) -> int: ...
     def to_numpy(self) -> Any: ...
     def __len__(self) -> int: ...
-    def __buffer__(self, flags: int, /) -> memoryview: ...
+    if sys.version_info >= (3, 12):
+        def __buffer__(self, flags: int, /) -> memoryview: ...
     def __arrow_c_array__(self, requested_schema: Any = None) -> Any: ...
     def __arrow_c_schema__(self) -> Any: ...
 

@@ -84,7 +84,7 @@ class SharedDataFrame:
         batch = self._next(timeout_ms)
         if batch is None:
             return None
-        import pyarrow
+        import pyarrow  # type: ignore[import-untyped, unused-ignore]
 
         return pyarrow.table(batch)
 
