@@ -85,7 +85,7 @@ impl<'r> InPlace<'r> {
         Ok(Self { shape, head, body, delta: false })
     }
 
-    /// The fields, all of them unfinished, whatever was done before.
+    /// Returns the fields, all of them unfinished, whatever was done before.
     pub fn fields(&mut self) -> Fields<'_> {
         let tables = self.shape.template().tables(self.head);
         tables.nodes.fill(UNFINISHED);

@@ -60,20 +60,20 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// An encoder for the schema of `plan`.
+    /// Creates an encoder for the schema of `plan`.
     #[must_use]
     pub fn new(plan: Arc<Plan>) -> Self {
         let dictionaries = plan.dictionaries().iter().map(|_| None).collect();
         Self { plan, batch: None, dictionaries, covers: Vec::new() }
     }
 
-    /// The plan that messages follow.
+    /// Returns the plan that messages follow.
     #[must_use]
     pub fn plan(&self) -> &Arc<Plan> {
         &self.plan
     }
 
-    /// How many bytes [`encode`](Self::encode) will write for this batch: always a multiple of 64.
+    /// Returns the number of bytes that [`encode`](Self::encode) will write for this batch: always a multiple of 64.
     pub fn encoded_len(&mut self, batch: &RecordBatch) -> Result<usize, EncodeError> {
         let Self { plan, batch: grown, covers, .. } = self;
         check_schema(plan, batch)?;
@@ -90,7 +90,7 @@ impl Encoder {
         write(plan.layout().batch(), || columns(batch), covers, plan.batch(), grown, header, region)
     }
 
-    /// How many bytes [`encode_dictionary`](Self::encode_dictionary) will write for these values.
+    /// Returns the number of bytes that [`encode_dictionary`](Self::encode_dictionary) will write for these values.
     pub fn dictionary_len(&mut self, index: usize, values: &dyn Array) -> Result<usize, EncodeError> {
         let Self { plan, dictionaries, covers, .. } = self;
         let (dictionary, template, grown) = dictionary(plan, dictionaries, index, values)?;
@@ -139,7 +139,7 @@ fn columns(batch: &RecordBatch) -> impl Iterator<Item = Window<'_>> {
     batch.columns().iter().map(move |column| Window { array: &**column, start: 0, len })
 }
 
-/// Whether the batch fits the plan. That it has the very schema of the plan is the usual case, and costs
+/// Returns true if the batch fits the plan. That it has the very schema of the plan is the usual case, and costs
 /// nothing.
 fn check_schema(plan: &Plan, batch: &RecordBatch) -> Result<(), EncodeError> {
     if Arc::ptr_eq(plan.schema(), batch.schema_ref()) {
@@ -196,7 +196,7 @@ fn grow<'a>(
     Ok(grown.insert(larger))
 }
 
-/// What a message says that does not come from its columns.
+/// The parts of a message that do not come from its columns.
 #[derive(Clone, Copy)]
 struct Header {
     carries: Carries,

@@ -1,5 +1,4 @@
-//! What can be wrong with a schema. The errors of encoding, building and decoding live next to what raises
-//! them.
+//! Errors of schemas. Those of encoding, building and decoding are beside the code that raises them.
 
 use core::fmt;
 
@@ -7,16 +6,16 @@ use core::fmt;
 /// up at 64 tables, and a bound here bounds every recursion over a schema.
 pub const MAX_DEPTH: usize = 60;
 
-/// A schema that has no place in an Arrow IPC message, and the field where this shows.
+/// A schema that cannot be laid out as Arrow IPC messages, and the field at fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LayoutError {
     /// Names of the fields from the column down to the one at fault, joined by dots.
     pub path: Box<str>,
-    /// What is wrong with that field.
+    /// The fault of that field.
     pub fault: LayoutFault,
 }
 
-/// What makes a field impossible to lay out.
+/// A reason why a field cannot be laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LayoutFault {
@@ -40,14 +39,14 @@ pub enum LayoutFault {
     RunEnds,
     /// A union whose type ids are negative or used twice.
     UnionTypeIds,
-    /// A time of day in a unit that its width does not go with.
+    /// A time of day in a unit that does not match its width.
     TimeUnit,
 }
 
 impl fmt::Display for LayoutFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooDeep => write!(f, "nested more than {} deep", MAX_DEPTH),
+            Self::TooDeep => write!(f, "nested more than {MAX_DEPTH} deep"),
             Self::TooMany => f.write_str("more nodes or buffers than a message can count"),
             Self::NegativeSize(n) => write!(f, "fixed size of {n}"),
             Self::MapEntries => f.write_str("map entries are not a struct of two fields"),
@@ -59,7 +58,7 @@ impl fmt::Display for LayoutFault {
             Self::DictionaryIdMissing => f.write_str("no dictionary id was given"),
             Self::RunEnds => f.write_str("run ends are not 16, 32 or 64 bit signed integers"),
             Self::UnionTypeIds => f.write_str("union type ids are negative or used twice"),
-            Self::TimeUnit => f.write_str("a time of day in a unit of another width"),
+            Self::TimeUnit => f.write_str("a time of day in a unit that does not match its width"),
         }
     }
 }
@@ -70,4 +69,10 @@ impl fmt::Display for LayoutError {
     }
 }
 
-impl core::error::Error for LayoutError {}
+impl core::error::Error for LayoutFault {}
+
+impl core::error::Error for LayoutError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        Some(&self.fault)
+    }
+}

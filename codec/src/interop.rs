@@ -41,7 +41,7 @@ use crate::decode::Decoder;
 use crate::message::ReadError;
 use crate::view::{BatchView, Full};
 
-/// What to do with data that is aligned well enough for Arrow, but not for Rust.
+/// The treatment of data that is aligned well enough for Arrow, but not for Rust.
 ///
 /// Arrow asks that buffers are aligned to 8 bytes. Decimals of 128 and 256 bits and views are read in Rust as 16-byte
 /// numbers, which ask for 16. Writers that align to 64 (this crate, and C++) never make a copy necessary.
@@ -62,7 +62,7 @@ pub struct Imported {
     pub copied: Vec<Box<str>>,
 }
 
-/// Why a batch did not become Arrow arrays.
+/// A batch that did not become Arrow arrays.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ImportError {
@@ -83,12 +83,10 @@ pub enum ImportError {
         /// Why.
         why: &'static str,
     },
-    /// Arrow has its reasons.
-    Arrow(Box<str>),
 }
 
 impl BatchView<'_, Full> {
-    /// The batch as Arrow arrays, which are slices of `memory`, the buffer that holds the message.
+    /// Returns the batch as Arrow arrays, which are slices of `memory`, the buffer that holds the message.
     ///
     /// Allocates the arrays, and copies no data unless asked to with [`Align::Copy`]. The deltas of a dictionary are
     /// put together into one array, which does copy, once for each delta.
@@ -127,9 +125,15 @@ impl fmt::Display for ImportError {
             Self::ForeignMemory => f.write_str("the message does not lie in the memory given"),
             Self::Misaligned { fields } => write!(f, "not aligned for Rust: {}", fields.join(", ")),
             Self::DictionaryParts { id, why } => write!(f, "the parts of dictionary {id}: {why}"),
-            Self::Arrow(why) => f.write_str(why),
         }
     }
 }
 
-impl std::error::Error for ImportError {}
+impl std::error::Error for ImportError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Read(error) => Some(error),
+            _ => None,
+        }
+    }
+}

@@ -44,22 +44,22 @@ pub struct Tree {
 /// One field: a node of the message, with the buffers it owns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
-    /// How the field lies in memory.
+    /// The physical shape of the field.
     pub class: Class,
     /// The field's Arrow type. For a dictionary-encoded field this is the dictionary type.
     pub data_type: DataType,
-    /// Whether the schema allows nulls here.
+    /// True if the schema allows nulls here.
     pub nullable: bool,
-    /// How many fields lie directly below this one.
+    /// The number of fields directly below this one.
     pub children: u32,
     /// One past the last node of this field's subtree, hence its next sibling, if it has one.
     pub end: u32,
     /// Index of its first buffer, counting only the buffers that every message has. Each view column before
     /// this one adds its own variadic buffers to the index in a given message.
     pub first_buffer: u32,
-    /// How many buffers it always has (a view column's variadic buffers come on top, right behind these).
+    /// The number of buffers it always has (a view column's variadic buffers come on top, right behind these).
     pub buffers: u32,
-    /// How many view columns come before this node: the index of its variadic count if it is one itself.
+    /// The number of view columns before this node: the index of its variadic count if it is one itself.
     pub views_before: u32,
     /// For a dictionary-encoded field, the index of its dictionary in [`Layout::dictionaries`].
     pub dictionary: Option<u32>,
@@ -68,7 +68,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// Whether rows of this field take up no bytes, neither here nor in fields below.
+    /// Returns true if rows of this field take up no bytes, neither here nor in fields below.
     pub(crate) fn is_free(&self) -> bool {
         match self.class {
             Class::Null
@@ -96,19 +96,19 @@ impl Layout {
         flatten::schema(schema, &mut ids.iter().copied())
     }
 
-    /// The columns of a record batch.
+    /// Returns the columns of a record batch.
     #[must_use]
     pub fn batch(&self) -> &Tree {
         &self.batch
     }
 
-    /// The dictionaries, each after those that its own values use.
+    /// Returns the dictionaries, each after those that its own values use.
     #[must_use]
     pub fn dictionaries(&self) -> &[Dictionary] {
         &self.dictionaries
     }
 
-    /// The index in [`dictionaries`](Self::dictionaries) of the dictionary that messages call `id`.
+    /// Returns the index in [`dictionaries`](Self::dictionaries) of the dictionary that messages call `id`.
     #[must_use]
     pub fn dictionary_index(&self, id: i64) -> Option<usize> {
         // Ids are mostly 0, 1, 2, …: look where such an id would be before searching.
@@ -119,38 +119,38 @@ impl Layout {
 }
 
 impl Tree {
-    /// All nodes, parents before children: the order of a message's field nodes.
+    /// Returns all nodes, parents before children: the order of a message's field nodes.
     #[must_use]
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
     }
 
-    /// The index in [`nodes`](Self::nodes) of each column.
+    /// Returns the index in [`nodes`](Self::nodes) of each column.
     #[must_use]
     pub fn columns(&self) -> &[u32] {
         &self.columns
     }
 
-    /// The kinds of the buffers that every message has, in the order of the message.
+    /// Returns the kinds of the buffers that every message has, in the order of the message.
     #[must_use]
     pub fn buffers(&self) -> &[BufferKind] {
         &self.buffers
     }
 
-    /// How many of the nodes are views, and so have variadic buffers on top.
+    /// Returns the number of nodes that are views, and so have variadic buffers on top.
     #[must_use]
     pub fn views(&self) -> usize {
         self.views as usize
     }
 
-    /// The kinds of one node's buffers, without variadic ones.
+    /// Returns the kinds of one node's buffers, without variadic ones.
     #[must_use]
     pub fn buffers_of(&self, node: &Node) -> &[BufferKind] {
         let first = node.first_buffer as usize;
         self.buffers.get(first..first + node.buffers as usize).unwrap_or_default()
     }
 
-    /// The indices in [`nodes`](Self::nodes) of the fields directly below a node.
+    /// Returns the indices in [`nodes`](Self::nodes) of the fields directly below a node.
     pub fn children_of(&self, index: usize) -> impl Iterator<Item = usize> + '_ {
         let count = self.nodes.get(index).map_or(0, |node| node.children);
         let mut next = index + 1;

@@ -1,7 +1,8 @@
 //! Arrow IPC messages, written into and read from memory that somebody else owns.
 //!
-//! Setting up may allocate and takes what it needs from `arrow-ipc`; afterwards a message is written, and read as a view,
-//! without a heap. The region that a message goes to begins at a multiple of 64 bytes, and so does every buffer in it.
+//! Setting up may allocate and takes what it needs from `arrow-ipc`; afterwards a message is written, and read as a
+//! view, without a heap. The region that a message goes to begins at a multiple of 64 bytes, and so does every buffer
+//! in it.
 //!
 //! # A batch into a region
 //! [`Encoder`] writes a finished `RecordBatch`. How long the message is going to be is known before.
@@ -101,6 +102,10 @@
 
 #[cfg(target_endian = "big")]
 compile_error!("messages are little-endian, and buffers are written as they lie in memory");
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 pub mod build;
 pub mod decode;

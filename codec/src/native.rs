@@ -11,7 +11,7 @@
 
 use arrow_buffer::ArrowNativeType;
 
-/// The bytes as values: `None` if they are not aligned for `T`, or not a whole number of values.
+/// Returns the bytes as values: `None` if they are not aligned for `T`, or not a whole number of values.
 pub(crate) fn values_mut<T: ArrowNativeType>(bytes: &mut [u8]) -> Option<&mut [T]> {
     const { assert!(size_of::<T>() != 0) };
     // SAFETY: any bytes are a valid `T`, and any `T` is valid bytes, as argued at the head of the file.

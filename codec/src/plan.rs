@@ -48,30 +48,30 @@ impl Plan {
         Ok(Arc::new(Self { schema_message: schema_message(&schema)?, schema, layout, batch, dictionaries }))
     }
 
-    /// The schema that was planned for.
+    /// Returns the schema that was planned for.
     #[must_use]
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
     }
 
-    /// The schema, flattened.
+    /// Returns the schema, flattened.
     #[must_use]
     pub fn layout(&self) -> &Layout {
         &self.layout
     }
 
-    /// The message that opens a stream of this schema, framed and padded to a multiple of 64 bytes.
+    /// Returns the message that opens a stream of this schema, framed and padded to a multiple of 64 bytes.
     #[must_use]
     pub fn schema_message(&self) -> &[u8] {
         &self.schema_message
     }
 
-    /// The template of record batches.
+    /// Returns the template of record batches.
     pub(crate) fn batch(&self) -> &Template {
         &self.batch
     }
 
-    /// The templates of dictionary batches, as [`Layout::dictionaries`] has them.
+    /// Returns the templates of dictionary batches, as [`Layout::dictionaries`] has them.
     pub(crate) fn dictionaries(&self) -> &[Template] {
         &self.dictionaries
     }

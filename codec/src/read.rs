@@ -6,8 +6,8 @@
 //! `compression` these two read compressed bodies as well.
 //!
 //! Read are streams and files of the format's versions V4 and V5: those of Arrow 0.8 and later, with the framing of
-//! before 0.15 too. A file's footer may say any version. Refused, each by name: foreign byte order, compressed bodies, older versions, and unions with
-//! nulls of their own (which ceased to be with V5).
+//! before 0.15 too. A file's footer may say any version. Refused, each by name: foreign byte order, compressed
+//! bodies, older versions, and unions with nulls of their own (which ceased to be with V5).
 
 mod file;
 mod fill;

@@ -25,7 +25,7 @@ use crate::wire::{self, PREFIX};
 /// A field node or a buffer as the metadata holds it: two little-endian `i64`.
 pub(crate) type Pair = [u8; 16];
 
-/// What a message carries.
+/// The content of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Carries {
     /// A record batch.
@@ -50,7 +50,7 @@ pub(crate) struct Template {
     buffers: Range<usize>,
     /// Bytes of the variadic buffer counts.
     counts: Range<usize>,
-    /// How many variadic buffers there is room for, in all columns together.
+    /// The number of variadic buffers that there is room for, in all columns together.
     variadic_capacity: usize,
 }
 
@@ -65,7 +65,7 @@ pub(crate) struct Tables<'r> {
     pub(crate) counts: &'r mut [[u8; 8]],
 }
 
-/// Two numbers as the metadata holds them. Lengths in memory fit: no object is larger than `isize::MAX`.
+/// Returns two numbers as the metadata holds them. Lengths in memory fit: no object is larger than `isize::MAX`.
 pub(crate) fn pair(first: usize, second: usize) -> Pair {
     let mut pair = [0; 16];
     pair[..8].copy_from_slice(&(first as u64).to_le_bytes());
@@ -74,7 +74,7 @@ pub(crate) fn pair(first: usize, second: usize) -> Pair {
 }
 
 impl Template {
-    /// The message that carries `tree`, with room for `variadic_capacity` variadic buffers.
+    /// Returns the message that carries `tree`, with room for `variadic_capacity` variadic buffers.
     pub(crate) fn new(carries: Carries, tree: &Tree, variadic_capacity: usize) -> Result<Self, LayoutError> {
         let too_many = || LayoutError { path: "".into(), fault: LayoutFault::TooMany };
         let buffers = tree.buffers().len().checked_add(variadic_capacity).ok_or_else(too_many)?;
@@ -95,7 +95,7 @@ impl Template {
         self.bytes.len()
     }
 
-    /// How many variadic buffers there is room for.
+    /// Returns the number of variadic buffers that there is room for.
     pub(crate) fn variadic_capacity(&self) -> usize {
         self.variadic_capacity
     }
@@ -107,7 +107,7 @@ impl Template {
         self.tables(head)
     }
 
-    /// The vectors of a head that was stamped before.
+    /// Returns the vectors of a head that was stamped before.
     pub(crate) fn tables<'r>(&self, head: &'r mut [u8]) -> Tables<'r> {
         let ranges = [self.nodes.clone(), self.buffers.clone(), self.counts.clone()];
         // The ranges are apart and in bounds since `locate`: three different vectors of one flatbuffer.
@@ -191,7 +191,7 @@ fn locate(metadata: &[u8], bytes: Box<[u8]>, variadic_capacity: usize) -> Option
     })
 }
 
-/// Where a scalar field lies in the framed message, if it is present.
+/// Finds a scalar field in the framed message, if it is present.
 fn scalar(table: &Table<'_>, field: VOffsetT) -> Option<usize> {
     match table.vtable().get(field) {
         0 => None,
@@ -199,7 +199,7 @@ fn scalar(table: &Table<'_>, field: VOffsetT) -> Option<usize> {
     }
 }
 
-/// Where the entries of a vector lie in the framed message.
+/// Finds the entries of a vector in the framed message.
 fn vector<'a, T>(metadata: &'a [u8], vector: Option<Vector<'a, T>>) -> Range<usize> {
     let entries = vector.map_or(&[][..], |v| v.bytes());
     match entries.is_empty() {

@@ -23,7 +23,7 @@ pub use self::source::Source;
 pub use self::touch::{touch, touch_column, touch_full};
 pub use self::types::{data_type, every_type, field};
 
-/// A schema of up to four columns, nested up to four deep.
+/// Returns a schema of up to four columns, nested up to four deep.
 #[must_use]
 pub fn schema(source: &mut Source<'_>) -> SchemaRef {
     let columns = source.below(5);
@@ -31,14 +31,14 @@ pub fn schema(source: &mut Source<'_>) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// A batch of a schema: of up to 40 rows, with nulls where allowed, and with slices at every level.
+/// Returns a batch of a schema: of up to 40 rows, with nulls where allowed, and with slices at every level.
 #[must_use]
 pub fn batch(source: &mut Source<'_>, schema: &SchemaRef) -> RecordBatch {
     let rows = source.below(41);
     batch_of(source, schema, rows)
 }
 
-/// A batch of a schema and a number of rows.
+/// Returns a batch of a schema and a number of rows.
 ///
 /// # Panics
 ///
@@ -52,12 +52,12 @@ pub fn batch_of(source: &mut Source<'_>, schema: &SchemaRef, rows: usize) -> Rec
         .expect("arrays are made for their fields")
 }
 
-/// One to three batches of one arbitrary schema.
+/// Returns one to three batches of one arbitrary schema.
 pub fn batches() -> impl Strategy<Value = Vec<RecordBatch>> {
     proptest::collection::vec(any::<u8>(), 0..600).prop_map(|bytes| batches_from(&bytes))
 }
 
-/// One to three batches of one schema, as the bytes have it.
+/// Returns one to three batches of one schema, as the bytes have it.
 #[must_use]
 pub fn batches_from(bytes: &[u8]) -> Vec<RecordBatch> {
     let mut source = Source::new(bytes);

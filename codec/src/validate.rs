@@ -98,7 +98,7 @@ fn check(column: &ColumnView<'_, Structure>) -> Result<(), ReadError> {
     checked.map_err(|fault| in_column(column, fault))
 }
 
-/// The id of the column's dictionary, if it never arrived.
+/// Returns the id of the column's dictionary, if it never arrived.
 fn missing_dictionary(column: &ColumnView<'_, Structure>) -> Option<i64> {
     let index = column.node().dictionary?;
     column

@@ -49,45 +49,45 @@ pub struct BatchView<'a, L: Level> {
 }
 
 impl<'a> BatchView<'a, Structure> {
-    /// A batch whose table was just loaded; `metadata` is the private copy of the message's metadata.
+    /// Creates a batch whose table was just loaded; `metadata` is the private copy of the message's metadata.
     pub(crate) fn new(schema: &'a SchemaRef, source: Source<'a>, metadata: &'a [u8]) -> Self {
         Self { schema, source, metadata, level: std::marker::PhantomData }
     }
 }
 
 impl<'a, L: Level> BatchView<'a, L> {
-    /// The schema.
+    /// Returns the schema.
     #[must_use]
     pub fn schema(&self) -> &'a SchemaRef {
         self.schema
     }
 
-    /// How many rows each column has.
+    /// Returns the number of rows of each column.
     #[must_use]
     pub fn num_rows(&self) -> usize {
         self.source.table.rows
     }
 
-    /// How many columns there are.
+    /// Returns the number of columns.
     #[must_use]
     pub fn num_columns(&self) -> usize {
         self.source.tree.columns().len()
     }
 
-    /// The column at `index`, if there is one.
+    /// Returns the column at `index`, if there is one.
     #[must_use]
     pub fn column(&self, index: usize) -> Option<ColumnView<'a, L>> {
         let node = *self.source.tree.columns().get(index)?;
         Some(ColumnView::at(self.source, node as usize))
     }
 
-    /// All columns in their order.
+    /// Returns all columns in their order.
     pub fn columns(&self) -> impl ExactSizeIterator<Item = ColumnView<'a, L>> + use<'a, L> {
         let source = self.source;
         source.tree.columns().iter().map(move |&node| ColumnView::at(source, node as usize))
     }
 
-    /// What the message carries besides the batch, as keys and values. Allocates the map.
+    /// Returns the message's custom metadata. Allocates the map.
     ///
     /// This is looked at, and checked, only here: a batch may be sound and this not.
     pub fn custom_metadata(&self) -> Result<HashMap<String, String>, ReadError> {

@@ -12,7 +12,7 @@ pub(crate) const PREFIX: usize = 8;
 /// The end of a stream: a message whose metadata is empty.
 pub const END_OF_STREAM: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
 
-/// `len` rounded up to the next multiple of [`ALIGNMENT`], if there is one.
+/// Rounds `len` up to the next multiple of [`ALIGNMENT`], if there is one.
 pub(crate) const fn padded(len: usize) -> Option<usize> {
     len.checked_next_multiple_of(ALIGNMENT)
 }

@@ -289,7 +289,11 @@ fn arrays_broken_by_unsafe_code_are_errors_and_no_panic() {
     // SAFETY: as above.
     #[allow(unsafe_code)]
     let views = |view: u128| unsafe {
-        StringViewArray::new_unchecked(vec![view].into(), vec![Buffer::from(b"abcdef")].into(), None)
+        StringViewArray::new_unchecked(
+            vec![view].into(),
+            Arc::<[Buffer]>::from([Buffer::from(b"abcdef")]),
+            None,
+        )
     };
     check(Arc::new(views(13)), Some(broken));
     check(Arc::new(views(13 | 1 << 64)), Some(broken));

@@ -58,7 +58,7 @@ impl Check<'_> {
         Ok(u64::from_le_bytes(*length) as usize)
     }
 
-    /// The number at `row` of a node's `nth` buffer.
+    /// Returns the number at `row` of a node's `nth` buffer.
     fn number(&self, node: usize, nth: usize, row: usize, width: OffsetWidth) -> usize {
         let at = self.shape.slot(&self.shape.tree().nodes()[node], nth).start + row * width.bytes();
         match width {

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// Why a build step was refused. The step changed nothing: the cursor, and the region, can be used again.
+/// A build step that was refused. It changed nothing: the cursor, and the region, can be used again.
 ///
 /// `node` is the index of the field's node in its [`Tree`](crate::layout::Tree), which knows its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,9 +38,9 @@ pub enum BuildError {
     CapacityExceeded {
         /// The field.
         node: usize,
-        /// How many would be in use.
+        /// The number that would be in use.
         needed: usize,
-        /// How many there is room for.
+        /// The number there is room for.
         capacity: usize,
     },
     /// A null where the schema allows none.

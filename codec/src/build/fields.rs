@@ -34,20 +34,20 @@ impl<'a> Fields<'a> {
         Self { shape, next: 0, next_slot: 0, nodes, buffers, counts, body }
     }
 
-    /// The type of the field that is next, if there is one.
+    /// Returns the type of the field that is next, if there is one.
     #[must_use]
     pub fn next_type(&self) -> Option<&'a DataType> {
         self.shape.tree().nodes().get(self.next).map(|node| &node.data_type)
     }
 
-    /// The next field as native values, e.g. `fields.fixed::<Int64Type>()`.
+    /// Returns the next field as native values, e.g. `fields.fixed::<Int64Type>()`.
     pub fn fixed<T: ArrowPrimitiveType>(&mut self) -> Result<Fixed<'a, T::Native>, BuildError> {
         self.peek(|node| PrimitiveArray::<T>::is_compatible(&node.data_type))?;
         let column = self.column()?;
         Ok(Fixed { column, values: self.slot()?.typed(), offered: 0, dictionary_len: None })
     }
 
-    /// The next field as keys of a dictionary of `dictionary_len` values, e.g. `fields.keys::<Int8Type>(3)`.
+    /// Returns the next field as keys of a dictionary of `dictionary_len` values, e.g. `fields.keys::<Int8Type>(3)`.
     pub fn keys<K: ArrowDictionaryKeyType>(
         &mut self,
         dictionary_len: usize,
@@ -57,7 +57,7 @@ impl<'a> Fields<'a> {
         Ok(Fixed { column, values: self.slot()?.typed(), offered: 0, dictionary_len: Some(dictionary_len) })
     }
 
-    /// The next field as fixed-size binary.
+    /// Returns the next field as fixed-size binary.
     pub fn fixed_bytes(&mut self) -> Result<FixedBytes<'a>, BuildError> {
         let node = self.peek(|node| matches!(node.data_type, DataType::FixedSizeBinary(_)))?;
         let Class::Fixed { width } = node.class else { return Err(self.wrong_type()) };
@@ -65,20 +65,20 @@ impl<'a> Fields<'a> {
         Ok(FixedBytes { column, values: self.slot()?, width: width as usize })
     }
 
-    /// The next field as booleans.
+    /// Returns the next field as booleans.
     pub fn booleans(&mut self) -> Result<Booleans<'a>, BuildError> {
         self.peek(|node| node.class == Class::Boolean)?;
         let column = self.column()?;
         Ok(Booleans { column, values: self.slot()?, offered: false })
     }
 
-    /// The next field as text: utf8, large utf8 or utf8 view.
+    /// Returns the next field as text: utf8, large utf8 or utf8 view.
     pub fn strings(&mut self) -> Result<Strings<'a>, BuildError> {
         self.peek(|node| matches!(node.class, Class::Bytes { utf8: true, .. } | Class::View { utf8: true }))?;
         self.variable().map(Strings)
     }
 
-    /// The next field as binary: binary, large binary or binary view.
+    /// Returns the next field as binary: binary, large binary or binary view.
     pub fn binaries(&mut self) -> Result<Binaries<'a>, BuildError> {
         self.peek(|node| {
             matches!(node.class, Class::Bytes { utf8: false, .. } | Class::View { utf8: false })
@@ -86,7 +86,7 @@ impl<'a> Fields<'a> {
         self.variable()
     }
 
-    /// The next field as a struct, a fixed-size list, or a column of the null type.
+    /// Returns the next field as a struct, a fixed-size list, or a column of the null type.
     pub fn rows(&mut self) -> Result<Rows<'a>, BuildError> {
         let node = self
             .peek(|node| matches!(node.class, Class::Struct | Class::FixedSizeList { .. } | Class::Null))?;
@@ -94,7 +94,7 @@ impl<'a> Fields<'a> {
         Ok(Rows { column: self.column()?, all_null })
     }
 
-    /// The next field as lists: list, large list or map. Their items are the field after it.
+    /// Returns the next field as lists: list, large list or map. Their items are the field after it.
     pub fn lists(&mut self) -> Result<Lists<'a>, BuildError> {
         let node = self.peek(|node| matches!(node.class, Class::List { .. }))?;
         let Class::List { offsets } = node.class else { return Err(self.wrong_type()) };
@@ -105,7 +105,7 @@ impl<'a> Fields<'a> {
         Ok(Lists { column, offsets, room, used: 0 })
     }
 
-    /// The next field as list views. Their items are the field after it.
+    /// Returns the next field as list views. Their items are the field after it.
     pub fn list_views(&mut self) -> Result<ListViews<'a>, BuildError> {
         let node = self.peek(|node| matches!(node.class, Class::ListView { .. }))?;
         let Class::ListView { offsets: width } = node.class else { return Err(self.wrong_type()) };
@@ -115,7 +115,7 @@ impl<'a> Fields<'a> {
         Ok(ListViews { column, offsets, sizes: self.counts(width)?, room })
     }
 
-    /// The next field as a union. Its children are the fields after it.
+    /// Returns the next field as a union. Its children are the fields after it.
     pub fn unions(&mut self) -> Result<Unions<'a>, BuildError> {
         let node = self.peek(|node| matches!(node.class, Class::Union { .. }))?;
         let Class::Union { dense, ids } = &node.class else { return Err(self.wrong_type()) };
@@ -130,7 +130,7 @@ impl<'a> Fields<'a> {
         Ok(Unions { column, type_ids, offsets, ids, room, used: [0; 128] })
     }
 
-    /// The next field as runs. The value of each run is the field after it.
+    /// Returns the next field as runs. The value of each run is the field after it.
     pub fn runs(&mut self) -> Result<Runs<'a>, BuildError> {
         let node = self.peek(|node| matches!(node.class, Class::RunEnd { .. }))?;
         let Class::RunEnd { width } = node.class else { return Err(self.wrong_type()) };
@@ -149,7 +149,7 @@ impl<'a> Fields<'a> {
         BuildError::WrongType { node: self.next }
     }
 
-    /// The next node, if it is what was asked for.
+    /// Returns the next node, if it is what was asked for.
     fn peek(&self, asked: impl FnOnce(&Node) -> bool) -> Result<&'a Node, BuildError> {
         let node = self.shape.tree().nodes().get(self.next).ok_or(BuildError::NoMoreFields)?;
         if asked(node) { Ok(node) } else { Err(self.wrong_type()) }

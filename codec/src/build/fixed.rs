@@ -13,7 +13,7 @@ pub struct Fixed<'a, T> {
     pub(super) values: Values<'a, T>,
     /// Rows up to which the caller was given the values to write.
     pub(super) offered: usize,
-    /// For keys, how many values the dictionary has.
+    /// For keys, the number of values of the dictionary.
     pub(super) dictionary_len: Option<usize>,
 }
 
@@ -56,14 +56,14 @@ impl<T: ArrowNativeType> Fixed<'_, T> {
         Ok(())
     }
 
-    /// All rows still to come, as zeroes. Those that are written become rows by [`advance`](Self::advance).
+    /// Returns all rows still to come, as zeroes. Those that are written become rows by [`advance`](Self::advance).
     pub fn rest_mut(&mut self) -> &mut [T] {
         let rest = self.stale_rest_mut();
         rest.fill(T::default());
         rest
     }
 
-    /// All rows still to come, as whatever the region held before: perhaps rows of an earlier message.
+    /// Returns all rows still to come, as whatever the region held before: perhaps rows of an earlier message.
     ///
     /// This saves clearing what is about to be overwritten. Whoever advances over a row without having
     /// written it hands the old content to the reader.
@@ -82,7 +82,7 @@ impl<T: ArrowNativeType> Fixed<'_, T> {
         Ok(())
     }
 
-    /// The rows written so far.
+    /// Returns the rows written so far.
     #[must_use]
     pub fn written_mut(&mut self) -> &mut [T] {
         &mut self.values.values[..self.column.len]
@@ -155,7 +155,7 @@ impl FixedBytes<'_> {
 pub struct Booleans<'a> {
     pub(super) column: Column<'a>,
     pub(super) values: Slot<'a>,
-    /// Whether the caller was given the bits to write.
+    /// True if the caller was given the bits to write.
     pub(super) offered: bool,
 }
 
@@ -182,7 +182,7 @@ impl Booleans<'_> {
         self.push(false)
     }
 
-    /// All rows from the first, eight to a byte, lowest bit first, as `false`: what was pushed is forgotten.
+    /// Returns all rows from the first, eight to a byte, lowest bit first, as `false`: what was pushed is forgotten.
     /// Those that are written become rows by [`advance`](Self::advance).
     pub fn bits_mut(&mut self) -> &mut [u8] {
         self.column.len = 0;

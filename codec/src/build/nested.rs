@@ -37,7 +37,7 @@ impl Counts<'_> {
 #[derive(Debug)]
 pub struct Rows<'a> {
     pub(super) column: Column<'a>,
-    /// Whether every row is null by its type.
+    /// True if every row is null by its type.
     pub(super) all_null: bool,
 }
 
@@ -165,7 +165,7 @@ impl ListViews<'_> {
 pub struct Unions<'a> {
     pub(super) column: Column<'a>,
     pub(super) type_ids: Slot<'a>,
-    /// For a dense union, where each row's value lies in its child.
+    /// For a dense union, the place of each row's value in its child.
     pub(super) offsets: Option<Values<'a, i32>>,
     /// The type ids there are.
     pub(super) ids: &'a [i8],
@@ -207,7 +207,7 @@ impl Unions<'_> {
         self.column.len
     }
 
-    /// Whether no row has been written.
+    /// Returns true if no row has been written.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.column.len == 0
@@ -252,7 +252,7 @@ impl Runs<'_> {
         self.column.len
     }
 
-    /// Whether no row has been written.
+    /// Returns true if no row has been written.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.column.len == 0

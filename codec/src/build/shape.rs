@@ -39,11 +39,11 @@ pub struct Variable<'a> {
     pub node: usize,
     /// Rows of this field there will be room for; 0 for a child of a dense union, whose rows are asked for.
     pub rows: usize,
-    /// What is asked for.
+    /// The thing that is asked for.
     pub of: VariableOf,
 }
 
-/// What there must be room for.
+/// The thing that there must be room for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VariableOf {
     /// Bytes of text or binary, of all rows together. Views count only values longer than 12 bytes.
@@ -57,7 +57,7 @@ pub enum VariableOf {
 }
 
 impl Shape {
-    /// The shape of a record batch of up to `rows` rows. `capacity` is asked once for every variable field.
+    /// Returns the shape of a record batch of up to `rows` rows. `capacity` is asked once for every variable field.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -81,7 +81,7 @@ impl Shape {
         Self::of_tree(plan, None, rows, capacity)
     }
 
-    /// The shape of a message with up to `rows` values of a dictionary, by its place in
+    /// Returns the shape of a message with up to `rows` values of a dictionary, by its place in
     /// [`Layout::dictionaries`](crate::Layout::dictionaries).
     pub fn dictionary(
         plan: &Arc<Plan>,
@@ -115,13 +115,13 @@ impl Shape {
         }
     }
 
-    /// The plan that this shape follows.
+    /// Returns the plan that this shape follows.
     #[must_use]
     pub fn plan(&self) -> &Arc<Plan> {
         &self.plan
     }
 
-    /// The fields of the message, in the order in which [`Fields`](super::Fields) hands them out.
+    /// Returns the fields of the message, in the order in which [`Fields`](super::Fields) hands them out.
     #[must_use]
     pub fn tree(&self) -> &Tree {
         tree(&self.plan, self.carries).unwrap_or(self.plan.layout().batch())
@@ -147,7 +147,7 @@ impl Shape {
         &self.slots
     }
 
-    /// The slot of a node's `nth` buffer. Each view column before the node has one variadic buffer.
+    /// Returns the slot of a node's `nth` buffer. Each view column before the node has one variadic buffer.
     pub(super) fn slot(&self, node: &Node, nth: usize) -> Range<usize> {
         let index = (node.first_buffer + node.views_before) as usize + nth;
         self.slots.get(index).cloned().unwrap_or_default()
@@ -232,7 +232,7 @@ fn tree(plan: &Plan, carries: Option<usize>) -> Option<&Tree> {
     }
 }
 
-/// Whether the type's offsets can count what there is to be room for.
+/// Returns true if the type's offsets can count what there is to be room for.
 fn countable(class: &Class, rows: usize, asked: usize) -> bool {
     let fits = |width| match width {
         2 => asked <= i16::MAX as usize && rows <= i16::MAX as usize,

@@ -12,7 +12,7 @@ use crate::template::{Pair, pair};
 pub(super) struct Slot<'a> {
     pub(super) bytes: &'a mut [u8],
     pub(super) entry: &'a mut Pair,
-    /// Where it begins in the body.
+    /// Its offset in the body.
     pub(super) offset: usize,
 }
 
@@ -24,7 +24,7 @@ impl<'a> Slot<'a> {
         *self.entry = pair(self.offset, used);
     }
 
-    /// The slot as values. Slots begin at multiples of 64 and are as long, which all native values divide.
+    /// Returns the slot as values. Slots begin at multiples of 64 and are as long, which all native values divide.
     pub(super) fn typed<T: ArrowNativeType>(self) -> Values<'a, T> {
         debug_assert!(self.bytes.len().is_multiple_of(64));
         Values { values: values_mut(self.bytes).unwrap_or_default(), entry: self.entry, offset: self.offset }
@@ -57,7 +57,7 @@ impl<T: ArrowNativeType> Values<'_, T> {
     }
 }
 
-/// What every field has: its node, a number of rows, and perhaps nulls.
+/// The parts that every field has: its node, a number of rows, and perhaps nulls.
 #[derive(Debug)]
 pub(super) struct Column<'a> {
     /// Index of the node.
@@ -69,12 +69,12 @@ pub(super) struct Column<'a> {
     pub(super) entry: &'a mut Pair,
     /// The validity bitmap; types without one have none, and what is not nullable has an empty one.
     pub(super) validity: Option<Slot<'a>>,
-    /// Whether the bitmap is in use, and all bits of rows to come are set.
+    /// True if the bitmap is in use, and all bits of rows to come are set.
     pub(super) has_nulls: bool,
 }
 
 impl Column<'_> {
-    /// Whether `more` rows fit.
+    /// Returns true if `more` rows fit.
     pub(super) fn room(&self, more: usize) -> Result<(), BuildError> {
         match more <= self.capacity - self.len {
             true => Ok(()),
@@ -82,7 +82,7 @@ impl Column<'_> {
         }
     }
 
-    /// The validity bitmap, with every row valid that was not made null.
+    /// Returns the validity bitmap, with every row valid that was not made null.
     pub(super) fn bitmap(&mut self) -> Result<&mut [u8], BuildError> {
         let used = bits::bytes_for(self.capacity);
         let bitmap = self.validity.as_mut().and_then(|slot| slot.bytes.get_mut(..used));
@@ -104,7 +104,7 @@ impl Column<'_> {
         Ok(())
     }
 
-    /// Whether a row is null.
+    /// Returns true if a row is null.
     pub(super) fn is_null(&self, row: usize) -> bool {
         let byte = self.validity.as_ref().and_then(|slot| slot.bytes.get(row / 8));
         self.has_nulls && byte.is_some_and(|byte| byte >> (row % 8) & 1 == 0)
@@ -136,7 +136,7 @@ macro_rules! column_methods {
             self.column.len
         }
 
-        /// Whether no row has been written.
+        /// Returns true if no row has been written.
         #[must_use]
         pub fn is_empty(&self) -> bool {
             self.column.len == 0
@@ -153,7 +153,7 @@ macro_rules! column_methods {
             self.column.set_null(row)
         }
 
-        /// The validity bitmap: a bit per row, lowest first, set for valid rows, as all are to begin with.
+        /// Returns the validity bitmap: a bit per row, lowest first, set for valid rows, as all are to begin with.
         pub fn validity_mut(&mut self) -> Result<&mut [u8], crate::build::BuildError> {
             self.column.bitmap()
         }

@@ -24,7 +24,7 @@ pub struct Binaries<'a> {
     pub(super) used: usize,
 }
 
-/// How rows refer to their bytes.
+/// The way that rows refer to their bytes.
 #[derive(Debug)]
 pub(super) enum Index<'a> {
     W32(Values<'a, i32>),
@@ -69,7 +69,7 @@ impl Binaries<'_> {
         self.room - self.used
     }
 
-    /// Where the bytes in use would end with `more` of them.
+    /// Returns the end of the bytes in use once there are `more` of them.
     fn end(&self, more: usize) -> Result<usize, BuildError> {
         let needed = self.used.saturating_add(more);
         match needed <= self.room {
@@ -155,7 +155,7 @@ impl Strings<'_> {
         self.0.len()
     }
 
-    /// Whether no row has been written.
+    /// Returns true if no row has been written.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

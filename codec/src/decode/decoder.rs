@@ -15,7 +15,7 @@ use crate::message::table::Table;
 use crate::message::{DictionaryFault, FrameFault, Limits, ReadError};
 use crate::view::{BatchView, ColumnView, Source, Structure};
 
-/// What kind of message some bytes are.
+/// The kind of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MessageKind {
@@ -42,14 +42,14 @@ impl MessageKind {
     }
 }
 
-/// What a dictionary message did.
+/// The effect of a dictionary message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DictionaryReceived {
     /// The dictionary's id.
     pub id: i64,
-    /// Whether the values were added to those there were. Otherwise they replace any.
+    /// True if the values were added to those there were. Otherwise they replace any.
     pub is_delta: bool,
-    /// How many values the dictionary has now.
+    /// The number of values that the dictionary has now.
     pub values: usize,
 }
 
@@ -84,7 +84,7 @@ pub struct Decoder {
     schema: SchemaRef,
     layout: Arc<Layout>,
     limits: Limits,
-    /// Whether bytes behind a message are a fault.
+    /// True if bytes behind a message are a fault.
     alone: bool,
     scratch: Scratch,
     table: Table,
@@ -93,26 +93,26 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// A decoder for the messages of a schema known from elsewhere, whose dictionaries are numbered as `arrow-ipc`
-    /// numbers them: 0, 1, 2, … in the order of the fields, those below a field before that field.
+    /// Creates a decoder for the messages of a schema known from elsewhere, whose dictionaries are numbered as
+    /// `arrow-ipc` numbers them: 0, 1, 2, … in the order of the fields, those below a field before that field.
     pub fn new(schema: SchemaRef) -> Result<Self, ReadError> {
         let layout = Layout::new(&schema)?;
         Ok(Self::with_layout(schema, layout, Limits::default()))
     }
 
-    /// A decoder for the messages that follow a schema message.
+    /// Creates a decoder for the messages that follow a schema message.
     pub fn from_schema_message(message: &[u8]) -> Result<Self, ReadError> {
         Self::from_schema_message_within(message, Limits::default())
     }
 
-    /// A decoder for the messages that follow a schema message, with limits of one's own.
+    /// Creates a decoder for the messages that follow a schema message, with limits of one's own.
     pub fn from_schema_message_within(message: &[u8], limits: Limits) -> Result<Self, ReadError> {
         let mut scratch = Scratch::default();
         let envelope = open_message(message, &mut scratch, limits)?;
         Self::from_wire(envelope.schema()?, limits)
     }
 
-    /// A decoder for the messages of a verified schema.
+    /// Creates a decoder for the messages of a verified schema.
     pub(crate) fn from_wire(schema: ipc::Schema<'_>, limits: Limits) -> Result<Self, ReadError> {
         let WireSchema { schema, dictionary_ids } = schema::read(schema)?;
         let layout = Layout::with_dictionary_ids(&schema, &dictionary_ids)?;
@@ -136,7 +136,7 @@ impl Decoder {
         }
     }
 
-    /// The schema.
+    /// Returns the schema.
     #[must_use]
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
@@ -153,12 +153,12 @@ impl Decoder {
         self.alone = true;
     }
 
-    /// What kind of message `bytes` begin with.
+    /// Returns the kind of the message that `bytes` begin with.
     pub fn peek(&mut self, bytes: &[u8]) -> Result<MessageKind, ReadError> {
         self.measure(bytes).map(|(kind, _)| kind)
     }
 
-    /// What kind of message `bytes` begin with, and how long it is.
+    /// Returns the kind and the length of the message that `bytes` begin with.
     pub fn measure(&mut self, bytes: &[u8]) -> Result<(MessageKind, usize), ReadError> {
         let envelope = match metadata::open(bytes, &mut self.scratch, self.limits.metadata)? {
             Opened::End { len } => return Ok((MessageKind::End, len)),
@@ -222,14 +222,14 @@ impl Decoder {
         Ok(DictionaryReceived { id, is_delta, values })
     }
 
-    /// Whether a dictionary has arrived.
+    /// Returns true if a dictionary has arrived.
     pub(crate) fn has_dictionary(&self, id: i64) -> bool {
         let index = self.layout.dictionary_index(id);
         index.is_some_and(|index| self.dictionaries[index].is_some())
     }
 
-    /// The id of the dictionary that a message holds values of and the place of that dictionary in the layout, in
-    /// which each stands after those that its values refer to; and whether the message is a delta.
+    /// Returns the id of the dictionary that a message holds values of and the place of that dictionary in the
+    /// layout, in which each stands after those that its values refer to; and whether the message is a delta.
     pub(crate) fn peek_dictionary(&mut self, message: &[u8]) -> Result<(i64, usize, bool), ReadError> {
         let envelope = open_message(message, &mut self.scratch, self.limits)?;
         let WireDictionary { id, is_delta, .. } = envelope.dictionary()?;

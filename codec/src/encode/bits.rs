@@ -7,7 +7,7 @@ pub(crate) const fn bytes_for(bits: usize) -> usize {
     bits.div_ceil(8)
 }
 
-/// How many of the bits `from..from + len` are set.
+/// Counts the bits of `from..from + len` that are set.
 pub(crate) fn count_ones(bits: &[u8], from: usize, len: usize) -> usize {
     UnalignedBitChunk::new(bits, from, len).count_ones()
 }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// Why a message was not written. The region holds nothing of use after an error, and can be used again.
+/// A message that was not written. The region holds nothing of use after an error, and can be used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EncodeError {

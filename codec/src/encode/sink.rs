@@ -8,13 +8,13 @@ use crate::wire::{ALIGNMENT, padded};
 
 /// Takes the nodes and buffers of a message in their order.
 pub(super) trait Sink {
-    /// A field node.
+    /// Takes a field node.
     fn node(&mut self, len: usize, nulls: usize) -> Result<(), EncodeError>;
 
-    /// The number of variadic buffers of a view column.
+    /// Takes the number of variadic buffers of a view column.
     fn variadic(&mut self, count: usize) -> Result<(), EncodeError>;
 
-    /// A buffer of `len` bytes. `fill` is handed exactly these, and writes every one of them. What is only
+    /// Takes a buffer of `len` bytes. `fill` is handed exactly these, and writes every one of them. What is only
     /// needed for that is left to it, so that measuring does without.
     fn buffer(
         &mut self,
@@ -22,7 +22,7 @@ pub(super) trait Sink {
         fill: impl FnOnce(&mut [u8]) -> Result<(), EncodeError>,
     ) -> Result<(), EncodeError>;
 
-    /// A buffer that exists already.
+    /// Takes a buffer that exists already.
     fn copy(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
         self.buffer(bytes.len(), |out| {
             out.copy_from_slice(bytes);
@@ -30,7 +30,7 @@ pub(super) trait Sink {
         })
     }
 
-    /// A buffer without bytes.
+    /// Takes a buffer without bytes.
     fn empty(&mut self) -> Result<(), EncodeError> {
         self.buffer(0, |_| Ok(()))
     }
@@ -78,14 +78,14 @@ pub(super) struct Write<'r> {
     views: usize,
 }
 
-/// What was written.
+/// A message that was written.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Written {
     /// Buffers of the message. If that is more than the table holds, only the first of them are in it.
     pub(super) buffers: usize,
     /// Bytes of the body.
     pub(super) body: usize,
-    /// Whether all buffers are in the table.
+    /// True if all buffers are in the table.
     pub(super) complete: bool,
 }
 

@@ -71,7 +71,7 @@ impl View {
         Self { len: word(0), buffer: word(2), offset: word(3) }
     }
 
-    /// The view, with its offset counted from where its buffer's cover begins.
+    /// Returns the view, with its offset counted from where its buffer's cover begins.
     fn moved(view: u128, covers: &[Cover]) -> u128 {
         let Self { len, buffer, offset } = Self::of(view);
         if len <= Self::INLINE {

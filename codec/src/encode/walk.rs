@@ -189,7 +189,7 @@ fn copy_bits(bits: &BooleanBuffer, rows: Window<'_>, out: &mut [u8]) -> Option<(
     Some(())
 }
 
-/// The values of an array that has a fixed number of bytes per row, if it is of this type.
+/// Returns the values of an array that has a fixed number of bytes per row, if it is of this type.
 fn fixed_bytes<'a>(array: &'a dyn Array, data_type: &DataType) -> Option<&'a [u8]> {
     macro_rules! primitive {
         ($type:ty) => {

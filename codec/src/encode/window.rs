@@ -19,27 +19,27 @@ impl<'a> Window<'a> {
         Self { array, start: 0, len: array.len() }
     }
 
-    /// The same rows of another array, which runs beside this one.
+    /// Returns the same rows of another array, which runs beside this one.
     pub(super) fn beside(self, array: &'a dyn Array) -> Self {
         Self { array, ..self }
     }
 
-    /// These rows of a child.
+    /// Returns these rows of a child.
     pub(super) fn rows(array: &'a dyn Array, rows: core::ops::Range<usize>) -> Self {
         Self { array, start: rows.start, len: rows.len() }
     }
 
-    /// Whether something of `len` rows has these.
+    /// Returns true if something of `len` rows has these.
     pub(super) fn within(self, len: usize) -> Option<()> {
         self.start.checked_add(self.len).is_some_and(|end| end <= len).then_some(())
     }
 
-    /// These rows of something that has a value for each.
+    /// Returns these rows of something that has a value for each.
     pub(super) fn of<T>(self, values: &[T]) -> Option<&[T]> {
         values.get(self.start..self.start.checked_add(self.len)?)
     }
 
-    /// The validity of these rows, if any of them is null, and how many are.
+    /// Returns the validity of these rows, if any of them is null, and how many are.
     pub(super) fn nulls(self, broken: EncodeError) -> Result<Option<(&'a NullBuffer, usize)>, EncodeError> {
         let Some(nulls) = self.array.nulls() else { return Ok(None) };
         self.within(nulls.len()).ok_or(broken)?;

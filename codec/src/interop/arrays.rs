@@ -31,7 +31,7 @@ type Column<'a> = ColumnView<'a, Full>;
 type Made = Result<ArrayRef, Box<ImportError>>;
 
 impl Importing<'_> {
-    /// The column as an array.
+    /// Returns the column as an array.
     pub(super) fn array(&mut self, column: &Column<'_>) -> Made {
         macro_rules! primitive {
             ($type:ty) => {
@@ -136,7 +136,7 @@ impl Importing<'_> {
         Ok(Arc::new(unsafe { DictionaryArray::new_unchecked(keys, values) }))
     }
 
-    /// The first `count` values of a buffer.
+    /// Returns the first `count` values of a buffer.
     fn scalars<T: ArrowNativeType>(
         &mut self,
         column: &Column<'_>,
@@ -147,7 +147,7 @@ impl Importing<'_> {
         self.buffer(column, nth, count * size_of::<T>(), align_of::<T>()).into()
     }
 
-    /// The offsets of a column with rows.
+    /// Returns the offsets of a column with rows.
     fn offsets<O: OffsetSizeTrait>(&mut self, column: &Column<'_>) -> OffsetBuffer<O> {
         let offsets = self.scalars::<O>(column, 1, column.len() + 1);
         // SAFETY: `Full` promises that offsets rise from zero or above, and a column with rows has one at least.

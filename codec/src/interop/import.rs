@@ -43,9 +43,9 @@ pub(super) fn batch(
 
 /// A walk from views to arrays.
 pub(super) struct Importing<'a> {
-    /// What holds the message's body.
+    /// The memory that holds the message's body.
     memory: &'a Buffer,
-    /// Where the body begins in it.
+    /// The body's offset in it.
     body: usize,
     align: Align,
     /// Fields with a buffer that was not aligned for Rust: copied or refused.
@@ -53,7 +53,7 @@ pub(super) struct Importing<'a> {
 }
 
 impl Importing<'_> {
-    /// The fields that were copied, or the error that none may be.
+    /// Returns the fields that were copied, or the error that none may be.
     fn finish(mut self) -> Result<Vec<Box<str>>, ImportError> {
         self.misaligned.dedup();
         match self.align {
@@ -64,7 +64,7 @@ impl Importing<'_> {
         }
     }
 
-    /// The column as what an array of any type is made of.
+    /// Returns the column as what an array of any type is made of.
     pub(super) fn data(&mut self, column: &ColumnView<'_, Full>) -> Result<ArrayData, Box<ImportError>> {
         let len = column.len();
         let nulls = self.nulls(column);
@@ -123,7 +123,7 @@ impl Importing<'_> {
         Ok(unsafe { data.build_unchecked() })
     }
 
-    /// Which rows of a column are null.
+    /// Returns the bitmap of a column's nulls.
     pub(super) fn nulls(&mut self, column: &ColumnView<'_, Full>) -> Option<NullBuffer> {
         let validity = column.validity()?;
         let bytes = self.buffer(column, 0, validity.len().div_ceil(8), 1);
@@ -132,7 +132,7 @@ impl Importing<'_> {
         Some(unsafe { NullBuffer::new_unchecked(bits, column.null_count()) })
     }
 
-    /// The first `len` bytes of a column's `nth` buffer, aligned to `align`. Structure has found as many there.
+    /// Returns the first `len` bytes of a column's `nth` buffer, aligned to `align`. Structure has found as many there.
     #[inline]
     pub(super) fn buffer(
         &mut self,
@@ -154,20 +154,20 @@ impl Importing<'_> {
         }
     }
 
-    /// A copy of a buffer that is not aligned for Rust.
+    /// Returns a copy of a buffer that is not aligned for Rust.
     #[cold]
     fn aligned(&mut self, column: &ColumnView<'_, Full>, buffer: &Buffer) -> Buffer {
         self.misaligned.push(column.path().into());
         Buffer::from(buffer.as_slice())
     }
 
-    /// All of a column's `nth` buffer.
+    /// Returns all of a column's `nth` buffer.
     pub(super) fn whole_buffer(&mut self, column: &ColumnView<'_, Full>, nth: usize) -> Buffer {
         let len = column.source().table.span(&column.slot(), nth).len;
         self.buffer(column, nth, len, 1)
     }
 
-    /// The values of a column's dictionary. A dictionary that never came has none, and no row refers to it.
+    /// Returns the values of a column's dictionary. A dictionary that never came has none, and no row refers to it.
     pub(super) fn dictionary_values(
         &mut self,
         column: &ColumnView<'_, Full>,
@@ -185,7 +185,7 @@ impl Importing<'_> {
     }
 }
 
-/// A dictionary's values as one array: made once, and then shared by all batches.
+/// Returns a dictionary's values as one array: made once, and then shared by all batches.
 fn built(dictionary: &Dictionary) -> Result<Built, ImportError> {
     if let Some(built) = dictionary.built().get() {
         return Ok(built.clone());
@@ -207,19 +207,19 @@ fn built(dictionary: &Dictionary) -> Result<Built, ImportError> {
     Ok(dictionary.built().get_or_init(|| Built { values, copied }).clone())
 }
 
-/// A buffer without bytes, aligned for any type.
+/// Returns a buffer without bytes, aligned for any type.
 fn empty() -> Buffer {
     static EMPTY: OnceLock<Buffer> = OnceLock::new();
     EMPTY.get_or_init(|| MutableBuffer::new(0).into()).clone()
 }
 
-/// Where `bytes` begin in `memory`, if they lie in it.
+/// Returns the offset of `bytes` in `memory`, if they lie in it.
 fn place(memory: &Buffer, bytes: &[u8]) -> Option<usize> {
     let place = bytes.as_ptr().addr().checked_sub(memory.as_ptr().addr())?;
     (place.checked_add(bytes.len())? <= memory.len()).then_some(place)
 }
 
-/// The alignment of the Rust type that Arrow reads values of a type as.
+/// Returns the alignment of the Rust type that Arrow reads values of a type as.
 fn align_of_type(data_type: &DataType, width: usize) -> usize {
     match data_type {
         DataType::FixedSizeBinary(_) => 1,

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use arrow_buffer::Buffer;
 use arrow_buffer::alloc::Allocation;
 
-/// A buffer over the bytes of `owner`, which is dropped when the last slice of the buffer is, on whatever thread
-/// that happens.
+/// Returns a buffer over the bytes of `owner`, which is dropped when the last slice of the buffer is, on whatever
+/// thread that happens.
 #[must_use]
 pub fn share<O: AsRef<[u8]> + Send + Sync + 'static>(owner: O) -> Buffer {
     // Buffers never touch the owner again but to drop it, so no panic can show it half-changed.

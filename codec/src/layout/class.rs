@@ -20,12 +20,12 @@ pub enum Class {
     Bytes {
         /// Width of an offset.
         offsets: OffsetWidth,
-        /// Whether the bytes promise to be UTF-8.
+        /// True if the bytes promise to be UTF-8.
         utf8: bool,
     },
     /// 16-byte views into variadic buffers: binary view and utf8 view.
     View {
-        /// Whether the bytes promise to be UTF-8.
+        /// True if the bytes promise to be UTF-8.
         utf8: bool,
     },
     /// Offsets into one child: list, large list and map.
@@ -47,7 +47,7 @@ pub enum Class {
     Struct,
     /// A type id per row picks a child; a dense union also has an offset into it.
     Union {
-        /// Whether the children hold only the rows that picked them.
+        /// True if the children hold only the rows that picked them.
         dense: bool,
         /// The type id of each child, in the order of the children.
         ids: Box<[i8]>,
@@ -61,7 +61,7 @@ pub enum Class {
     Dictionary {
         /// Bytes of a key: 1, 2, 4 or 8.
         width: u32,
-        /// Whether keys are signed.
+        /// True if keys are signed.
         signed: bool,
     },
 }
@@ -75,7 +75,7 @@ pub enum OffsetWidth {
     W64,
 }
 
-/// What one buffer of a message holds.
+/// The content of one buffer of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BufferKind {
     /// A bit per row that is set where there is a value. Empty if there are no nulls.
@@ -101,7 +101,7 @@ pub enum BufferKind {
 }
 
 impl OffsetWidth {
-    /// The width in bytes.
+    /// Returns the width in bytes.
     #[must_use]
     pub const fn bytes(self) -> usize {
         match self {
@@ -112,7 +112,7 @@ impl OffsetWidth {
 }
 
 impl Class {
-    /// The class of a type, if the type makes sense. Children are not looked at.
+    /// Returns the class of a type, if the type makes sense. Children are not looked at.
     pub fn of(data_type: &DataType) -> Result<Self, LayoutFault> {
         use OffsetWidth::{W32, W64};
         let size = |n: i32| u32::try_from(n).map_err(|_| LayoutFault::NegativeSize(n));
@@ -165,7 +165,7 @@ impl Class {
         })
     }
 
-    /// The buffers of a node of this class, in order; a view's variadic buffers follow these.
+    /// Returns the buffers of a node of this class, in order; a view's variadic buffers follow these.
     #[must_use]
     pub fn buffers(&self) -> ClassBuffers {
         use BufferKind::{

@@ -144,7 +144,7 @@ fn each_child(
     }
 }
 
-/// The path of a field called `name` below `path`, cut short where it would be very long: every node keeps
+/// Returns the path of a field called `name` below `path`, cut short where it would be very long: every node keeps
 /// its path, so names could otherwise take up memory with the square of their length.
 fn below(path: &str, name: &str) -> String {
     const LONGEST: usize = 512;

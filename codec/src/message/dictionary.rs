@@ -16,10 +16,10 @@ use crate::message::table::Table;
 #[derive(Debug, Clone)]
 pub(crate) struct Dictionary {
     layout: Arc<Layout>,
-    /// Which of the layout's dictionaries this is.
+    /// The index of this dictionary in the layout.
     index: u32,
     parts: Vec<Arc<Part>>,
-    /// For each part, how many values there are up to its end.
+    /// For each part, the number of values up to its end.
     ends: Vec<usize>,
     /// The values as one array, once somebody asked for it.
     built: OnceLock<Built>,
@@ -59,12 +59,12 @@ pub(crate) struct Held<'a> {
 }
 
 impl<'a> Held<'a> {
-    /// All of a layout's dictionaries, as far as they have arrived.
+    /// Returns all of a layout's dictionaries, as far as they have arrived.
     pub(crate) fn all(dictionaries: &'a [Option<Arc<Dictionary>>]) -> Self {
         Self { indexes: None, dictionaries }
     }
 
-    /// The dictionary at a place in the layout, if it has arrived.
+    /// Returns the dictionary at a place in the layout, if it has arrived.
     pub(crate) fn get(&self, index: u32) -> Option<&'a Dictionary> {
         let place = match self.indexes {
             None => index as usize,
@@ -90,7 +90,7 @@ impl Inner {
 }
 
 impl Dictionary {
-    /// A dictionary of one part. The part must have been fully checked.
+    /// Creates a dictionary of one part. The part must have been fully checked.
     pub(crate) fn new(layout: Arc<Layout>, index: u32, part: Part) -> Self {
         let ends = vec![part.table.rows];
         Self { layout, index, parts: vec![Arc::new(part)], ends, built: OnceLock::new() }
@@ -105,7 +105,7 @@ impl Dictionary {
         Some(())
     }
 
-    /// How many values there are.
+    /// Returns the number of values.
     pub(crate) fn len(&self) -> usize {
         self.ends.last().copied().unwrap_or(0)
     }
@@ -126,12 +126,12 @@ impl Dictionary {
         &self.built
     }
 
-    /// The layout that its tree belongs to.
+    /// Returns the layout that its tree belongs to.
     pub(crate) fn layout(&self) -> &Layout {
         &self.layout
     }
 
-    /// The part that a key leads into, and its row there.
+    /// Returns the part that a key leads into, and its row there.
     pub(crate) fn find(&self, key: usize) -> Option<(&Part, usize)> {
         let place = self.ends.partition_point(|&end| end <= key);
         let part = self.parts.get(place)?;

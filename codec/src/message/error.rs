@@ -1,4 +1,4 @@
-//! What can be wrong with bytes from outside, and where.
+//! Errors of bytes from outside: the fault, and its place.
 //!
 //! Every fault here is the producer's (or of whoever carried the bytes), never the caller's and never this
 //! crate's. The outer enum says which part of the message is wrong and where it stands; the inner enums say how.
@@ -10,7 +10,7 @@ use super::fault::{
 };
 use crate::error::LayoutError;
 
-/// Why bytes were not accepted as Arrow data.
+/// Bytes that were not accepted as Arrow data: which part is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReadError {
@@ -18,21 +18,21 @@ pub enum ReadError {
     Frame {
         /// The byte where the fault shows.
         at: usize,
-        /// What is wrong there.
+        /// The fault found there.
         fault: FrameFault,
     },
     /// The flatbuffer that describes a message. `at` counts bytes from the start of the metadata, where known.
     Metadata {
         /// The byte of the metadata, if the fault has one.
         at: Option<usize>,
-        /// What is wrong.
+        /// The fault.
         fault: MetadataFault,
     },
     /// The schema's description of a column.
     Schema {
         /// Names from the column down to the field, joined by dots.
         path: Box<str>,
-        /// What is wrong with the field.
+        /// The fault of the field.
         fault: SchemaFault,
     },
     /// A batch as a whole, before any single column.
@@ -41,14 +41,14 @@ pub enum ReadError {
     Column {
         /// Names from the column down to the field, joined by dots.
         path: Box<str>,
-        /// What is wrong with the field's data.
+        /// The fault of the field's data.
         fault: ColumnFault,
     },
     /// A dictionary message, or the lack of one.
     Dictionary {
         /// The id by which messages and schema refer to the dictionary.
         id: i64,
-        /// What is wrong with it.
+        /// The fault.
         fault: DictionaryFault,
     },
     /// The frame of the file format: magic, footer, blocks.
@@ -57,13 +57,13 @@ pub enum ReadError {
     Message {
         /// The byte of the stream or file at which the message begins.
         at: usize,
-        /// What is wrong within it; bytes there are counted from the start of the message.
+        /// The error within it; bytes there are counted from the start of the message.
         error: Box<ReadError>,
     },
 }
 
 impl ReadError {
-    /// The error without the messages around it.
+    /// Returns the error without the messages around it.
     #[must_use]
     pub fn innermost(&self) -> &ReadError {
         match self {
@@ -103,7 +103,20 @@ impl fmt::Display for ReadError {
     }
 }
 
-impl std::error::Error for ReadError {}
+impl std::error::Error for ReadError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            ReadError::Frame { fault, .. } => Some(fault),
+            ReadError::Metadata { fault, .. } => Some(fault),
+            ReadError::Schema { fault, .. } => Some(fault),
+            ReadError::Batch(fault) => Some(fault),
+            ReadError::Column { fault, .. } => Some(fault),
+            ReadError::Dictionary { fault, .. } => Some(fault),
+            ReadError::File(fault) => Some(fault),
+            ReadError::Message { error, .. } => Some(&**error),
+        }
+    }
+}
 
 impl From<LayoutError> for ReadError {
     fn from(LayoutError { path, fault }: LayoutError) -> Self {

@@ -8,9 +8,9 @@ use crate::error::LayoutFault;
 pub enum FrameFault {
     /// The bytes end before the message does.
     Truncated {
-        /// How many bytes the message needs, as far as is known.
+        /// Bytes that the message needs, as far as is known.
         needed: usize,
-        /// How many there are.
+        /// The number present.
         present: usize,
     },
     /// The metadata's length is negative.
@@ -26,9 +26,9 @@ pub enum FrameFault {
     UnexpectedEnd,
     /// There are bytes behind a message that must be alone.
     TrailingBytes {
-        /// How long the message is.
+        /// Bytes of the message.
         message: usize,
-        /// How many bytes there are.
+        /// The number of bytes.
         present: usize,
     },
 }
@@ -49,7 +49,7 @@ pub enum MetadataFault {
     Unaligned,
     /// An offset or a length leads out of the metadata.
     OutOfBounds,
-    /// More tables than so many bytes can honestly hold.
+    /// More tables than this many bytes can honestly hold.
     TooManyTables,
     /// Tables or vectors share bytes in such a way that reading them all would take far longer than the
     /// metadata is long.
@@ -60,7 +60,7 @@ pub enum MetadataFault {
     UnsupportedVersion(i16),
     /// A message of another kind (the value is the flatbuffer's own tag) stands where `expected` should.
     UnexpectedKind {
-        /// What should be here.
+        /// The kind that should be here.
         expected: &'static str,
         /// The tag of the header found.
         found: u8,
@@ -95,9 +95,9 @@ pub enum SchemaFault {
     NegativeSize(i32),
     /// Fewer or more children than the type has.
     ChildCount {
-        /// How many the type has.
+        /// Children of the type.
         expected: usize,
-        /// How many are declared.
+        /// Children declared.
         found: usize,
     },
     /// A map's child is not a struct of two, or its entries or keys may be null.
@@ -130,32 +130,32 @@ pub enum BatchFault {
     },
     /// Another number of field nodes than the schema has.
     NodeCount {
-        /// How many the schema has.
+        /// The number in the schema.
         expected: usize,
-        /// How many the batch has.
+        /// The number in the batch.
         found: usize,
     },
     /// Another number of buffers than the schema has.
     BufferCount {
-        /// How many the schema has (with this batch's variadic counts).
+        /// The number in the schema (with this batch's variadic counts).
         expected: usize,
-        /// How many the batch has.
+        /// The number in the batch.
         found: usize,
     },
     /// Another number of variadic counts than the schema has view columns.
     VariadicCount {
-        /// How many the schema has.
+        /// The number in the schema.
         expected: usize,
-        /// How many the batch has.
+        /// The number in the batch.
         found: usize,
     },
     /// The body is compressed: decompress it first. A borrowed view cannot.
     Compressed(Compression),
     /// A compressed buffer does not decompress.
     Corrupt {
-        /// Which of the batch's buffers.
+        /// The buffer's index in the batch.
         buffer: usize,
-        /// What is wrong with it.
+        /// The fault.
         fault: CorruptFault,
     },
 }
@@ -174,14 +174,14 @@ pub enum CorruptFault {
     Codec,
     /// It is of another length than it said.
     Length {
-        /// What it said.
+        /// Bytes that it said there would be.
         stated: usize,
         /// Bytes that came, no more than one beyond those.
         found: usize,
     },
 }
 
-/// How a body is compressed.
+/// The compression of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Compression {
@@ -193,23 +193,23 @@ pub enum Compression {
     Unknown(i8),
 }
 
-/// Which buffer of a field.
+/// One of a field's buffers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BufferRole {
-    /// One bit per row: is there a value?
+    /// One bit per row, set where there is a value.
     Validity,
-    /// Where each row's values begin.
+    /// The offset of each row's values.
     Offsets,
-    /// How many values each row has (list views).
+    /// The number of values in each row (list views).
     Sizes,
     /// The values themselves.
     Values,
-    /// Which child holds each row's value (unions).
+    /// The child that holds each row's value (unions).
     TypeIds,
     /// The 16-byte views of a view column.
     Views,
-    /// The bytes that views point to: the how-manieth such buffer.
+    /// The bytes that views point to: the buffer of this index.
     Data(u32),
 }
 
@@ -229,9 +229,9 @@ pub enum ColumnFault {
     },
     /// A child has fewer rows than its parent needs.
     ChildTooShort {
-        /// How many rows the parent needs.
+        /// Rows that the parent needs.
         needed: usize,
-        /// How many the child has.
+        /// Rows that the child has.
         found: usize,
     },
     /// More nulls than rows.
@@ -255,11 +255,11 @@ pub enum ColumnFault {
     BufferOutOfBounds {
         /// Which.
         role: BufferRole,
-        /// Where it is said to begin, from the body's start.
+        /// The offset declared, from the body's start.
         offset: i64,
-        /// How long it is said to be.
+        /// The length declared.
         length: i64,
-        /// How long the body is.
+        /// Bytes of the body.
         body: usize,
     },
     /// A buffer is shorter than the rows need.
@@ -312,7 +312,7 @@ pub enum ColumnFault {
     OffsetOutOfBounds {
         /// The offset's index.
         index: usize,
-        /// How far the values go.
+        /// The number of values.
         limit: usize,
     },
     /// A string is not UTF-8.
@@ -339,7 +339,7 @@ pub enum ColumnFault {
     DictionaryIndex {
         /// The row.
         index: usize,
-        /// How many values the dictionary has.
+        /// Values of the dictionary.
         values: usize,
     },
     /// A union's type id is none of the schema's.
@@ -396,9 +396,9 @@ pub enum FileFault {
     NoTrailingMagic,
     /// The footer's length is not possible.
     FooterLength {
-        /// What it says.
+        /// The length that it states.
         length: i32,
-        /// How long the file is.
+        /// Bytes of the file.
         file: usize,
     },
     /// The footer has no schema.
@@ -407,14 +407,14 @@ pub enum FileFault {
     BlockOutOfBounds {
         /// The block's index among its kind.
         index: usize,
-        /// Where it is said to begin.
+        /// The offset declared.
         offset: i64,
     },
     /// There is no such batch.
     NoSuchBatch {
-        /// What was asked for.
+        /// The index asked for.
         index: usize,
-        /// How many there are.
+        /// The number present.
         batches: usize,
     },
 }

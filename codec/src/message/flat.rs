@@ -35,7 +35,7 @@ pub(crate) struct WireBatch<'a> {
     pub(crate) nodes: &'a [[u8; 16]],
     /// Offset and length of each buffer.
     pub(crate) buffers: &'a [[u8; 16]],
-    /// How many data buffers each view column has.
+    /// The number of data buffers of each view column.
     pub(crate) variadic: &'a [[u8; 8]],
     /// The codec, if the body is compressed.
     pub(crate) compression: Option<ipc::CompressionType>,
@@ -49,7 +49,7 @@ pub(crate) struct WireDictionary<'a> {
     pub(crate) values: WireBatch<'a>,
 }
 
-/// Two numbers that lie in one struct.
+/// Returns the two numbers of a struct.
 pub(crate) fn pair(pair: &[u8; 16]) -> (i64, i64) {
     let number = |at: usize| i64::from_le_bytes(std::array::from_fn(|byte| pair[at + byte]));
     (number(0), number(8))
@@ -59,13 +59,13 @@ fn outside(at: usize) -> ReadError {
     ReadError::Metadata { at: Some(at), fault: MetadataFault::OutOfBounds }
 }
 
-/// `N` bytes of the metadata.
+/// Returns `N` bytes of the metadata.
 #[inline]
 fn bytes<const N: usize>(metadata: &[u8], at: usize) -> Result<[u8; N], ReadError> {
     metadata.get(at..).and_then(<[u8]>::first_chunk).copied().ok_or_else(|| outside(at))
 }
 
-/// Where the offset at `at` leads.
+/// Follows the offset at `at`.
 #[inline]
 fn follow(metadata: &[u8], at: usize) -> Result<usize, ReadError> {
     // Cannot overflow: both fit in 32 bits and a bit.
@@ -73,7 +73,7 @@ fn follow(metadata: &[u8], at: usize) -> Result<usize, ReadError> {
 }
 
 impl<'a> FlatTable<'a> {
-    /// The table that metadata begins with.
+    /// Returns the table that metadata begins with.
     pub(crate) fn root(metadata: &'a [u8]) -> Result<Self, ReadError> {
         Self::at(metadata, follow(metadata, 0)?)
     }
@@ -86,7 +86,7 @@ impl<'a> FlatTable<'a> {
         Ok(Self { metadata, at, vtable })
     }
 
-    /// Where a field is, if the table has it.
+    /// Returns the place of a field, if the table has it.
     #[inline]
     fn field(&self, slot: u16) -> Option<usize> {
         let entry = self.vtable.get(usize::from(slot)..)?.first_chunk()?;
@@ -107,7 +107,7 @@ impl<'a> FlatTable<'a> {
         Self::at(self.metadata, follow(self.metadata, at)?).map(Some)
     }
 
-    /// A vector of structs of `N` bytes. An absent one is empty.
+    /// Returns a vector of structs of `N` bytes. An absent one is empty.
     fn vector<const N: usize>(&self, slot: u16) -> Result<&'a [[u8; N]], ReadError> {
         let Some(at) = self.field(slot) else { return Ok(&[]) };
         let at = follow(self.metadata, at)?;
@@ -119,29 +119,29 @@ impl<'a> FlatTable<'a> {
         Ok(elements().ok_or_else(|| outside(at))?.as_chunks().0)
     }
 
-    /// Of a message: the version it was written by.
+    /// Returns a message's version.
     pub(crate) fn version(&self) -> Result<ipc::MetadataVersion, ReadError> {
         Ok(ipc::MetadataVersion(i16::from_le_bytes(self.scalar(ipc::Message::VT_VERSION)?)))
     }
 
-    /// Of a message: what kind it is.
+    /// Returns a message's kind.
     pub(crate) fn header_type(&self) -> Result<ipc::MessageHeader, ReadError> {
         let [tag] = self.scalar(ipc::Message::VT_HEADER_TYPE)?;
         Ok(ipc::MessageHeader(tag))
     }
 
-    /// Of a message: how long its body is.
+    /// Returns the length of a message's body.
     pub(crate) fn body_length(&self) -> Result<i64, ReadError> {
         Ok(i64::from_le_bytes(self.scalar(ipc::Message::VT_BODYLENGTH)?))
     }
 
-    /// Of a message that is a batch: the batch.
+    /// Returns the batch of a message that is one.
     pub(crate) fn batch(&self) -> Result<WireBatch<'a>, ReadError> {
         let header = self.table(ipc::Message::VT_HEADER)?;
         WireBatch::read(header.ok_or(ReadError::metadata(MetadataFault::MissingField("header")))?)
     }
 
-    /// Of a message that is a dictionary: the dictionary.
+    /// Returns the dictionary of a message that is one.
     pub(crate) fn dictionary(&self) -> Result<WireDictionary<'a>, ReadError> {
         let header = self.table(ipc::Message::VT_HEADER)?;
         let header = header.ok_or(ReadError::metadata(MetadataFault::MissingField("header")))?;
@@ -180,7 +180,7 @@ mod tests {
 
     use super::*;
 
-    /// A dictionary message with a number in every field, as its metadata.
+    /// Returns a dictionary message with a number in every field, as its metadata.
     fn message() -> Vec<u8> {
         let mut fbb = FlatBufferBuilder::new();
         let nodes = fbb.create_vector(&[ipc::FieldNode::new(5, 1), ipc::FieldNode::new(-6, i64::MAX)]);
@@ -210,7 +210,7 @@ mod tests {
         fbb.finished_data().to_vec()
     }
 
-    /// All that is read of a message, or that some of it cannot be.
+    /// Returns all that is read of a message, or that some of it cannot be.
     fn ours(metadata: &[u8]) -> Result<String, ReadError> {
         let message = FlatTable::root(metadata)?;
         let WireDictionary { id, is_delta, values } = message.dictionary()?;
@@ -227,7 +227,7 @@ mod tests {
         ))
     }
 
-    /// The same through the generated accessors, if the verifier lets it through.
+    /// Returns the same through the generated accessors, if the verifier lets it through.
     fn theirs(metadata: &[u8]) -> Option<String> {
         let message = ipc::root_as_message(metadata).ok()?;
         let dictionary = message.header_as_dictionary_batch()?;

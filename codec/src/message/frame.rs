@@ -14,7 +14,7 @@
 use crate::message::fault::FrameFault;
 use crate::wire::CONTINUATION;
 
-/// What stands at the start of a run of bytes.
+/// The thing at the start of a run of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Frame<'a> {
     /// The stream ends here, and says so. `len` bytes say it.

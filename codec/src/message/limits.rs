@@ -19,10 +19,10 @@
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Most bytes of metadata in one message. Scratch of up to this size is kept.
+    /// The most bytes of metadata in one message. Scratch of up to this size is kept.
     pub metadata: usize,
-    /// Most rows that a message may claim without having bytes for them, over all its fields, on top of eight for each
-    /// byte of its body.
+    /// The most rows that a message may claim without having bytes for them, over all its fields, on top of eight for
+    /// each byte of its body.
     ///
     /// Such rows are those of nulls, of structs without fields, of fixed-size values of size 0, of run-end encoded
     /// columns, and of batches without columns. The rows that a list view's lists have together are held to the same
@@ -31,14 +31,14 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Metadata of 64 MiB, which is over half a million columns, and 2²⁷ (134 million) free rows.
+    /// Returns 64 MiB of metadata, which is over half a million columns, and 2²⁷ (134 million) free rows.
     fn default() -> Self {
         Self { metadata: 64 << 20, rows: 1 << 27 }
     }
 }
 
 impl Limits {
-    /// The rows that a message with a body of this many bytes may claim for free, where `rows` is the limit.
+    /// Returns the rows that a message with a body of this many bytes may claim for free, where `rows` is the limit.
     pub(crate) fn free_rows(rows: usize, body: usize) -> usize {
         body.saturating_mul(8).saturating_add(rows)
     }

@@ -21,7 +21,7 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
-    /// Scratch that takes `bytes` of metadata without growing.
+    /// Creates scratch that takes `bytes` of metadata without growing.
     pub(crate) fn with_capacity(bytes: usize) -> Self {
         Self { copy: Vec::with_capacity(bytes) }
     }
@@ -33,13 +33,13 @@ impl Scratch {
         &self.copy
     }
 
-    /// How many bytes it takes without growing.
+    /// Returns the number of bytes it takes without growing.
     #[cfg(test)]
     pub(crate) fn capacity(&self) -> usize {
         self.copy.capacity()
     }
 
-    /// The last copy.
+    /// Returns the last copy.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.copy
     }
@@ -52,7 +52,7 @@ pub(crate) struct Envelope<'s, 'm> {
     pub(crate) metadata: &'s [u8],
     /// The message's table in it.
     pub(crate) message: FlatTable<'s>,
-    /// What its header is.
+    /// The kind of its header.
     pub(crate) header: ipc::MessageHeader,
     /// The version of the format it was written by: one of those that are supported.
     pub(crate) version: Version,
@@ -71,7 +71,7 @@ pub(crate) enum Version {
     V5,
 }
 
-/// What stands at the start of a run of bytes.
+/// The thing at the start of a run of bytes.
 #[derive(Debug)]
 pub(crate) enum Opened<'s, 'm> {
     /// The stream says that it ends; `len` bytes say it.
@@ -119,7 +119,7 @@ pub(crate) fn footer(bytes: &[u8]) -> Result<ipc::Footer<'_>, ReadError> {
     ipc::root_as_footer_with_opts(&limits(bytes.len()), bytes).map_err(corrupt)
 }
 
-/// The version, if it is one that is read.
+/// Returns the version, if it is one that is read.
 pub(crate) fn version(version: ipc::MetadataVersion) -> Result<Version, ReadError> {
     match version {
         ipc::MetadataVersion::V4 => Ok(Version::V4),
@@ -138,7 +138,7 @@ pub(crate) fn footer_version(version: ipc::MetadataVersion) -> Result<(), ReadEr
 }
 
 impl<'s> Envelope<'s, '_> {
-    /// The record batch that this message is to be, with its body as it is in memory.
+    /// Returns the record batch that this message is to be, with its body as it is in memory.
     pub(crate) fn batch(&self) -> Result<WireBatch<'s>, ReadError> {
         self.expect("record batch", ipc::MessageHeader::RecordBatch)?;
         let batch = self.message.batch()?;
@@ -146,13 +146,13 @@ impl<'s> Envelope<'s, '_> {
         Ok(batch)
     }
 
-    /// The dictionary that this message is to be.
+    /// Returns the dictionary that this message is to be.
     pub(crate) fn dictionary(&self) -> Result<WireDictionary<'s>, ReadError> {
         self.expect("dictionary", ipc::MessageHeader::DictionaryBatch)?;
         self.message.dictionary()
     }
 
-    /// The schema that this message is to be: verified as a whole.
+    /// Returns the schema that this message is to be: verified as a whole.
     pub(crate) fn schema(&self) -> Result<ipc::Schema<'s>, ReadError> {
         self.expect("schema", ipc::MessageHeader::Schema)?;
         let schema = message(self.metadata)?.header_as_schema();

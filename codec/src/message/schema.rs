@@ -81,7 +81,7 @@ impl<'a> Reading<'a> {
         Ok(read.with_metadata(strings(field.custom_metadata())))
     }
 
-    /// The fields below `field`: exactly `N`.
+    /// Returns the fields below `field`: exactly `N`.
     fn children<const N: usize>(&mut self, field: ipc::Field<'a>) -> Result<[Arc<Field>; N], ReadError> {
         let children = self.all_children(field)?;
         let found = children.len();

@@ -3,11 +3,11 @@
 use crate::layout::{BufferKind, OffsetWidth};
 use crate::message::fault::BufferRole;
 
-/// What a kind of buffer needs of its bytes.
+/// The needs of a kind of buffer.
 pub(super) struct Shape {
     pub(super) role: BufferRole,
     pub(super) width: Width,
-    /// Whether there is one value more than rows.
+    /// True if there is one value more than rows.
     pub(super) one_more: bool,
     /// The alignment that its values are read with.
     pub(super) align: usize,
@@ -41,7 +41,7 @@ impl Shape {
     }
 }
 
-/// The alignment of values of so many bytes: their size, if that is a size that machines know, up to the eight
+/// Returns the alignment of values of so many bytes: their size, if that is a size that machines know, up to the eight
 /// that the format asks of every buffer. Values of other sizes are read as bytes.
 const fn align(width: usize) -> usize {
     match width {

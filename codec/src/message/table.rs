@@ -19,7 +19,7 @@ const MAX_ROWS: usize = usize::MAX >> 8;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Table {
     pub(crate) rows: usize,
-    /// How many rows the message may claim that take up no bytes, and how many it did.
+    /// The number of rows without bytes that the message may claim.
     pub(crate) free_limit: usize,
     free: usize,
     slots: Vec<Slot>,
@@ -29,21 +29,21 @@ pub(crate) struct Table {
 /// One node's share of a batch.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Slot {
-    /// How many rows the node has as declared, which are what its buffers have room for.
+    /// The number of rows declared, which its buffers have room for.
     pub(crate) declared: usize,
-    /// How many of them its parent makes use of: all, but for children that are longer than need be.
+    /// The number of them that its parent uses: all, but for children that are longer than needed.
     pub(crate) len: usize,
-    /// How many of the declared rows are null, as declared.
+    /// The number of nulls declared.
     pub(crate) nulls: usize,
-    /// Whether the validity buffer is there (it need not be without nulls).
+    /// True if the validity buffer is there (it need not be without nulls).
     pub(crate) has_validity: bool,
     /// The index of its first buffer.
     first_span: u32,
-    /// How many variadic buffers it has on top of those of its class.
+    /// The number of variadic buffers on top of those of its class.
     pub(crate) variadic: u32,
 }
 
-/// Where in the body a buffer lies. In bounds, once in a table.
+/// The place of a buffer in the body. In bounds, once in a table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Span {
     pub(crate) offset: usize,
@@ -51,13 +51,14 @@ pub(crate) struct Span {
 }
 
 impl Table {
-    /// A table that takes batches of this tree without allocating, as long as they have no more than so many buffers.
+    /// Creates a table that takes batches of this tree without allocating, as long as they have no more than so many
+    /// buffers.
     pub(crate) fn for_tree(tree: &Tree, buffers: usize) -> Self {
         let slots = Vec::with_capacity(tree.nodes().len());
         Self { slots, spans: Vec::with_capacity(buffers), ..Self::default() }
     }
 
-    /// How many buffers there is room for.
+    /// Returns the number of buffers that there is room for.
     #[cfg(test)]
     pub(crate) fn capacity(&self) -> usize {
         self.spans.capacity()
@@ -69,13 +70,13 @@ impl Table {
         tree.buffers().len() + tree.views() * 8 + if tree.views() > 0 { 256 } else { 0 }
     }
 
-    /// The share of the node at `index` of the tree that this table was loaded for.
+    /// Returns the share of the node at `index` of the tree that this table was loaded for.
     pub(crate) fn slot(&self, index: usize) -> Slot {
         debug_assert!(index < self.slots.len(), "a table has a slot for each node of its tree");
         self.slots.get(index).copied().unwrap_or_default()
     }
 
-    /// The `nth` buffer of a slot.
+    /// Returns the `nth` buffer of a slot.
     pub(crate) fn span(&self, slot: &Slot, nth: usize) -> Span {
         self.spans.get(slot.first_span as usize + nth).copied().unwrap_or_default()
     }
@@ -233,7 +234,7 @@ struct Incoming<'a> {
     body: &'a [u8],
     buffers: &'a [[u8; 16]],
     variadic: &'a [[u8; 8]],
-    /// Whether types without nulls of their own have a validity buffer all the same.
+    /// True if types without nulls of their own have a validity buffer all the same.
     old_validity: bool,
     next: usize,
 }
@@ -265,7 +266,7 @@ impl<'a> Incoming<'a> {
         Ok(Self { body, buffers: batch.buffers, variadic: batch.variadic, old_validity, next: 0 })
     }
 
-    /// How many variadic buffers the view column at `place` among the view columns has.
+    /// Returns the number of variadic buffers of the view column at `place` among the view columns.
     fn variadic(&self, place: u32) -> u32 {
         // Checked at construction: there are as many counts as view columns, and together they count buffers.
         self.variadic.get(place as usize).map_or(0, |count| i64::from_le_bytes(*count) as u32)
@@ -277,7 +278,7 @@ impl<'a> Incoming<'a> {
         self.next += usize::from(self.old_validity);
     }
 
-    /// The next buffer, in bounds.
+    /// Returns the next buffer, in bounds.
     fn span(&mut self, role: BufferRole) -> Result<Span, ColumnFault> {
         debug_assert!(self.next < self.buffers.len(), "buffers were counted");
         let Some(wire) = self.buffers.get(self.next) else { return Ok(Span::default()) };
@@ -295,7 +296,7 @@ impl<'a> Incoming<'a> {
         span().ok_or(ColumnFault::BufferOutOfBounds { role, offset, length, body: self.body.len() })
     }
 
-    /// The next buffer, in bounds, aligned, and long enough for the rows of `slot`.
+    /// Returns the next buffer, in bounds, aligned, and long enough for the rows of `slot`.
     fn next(&mut self, kind: BufferKind, slot: &mut Slot) -> Result<Span, ColumnFault> {
         let shape = Shape::of(kind);
         let span = self.span(shape.role)?;

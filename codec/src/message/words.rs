@@ -1,5 +1,6 @@
-//! The faults in words, as people read them.
+//! The faults' messages.
 
+use std::error::Error;
 use std::fmt::{Display, Formatter, Result};
 
 use super::fault::{
@@ -11,16 +12,16 @@ impl Display for FrameFault {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match *self {
             Self::Truncated { needed, present } => {
-                write!(f, "{needed} bytes are needed and {present} are there: the data is cut short")
+                write!(f, "needs {needed} bytes but has {present}: the data is cut short")
             }
-            Self::NegativeLength(length) => write!(f, "a metadata length of {length}"),
+            Self::NegativeLength(length) => write!(f, "metadata length is negative: {length}"),
             Self::MetadataTooLong { length, limit } => {
-                write!(f, "metadata of {length} bytes, where {limit} are the most")
+                write!(f, "metadata of {length} bytes exceeds the limit of {limit}")
             }
             Self::TrailingBytes { message, present } => {
-                write!(f, "the message ends at byte {message}, and {present} bytes are there")
+                write!(f, "{present} bytes where the message ends after {message}")
             }
-            Self::UnexpectedEnd => f.write_str("the end of the stream, where a message should be"),
+            Self::UnexpectedEnd => f.write_str("the stream ends where a message is expected"),
         }
     }
 }
@@ -29,11 +30,11 @@ impl Display for MetadataFault {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match *self {
             Self::MissingField(name) => write!(f, "the field \"{name}\" is missing"),
-            Self::InconsistentUnion => f.write_str("a union with a value or a tag, but not both"),
+            Self::InconsistentUnion => f.write_str("a union has only one of value and tag"),
             Self::NotUtf8 => f.write_str("a string that is not UTF-8"),
             Self::NoTerminator => f.write_str("a string without its terminator"),
             Self::Unaligned => f.write_str("a value that is not aligned"),
-            Self::OutOfBounds => f.write_str("an offset or a length that leads out of the metadata"),
+            Self::OutOfBounds => f.write_str("an offset or length points outside the metadata"),
             Self::TooManyTables => f.write_str("more tables than its bytes can hold"),
             Self::TooLarge => f.write_str("tables or vectors that share their bytes too often"),
             Self::TooDeep => f.write_str("tables nested too deep"),
@@ -41,7 +42,7 @@ impl Display for MetadataFault {
                 write!(f, "metadata version V{}, which is not supported", i32::from(version) + 1)
             }
             Self::UnexpectedKind { expected, found } => {
-                write!(f, "a message of kind {found}, where {expected} should be")
+                write!(f, "found a message of kind {found}, expected a {expected}")
             }
             Self::NegativeBodyLength(length) => write!(f, "a body length of {length}"),
         }
@@ -58,7 +59,7 @@ impl Display for SchemaFault {
             Self::MissingType => f.write_str("the description of the type is missing"),
             Self::IntegerWidth(bits) => write!(f, "an integer of {bits} bits"),
             Self::FloatPrecision(precision) => write!(f, "a float of unknown precision {precision}"),
-            Self::Unit(unit) => write!(f, "unit {unit}, which is unknown or goes with another width"),
+            Self::Unit(unit) => write!(f, "unit {unit} is unknown or does not match the width"),
             Self::DecimalWidth(bits) => write!(f, "a decimal of {bits} bits"),
             Self::DecimalPrecision(precision) => {
                 write!(f, "a decimal's precision of {precision}, which its width cannot hold")
@@ -66,7 +67,7 @@ impl Display for SchemaFault {
             Self::DecimalScale(scale) => write!(f, "a decimal's scale of {scale}"),
             Self::NegativeSize(size) => write!(f, "a fixed size of {size}"),
             Self::ChildCount { expected, found } => {
-                write!(f, "the type has {expected} children and {found} are declared")
+                write!(f, "the type has {expected} children, but {found} are declared")
             }
             Self::MapEntries => {
                 f.write_str("a map's entries are not a struct of two, or it or the keys may be null")
@@ -74,7 +75,7 @@ impl Display for SchemaFault {
             Self::RunEnds => f.write_str("run ends are not 16, 32 or 64 bit signed integers without nulls"),
             Self::UnionMode(mode) => write!(f, "an unknown union mode, {mode}"),
             Self::UnionTypeIds => {
-                f.write_str("a union's type ids do not go with its children, are out of range, or repeat")
+                f.write_str("a union's type ids do not match its children, are out of range, or repeat")
             }
             Self::DictionaryIndex => f.write_str("a dictionary's indices are not integers"),
             Self::Layout(fault) => fault.fmt(f),
@@ -87,21 +88,24 @@ impl Display for BatchFault {
         match *self {
             Self::NegativeRows(rows) => write!(f, "{rows} rows"),
             Self::TooManyRows { rows, limit } => {
-                write!(f, "{rows} rows that take up no bytes; a message of this length may claim {limit}")
+                write!(
+                    f,
+                    "claims {rows} rows that take up no bytes; the limit for a message of this length is {limit}"
+                )
             }
             Self::NodeCount { expected, found } => {
-                write!(f, "{found} field nodes, where the schema has {expected}")
+                write!(f, "{found} field nodes, but the schema has {expected}")
             }
             Self::BufferCount { expected, found } => {
-                write!(f, "{found} buffers, where the schema has {expected}")
+                write!(f, "{found} buffers, but the schema has {expected}")
             }
             Self::VariadicCount { expected, found } => {
-                write!(f, "{found} counts of view buffers, where the schema has {expected} view columns")
+                write!(f, "{found} counts of view buffers, but the schema has {expected} view columns")
             }
             Self::Compressed(compression) => {
                 write!(
                     f,
-                    "the body is compressed ({compression}), and cannot be read in place: decompress it first"
+                    "the body is compressed ({compression}) and cannot be read in place: decompress it first"
                 )
             }
             Self::Corrupt { buffer, fault } => write!(f, "compressed buffer {buffer}: {fault}"),
@@ -112,12 +116,12 @@ impl Display for BatchFault {
 impl Display for CorruptFault {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match *self {
-            Self::OutOfBounds => f.write_str("it does not lie in the body"),
+            Self::OutOfBounds => f.write_str("it is outside the body"),
             Self::NoLength => f.write_str("it is too short to hold its own length"),
-            Self::NegativeLength(length) => write!(f, "it says that it will be {length} bytes"),
+            Self::NegativeLength(length) => write!(f, "its stated length is negative: {length}"),
             Self::Codec => f.write_str("it does not decompress"),
             Self::Length { stated, found } => {
-                write!(f, "it says that it will be {stated} bytes, and is {found} or more")
+                write!(f, "its stated length is {stated} bytes, but it has {found} or more")
             }
         }
     }
@@ -151,13 +155,13 @@ impl Display for ColumnFault {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match *self {
             Self::NegativeCount(count) => write!(f, "a count of {count}"),
-            Self::RowCount { expected, found } => write!(f, "{found} rows, where the batch has {expected}"),
+            Self::RowCount { expected, found } => write!(f, "{found} rows, but the batch has {expected}"),
             Self::ChildTooShort { needed, found } => {
-                write!(f, "{found} rows, where the parent needs {needed}")
+                write!(f, "{found} rows, but the parent needs {needed}")
             }
             Self::TooManyNulls { rows, nulls } => write!(f, "{nulls} nulls in {rows} rows"),
-            Self::NoValidity { nulls } => write!(f, "{nulls} nulls, and nothing says which rows they are"),
-            Self::NullsNotAllowed { nulls } => write!(f, "{nulls} nulls, where the type has none"),
+            Self::NoValidity { nulls } => write!(f, "{nulls} nulls, but no validity buffer"),
+            Self::NullsNotAllowed { nulls } => write!(f, "{nulls} nulls, but the type has none"),
             Self::BufferOutOfBounds { role, offset, length, body } => {
                 write!(
                     f,
@@ -165,40 +169,43 @@ impl Display for ColumnFault {
                 )
             }
             Self::BufferTooShort { role, needed, found } => {
-                write!(f, "its {role} have {found} bytes, where {needed} are needed")
+                write!(f, "its {role} have {found} bytes, but need {needed}")
             }
             Self::Misaligned { role, needed } => {
                 write!(f, "its {role} do not begin at a multiple of {needed} bytes")
             }
-            Self::Overflow => f.write_str("more bytes than any memory has"),
-            Self::TooManyRows { rows } => write!(f, "{rows} rows, more than any memory holds"),
+            Self::Overflow => f.write_str("needs more bytes than memory can have"),
+            Self::TooManyRows { rows } => write!(f, "{rows} rows are more than memory can hold"),
             Self::OverlappingLists { rows, limit } => {
-                write!(f, "its lists have {rows} rows together; a message of this length may claim {limit}")
+                write!(
+                    f,
+                    "its lists have {rows} rows together; the limit for a message of this length is {limit}"
+                )
             }
             Self::NullCount { declared, counted } => {
-                write!(f, "{declared} nulls are declared, {counted} are there")
+                write!(f, "{declared} nulls declared, {counted} found")
             }
-            Self::NullInNonNullable => f.write_str("a null, where the schema allows none"),
-            Self::OffsetOrder { index } => write!(f, "offset {index} is below the one before, or below 0"),
+            Self::NullInNonNullable => f.write_str("contains a null, but the schema allows none"),
+            Self::OffsetOrder { index } => write!(f, "offset {index} is negative or below the previous one"),
             Self::OffsetOutOfBounds { index, limit } => {
-                write!(f, "offset {index} leads past the end of the values, {limit}")
+                write!(f, "offset {index} is beyond the {limit} values")
             }
             Self::NotUtf8 { index } => write!(f, "row {index} is not UTF-8"),
-            Self::ViewOutOfBounds { index } => write!(f, "the view of row {index} leads out of its data"),
+            Self::ViewOutOfBounds { index } => write!(f, "the view of row {index} points outside its data"),
             Self::ViewPrefix { index } => {
-                write!(f, "the view of row {index} has another prefix than its data")
+                write!(f, "the prefix in the view of row {index} differs from its data")
             }
             Self::ViewPadding { index } => write!(f, "the view of row {index} is not padded with zeros"),
             Self::DictionaryIndex { index, values } => {
-                write!(f, "row {index} is none of the dictionary's {values} values")
+                write!(f, "the key of row {index} is not among the dictionary's {values} values")
             }
             Self::UnionTypeId { index, found } => {
-                write!(f, "row {index} has type id {found}, which is none of the schema's")
+                write!(f, "row {index} has type id {found}, which is not in the schema")
             }
             Self::UnionOffset { index, found } => {
-                write!(f, "row {index} has offset {found}, which leads out of its child")
+                write!(f, "row {index} has offset {found}, which is outside its child")
             }
-            Self::RunEndOrder { index } => write!(f, "run {index} does not end after the one before"),
+            Self::RunEndOrder { index } => write!(f, "run {index} does not end after the previous one"),
             Self::RunsTooShort { rows, end } => write!(f, "the runs end at row {end} of {rows}"),
         }
     }
@@ -209,9 +216,9 @@ impl Display for DictionaryFault {
         f.write_str(match self {
             Self::UnknownId => "no field of the schema uses it",
             Self::Missing => "a batch uses it before it was sent",
-            Self::DeltaWithoutBase => "an addition to it came before itself",
-            Self::TooLong => "with what was added, it is too long for its offsets",
-            Self::ReplacedInFile => "it comes twice, and files allow no replacement",
+            Self::DeltaWithoutBase => "a delta arrived before the dictionary",
+            Self::TooLong => "with its deltas it is too long for its offsets",
+            Self::ReplacedInFile => "it appears twice, but files allow no replacement",
         })
     }
 }
@@ -231,6 +238,29 @@ impl Display for FileFault {
                 write!(f, "block {index}, said to be at byte {offset}, is not within it")
             }
             Self::NoSuchBatch { index, batches } => write!(f, "there is no batch {index}; it has {batches}"),
+        }
+    }
+}
+
+impl Error for FrameFault {}
+impl Error for MetadataFault {}
+impl Error for BatchFault {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Corrupt { fault, .. } => Some(fault),
+            _ => None,
+        }
+    }
+}
+impl Error for CorruptFault {}
+impl Error for ColumnFault {}
+impl Error for DictionaryFault {}
+impl Error for FileFault {}
+impl Error for SchemaFault {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Layout(fault) => Some(fault),
+            _ => None,
         }
     }
 }

@@ -29,9 +29,9 @@ pub struct FileReader<M: Memory> {
     memory: M,
     decoder: Decoder,
     custom_metadata: HashMap<String, String>,
-    /// Where each batch is said to begin.
+    /// The offset of each batch, as declared.
     batches: Vec<i64>,
-    /// Where the footer begins, before which all messages lie.
+    /// The footer's offset. All messages lie before it.
     footer: usize,
 }
 
@@ -57,25 +57,25 @@ impl<M: Memory> FileReader<M> {
         Ok(file)
     }
 
-    /// The schema.
+    /// Returns the schema.
     #[must_use]
     pub fn schema(&self) -> &SchemaRef {
         self.decoder.schema()
     }
 
-    /// What the footer carries besides, as keys and values.
+    /// Returns the footer's custom metadata.
     #[must_use]
     pub fn custom_metadata(&self) -> &HashMap<String, String> {
         &self.custom_metadata
     }
 
-    /// How many batches the file has.
+    /// Returns the number of batches.
     #[must_use]
     pub fn num_batches(&self) -> usize {
         self.batches.len()
     }
 
-    /// The batch at `index`.
+    /// Returns the batch at `index`.
     pub fn batch(&mut self, index: usize) -> Result<BatchView<'_, Structure>, ReadError> {
         let at = self.find_batch(index)?;
         let message = &self.memory.bytes()[at..self.footer];
@@ -111,7 +111,7 @@ impl<M: Memory> FileReader<M> {
 }
 
 impl FileReader<Buffer> {
-    /// The batch at `index` as Arrow arrays, fully checked: see [`BatchView::to_record_batch`].
+    /// Returns the batch at `index` as Arrow arrays, fully checked: see [`BatchView::to_record_batch`].
     pub fn record_batch(&mut self, index: usize, align: Align) -> Result<Imported, ImportError> {
         let at = self.find_batch(index)?;
         let message = self.memory.keep(at..self.footer);
@@ -119,14 +119,14 @@ impl FileReader<Buffer> {
     }
 }
 
-/// What a footer says.
+/// The content of a footer.
 #[derive(Debug)]
 pub(super) struct Footer {
     pub(super) decoder: Decoder,
     pub(super) custom_metadata: HashMap<String, String>,
-    /// Where each dictionary's message is said to begin.
+    /// The offset of each dictionary's message, as declared.
     pub(super) dictionaries: Vec<i64>,
-    /// Where each batch is said to begin.
+    /// The offset of each batch, as declared.
     pub(super) batches: Vec<i64>,
 }
 
@@ -148,13 +148,13 @@ impl Footer {
     }
 }
 
-/// Where the message of a batch begins.
+/// Returns the offset of a batch's message.
 pub(super) fn find_block(batches: &[i64], index: usize, footer: usize) -> Result<usize, ReadError> {
     let no_such_batch = FileFault::NoSuchBatch { index, batches: batches.len() };
     block(index, *batches.get(index).ok_or(ReadError::File(no_such_batch))?, footer)
 }
 
-/// Where a block's message begins.
+/// Returns the offset of a block's message.
 ///
 /// The lengths in a block are not looked at: the message has its own, which are checked against the file.
 pub(super) fn block(index: usize, offset: i64, footer: usize) -> Result<usize, ReadError> {
@@ -162,14 +162,14 @@ pub(super) fn block(index: usize, offset: i64, footer: usize) -> Result<usize, R
     at.ok_or(ReadError::File(FileFault::BlockOutOfBounds { index, offset }))
 }
 
-/// Where the footer begins.
+/// Finds the footer.
 fn footer_start(file: &[u8]) -> Result<usize, FileFault> {
     let length = if file.starts_with(MAGIC) { file.len() } else { return Err(FileFault::NoLeadingMagic) };
     let tail = file.last_chunk::<TAIL>().filter(|_| length >= MAGIC.len() + TAIL);
     footer_place(tail.ok_or(FileFault::NoTrailingMagic)?, length)
 }
 
-/// Where the footer begins in a file of `file` bytes that ends in `tail`, and begins with the magic.
+/// Finds the footer in a file of `file` bytes that ends in `tail`, and begins with the magic.
 pub(super) fn footer_place(tail: &[u8; TAIL], file: usize) -> Result<usize, FileFault> {
     let length = tail.strip_suffix(MAGIC).and_then(|length| length.first_chunk::<4>());
     let length = i32::from_le_bytes(*length.ok_or(FileFault::NoTrailingMagic)?);

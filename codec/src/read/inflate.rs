@@ -18,7 +18,7 @@ use crate::wire;
 /// Most bytes that memory is taken for before any of them have come.
 const STEP: usize = 1 << 20;
 
-/// The message, or one with an uncompressed body in its place.
+/// Returns the message, or one with an uncompressed body in its place.
 pub(super) fn message(bytes: Buffer) -> Result<Buffer, ReadError> {
     let mut scratch = Scratch::default();
     let Opened::Message(envelope) = metadata::open(&bytes, &mut scratch, usize::MAX)? else {
@@ -124,7 +124,7 @@ fn drain(mut decoder: impl Read, stated: usize, out: &mut MutableBuffer) -> Resu
     }
 }
 
-/// The metadata of the message without compression.
+/// Returns the metadata of the message without compression.
 fn describe(
     message: &ipc::Message<'_>,
     dictionary: Option<ipc::DictionaryBatch<'_>>,

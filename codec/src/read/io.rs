@@ -20,13 +20,13 @@ const BODY_ALIGN: usize = 64;
 /// Most bytes that memory is taken for before any of them have come.
 const STEP: usize = 1 << 20;
 
-/// Why a stream could not be read on.
+/// A stream that could not be read further.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum IoError {
     /// The source failed.
     Io(io::Error),
-    /// What came from it is not sound.
+    /// The data is not sound.
     Import(ImportError),
 }
 
@@ -44,7 +44,7 @@ pub struct IoReader<R> {
     ended: bool,
 }
 
-/// What came next.
+/// The next thing in a stream.
 enum Next {
     /// A message, and how many bytes of the source it took.
     Message {
@@ -73,14 +73,14 @@ impl<R: Read> IoReader<R> {
         Ok(Self { source, decoder, limits, at, ended: false })
     }
 
-    /// The schema.
+    /// Returns the schema.
     #[must_use]
     pub fn schema(&self) -> &SchemaRef {
         self.decoder.schema()
     }
 
-    /// The next batch as Arrow arrays, fully checked, after any dictionaries before it. `None` at the end of the
-    /// stream, which is where it says so, or where the source ends between two messages.
+    /// Returns the next batch as Arrow arrays, fully checked, after any dictionaries before it. `None` at the end of
+    /// the stream, which is where it says so, or where the source ends between two messages.
     pub fn next_record_batch(&mut self, align: Align) -> Result<Option<Imported>, IoError> {
         while !self.ended {
             let at = self.at;
@@ -114,9 +114,9 @@ impl<R: Read> IoReader<R> {
 pub(super) struct Head {
     /// The frame and the metadata, behind some bytes that align what follows.
     memory: MutableBuffer,
-    /// Where the frame begins.
+    /// The frame's offset.
     lead: usize,
-    /// Where the metadata begins.
+    /// The metadata's offset.
     metadata: usize,
     kind: MessageKind,
     /// Bytes of the body.
@@ -164,7 +164,7 @@ impl Head {
         Ok(Some(Head { memory, lead, metadata, kind, body }))
     }
 
-    /// The rows of the batch that this is the head of.
+    /// Returns the rows of the batch that this is the head of.
     pub(super) fn rows(&self) -> Result<usize, ReadError> {
         let mut scratch = Scratch::default();
         let message = FlatTable::root(scratch.copy(&self.memory[self.metadata..]))?;

@@ -21,9 +21,9 @@ pub struct IoFileReader<R> {
     source: R,
     decoder: Decoder,
     limits: Limits,
-    /// Where each batch is said to begin.
+    /// The offset of each batch, as declared.
     batches: Vec<i64>,
-    /// Where the footer begins, before which all messages lie.
+    /// The footer's offset. All messages lie before it.
     footer: usize,
 }
 
@@ -69,26 +69,26 @@ impl<R: Read + Seek> IoFileReader<R> {
         Ok(file)
     }
 
-    /// The schema.
+    /// Returns the schema.
     #[must_use]
     pub fn schema(&self) -> &SchemaRef {
         self.decoder.schema()
     }
 
-    /// How many batches the file has.
+    /// Returns the number of batches.
     #[must_use]
     pub fn num_batches(&self) -> usize {
         self.batches.len()
     }
 
-    /// The rows of the batch at `index`, of which only the metadata is read.
+    /// Returns the rows of the batch at `index`, of which only the metadata is read.
     pub fn num_rows(&mut self, index: usize) -> Result<usize, IoError> {
         let at = find_block(&self.batches, index, self.footer)?;
         let rows = self.head(at).and_then(|head| Ok(head.rows()?));
         rows.map_err(|error| error.in_message(at))
     }
 
-    /// The batch at `index` as Arrow arrays, fully checked: see
+    /// Returns the batch at `index` as Arrow arrays, fully checked: see
     /// [`BatchView::to_record_batch`](crate::view::BatchView::to_record_batch).
     pub fn record_batch(&mut self, index: usize, align: Align) -> Result<Imported, IoError> {
         let at = find_block(&self.batches, index, self.footer)?;
@@ -118,7 +118,7 @@ impl<R: Read + Seek> IoFileReader<R> {
         Ok(())
     }
 
-    /// The message at `at`, which ends before the footer.
+    /// Returns the message at `at`, which ends before the footer.
     fn message(&mut self, at: usize) -> Result<(MessageKind, Buffer), IoError> {
         let head = self.head(at).map_err(|error| error.in_message(at))?;
         // The source stands behind the head now.

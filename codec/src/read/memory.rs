@@ -15,10 +15,10 @@ mod sealed {
 /// Borrowed bytes are copied where they are needed for longer than a batch, which is only for dictionaries. A shared
 /// buffer is never copied.
 pub trait Memory: sealed::Sealed {
-    /// All of it.
+    /// Returns all of it.
     fn bytes(&self) -> &[u8];
 
-    /// A part of it, to keep. The range is one that `bytes` has.
+    /// Returns a part of it, to keep. The range is one that `bytes` has.
     #[doc(hidden)]
     fn keep(&self, range: Range<usize>) -> Buffer;
 }

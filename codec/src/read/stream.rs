@@ -32,7 +32,7 @@ use crate::view::{BatchView, Structure};
 pub struct StreamReader<M: Memory> {
     memory: M,
     decoder: Decoder,
-    /// Where the next message begins.
+    /// The offset of the next message.
     at: usize,
     ended: bool,
 }
@@ -54,20 +54,20 @@ impl<M: Memory> StreamReader<M> {
         Ok(Self { memory, decoder, at, ended: false })
     }
 
-    /// The schema.
+    /// Returns the schema.
     #[must_use]
     pub fn schema(&self) -> &SchemaRef {
         self.decoder.schema()
     }
 
-    /// How many bytes have been read. After the end of the stream: how long it is.
+    /// Returns the number of bytes read so far; after the end, the length of the stream.
     #[must_use]
     pub fn position(&self) -> usize {
         self.at
     }
 
-    /// The next batch, after any dictionaries that stand before it. `None` at the end of the stream, which is where
-    /// it says so, or where the memory ends between two messages.
+    /// Returns the next batch, after any dictionaries that stand before it. `None` at the end of the stream, which is
+    /// where it says so, or where the memory ends between two messages.
     ///
     /// After an error the reader is still at the message that caused it.
     pub fn next_batch(&mut self) -> Result<Option<BatchView<'_, Structure>>, ReadError> {
@@ -112,7 +112,7 @@ impl<M: Memory> StreamReader<M> {
 }
 
 impl StreamReader<Buffer> {
-    /// The next batch as Arrow arrays, fully checked: see [`BatchView::to_record_batch`].
+    /// Returns the next batch as Arrow arrays, fully checked: see [`BatchView::to_record_batch`].
     pub fn next_record_batch(&mut self, align: Align) -> Result<Option<Imported>, ImportError> {
         let Some((at, end)) = self.find_batch()? else { return Ok(None) };
         let message = self.memory.keep(at..end);

@@ -149,7 +149,7 @@ fn keys_agree(column: &ColumnView<'_, Full>, keys: &Keys<'_>, array: &dyn Array)
     }
 }
 
-/// The range from one offset to the next.
+/// Returns the range from one offset to the next.
 fn window<O: arrow_array::OffsetSizeTrait>(offsets: &[O], row: usize) -> std::ops::Range<usize> {
     offsets[row].as_usize()..offsets[row + 1].as_usize()
 }

@@ -21,10 +21,10 @@ use arrow_schema::{DataType, Field, FieldRef, UnionMode};
 
 use super::Source;
 
-/// Why the constructors of arrow-rs accept what is built here.
+/// The reason why the constructors of arrow-rs accept what is built here.
 const FITS: &str = "generated to fit its type";
 
-/// An array of `len` rows.
+/// Returns an array of `len` rows.
 ///
 /// # Panics
 ///

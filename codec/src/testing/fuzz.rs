@@ -13,12 +13,12 @@ use crate::read::{FileReader, IoError, IoReader, StreamReader};
 use crate::view::{BatchView, Structure};
 use crate::{OnGrowth, Plan, StreamWriter};
 
-/// What came of some bytes.
+/// The result of reading some bytes.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct Outcome {
     /// The batches that were read and found fully valid.
     pub batches: Vec<RecordBatch>,
-    /// What was wrong, if something was.
+    /// The error, if there was one.
     pub error: Option<ImportError>,
 }
 
@@ -200,7 +200,7 @@ pub fn mutate(bytes: &[u8]) -> Outcome {
     stream(&valid)
 }
 
-/// A stream of batches, as this crate writes it.
+/// Returns a stream of batches, as this crate writes it.
 fn written(batches: &[RecordBatch], on_growth: OnGrowth) -> Vec<u8> {
     let plan = Plan::new(batches[0].schema()).expect("generated schemas lay out");
     let mut writer = StreamWriter::new(Vec::new(), plan, on_growth).expect("memory takes all");
@@ -245,8 +245,8 @@ fn keep(outcome: &mut Outcome, batch: RecordBatch) {
     outcome.batches.push(batch);
 }
 
-/// A view and the arrays made of it are sound, or unsound, together and for the same reason. But arrays have reasons
-/// of their own not to be made.
+/// Checks that a view and the arrays made of it are sound, or unsound, together and for the same reason. But arrays
+/// have reasons of their own not to be made.
 fn assert_same_verdict(view: Option<&ReadError>, arrays: Option<&ImportError>) {
     match (view, arrays) {
         (view, Some(ImportError::Read(error))) => {

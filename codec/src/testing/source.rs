@@ -18,7 +18,7 @@ impl<'a> Source<'a> {
         Self { bytes, state: seed | 1 }
     }
 
-    /// A choice out of `n`, of which there are at most 256.
+    /// Returns a choice out of `n`, of which there are at most 256.
     pub fn below(&mut self, n: usize) -> usize {
         match self.bytes.split_first() {
             None => 0,
@@ -29,7 +29,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// The next value (xorshift64*).
+    /// Returns the next value (xorshift64*).
     pub fn value(&mut self) -> u64 {
         self.state ^= self.state >> 12;
         self.state ^= self.state << 25;
@@ -37,7 +37,7 @@ impl<'a> Source<'a> {
         self.state.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    /// A value below `n`.
+    /// Returns a value below `n`.
     pub fn value_below(&mut self, n: usize) -> usize {
         (self.value() >> 32) as usize % n.max(1)
     }

@@ -6,7 +6,7 @@ use arrow_schema::{DataType, Field, FieldRef, IntervalUnit, TimeUnit, UnionField
 
 use super::Source;
 
-/// A field of any type, nested up to `depth` deep.
+/// Returns a field of any type, nested up to `depth` deep.
 #[must_use]
 pub fn field(source: &mut Source<'_>, name: &str, depth: usize) -> Field {
     let data_type = data_type(source, depth);

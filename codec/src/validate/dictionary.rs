@@ -30,7 +30,7 @@ fn below<T: bytemuck::AnyBitPattern>(keys: &Keys<'_>, within: impl Fn(T) -> bool
     keys.iter().fold(true, |all, &key| all & within(key))
 }
 
-/// Whether there are so few values that no key of this many bytes, being negative, looks like one of them.
+/// Returns true if there are so few values that no key of this many bytes, being negative, looks like one of them.
 fn fits_signed(width: usize, values: usize) -> bool {
     match width {
         1 => values <= 1 << 7,

@@ -58,7 +58,7 @@ pub(super) fn children(column: &ColumnView<'_, Structure>) -> Result<(), ReadErr
     Ok(())
 }
 
-/// Whether each null of `child` lies in a null of `parent`, which takes up `size` rows for each of its own.
+/// Returns true if each null of `child` lies in a null of `parent`, which takes up `size` rows for each of its own.
 fn covered(parent: Bitmap<'_>, child: Bitmap<'_>, size: usize) -> bool {
     if size == 1 {
         // Byte by byte: no bit may be set in the parent and not in the child.

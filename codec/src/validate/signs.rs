@@ -2,8 +2,9 @@
 //! spends its time in.
 //!
 //! What counts is a sign: that of each offset, and that of each step up to it. Where no offset is negative, no
-//! difference overflows; and where one is, the first not being so, some step goes down. So one bit, gathered over all of
-//! them, tells. So does one bit of each byte of text. The loops are compiled twice, the second time for machines with AVX2, which take twice as much at once.
+//! difference overflows; and where one is, the first not being so, some step goes down. So one bit, gathered over all
+//! of them, tells. So does one bit of each byte of text. The loops are compiled twice, the second time for machines
+//! with AVX2, which take twice as much at once.
 //!
 //! # Safety
 //!
@@ -14,7 +15,7 @@ use std::ops::BitOr;
 
 /// A number of the width of offsets.
 pub(super) trait Offset: Copy + Ord + Default + BitOr<Output = Self> {
-    /// The difference, which may overflow.
+    /// Returns the difference, which may overflow.
     fn minus(self, other: Self) -> Self;
 }
 
@@ -32,7 +33,7 @@ impl Offset for i64 {
     }
 }
 
-/// A negative number if some offset is less than the one before it, where the first is not negative.
+/// Creates a negative number if some offset is less than the one before it, where the first is not negative.
 pub(super) fn of<T: Offset>(offsets: &[T]) -> T {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
@@ -57,7 +58,7 @@ fn of_any<T: Offset>(offsets: &[T]) -> T {
 /// Bytes that are looked at between two looks at what was found.
 const STEP: usize = 1024;
 
-/// Whether text is all ASCII: no byte of it has its sign bit set.
+/// Returns true if text is all ASCII: no byte of it has its sign bit set.
 pub(super) fn ascii(text: &[u8]) -> bool {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {

@@ -28,7 +28,7 @@ pub(super) fn bytes<L: Level>(bytes: &Bytes<'_, L>) -> Result<(), ColumnFault> {
     Err(ColumnFault::NotUtf8 { index: culprit.unwrap_or_default() })
 }
 
-/// Whether each string is valid, a block of them at a time.
+/// Returns true if each string is valid, a block of them at a time.
 fn blocks<T: ArrowNativeType>(offsets: &[T], data: &[u8]) -> bool {
     let (Some(start), Some(end), Some(rows)) =
         (offsets.first(), offsets.last(), offsets.len().checked_sub(1))

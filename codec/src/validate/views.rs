@@ -23,7 +23,7 @@ pub(super) fn views<L: Level>(views: &Views<'_, L>) -> Result<(), ColumnFault> {
     Ok(())
 }
 
-/// Whether the bytes of a short view past its value are zero.
+/// Returns true if the bytes of a short view past its value are zero.
 fn is_padded(view: &View) -> bool {
     let bits = u128::from_le_bytes(bytemuck::cast(*view));
     // A full view has nothing to pad, and would shift by all of its bits.

@@ -8,43 +8,43 @@ pub struct Bitmap<'a> {
 }
 
 impl<'a> Bitmap<'a> {
-    /// The first `len` bits of `bytes`, or as many as there are.
+    /// Returns the first `len` bits of `bytes`, or as many as there are.
     pub(crate) fn new(bytes: &'a [u8], len: usize) -> Self {
         debug_assert!(bytes.len() >= len.div_ceil(8), "structure has checked the length");
         Self { bytes, len: len.min(bytes.len().saturating_mul(8)) }
     }
 
-    /// How many bits there are.
+    /// Returns the number of bits.
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there are no bits.
+    /// Returns true if there are no bits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// The bit at `index`.
+    /// Returns the bit at `index`.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<bool> {
         (index < self.len).then(|| self.bytes[index / 8] >> (index % 8) & 1 == 1)
     }
 
-    /// The bits in their order.
+    /// Returns the bits in their order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = bool> + use<'a> {
         let bytes = self.bytes;
         (0..self.len).map(move |index| bytes[index / 8] >> (index % 8) & 1 == 1)
     }
 
-    /// The bytes that hold the bits. Bits past the last are anything.
+    /// Returns the bytes that hold the bits. Bits past the last are anything.
     #[must_use]
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
-    /// How many bits are set.
+    /// Counts the bits that are set.
     #[must_use]
     pub fn count_ones(&self) -> usize {
         let (words, rest) = self.bytes[..self.len / 8].as_chunks::<8>();

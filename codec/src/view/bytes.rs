@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::Level;
 use crate::layout::OffsetWidth;
 
-/// Where each row's values begin and end: one more offset than rows, or none at all for no rows.
+/// The bounds of each row's values: one more offset than rows, or none at all for no rows.
 #[derive(Debug, Clone, Copy)]
 pub enum Offsets<'a> {
     /// Offsets of 32 bits.
@@ -16,13 +16,13 @@ pub enum Offsets<'a> {
 }
 
 impl<'a> Offsets<'a> {
-    /// The offsets of `rows` rows.
+    /// Returns the offsets of `rows` rows.
     pub(crate) fn new(bytes: &'a [u8], width: OffsetWidth, rows: usize) -> Self {
         let len = if rows == 0 { 0 } else { rows + 1 };
         Self::exactly(bytes, width, len)
     }
 
-    /// `len` offsets.
+    /// Returns `len` offsets.
     pub(crate) fn exactly(bytes: &'a [u8], width: OffsetWidth, len: usize) -> Self {
         let bytes = len.checked_mul(width.bytes()).and_then(|needed| bytes.get(..needed)).unwrap_or_default();
         // Structure has checked length and alignment; where there is nothing, alignment does not matter.
@@ -32,7 +32,7 @@ impl<'a> Offsets<'a> {
         }
     }
 
-    /// How many offsets there are.
+    /// Returns the number of offsets.
     #[must_use]
     pub fn len(&self) -> usize {
         match self {
@@ -41,13 +41,13 @@ impl<'a> Offsets<'a> {
         }
     }
 
-    /// Whether there are none.
+    /// Returns true if there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// One offset, if it is there and not negative.
+    /// Returns one offset, if it is there and not negative.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<usize> {
         match self {
@@ -56,7 +56,7 @@ impl<'a> Offsets<'a> {
         }
     }
 
-    /// The range from one offset to the next, if it is one.
+    /// Returns the range from one offset to the next, if it is one.
     pub(crate) fn range(&self, index: usize) -> Option<Range<usize>> {
         let range = self.get(index)?..self.get(index.checked_add(1)?)?;
         (range.start <= range.end).then_some(range)
@@ -77,37 +77,37 @@ impl<'a, L: Level> Bytes<'a, L> {
         Self { offsets, data, utf8, level: PhantomData }
     }
 
-    /// How many rows there are.
+    /// Returns the number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
         self.offsets.len().saturating_sub(1)
     }
 
-    /// Whether there are no rows.
+    /// Returns true if there are no rows.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether the type is one of strings.
+    /// Returns true if the type is one of strings.
     #[must_use]
     pub fn is_utf8(&self) -> bool {
         self.utf8
     }
 
-    /// The offsets, one more than rows.
+    /// Returns the offsets, one more than rows.
     #[must_use]
     pub fn offsets(&self) -> Offsets<'a> {
         self.offsets
     }
 
-    /// What the offsets point into.
+    /// Returns the values that the offsets point into.
     #[must_use]
     pub fn data(&self) -> &'a [u8] {
         self.data
     }
 
-    /// The bytes of one row, null or not. `None` past the last row, and where offsets lead astray.
+    /// Returns the bytes of one row, null or not. `None` past the last row, and where offsets lead astray.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<&'a [u8]> {
         self.data.get(self.offsets.range(index)?)

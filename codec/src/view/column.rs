@@ -14,7 +14,7 @@ use crate::layout::{Class, Layout, Node, Tree};
 use crate::message::dictionary::{Held, Part};
 use crate::message::table::{Slot, Table};
 
-/// Where the data of a message's columns is: what views are made from.
+/// The data of a message's columns: views are made from it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Source<'a> {
     pub(crate) layout: &'a Layout,
@@ -25,12 +25,12 @@ pub(crate) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// What views of a dictionary's part are made from. `tree` is the one that the part was read against.
+    /// Returns the source of a dictionary's part. `tree` is the one that the part was read against.
     pub(crate) fn of_part(part: &'a Part, layout: &'a Layout, tree: &'a Tree) -> Self {
         Source { layout, tree, table: &part.table, body: &part.body, dictionaries: part.inner.held() }
     }
 
-    /// The bytes of a slot's `nth` buffer.
+    /// Returns the bytes of a slot's `nth` buffer.
     pub(crate) fn buffer(&self, slot: &Slot, nth: usize) -> &'a [u8] {
         let span = self.table.span(slot, nth);
         // In bounds: each span was held against this body when the table was loaded.
@@ -48,7 +48,7 @@ pub struct ColumnView<'a, L: Level> {
     level: PhantomData<L>,
 }
 
-/// What lies in a column, by its shape.
+/// The values of a column, by its shape.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Values<'a, L: Level> {
@@ -79,14 +79,15 @@ pub enum Values<'a, L: Level> {
 }
 
 impl<'a> ColumnView<'a, Structure> {
-    /// The column at a node of a loaded table.
+    /// Returns the column at a node of a loaded table.
     pub(crate) fn new(source: Source<'a>, index: usize) -> Self {
         Self::at(source, index)
     }
 }
 
 impl<'a, L: Level> ColumnView<'a, L> {
-    /// The column at a node. The level is the caller's word: within this module, that of the view it comes from.
+    /// Returns the column at a node. The level is the caller's word: within this module, that of the view it comes
+    /// from.
     pub(super) fn at(source: Source<'a>, index: usize) -> Self {
         Self {
             source,
@@ -97,7 +98,7 @@ impl<'a, L: Level> ColumnView<'a, L> {
         }
     }
 
-    /// The column's type.
+    /// Returns the column's type.
     #[must_use]
     pub fn data_type(&self) -> &'a DataType {
         &self.node.data_type
@@ -109,27 +110,28 @@ impl<'a, L: Level> ColumnView<'a, L> {
         &self.node.path
     }
 
-    /// The buffers of this field alone, those of its children not among them, in the order of the message. For telling
-    /// where they lie; what they mean is told by [`validity`](Self::validity) and [`values`](Self::values).
+    /// Returns the buffers of this field alone, those of its children not among them, in the order of the message.
+    /// For telling where they lie; what they mean is told by [`validity`](Self::validity) and
+    /// [`values`](Self::values).
     pub fn buffers(&self) -> impl Iterator<Item = &'a [u8]> + use<'a, L> {
         let (source, slot) = (self.source, self.slot);
         let count = self.node.buffers as usize + slot.variadic as usize;
         (0..count).map(move |nth| source.buffer(&slot, nth))
     }
 
-    /// How many rows there are.
+    /// Returns the number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
         self.slot.len
     }
 
-    /// Whether there are no rows.
+    /// Returns true if there are no rows.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.slot.len == 0
     }
 
-    /// How many rows are null: as the message declares it, which is true at level [`Full`](super::Full).
+    /// Returns the number of nulls: as the message declares it, which is true at level [`Full`](super::Full).
     ///
     /// As everywhere in Arrow these are the rows that the column itself marks. Unions and run-end encoded columns
     /// mark none, and a row that its dictionary has as null is not counted.
@@ -141,7 +143,7 @@ impl<'a, L: Level> ColumnView<'a, L> {
         }
     }
 
-    /// Which rows are not null; `None` if all are not, or (for the type of nulls) all are.
+    /// Returns the bitmap of rows that are not null; `None` if no row is, or (for the type of nulls) every row is.
     #[must_use]
     pub fn validity(&self) -> Option<Bitmap<'a>> {
         if self.slot.nulls == 0 || !self.slot.has_validity {
@@ -150,7 +152,7 @@ impl<'a, L: Level> ColumnView<'a, L> {
         Some(Bitmap::new(self.source.buffer(&self.slot, 0), self.slot.len))
     }
 
-    /// Whether a row is null. Rows past the last are not.
+    /// Returns true if a row is null. Rows past the last are not.
     #[must_use]
     pub fn is_null(&self, index: usize) -> bool {
         match self.validity() {
@@ -159,19 +161,20 @@ impl<'a, L: Level> ColumnView<'a, L> {
         }
     }
 
-    /// How many fields lie directly below.
+    /// Returns the number of fields directly below.
     #[must_use]
     pub fn num_children(&self) -> usize {
         self.node.children as usize
     }
 
-    /// The fields directly below: a struct's fields, a list's items, a union's choices, run ends and their values.
+    /// Returns the fields directly below: a struct's fields, a list's items, a union's choices, run ends and their
+    /// values.
     pub fn children(&self) -> impl Iterator<Item = ColumnView<'a, L>> + use<'a, L> {
         let source = self.source;
         source.tree.children_of(self.index).map(move |child| ColumnView::at(source, child))
     }
 
-    /// What lies in the column.
+    /// Returns the values of the column.
     #[must_use]
     pub fn values(&self) -> Values<'a, L> {
         let slot = &self.slot;
@@ -217,7 +220,7 @@ impl<'a, L: Level> ColumnView<'a, L> {
         }
     }
 
-    /// The values as a slice, if they are of a fixed width and `T` has that width: see [`Fixed::as_slice`].
+    /// Returns the values as a slice, if they are of a fixed width and `T` has that width: see [`Fixed::as_slice`].
     #[must_use]
     pub fn as_slice<T: AnyBitPattern>(&self) -> Option<&'a [T]> {
         match self.values() {
@@ -226,7 +229,7 @@ impl<'a, L: Level> ColumnView<'a, L> {
         }
     }
 
-    /// The values, if they are booleans.
+    /// Returns the values, if they are booleans.
     #[must_use]
     pub fn as_booleans(&self) -> Option<Bitmap<'a>> {
         match self.values() {
@@ -235,7 +238,7 @@ impl<'a, L: Level> ColumnView<'a, L> {
         }
     }
 
-    /// The values, if they are strings or binary (and not views).
+    /// Returns the values, if they are strings or binary (and not views).
     #[must_use]
     pub fn as_bytes(&self) -> Option<Bytes<'a, L>> {
         match self.values() {
@@ -244,7 +247,7 @@ impl<'a, L: Level> ColumnView<'a, L> {
         }
     }
 
-    /// The child at a place where the class says that there is one.
+    /// Returns the child at a place where the class says that there is one.
     fn child(&self, place: usize) -> ColumnView<'a, L> {
         let index = self.source.tree.children_of(self.index).nth(place);
         debug_assert!(index.is_some(), "the layout gives the class its children");

@@ -19,37 +19,37 @@ impl<'a> Keys<'a> {
         Self { keys, signed, dictionary }
     }
 
-    /// How many rows there are.
+    /// Returns the number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
         self.keys.len()
     }
 
-    /// Whether there are no rows.
+    /// Returns true if there are no rows.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
-    /// The keys as they lie in memory.
+    /// Returns the keys as they lie in memory.
     #[must_use]
     pub fn keys(&self) -> Fixed<'a> {
         self.keys
     }
 
-    /// Whether keys are signed.
+    /// Returns true if keys are signed.
     #[must_use]
     pub fn is_signed(&self) -> bool {
         self.signed
     }
 
-    /// How many values the dictionary has: none before it was sent.
+    /// Returns the number of values of the dictionary: none before it was sent.
     #[must_use]
     pub fn num_values(&self) -> usize {
         self.dictionary.map_or(0, Dictionary::len)
     }
 
-    /// The key of one row. `None` past the last row and where the key is negative. The key of a null row is
+    /// Returns the key of one row. `None` past the last row and where the key is negative. The key of a null row is
     /// anything.
     #[must_use]
     pub fn key(&self, index: usize) -> Option<usize> {
@@ -69,7 +69,7 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// The part of the dictionary that a key leads into, and its row there. `None` if it leads nowhere.
+    /// Returns the part of the dictionary that a key leads into, and its row there. `None` if it leads nowhere.
     #[must_use]
     pub fn value(&self, key: usize) -> Option<(ColumnView<'a, Full>, usize)> {
         let dictionary = self.dictionary?;
@@ -77,13 +77,13 @@ impl<'a> Keys<'a> {
         Some((ColumnView::of_part(dictionary, part), row))
     }
 
-    /// All parts of the dictionary, in their order.
+    /// Returns all parts of the dictionary, in their order.
     pub fn parts(&self) -> impl Iterator<Item = ColumnView<'a, Full>> + use<'a> {
         self.dictionary.into_iter().flat_map(ColumnView::of_parts)
     }
 
-    /// The string that a row stands for, if the dictionary is one of strings. The string of a null row, or of one
-    /// that the dictionary has as null, is anything.
+    /// Returns the string that a row stands for, if the dictionary is one of strings. The string of a null row, or of
+    /// one that the dictionary has as null, is anything.
     #[must_use]
     pub fn str(&self, index: usize) -> Option<&'a str> {
         let (part, row) = self.value(self.key(index)?)?;

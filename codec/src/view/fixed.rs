@@ -11,20 +11,20 @@ pub struct Fixed<'a> {
 }
 
 impl<'a> Fixed<'a> {
-    /// `len` values of `width` bytes; `bytes` has at least those.
+    /// Creates a view of `len` values of `width` bytes; `bytes` has at least those.
     pub(crate) fn new(bytes: &'a [u8], width: usize, len: usize) -> Self {
         let bytes = width.checked_mul(len).and_then(|needed| bytes.get(..needed));
         debug_assert!(bytes.is_some(), "structure has checked the length");
         Self { bytes: bytes.unwrap_or_default(), width, len: if bytes.is_some() { len } else { 0 } }
     }
 
-    /// How many values there are.
+    /// Returns the number of values.
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there are no values.
+    /// Returns true if there are no values.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
@@ -36,13 +36,13 @@ impl<'a> Fixed<'a> {
         self.width
     }
 
-    /// All values as bytes, little-endian where they are numbers.
+    /// Returns all values as bytes, little-endian where they are numbers.
     #[must_use]
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
-    /// One value as bytes.
+    /// Returns one value as bytes.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<&'a [u8]> {
         if index >= self.len {
@@ -52,7 +52,7 @@ impl<'a> Fixed<'a> {
         self.bytes.get(start..start + self.width)
     }
 
-    /// All values as numbers, if `T` has their width.
+    /// Returns all values as numbers, if `T` has their width.
     ///
     /// Whether they are integers, floats or times is what the column's type says; here only the width is
     /// checked. Values are aligned to their width, up to 8 bytes: take decimals of 128 and 256 bits as

@@ -15,7 +15,7 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// How far a view was checked: [`Structure`] or [`Full`].
+/// The level to which a view was checked: [`Structure`] or [`Full`].
 pub trait Level: sealed::Sealed + Debug + Copy + 'static {}
 
 /// The counts and buffers were checked, and no value in them was looked at.
@@ -79,7 +79,7 @@ impl<'a> ColumnView<'a, Structure> {
 }
 
 impl<'a> ColumnView<'a, Full> {
-    /// A part of a dictionary.
+    /// Returns a part of a dictionary.
     pub(crate) fn of_part(dictionary: &'a Dictionary, part: &'a Part) -> Self {
         let column = ColumnView::new(Source::of_part(part, dictionary.layout(), dictionary.tree()), 0);
         // SAFETY: a part is made in one place, and only out of values that were fully checked or, in an unsafe
@@ -87,7 +87,7 @@ impl<'a> ColumnView<'a, Full> {
         unsafe { column.assume_valid() }
     }
 
-    /// All parts of a dictionary, in their order.
+    /// Returns all parts of a dictionary, in their order.
     pub(crate) fn of_parts(dictionary: &'a Dictionary) -> impl Iterator<Item = Self> {
         dictionary.parts().iter().map(|part| ColumnView::of_part(dictionary, part))
     }

@@ -33,31 +33,31 @@ impl<'a, L: Level> List<'a, L> {
         Self { offsets, child }
     }
 
-    /// How many rows there are.
+    /// Returns the number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
         self.offsets.len().saturating_sub(1)
     }
 
-    /// Whether there are no rows.
+    /// Returns true if there are no rows.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The offsets, one more than rows.
+    /// Returns the offsets, one more than rows.
     #[must_use]
     pub fn offsets(&self) -> Offsets<'a> {
         self.offsets
     }
 
-    /// What the offsets point into. For a map, a struct of keys and values.
+    /// Returns the values that the offsets point into. For a map, a struct of keys and values.
     #[must_use]
     pub fn values(&self) -> ColumnView<'a, L> {
         self.child
     }
 
-    /// Which of the child's rows make up one row. `None` past the last row, and where offsets lead astray.
+    /// Returns the child's rows that make up one row. `None` past the last row, and where offsets lead astray.
     #[must_use]
     pub fn range(&self, index: usize) -> Option<Range<usize>> {
         self.offsets.range(index).filter(|range| range.end <= self.child.len())
@@ -69,37 +69,37 @@ impl<'a, L: Level> ListView<'a, L> {
         Self { offsets, sizes, child }
     }
 
-    /// How many rows there are.
+    /// Returns the number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
         self.offsets.len()
     }
 
-    /// Whether there are no rows.
+    /// Returns true if there are no rows.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.offsets.is_empty()
     }
 
-    /// Where each row begins.
+    /// Returns the offset of each row.
     #[must_use]
     pub fn offsets(&self) -> Offsets<'a> {
         self.offsets
     }
 
-    /// How many of the child's rows each row has.
+    /// Returns the number of the child's rows in each row.
     #[must_use]
     pub fn sizes(&self) -> Offsets<'a> {
         self.sizes
     }
 
-    /// What the offsets point into.
+    /// Returns the values that the offsets point into.
     #[must_use]
     pub fn values(&self) -> ColumnView<'a, L> {
         self.child
     }
 
-    /// Which of the child's rows make up one row. `None` past the last row, and where an offset leads astray.
+    /// Returns the child's rows that make up one row. `None` past the last row, and where an offset leads astray.
     #[must_use]
     pub fn range(&self, index: usize) -> Option<Range<usize>> {
         let start = self.offsets.get(index)?;
@@ -113,31 +113,31 @@ impl<'a, L: Level> FixedSizeList<'a, L> {
         Self { size, len, child }
     }
 
-    /// How many rows there are.
+    /// Returns the number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there are no rows.
+    /// Returns true if there are no rows.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// How many of the child's rows make up one row.
+    /// Returns the number of the child's rows in one row.
     #[must_use]
     pub fn size(&self) -> usize {
         self.size
     }
 
-    /// The rows of all lists.
+    /// Returns the rows of all lists.
     #[must_use]
     pub fn values(&self) -> ColumnView<'a, L> {
         self.child
     }
 
-    /// Which of the child's rows make up one row. `None` past the last row.
+    /// Returns the child's rows that make up one row. `None` past the last row.
     #[must_use]
     pub fn range(&self, index: usize) -> Option<Range<usize>> {
         // Within the child, which structure has found long enough for all rows.

@@ -31,19 +31,19 @@ impl<'a, L: Level> Struct<'a, L> {
         Self { column }
     }
 
-    /// How many fields there are.
+    /// Returns the number of fields.
     #[must_use]
     pub fn num_fields(&self) -> usize {
         self.column.num_children()
     }
 
-    /// One field, with as many rows as the struct.
+    /// Returns one field, with as many rows as the struct.
     #[must_use]
     pub fn field(&self, index: usize) -> Option<ColumnView<'a, L>> {
         self.column.children().nth(index)
     }
 
-    /// All fields in their order.
+    /// Returns all fields in their order.
     pub fn fields(&self) -> impl Iterator<Item = ColumnView<'a, L>> + use<'a, L> {
         self.column.children()
     }
@@ -59,43 +59,43 @@ impl<'a, L: Level> Union<'a, L> {
         Self { column, ids, type_ids, offsets }
     }
 
-    /// How many rows there are.
+    /// Returns the number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
         self.type_ids.len()
     }
 
-    /// Whether there are no rows.
+    /// Returns true if there are no rows.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.type_ids.is_empty()
     }
 
-    /// The type id of each row.
+    /// Returns the type id of each row.
     #[must_use]
     pub fn type_ids(&self) -> &'a [i8] {
         self.type_ids
     }
 
-    /// The type id of each child, in the children's order.
+    /// Returns the type id of each child, in the children's order.
     #[must_use]
     pub fn ids(&self) -> &'a [i8] {
         self.ids
     }
 
-    /// Where in its child each row lies, if the union is dense.
+    /// Returns the place of each row in its child, if the union is dense.
     #[must_use]
     pub fn offsets(&self) -> Option<Offsets<'a>> {
         self.offsets
     }
 
-    /// All children, in the order of [`ids`](Self::ids).
+    /// Returns all children, in the order of [`ids`](Self::ids).
     pub fn children(&self) -> impl Iterator<Item = ColumnView<'a, L>> + use<'a, L> {
         self.column.children()
     }
 
-    /// The child that a row lies in, by its place, and the row's place in it. `None` past the last row, and where
-    /// the type id or the offset leads astray.
+    /// Returns the child that a row lies in, by its place, and the row's place in it. `None` past the last row, and
+    /// where the type id or the offset leads astray.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<(usize, usize)> {
         let id = self.type_ids.get(index)?;
@@ -114,31 +114,31 @@ impl<'a, L: Level> RunEnd<'a, L> {
         Self { len, ends, values }
     }
 
-    /// How many rows there are.
+    /// Returns the number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there are no rows.
+    /// Returns true if there are no rows.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// How many runs there are. The last may go on past the last row.
+    /// Returns the number of runs. The last may go on past the last row.
     #[must_use]
     pub fn num_runs(&self) -> usize {
         self.ends.len()
     }
 
-    /// The value of each run.
+    /// Returns the value of each run.
     #[must_use]
     pub fn values(&self) -> ColumnView<'a, L> {
         self.values
     }
 
-    /// The row before which a run ends. `None` past the last run, and where it is negative.
+    /// Returns the row before which a run ends. `None` past the last run, and where it is negative.
     #[must_use]
     pub fn end(&self, run: usize) -> Option<usize> {
         let signed = match self.ends.width() {
@@ -149,7 +149,7 @@ impl<'a, L: Level> RunEnd<'a, L> {
         usize::try_from(signed).ok()
     }
 
-    /// The run that a row lies in. `None` past the last row, and where the runs lead astray.
+    /// Returns the run that a row lies in. `None` past the last row, and where the runs lead astray.
     #[must_use]
     pub fn run(&self, index: usize) -> Option<usize> {
         if index >= self.len {

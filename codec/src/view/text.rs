@@ -9,7 +9,7 @@
 use super::{Bytes, Full, Views};
 
 impl<'a> Bytes<'a, Full> {
-    /// The string of one row, null or not. `None` past the last row, and for binary.
+    /// Returns the string of one row, null or not. `None` past the last row, and for binary.
     #[must_use]
     pub fn str(&self, index: usize) -> Option<&'a str> {
         if !self.is_utf8() {
@@ -22,7 +22,7 @@ impl<'a> Bytes<'a, Full> {
 }
 
 impl<'a> Views<'a, Full> {
-    /// The string of one row, null or not. `None` past the last row, and for binary.
+    /// Returns the string of one row, null or not. `None` past the last row, and for binary.
     #[must_use]
     pub fn str(&self, index: usize) -> Option<&'a str> {
         if !self.is_utf8() {

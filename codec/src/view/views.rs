@@ -26,7 +26,7 @@ pub struct View {
 }
 
 impl View {
-    /// Whether the value lies in the view itself.
+    /// Returns true if the value lies in the view itself.
     #[must_use]
     pub fn is_inline(&self) -> bool {
         self.len as usize <= INLINE
@@ -51,49 +51,49 @@ impl<'a, L: Level> Views<'a, L> {
         Self { views, source, slot, utf8, level: PhantomData }
     }
 
-    /// How many rows there are.
+    /// Returns the number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
         self.views.len()
     }
 
-    /// Whether there are no rows.
+    /// Returns true if there are no rows.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.views.is_empty()
     }
 
-    /// Whether the type is one of strings.
+    /// Returns true if the type is one of strings.
     #[must_use]
     pub fn is_utf8(&self) -> bool {
         self.utf8
     }
 
-    /// The views themselves.
+    /// Returns the views themselves.
     #[must_use]
     pub fn views(&self) -> &'a [View] {
         self.views
     }
 
-    /// How many data buffers long values lie in.
+    /// Returns the number of data buffers that long values lie in.
     #[must_use]
     pub fn num_buffers(&self) -> usize {
         self.slot.variadic as usize
     }
 
-    /// One of the data buffers.
+    /// Returns one of the data buffers.
     #[must_use]
     pub fn buffer(&self, index: usize) -> Option<&'a [u8]> {
         (index < self.num_buffers()).then(|| self.source.buffer(&self.slot, 2 + index))
     }
 
-    /// The bytes of one row, null or not. `None` past the last row, and where the view leads astray.
+    /// Returns the bytes of one row, null or not. `None` past the last row, and where the view leads astray.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<&'a [u8]> {
         self.resolve(self.views.get(index)?)
     }
 
-    /// The bytes that a view stands for.
+    /// Returns the bytes that a view stands for.
     #[inline]
     pub(crate) fn resolve(&self, view: &'a View) -> Option<&'a [u8]> {
         let len = view.len as usize;

@@ -13,7 +13,7 @@ use crate::encode::EncodeError;
 use crate::layout::{Class, OffsetWidth, Tree};
 use crate::plan::Plan;
 
-/// What is sent for a dictionary that is as before, with values added at its end.
+/// The message sent for a dictionary that is as before, with values added at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnGrowth {
     /// The whole dictionary.
@@ -30,9 +30,9 @@ pub struct DictionaryUpdate {
     pub index: usize,
     /// The values to send: all, or those to append.
     pub values: ArrayRef,
-    /// Whether the values are appended to those sent before.
+    /// True if the values are appended to those sent before.
     pub delta: bool,
-    /// Whether the dictionary was sent before, and this takes its place.
+    /// True if the dictionary was sent before, and this takes its place.
     pub replaces: bool,
     /// All values of the dictionary from now on.
     whole: ArrayRef,
@@ -69,7 +69,7 @@ pub struct Dictionaries {
 }
 
 impl Dictionaries {
-    /// Nothing has been sent yet.
+    /// Starts with nothing sent.
     #[must_use]
     pub fn new(plan: Arc<Plan>, on_growth: OnGrowth) -> Self {
         let sent = plan.layout().dictionaries().iter().map(|_| None).collect();
@@ -104,8 +104,8 @@ impl Dictionaries {
     }
 
     /// Adds to `updates` what must be sent so that the dictionary at `index` of
-    /// [`Layout::dictionaries`](crate::Layout::dictionaries) has these values: for producers whose batches exist only in
-    /// the region they are built in. Those below it, which its own keys lead into, come first.
+    /// [`Layout::dictionaries`](crate::Layout::dictionaries) has these values: for producers whose batches exist only
+    /// in the region they are built in. Those below it, which its own keys lead into, come first.
     pub fn update(
         &mut self,
         index: usize,
@@ -128,8 +128,9 @@ impl Dictionaries {
         Ok(())
     }
 
-    /// The dictionaries that were sent, as they are now, each after those that its own values use: what a receiver that
-    /// joins late must be sent. The index is that in [`Layout::dictionaries`](crate::Layout::dictionaries).
+    /// Returns the dictionaries that were sent, as they are now, each after those that its own values use: what a
+    /// receiver that joins late must be sent. The index is that in
+    /// [`Layout::dictionaries`](crate::Layout::dictionaries).
     pub fn in_force(&self) -> impl Iterator<Item = (usize, &ArrayRef)> {
         self.sent.iter().enumerate().filter_map(|(index, values)| Some((index, values.as_ref()?)))
     }
@@ -142,7 +143,7 @@ impl Dictionaries {
     }
 }
 
-/// What must be sent for a dictionary, given what is already to be sent.
+/// Determines what must be sent for a dictionary, given what is already to be sent.
 fn compare(
     plan: &Plan,
     sent: &mut [Option<ArrayRef>],
@@ -224,7 +225,7 @@ fn each(
     Ok(())
 }
 
-/// The `i`th child of an array, if the array is of the class.
+/// Returns the `i`th child of an array, if the array is of the class.
 fn child_of<'a>(class: &Class, array: &'a dyn Array, i: usize) -> Option<&'a dyn Array> {
     Some(match class {
         Class::List { offsets: OffsetWidth::W32 } => match array.as_list_opt::<i32>() {

@@ -6,7 +6,7 @@ use std::io;
 use crate::encode::EncodeError;
 use crate::error::LayoutError;
 
-/// Why a stream or a file could not be written on.
+/// A stream or a file that could not be written further.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum WriteError {
@@ -19,7 +19,7 @@ pub enum WriteError {
         /// The dictionary's place in [`Layout::dictionaries`](crate::Layout::dictionaries).
         index: usize,
     },
-    /// What takes the bytes did not take them.
+    /// The output failed.
     Io(io::Error),
 }
 

@@ -17,7 +17,7 @@ use crate::encode::EncodeError;
 use crate::plan::Plan;
 use crate::wire::{ALIGNMENT, END_OF_STREAM, head_len};
 
-/// What a file begins and ends with.
+/// The magic that a file begins and ends with.
 const MAGIC: [u8; 6] = *b"ARROW1";
 
 /// Writes batches of one schema as a file.
@@ -66,7 +66,7 @@ impl<W: Write> FileWriter<W> {
         })
     }
 
-    /// The plan of the file's schema.
+    /// Returns the plan of the file's schema.
     #[must_use]
     pub fn plan(&self) -> &Arc<Plan> {
         self.messages.plan()
@@ -130,7 +130,7 @@ impl<W: Write> FileWriter<W> {
     }
 }
 
-/// Where a message lies, for the footer.
+/// Returns a message's block, for the footer.
 fn block(at: usize, message: &[u8]) -> Option<Block> {
     let head = head_len(message)?;
     let body = message.len().checked_sub(head)?;

@@ -10,7 +10,7 @@ use crate::encode::Encoder;
 use crate::plan::Plan;
 use crate::wire::ALIGNMENT;
 
-/// What a message carries.
+/// The content of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Dictionary,
@@ -65,7 +65,7 @@ impl Messages {
     }
 }
 
-/// `len` bytes of the buffer that begin at a multiple of 64.
+/// Returns `len` bytes of the buffer that begin at a multiple of 64.
 fn aligned(scratch: &mut Vec<u8>, len: usize) -> &mut [u8] {
     let room = len.saturating_add(ALIGNMENT);
     if scratch.len() < room {

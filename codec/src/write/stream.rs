@@ -37,7 +37,7 @@ impl<W: Write> StreamWriter<W> {
         Ok(Self { out, messages: Messages::new(plan, on_growth) })
     }
 
-    /// The plan of the stream's schema.
+    /// Returns the plan of the stream's schema.
     #[must_use]
     pub fn plan(&self) -> &Arc<Plan> {
         self.messages.plan()
@@ -56,7 +56,7 @@ impl<W: Write> StreamWriter<W> {
         Ok(self.out)
     }
 
-    /// What is written to, for a flush between batches.
+    /// Returns the output, for a flush between batches.
     pub fn get_mut(&mut self) -> &mut W {
         &mut self.out
     }
