@@ -65,6 +65,8 @@ pub struct Server {
     /// Names that somebody is writing to, and the tasks that wait for them.
     locked: HashSet<String>,
     queue: VecDeque<put::Task>,
+    /// The queue is being worked off: whoever ends a change leaves the next to whoever does.
+    draining: bool,
     readings: HashMap<String, Reading>,
     changes: Option<tables::Changes>,
     figures: Figures,
@@ -128,6 +130,7 @@ impl Server {
             jobs,
             locked: HashSet::new(),
             queue: VecDeque::new(),
+            draining: false,
             readings: HashMap::new(),
             changes: None,
             figures: Figures::default(),

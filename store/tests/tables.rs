@@ -223,6 +223,33 @@ fn tables_of_many_segments_and_schemas_of_many_columns_take_several_datagrams() 
 }
 
 #[test]
+fn many_may_write_to_one_table_at_once() {
+    let store = Store::new(Config { max_clients_of_process: 1000, ..Config::default() });
+    store.client().put("a", &[numbers(0..1)]).unwrap();
+    // A put that takes long to check holds the name, and the small ones behind it wait.
+    let mut long = SegmentWriter::new(numbers(0..1).schema()).unwrap();
+    for n in 0..20_000 {
+        long.write(&numbers(n..n + 1)).unwrap();
+    }
+    let long = long.finish().unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let append = Put { mode: Mode::Append, ..Put::default() };
+                store.client().put_segments("a", &long, &append).unwrap();
+            });
+        }
+        for n in 0..100 {
+            let mut client = store.client();
+            scope.spawn(move || client.append("a", &[numbers(n..n + 1)]).unwrap());
+        }
+    });
+    let table = store.client().get("a").unwrap();
+    assert_eq!(read(&table).len(), 1 + 2 * 20_000 + 100);
+    assert_eq!(store.client().list().unwrap()[0].rows, 40_101);
+}
+
+#[test]
 fn an_empty_table_is_a_table() {
     let store = Store::new(Config::default());
     let mut client = store.client();

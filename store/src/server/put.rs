@@ -311,11 +311,16 @@ impl Server {
     /// Lets the next one at that name.
     fn unlock(&mut self, name: &str) {
         self.locked.remove(name);
+        // A change that ends at once comes here again: not deeper for each that waits.
+        if std::mem::replace(&mut self.draining, true) {
+            return;
+        }
         while let Some(at) = self.queue.iter().position(|task| self.is_free(task)) {
             if let Some(task) = self.queue.remove(at) {
                 self.start(task);
             }
         }
+        self.draining = false;
     }
 
     /// Merges small segments once there are many.
