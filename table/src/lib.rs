@@ -42,6 +42,8 @@
 #[cfg(feature = "count-allocations")]
 pub mod allocations;
 pub mod buffer_stats;
+#[cfg(feature = "ffi")]
+pub mod c_data;
 mod copy;
 mod error;
 mod heap;
