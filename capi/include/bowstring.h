@@ -20,6 +20,55 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// Arrow's C data and stream interfaces, as https://arrow.apache.org/docs/format/CDataInterface.html has them.
+#ifndef ARROW_C_DATA_INTERFACE
+#define ARROW_C_DATA_INTERFACE
+
+#define ARROW_FLAG_DICTIONARY_ORDERED 1
+#define ARROW_FLAG_NULLABLE 2
+#define ARROW_FLAG_MAP_KEYS_SORTED 4
+
+struct ArrowSchema {
+  const char *format;
+  const char *name;
+  const char *metadata;
+  int64_t flags;
+  int64_t n_children;
+  struct ArrowSchema **children;
+  struct ArrowSchema *dictionary;
+  void (*release)(struct ArrowSchema *);
+  void *private_data;
+};
+
+struct ArrowArray {
+  int64_t length;
+  int64_t null_count;
+  int64_t offset;
+  int64_t n_buffers;
+  int64_t n_children;
+  const void **buffers;
+  struct ArrowArray **children;
+  struct ArrowArray *dictionary;
+  void (*release)(struct ArrowArray *);
+  void *private_data;
+};
+
+#endif
+
+#ifndef ARROW_C_STREAM_INTERFACE
+#define ARROW_C_STREAM_INTERFACE
+
+struct ArrowArrayStream {
+  int (*get_schema)(struct ArrowArrayStream *, struct ArrowSchema *out);
+  int (*get_next)(struct ArrowArrayStream *, struct ArrowArray *out);
+  const char *(*get_last_error)(struct ArrowArrayStream *);
+  void (*release)(struct ArrowArrayStream *);
+  void *private_data;
+};
+
+#endif
+
+
 // Success.
 #define BOWSTRING_OK 0
 
@@ -138,6 +187,9 @@
 // Does not wait.
 #define BOWSTRING_NOW 0
 
+// The columns of a batch that is being built, numbered from 0, parents before their children.
+typedef struct bowstring_columns bowstring_columns;
+
 // A socket that others can connect to.
 typedef struct bowstring_listener bowstring_listener;
 
@@ -150,11 +202,11 @@ typedef struct bowstring_receiver bowstring_receiver;
 // The sending end: a pool of slots in shared memory, and up to 64 receivers.
 typedef struct bowstring_sender bowstring_sender;
 
-// The requests that wait for their replies, up to 64. All zero is none.
-typedef struct bowstring_calls {
-  // Their numbers; 0 marks a free place.
-  uint64_t open[64];
-} bowstring_calls;
+// Receives the batches of one Arrow table.
+typedef struct bowstring_table_receiver bowstring_table_receiver;
+
+// Sends the batches of one Arrow table to up to 64 receivers.
+typedef struct bowstring_table_sender bowstring_table_sender;
 
 // An error, in memory of the caller. Functions fill it when they fail, and only then; each takes NULL for a caller that
 // looks at the code alone.
@@ -170,27 +222,6 @@ typedef struct bowstring_error {
   // The reason, in words: UTF-8, cut to fit, terminated by a zero.
   char message[BOWSTRING_MESSAGE_BYTES];
 } bowstring_error;
-
-// A message that was received. All zero before its first use; after that it is the library's to fill, until it is
-// released. It may be moved in memory, but there must be one copy of it.
-typedef struct bowstring_message {
-  // The bytes: read-only.
-  const uint8_t *data;
-  // How many.
-  size_t len;
-  // The sender's number of the message; a gap means messages that this receiver was not given.
-  uint64_t number;
-  // The number of the request that this replies to, or 0.
-  uint64_t reply_to;
-  // A word that belongs to the application.
-  uint32_t tag;
-  // How it came: `BOWSTRING_POOLED`, `BOWSTRING_COPIED` or `BOWSTRING_SEALED`.
-  uint32_t delivery;
-  // The library's.
-  uint64_t state;
-  // The library's.
-  uint64_t held[10];
-} bowstring_message;
 
 // Who asks to connect.
 typedef struct bowstring_connect_request {
@@ -236,6 +267,58 @@ typedef struct bowstring_handshake_options {
   void *context;
 } bowstring_handshake_options;
 
+// What a receiver of tables has counted, and what it knows of its sender.
+typedef struct bowstring_table_receiver_stats {
+  // The sender's process; 0 if this process cannot see it.
+  int32_t pid;
+  // The sender's user.
+  uint32_t uid;
+  // `BOWSTRING_POOLED`, `BOWSTRING_COPIED` or `BOWSTRING_SEALED`.
+  uint32_t delivery;
+  // 1 if the sender said how many rows will come in all.
+  uint32_t has_rows_hint;
+  // That number.
+  uint64_t rows_hint;
+  // Batches received.
+  uint64_t batches;
+  // Rows of these.
+  uint64_t rows;
+  // Bytes of these.
+  uint64_t bytes;
+  // Bytes of batches that were copied out of the sender's memory before they were looked at.
+  uint64_t bytes_copied;
+  // Dictionaries, and additions to dictionaries.
+  uint64_t dictionaries;
+  // Buffers that lay in the memory shared with the sender.
+  uint64_t buffers_shared;
+  // Buffers that lay anywhere else: copies.
+  uint64_t buffers_copied;
+  // Batches that the sender did not give to this receiver because it was slow.
+  uint64_t missed;
+  // Times it went to sleep, each a system call.
+  uint64_t sleeps;
+} bowstring_table_receiver_stats;
+
+// How a sender is made. Zero in a field means its default; NULL in place of the struct means all defaults.
+typedef struct bowstring_sender_options {
+  // `sizeof(bowstring_sender_options)`.
+  size_t size;
+  // Slots of the pool; 0 means 64.
+  uint32_t slots;
+  // `BOWSTRING_PAGES_…`.
+  uint32_t pages;
+  // Bytes of a slot, a multiple of 64; 0 means 64 KiB. A message may take several slots, and be as long as the pool.
+  uint64_t slot_size;
+  // A set of `BOWSTRING_POOLED`, `BOWSTRING_COPIED` and `BOWSTRING_SEALED` to offer; 0 means all.
+  uint32_t deliveries;
+  // What to do with receivers that are slow: `BOWSTRING_BLOCK`, `BOWSTRING_SKIP`, or `BOWSTRING_DISCONNECT`.
+  uint32_t on_slow;
+  // The slots that a receiver may hold before it is skipped or disconnected.
+  uint32_t quota;
+  // 0.
+  uint32_t reserved;
+} bowstring_sender_options;
+
 // What a sender has counted.
 typedef struct bowstring_sender_stats {
   // The sender's process.
@@ -265,6 +348,53 @@ typedef struct bowstring_sender_stats {
   // Receivers connected.
   uint64_t receivers;
 } bowstring_sender_stats;
+
+// What a sender of tables has counted.
+typedef struct bowstring_table_sender_stats {
+  // Batches, as messages: one that was sent in slices counts as that many.
+  uint64_t batches;
+  // Rows of these.
+  uint64_t rows;
+  // Bytes of these.
+  uint64_t bytes;
+  // Dictionaries, and additions to dictionaries.
+  uint64_t dictionaries;
+  // Bytes of these.
+  uint64_t dictionary_bytes;
+  // Batches that were larger than a message may be and were sent in slices.
+  uint64_t split;
+  // Batches not given to a receiver because it was slow, added up over the receivers.
+  uint64_t skipped;
+  // What the transport counts.
+  struct bowstring_sender_stats transport;
+} bowstring_table_sender_stats;
+
+// The requests that wait for their replies, up to 64. All zero is none.
+typedef struct bowstring_calls {
+  // Their numbers; 0 marks a free place.
+  uint64_t open[64];
+} bowstring_calls;
+
+// A message that was received. All zero before its first use; after that it is the library's to fill, until it is
+// released. It may be moved in memory, but there must be one copy of it.
+typedef struct bowstring_message {
+  // The bytes: read-only.
+  const uint8_t *data;
+  // How many.
+  size_t len;
+  // The sender's number of the message; a gap means messages that this receiver was not given.
+  uint64_t number;
+  // The number of the request that this replies to, or 0.
+  uint64_t reply_to;
+  // A word that belongs to the application.
+  uint32_t tag;
+  // How it came: `BOWSTRING_POOLED`, `BOWSTRING_COPIED` or `BOWSTRING_SEALED`.
+  uint32_t delivery;
+  // The library's.
+  uint64_t state;
+  // The library's.
+  uint64_t held[10];
+} bowstring_message;
 
 // What a sender has counted of one receiver.
 typedef struct bowstring_subscriber_stats {
@@ -322,26 +452,6 @@ typedef struct bowstring_receiver_stats {
   uint64_t copied;
 } bowstring_receiver_stats;
 
-// How a sender is made. Zero in a field means its default; NULL in place of the struct means all defaults.
-typedef struct bowstring_sender_options {
-  // `sizeof(bowstring_sender_options)`.
-  size_t size;
-  // Slots of the pool; 0 means 64.
-  uint32_t slots;
-  // `BOWSTRING_PAGES_…`.
-  uint32_t pages;
-  // Bytes of a slot, a multiple of 64; 0 means 64 KiB. A message may take several slots, and be as long as the pool.
-  uint64_t slot_size;
-  // A set of `BOWSTRING_POOLED`, `BOWSTRING_COPIED` and `BOWSTRING_SEALED` to offer; 0 means all.
-  uint32_t deliveries;
-  // What to do with receivers that are slow: `BOWSTRING_BLOCK`, `BOWSTRING_SKIP`, or `BOWSTRING_DISCONNECT`.
-  uint32_t on_slow;
-  // The slots that a receiver may hold before it is skipped or disconnected.
-  uint32_t quota;
-  // 0.
-  uint32_t reserved;
-} bowstring_sender_options;
-
 // What goes with a message besides its bytes. Zero in a field means none; NULL in place of the struct means all zero.
 typedef struct bowstring_label {
   // `sizeof(bowstring_label)`.
@@ -369,6 +479,246 @@ typedef struct bowstring_receipt {
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+// Returns where the values of column `index` go, as zeroes, and how many there is room for. `width` must be the bytes of
+// one value: those of its integer, float, decimal, date, time or key of a dictionary; 0 for booleans, which are bits,
+// lowest first. The pointer is good until `build` returns.
+//
+// Threads: that of `build`.
+int32_t bowstring_column_values(struct bowstring_columns *at,
+                                size_t index,
+                                size_t width,
+                                void **values,
+                                size_t *room,
+                                struct bowstring_error *error);
+
+// Returns where the validity bitmap of column `index` is: a bit per row, lowest first, set for valid rows, as all are to
+// begin with. The pointer is good until `build` returns. `BOWSTRING_DATA` if the column has no nulls by its schema.
+//
+// Threads: that of `build`.
+int32_t bowstring_column_validity(struct bowstring_columns *at,
+                                  size_t index,
+                                  uint8_t **bits,
+                                  struct bowstring_error *error);
+
+// Adds a value of text, binary or fixed-size binary to column `index`. Text must be UTF-8.
+//
+// Threads: that of `build`.
+int32_t bowstring_column_push(struct bowstring_columns *at,
+                              size_t index,
+                              const uint8_t *data,
+                              size_t len,
+                              struct bowstring_error *error);
+
+// Adds a null to column `index`, of text, binary, lists or structs. Nulls of values are cleared bits of their validity.
+//
+// Threads: that of `build`.
+int32_t bowstring_column_push_null(struct bowstring_columns *at,
+                                   size_t index,
+                                   struct bowstring_error *error);
+
+// Adds to column `index`, by its type: a list or map of the next `count` rows of its child; a run of `count` rows;
+// `count` structs or fixed-size lists; a row of the union's child with type id `count`. A list view has `count` rows from
+// the child's row `first` on; for all others `first` is 0.
+//
+// Threads: that of `build`.
+int32_t bowstring_column_push_rows(struct bowstring_columns *at,
+                                   size_t index,
+                                   size_t first,
+                                   size_t count,
+                                   struct bowstring_error *error);
+
+// Sets how many rows column `index` has that is filled in place, where that is not the number of the batch: below a list,
+// a run or a union.
+//
+// Threads: that of `build`.
+int32_t bowstring_column_set_rows(struct bowstring_columns *at,
+                                  size_t index,
+                                  size_t rows,
+                                  struct bowstring_error *error);
+
+// Connects to the sender of a table that listens at `address`. `BOWSTRING_NOT_FOUND` if nobody does.
+//
+// If `options` ask for `BOWSTRING_POOLED`, the caller declares the sender honest: it does not write to a batch between
+// sending it and seeing it released. Everything else about the sender is checked, and every value that others rely on.
+//
+// Threads: any; the receiver is then used by one thread at a time.
+int32_t bowstring_table_receiver_connect(const char *address,
+                                         const struct bowstring_handshake_options *options,
+                                         struct bowstring_table_receiver **receiver,
+                                         struct bowstring_error *error);
+
+// Meets the sender of a table over a connected socket, such as one end of a pair whose other end a child has. `fd` belongs
+// to the library from now on, also if this fails.
+//
+// Threads: any.
+int32_t bowstring_table_receiver_meet(int32_t fd,
+                                      const struct bowstring_handshake_options *options,
+                                      struct bowstring_table_receiver **receiver,
+                                      struct bowstring_error *error);
+
+// Returns the table's schema, as that of a struct. The caller releases it.
+//
+// Threads: one at a time for each receiver.
+int32_t bowstring_table_receiver_schema(struct bowstring_table_receiver *receiver,
+                                        struct ArrowSchema *schema,
+                                        struct bowstring_error *error);
+
+// Receives the next batch, as a struct array whose buffers are the memory it came in. `timeout` is in nanoseconds: 0
+// returns `BOWSTRING_AGAIN` if nothing is there, a negative one waits without end. `BOWSTRING_CLOSED` is the table's end.
+//
+// The caller releases the batch, on any thread, before or after the receiver is closed. Until then it is taken out of the
+// sender's pool: release batches soon, or copy what is to be kept.
+//
+// Threads: one at a time for each receiver.
+int32_t bowstring_table_receiver_next(struct bowstring_table_receiver *receiver,
+                                      int64_t timeout,
+                                      struct ArrowArray *batch,
+                                      struct bowstring_error *error);
+
+// Makes a stream of a receiver, which waits for each batch without end, and sets `*receiver` to NULL. The caller releases
+// the stream; batches may outlive it.
+//
+// Threads: any; the stream is then used by one thread at a time.
+int32_t bowstring_table_receiver_into_stream(struct bowstring_table_receiver **receiver,
+                                             struct ArrowArrayStream *stream,
+                                             struct bowstring_error *error);
+
+// Reads the receiver's statistics, and what it knows of its sender; `size` is `sizeof *stats`.
+//
+// Threads: one at a time for each receiver.
+int32_t bowstring_table_receiver_get_stats(struct bowstring_table_receiver *receiver,
+                                           struct bowstring_table_receiver_stats *stats,
+                                           size_t size,
+                                           struct bowstring_error *error);
+
+// Says good-bye to the sender and sets `*receiver` to NULL. Batches that were received stay until they are released.
+//
+// Threads: the one that uses the receiver.
+int32_t bowstring_table_receiver_close(struct bowstring_table_receiver **receiver,
+                                       struct bowstring_error *error);
+
+// Makes a sender of batches of this schema, which is that of a struct: its children are the columns. `schema` is the
+// library's from the call on, also if this fails.
+//
+// Threads: any; the sender is then used by one thread at a time.
+int32_t bowstring_table_sender_open(struct ArrowSchema *schema,
+                                    const struct bowstring_sender_options *options,
+                                    struct bowstring_table_sender **sender,
+                                    struct bowstring_error *error);
+
+// Listens at `address`. Newcomers are let in while batches are sent, by `bowstring_table_sender_wait`, and by
+// `bowstring_table_sender_serve`.
+//
+// Threads: one at a time for each sender.
+int32_t bowstring_table_sender_listen(struct bowstring_table_sender *sender,
+                                      const char *address,
+                                      struct bowstring_error *error);
+
+// Meets a receiver over a connected socket, such as one end of a pair whose other end a child has. `fd` belongs to the
+// library from now on, also if this fails.
+//
+// Threads: one at a time for each sender.
+int32_t bowstring_table_sender_meet(struct bowstring_table_sender *sender,
+                                    int32_t fd,
+                                    struct bowstring_error *error);
+
+// Waits up to `timeout` nanoseconds until `count` receivers are there; a negative one waits without end.
+//
+// Threads: one at a time for each sender.
+int32_t bowstring_table_sender_wait(struct bowstring_table_sender *sender,
+                                    uint32_t count,
+                                    int64_t timeout,
+                                    struct bowstring_error *error);
+
+// Lets in whoever connects, without waiting. A program that pauses between batches calls it meanwhile. `came` and
+// `connected`, unless NULL, get how many came now and how many are there.
+//
+// Threads: one at a time for each sender.
+int32_t bowstring_table_sender_serve(struct bowstring_table_sender *sender,
+                                     uint32_t *came,
+                                     uint32_t *connected,
+                                     struct bowstring_error *error);
+
+// Tells receivers that come from now on what the table is called, unless `name` is NULL, and how many rows will come in
+// all, unless `rows` is negative.
+//
+// Threads: one at a time for each sender.
+int32_t bowstring_table_sender_set_hints(struct bowstring_table_sender *sender,
+                                         const char *name,
+                                         int64_t rows,
+                                         struct bowstring_error *error);
+
+// Sets how long sending waits for room, in nanoseconds; negative, as at first, is without end.
+//
+// Threads: one at a time for each sender.
+int32_t bowstring_table_sender_set_timeout(struct bowstring_table_sender *sender,
+                                           int64_t timeout,
+                                           struct bowstring_error *error);
+
+// Sends a batch: a struct array of the sender's schema, copied once into the slots where receivers read it. Before that
+// it is checked against the schema, and its values as those of a message are. `batch` is the library's from the call on,
+// also if this fails.
+//
+// Threads: one at a time for each sender. The batch may be released on any thread, during this call or, if it has
+// dictionaries, later.
+int32_t bowstring_table_sender_send(struct bowstring_table_sender *sender,
+                                    struct ArrowArray *batch,
+                                    struct bowstring_error *error);
+
+// Sends all batches of a stream, which must have the sender's schema. `stream` is the library's from the call on, also if
+// this fails. `batches`, unless NULL, gets how many were sent.
+//
+// Threads: one at a time for each sender.
+int32_t bowstring_table_sender_send_stream(struct bowstring_table_sender *sender,
+                                           struct ArrowArrayStream *stream,
+                                           uint64_t *batches,
+                                           struct bowstring_error *error);
+
+// Sends a batch whose columns are computed where receivers will read them. There is room for `rows` rows; for each
+// field of variable size, parents before their children, `capacities` says how much room it has: bytes of text or binary,
+// rows below a list, runs. `build` is called once, during this call. It fills the columns by `bowstring_column_…`, stores
+// the number of rows in `rows`, and returns 0; anything else sends nothing, and `BOWSTRING_INTERRUPTED` is returned.
+//
+// `build` must return: no `longjmp`, no C++ exception. It must not use `sender`.
+//
+// Threads: one at a time for each sender.
+int32_t bowstring_table_sender_build(struct bowstring_table_sender *sender,
+                                     size_t rows,
+                                     const size_t *capacities,
+                                     size_t capacities_len,
+                                     int32_t (*build)(void *context,
+                                                      struct bowstring_columns *columns,
+                                                      size_t *rows),
+                                     void *context,
+                                     struct bowstring_error *error);
+
+// Returns in `how` how the next receiver has ended since this was last asked: `BOWSTRING_CLOSED`, `BOWSTRING_CRASHED`,
+// `BOWSTRING_CUT_OFF` or `BOWSTRING_PROTOCOL`. `BOWSTRING_AGAIN` if none has.
+//
+// Threads: one at a time for each sender.
+int32_t bowstring_table_sender_next_ended(struct bowstring_table_sender *sender,
+                                          int32_t *how,
+                                          struct bowstring_error *error);
+
+// Reads the sender's statistics; `size` is `sizeof *stats`.
+//
+// Threads: one at a time for each sender.
+int32_t bowstring_table_sender_get_stats(struct bowstring_table_sender *sender,
+                                         struct bowstring_table_sender_stats *stats,
+                                         size_t size,
+                                         struct bowstring_error *error);
+
+// Closes the table and sets `*sender` to NULL. Receivers get what was sent, and then the end.
+//
+// Threads: the one that uses the sender.
+int32_t bowstring_table_sender_close(struct bowstring_table_sender **sender, struct bowstring_error *error);
+
+// Gives the table up before its end and sets `*sender` to NULL. Receivers get what was sent, and then
+// `BOWSTRING_CRASHED`, so that nobody takes a part for the whole.
+//
+// Threads: the one that uses the sender.
+int32_t bowstring_table_sender_abandon(struct bowstring_table_sender **sender, struct bowstring_error *error);
 
 // Notes the request that a receipt is for. `BOWSTRING_STATE` if 64 are open already.
 //

@@ -1,5 +1,11 @@
 //! `libbowstring`: the C interface. `include/bowstring.h` is what it is for C, and `include/bowstring.hpp` for C++.
 //!
-//! It has no logic of its own. `bowstring_capi_bytes` is its layer of bytes.
+//! It has no logic of its own: `bowstring_capi_bytes` is its layer of bytes, and the modules here are its layer of tables,
+//! thin over `bowstring`.
+
+pub mod build;
+pub mod failure;
+pub mod receive;
+pub mod send;
 
 pub use bowstring_capi_bytes as bytes;

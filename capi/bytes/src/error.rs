@@ -100,8 +100,17 @@ pub enum Failure {
     Errno(i32),
 }
 
-/// The outcome of a call.
-pub type Outcome = Result<(), Failure>;
+/// A failure that can be told to C.
+pub trait Reported: fmt::Display {
+    /// Its code.
+    fn code(&self) -> i32;
+    /// The value of `errno`, or 0.
+    fn os_error(&self) -> i32;
+    /// Whose fault it was.
+    fn fault(&self) -> u32 {
+        fault_of(self.code())
+    }
+}
 
 impl Failure {
     /// An argument that cannot be used.
@@ -115,13 +124,13 @@ impl Failure {
     pub const fn state(why: &'static str) -> Failure {
         Failure::Plain(BOWSTRING_STATE, why)
     }
+}
 
-    /// The code.
-    #[must_use]
-    pub fn code(&self) -> i32 {
+impl Reported for Failure {
+    fn code(&self) -> i32 {
         match self {
             Failure::Plain(code, _) => *code,
-            Failure::Meet(e) => meet_code(e),
+            Failure::Meet(e) => handshake_code(e),
             Failure::Loan(e) => loan_code(e),
             Failure::Commit(e) => commit_code(e),
             Failure::Receive(e) => receive_code(e),
@@ -178,7 +187,7 @@ const ECONNREFUSED: i32 = 111;
 
 /// The code of a failed handshake.
 #[must_use]
-pub fn meet_code(e: &HandshakeError) -> i32 {
+pub fn handshake_code(e: &HandshakeError) -> i32 {
     match e {
         HandshakeError::Os(e) if matches!(e.raw_os_error(), ENOENT | ECONNREFUSED) => BOWSTRING_NOT_FOUND,
         HandshakeError::Os(_) => BOWSTRING_OS,
@@ -294,7 +303,7 @@ impl From<OsError> for Failure {
 impl Error {
     /// Puts a failure into words.
     #[cold]
-    pub fn fill(&mut self, failure: &Failure) {
+    pub fn fill(&mut self, failure: &impl Reported) {
         self.say(failure.code(), failure.os_error(), failure.fault(), format_args!("{failure}"));
     }
 

@@ -1,6 +1,8 @@
 //! The way into and out of every function: no panic gets through, and failures become codes.
 
-use crate::error::{BOWSTRING_AGAIN, BOWSTRING_FAULT_OURS, BOWSTRING_OK, BOWSTRING_PANIC, Error, Outcome};
+use crate::error::{
+    BOWSTRING_AGAIN, BOWSTRING_FAULT_OURS, BOWSTRING_OK, BOWSTRING_PANIC, Error, Failure, Reported,
+};
 use crate::pointer::may;
 
 /// Runs the body of a function: catches panics, fills the caller's error object, and returns the code.
@@ -9,7 +11,7 @@ use crate::pointer::may;
 /// `error` is null or points to an error object that is the caller's alone.
 #[allow(unsafe_code)]
 #[inline(always)]
-pub unsafe fn guard(error: *mut Error, body: impl FnOnce() -> Outcome) -> i32 {
+pub unsafe fn guard_as<F: Reported>(error: *mut Error, body: impl FnOnce() -> Result<(), F>) -> i32 {
     match caught(body) {
         Some(Ok(())) => BOWSTRING_OK,
         Some(Err(failure)) => {
@@ -39,16 +41,27 @@ pub unsafe fn guard(error: *mut Error, body: impl FnOnce() -> Outcome) -> i32 {
     }
 }
 
+/// As [`guard_as`], for the bytes layer.
+///
+/// # Safety
+/// As for [`guard_as`].
+#[allow(unsafe_code)]
+#[inline(always)]
+pub unsafe fn guard(error: *mut Error, body: impl FnOnce() -> Result<(), Failure>) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe { guard_as(error, body) }
+}
+
 /// The outcome of `body`; `None` if it panicked.
 #[cfg(feature = "std")]
 #[inline(always)]
-fn caught(body: impl FnOnce() -> Outcome) -> Option<Outcome> {
+fn caught<R>(body: impl FnOnce() -> R) -> Option<R> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)).ok()
 }
 
 /// Without a standard library there is nothing to catch: the panic handler has ended the program.
 #[cfg(not(feature = "std"))]
 #[inline(always)]
-fn caught(body: impl FnOnce() -> Outcome) -> Option<Outcome> {
+fn caught<R>(body: impl FnOnce() -> R) -> Option<R> {
     Some(body())
 }

@@ -1,0 +1,472 @@
+// Bowstring for C++17: bytes and Arrow tables between two processes on one Linux host, in shared memory.
+//
+// Header only, over bowstring.h, which says what each call does and which threads may make it. Types own what they hold and
+// can be moved, not copied. A wait is a std::chrono duration, bowstring::forever, or bowstring::now.
+//
+// Errors. Calls throw bowstring::error. Those named try_… return a bowstring::result instead, for every code that is not
+// success; with BOWSTRING_NO_EXCEPTIONS defined, a call that would throw ends the program.
+//
+// Licence: MIT OR Apache-2.0.
+#ifndef BOWSTRING_HPP
+#define BOWSTRING_HPP
+
+#include "bowstring.h"
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <string>
+#include <utility>
+
+namespace bowstring {
+
+// What went wrong: a code of bowstring.h, and the reason in words.
+class error : public std::exception {
+  public:
+    explicit error(const bowstring_error &e) noexcept : error_(e) {}
+    int code() const noexcept { return error_.code; }
+    int os_error() const noexcept { return error_.os_error; }
+    unsigned fault() const noexcept { return error_.fault; }
+    const char *what() const noexcept override { return error_.message; }
+
+  private:
+    bowstring_error error_;
+};
+
+// A value, or an error.
+template <typename T> class result {
+  public:
+    result(T value) : value_(std::move(value)), error_{} {}
+    result(const bowstring_error &e) : error_(e) {}
+    explicit operator bool() const noexcept { return error_.code == BOWSTRING_OK; }
+    bool has_value() const noexcept { return static_cast<bool>(*this); }
+    T &operator*() noexcept { return value_; }
+    T *operator->() noexcept { return &value_; }
+    int code() const noexcept { return error_.code; }
+    bowstring::error error() const noexcept { return bowstring::error(error_); }
+
+  private:
+    T value_{};
+    bowstring_error error_;
+};
+
+// How long to wait.
+class timeout {
+  public:
+    constexpr explicit timeout(int64_t raw) noexcept : raw_(raw) {}
+    template <typename Rep, typename Period>
+    constexpr timeout(std::chrono::duration<Rep, Period> d) noexcept
+        : raw_(d.count() < 0 ? 0 : std::chrono::duration_cast<std::chrono::nanoseconds>(d).count()) {}
+    template <typename Clock, typename Duration>
+    timeout(std::chrono::time_point<Clock, Duration> until) noexcept : timeout(until - Clock::now()) {}
+    constexpr int64_t raw() const noexcept { return raw_; }
+
+  private:
+    int64_t raw_;
+};
+inline constexpr timeout forever{int64_t{-1}};
+inline constexpr timeout now{int64_t{0}};
+
+namespace detail {
+[[noreturn]] inline void raise(const bowstring_error &e) {
+#ifdef BOWSTRING_NO_EXCEPTIONS
+    std::fprintf(stderr, "bowstring: %s\n", e.message);
+    std::abort();
+#else
+    throw error(e);
+#endif
+}
+
+// Runs a call that is handed an error object, and throws if it failed.
+template <typename Call> void must(Call &&call) {
+    bowstring_error e{};
+    int32_t code = call(&e);
+    if (code == BOWSTRING_OK) return;
+    e.code = code;
+    raise(e);
+}
+
+// A handle of the C interface, closed by Close.
+template <typename T, int32_t (*Close)(T **, bowstring_error *)> class handle {
+  public:
+    handle() noexcept = default;
+    handle(handle &&other) noexcept : raw_(std::exchange(other.raw_, nullptr)) {}
+    handle &operator=(handle &&other) noexcept {
+        std::swap(raw_, other.raw_);
+        return *this;
+    }
+    ~handle() {
+        if (raw_) Close(&raw_, nullptr);
+    }
+    T *get() const noexcept { return raw_; }
+    T **place() noexcept { return &raw_; }
+    explicit operator bool() const noexcept { return raw_ != nullptr; }
+
+  private:
+    T *raw_ = nullptr;
+};
+} // namespace detail
+
+// Bytes that somebody else owns.
+template <typename T> class span {
+  public:
+    constexpr span() noexcept = default;
+    constexpr span(T *data, std::size_t size) noexcept : data_(data), size_(size) {}
+    constexpr T *data() const noexcept { return data_; }
+    constexpr std::size_t size() const noexcept { return size_; }
+    constexpr bool empty() const noexcept { return size_ == 0; }
+    constexpr T *begin() const noexcept { return data_; }
+    constexpr T *end() const noexcept { return data_ + size_; }
+    constexpr T &operator[](std::size_t at) const noexcept { return data_[at]; }
+
+  private:
+    T *data_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+// ---- bytes ----
+
+// A socket that others can connect to.
+class listener {
+  public:
+    explicit listener(const char *address) {
+        detail::must([&](auto *e) { return bowstring_listener_open(address, raw_.place(), e); });
+    }
+    bowstring_listener *get() const noexcept { return raw_.get(); }
+
+  private:
+    detail::handle<bowstring_listener, bowstring_listener_close> raw_;
+};
+
+inline bowstring_handshake_options accepting(uint32_t deliveries) {
+    bowstring_handshake_options options{};
+    options.size = sizeof options;
+    options.deliveries = deliveries;
+    return options;
+}
+
+// A received message. It is given back to its sender when this goes; before its receiver, unless it was detached.
+class message {
+  public:
+    message() noexcept = default;
+    message(message &&other) noexcept : raw_(std::exchange(other.raw_, bowstring_message{})) {}
+    message &operator=(message &&other) noexcept {
+        std::swap(raw_, other.raw_);
+        return *this;
+    }
+    ~message() { bowstring_message_release(&raw_, nullptr); }
+    span<const uint8_t> bytes() const noexcept { return {raw_.data, raw_.len}; }
+    uint64_t number() const noexcept { return raw_.number; }
+    uint64_t reply_to() const noexcept { return raw_.reply_to; }
+    uint32_t tag() const noexcept { return raw_.tag; }
+    void detach() {
+        detail::must([&](auto *e) { return bowstring_message_detach(&raw_, e); });
+    }
+    bowstring_message *get() noexcept { return &raw_; }
+
+  private:
+    bowstring_message raw_{};
+};
+
+// The receiving end of a channel.
+class receiver {
+  public:
+    // Copied or sealed, which is safe with any sender, unless BOWSTRING_POOLED is asked for.
+    explicit receiver(const char *address, uint32_t deliveries = 0) {
+        auto options = accepting(deliveries);
+        detail::must([&](auto *e) { return bowstring_receiver_connect(address, &options, raw_.place(), e); });
+    }
+    explicit receiver(int fd, uint32_t deliveries = 0) {
+        auto options = accepting(deliveries);
+        detail::must([&](auto *e) { return bowstring_receiver_meet(fd, &options, raw_.place(), e); });
+    }
+    // The next message; its code is BOWSTRING_CLOSED at the end, and BOWSTRING_AGAIN or BOWSTRING_TIMED_OUT without one.
+    result<message> try_receive(timeout wait = forever) {
+        bowstring_error e{};
+        message got;
+        int32_t code = bowstring_receive(raw_.get(), wait.raw(), got.get(), &e);
+        if (code == BOWSTRING_OK) return result<message>(std::move(got));
+        e.code = code;
+        return e;
+    }
+    message receive(timeout wait = forever) {
+        auto got = try_receive(wait);
+        if (!got) throw_(got);
+        return std::move(*got);
+    }
+    bowstring_receiver *get() const noexcept { return raw_.get(); }
+
+  private:
+    template <typename R> [[noreturn]] static void throw_(const R &failed) {
+#ifdef BOWSTRING_NO_EXCEPTIONS
+        std::fprintf(stderr, "bowstring: %s\n", failed.error().what());
+        std::abort();
+#else
+        throw failed.error();
+#endif
+    }
+    detail::handle<bowstring_receiver, bowstring_receiver_close> raw_;
+};
+
+// Room for a message, which is given back unsent if it is not committed.
+class loan {
+  public:
+    loan(loan &&other) noexcept : sender_(std::exchange(other.sender_, nullptr)), bytes_(other.bytes_) {}
+    ~loan() {
+        if (sender_) bowstring_discard(sender_, nullptr);
+    }
+    span<uint8_t> bytes() const noexcept { return bytes_; }
+    bowstring_receipt commit(std::size_t used, uint32_t tag = 0, uint64_t reply_to = 0, uint64_t to = 0) {
+        bowstring_label label{sizeof label, reply_to, to, tag, 0};
+        bowstring_receipt receipt{};
+        detail::must([&](auto *e) { return bowstring_commit(sender_, used, &label, &receipt, e); });
+        sender_ = nullptr;
+        return receipt;
+    }
+
+  private:
+    friend class sender;
+    loan(bowstring_sender *sender, span<uint8_t> bytes) noexcept : sender_(sender), bytes_(bytes) {}
+    bowstring_sender *sender_;
+    span<uint8_t> bytes_;
+};
+
+// The sending end: a pool of slots, and up to 64 receivers.
+class sender {
+  public:
+    explicit sender(const bowstring_sender_options *options = nullptr) {
+        detail::must([&](auto *e) { return bowstring_sender_open(options, raw_.place(), e); });
+    }
+    uint64_t accept(const listener &on, timeout wait = forever) {
+        uint64_t number = 0;
+        detail::must([&](auto *e) {
+            return bowstring_sender_accept(raw_.get(), on.get(), nullptr, wait.raw(), &number, e);
+        });
+        return number;
+    }
+    uint64_t meet(int fd) {
+        uint64_t number = 0;
+        detail::must([&](auto *e) { return bowstring_sender_meet(raw_.get(), fd, nullptr, &number, e); });
+        return number;
+    }
+    bowstring::loan loan(std::size_t len, timeout wait = forever) {
+        uint8_t *data = nullptr;
+        detail::must([&](auto *e) { return bowstring_loan(raw_.get(), len, wait.raw(), &data, e); });
+        return {raw_.get(), {data, len}};
+    }
+    bowstring_sender_stats stats() const {
+        bowstring_sender_stats stats{};
+        detail::must([&](auto *e) { return bowstring_sender_get_stats(raw_.get(), &stats, sizeof stats, e); });
+        return stats;
+    }
+    bowstring_sender *get() const noexcept { return raw_.get(); }
+
+  private:
+    detail::handle<bowstring_sender, bowstring_sender_close> raw_;
+};
+
+// ---- tables ----
+
+// A struct of Arrow's C interface, released when this goes. get() is what importers take; they leave it released.
+template <typename T> class arrow {
+  public:
+    arrow() noexcept = default;
+    arrow(arrow &&other) noexcept : raw_(std::exchange(other.raw_, T{})) {}
+    arrow &operator=(arrow &&other) noexcept {
+        std::swap(raw_, other.raw_);
+        return *this;
+    }
+    ~arrow() {
+        if (raw_.release) raw_.release(&raw_);
+    }
+    T *get() noexcept { return &raw_; }
+    T *operator->() noexcept { return &raw_; }
+    explicit operator bool() const noexcept { return raw_.release != nullptr; }
+
+  private:
+    T raw_{};
+};
+using schema = arrow<ArrowSchema>;
+using batch = arrow<ArrowArray>;
+using stream = arrow<ArrowArrayStream>;
+
+// The columns of a batch that is being built.
+class columns {
+  public:
+    explicit columns(bowstring_columns *raw) noexcept : raw_(raw) {}
+    // Where the values of a column go, of a type as wide as the column's.
+    template <typename T> span<T> values(std::size_t index) {
+        void *at = nullptr;
+        std::size_t room = 0;
+        detail::must([&](auto *e) { return bowstring_column_values(raw_, index, sizeof(T), &at, &room, e); });
+        return {static_cast<T *>(at), room};
+    }
+    uint8_t *validity(std::size_t index) {
+        uint8_t *bits = nullptr;
+        detail::must([&](auto *e) { return bowstring_column_validity(raw_, index, &bits, e); });
+        return bits;
+    }
+    void push(std::size_t index, const std::string &value) {
+        auto *data = reinterpret_cast<const uint8_t *>(value.data());
+        detail::must([&](auto *e) { return bowstring_column_push(raw_, index, data, value.size(), e); });
+    }
+    void push_null(std::size_t index) {
+        detail::must([&](auto *e) { return bowstring_column_push_null(raw_, index, e); });
+    }
+    void push_rows(std::size_t index, std::size_t count, std::size_t first = 0) {
+        detail::must([&](auto *e) { return bowstring_column_push_rows(raw_, index, first, count, e); });
+    }
+    void set_rows(std::size_t index, std::size_t rows) {
+        detail::must([&](auto *e) { return bowstring_column_set_rows(raw_, index, rows, e); });
+    }
+
+  private:
+    bowstring_columns *raw_;
+};
+
+// Sends the batches of one table. The structs it is handed are released, also if the call fails.
+class table_sender {
+  public:
+    explicit table_sender(ArrowSchema *schema, const bowstring_sender_options *options = nullptr) {
+        detail::must([&](auto *e) { return bowstring_table_sender_open(schema, options, raw_.place(), e); });
+    }
+    void listen(const char *address) {
+        detail::must([&](auto *e) { return bowstring_table_sender_listen(raw_.get(), address, e); });
+    }
+    void meet(int fd) {
+        detail::must([&](auto *e) { return bowstring_table_sender_meet(raw_.get(), fd, e); });
+    }
+    void wait_for_receivers(uint32_t count, timeout wait = forever) {
+        detail::must([&](auto *e) { return bowstring_table_sender_wait(raw_.get(), count, wait.raw(), e); });
+    }
+    void send(ArrowArray *batch) {
+        detail::must([&](auto *e) { return bowstring_table_sender_send(raw_.get(), batch, e); });
+    }
+    uint64_t send(ArrowArrayStream *stream) {
+        uint64_t batches = 0;
+        detail::must([&](auto *e) {
+            return bowstring_table_sender_send_stream(raw_.get(), stream, &batches, e);
+        });
+        return batches;
+    }
+    // Sends a batch of up to `rows` rows that `build(columns &)` computes in place; it returns the rows there are. What it
+    // throws is thrown here, and nothing is sent.
+    template <typename Build>
+    void build(std::size_t rows, span<const std::size_t> capacities, Build &&build) {
+        struct context {
+            Build &build;
+            std::exception_ptr thrown;
+        } own{build, nullptr};
+        auto call = [](void *at, bowstring_columns *raw, std::size_t *built) -> int32_t {
+            auto &own = *static_cast<context *>(at);
+            columns columns(raw);
+#ifdef BOWSTRING_NO_EXCEPTIONS
+            *built = own.build(columns);
+            return 0;
+#else
+            try {
+                *built = own.build(columns);
+                return 0;
+            } catch (...) {
+                own.thrown = std::current_exception();
+                return 1;
+            }
+#endif
+        };
+        bowstring_error e{};
+        int32_t code = bowstring_table_sender_build(raw_.get(), rows, capacities.data(), capacities.size(), call,
+                                                    &own, &e);
+        if (own.thrown) std::rethrow_exception(own.thrown);
+        if (code != BOWSTRING_OK) {
+            e.code = code;
+            detail::raise(e);
+        }
+    }
+    // Gives the table up: receivers see that it is not whole.
+    void abandon() {
+        detail::must([&](auto *e) { return bowstring_table_sender_abandon(raw_.place(), e); });
+    }
+    bowstring_table_sender *get() const noexcept { return raw_.get(); }
+
+  private:
+    detail::handle<bowstring_table_sender, bowstring_table_sender_close> raw_;
+};
+
+// Receives the batches of one table: for (bowstring::batch &batch : receiver) …
+class table_receiver {
+  public:
+    explicit table_receiver(const char *address, uint32_t deliveries = 0) {
+        auto options = accepting(deliveries);
+        detail::must(
+            [&](auto *e) { return bowstring_table_receiver_connect(address, &options, raw_.place(), e); });
+    }
+    explicit table_receiver(int fd, uint32_t deliveries = 0) {
+        auto options = accepting(deliveries);
+        detail::must([&](auto *e) { return bowstring_table_receiver_meet(fd, &options, raw_.place(), e); });
+    }
+    bowstring::schema schema() const {
+        bowstring::schema schema;
+        detail::must([&](auto *e) { return bowstring_table_receiver_schema(raw_.get(), schema.get(), e); });
+        return schema;
+    }
+    // The next batch; its code is BOWSTRING_CLOSED at the table's end.
+    result<batch> try_next(timeout wait = forever) {
+        bowstring_error e{};
+        batch got;
+        int32_t code = bowstring_table_receiver_next(raw_.get(), wait.raw(), got.get(), &e);
+        if (code == BOWSTRING_OK) return result<batch>(std::move(got));
+        e.code = code;
+        return e;
+    }
+    bowstring_table_receiver_stats stats() const {
+        bowstring_table_receiver_stats stats{};
+        detail::must(
+            [&](auto *e) { return bowstring_table_receiver_get_stats(raw_.get(), &stats, sizeof stats, e); });
+        return stats;
+    }
+    // The rest of the table as a stream, which takes the receiver's place.
+    bowstring::stream into_stream() {
+        bowstring::stream stream;
+        detail::must(
+            [&](auto *e) { return bowstring_table_receiver_into_stream(raw_.place(), stream.get(), e); });
+        return stream;
+    }
+
+    class iterator {
+      public:
+        explicit iterator(table_receiver *from) : from_(from) { ++*this; }
+        iterator &operator++() {
+            auto next = from_->try_next();
+            if (next) {
+                current_ = std::move(*next);
+            } else if (next.code() == BOWSTRING_CLOSED) {
+                from_ = nullptr;
+            } else {
+#ifdef BOWSTRING_NO_EXCEPTIONS
+                std::fprintf(stderr, "bowstring: %s\n", next.error().what());
+                std::abort();
+#else
+                throw next.error();
+#endif
+            }
+            return *this;
+        }
+        batch &operator*() noexcept { return current_; }
+        bool operator!=(std::nullptr_t) const noexcept { return from_ != nullptr; }
+
+      private:
+        table_receiver *from_;
+        batch current_;
+    };
+    iterator begin() { return iterator(this); }
+    std::nullptr_t end() const noexcept { return nullptr; }
+    bowstring_table_receiver *get() const noexcept { return raw_.get(); }
+
+  private:
+    detail::handle<bowstring_table_receiver, bowstring_table_receiver_close> raw_;
+};
+
+} // namespace bowstring
+
+#endif

@@ -1,0 +1,114 @@
+//! Why a call of the tables layer failed.
+
+use std::fmt;
+
+use bowstring_capi_bytes::error::{self as code, Failure, Reported, end_code, handshake_code};
+use bowstring_table::c_data::CDataError;
+use bowstring_table::{ReceiveError, SendError, SetUpError};
+
+/// Why a call failed, before it was put into words.
+pub enum TableFailure {
+    /// As the bytes layer fails.
+    Bytes(Failure),
+    /// A table was not set up.
+    SetUp(SetUpError),
+    /// A batch was not sent.
+    Send(SendError),
+    /// No batch was received.
+    Receive(ReceiveError),
+    /// A schema of the caller's was refused.
+    Schema(CDataError),
+    /// A batch of the caller's was refused.
+    Data(CDataError),
+    /// What a stream of the caller's says of itself.
+    Stream(String),
+}
+
+impl Reported for TableFailure {
+    fn code(&self) -> i32 {
+        match self {
+            Self::Bytes(failure) => failure.code(),
+            Self::SetUp(SetUpError::Layout(_)) | Self::Schema(_) => code::BOWSTRING_SCHEMA,
+            Self::SetUp(SetUpError::Meet(e)) => handshake_code(e),
+            Self::SetUp(SetUpError::Greeting(_)) => code::BOWSTRING_PROTOCOL,
+            Self::SetUp(SetUpError::Host(_)) => code::BOWSTRING_OS,
+            Self::SetUp(SetUpError::Interrupted) | Self::Send(SendError::Interrupted) => {
+                code::BOWSTRING_INTERRUPTED
+            }
+            Self::Send(SendError::NoReceiver(_)) => code::BOWSTRING_NO_RECEIVER,
+            Self::Send(SendError::TooLarge { .. }) => code::BOWSTRING_TOO_LONG,
+            Self::Send(SendError::TimedOut) | Self::Receive(ReceiveError::TimedOut) => {
+                code::BOWSTRING_TIMED_OUT
+            }
+            Self::Send(SendError::Host(_)) | Self::Receive(ReceiveError::Host(_)) => code::BOWSTRING_OS,
+            Self::Receive(ReceiveError::Crashed) => code::BOWSTRING_CRASHED,
+            Self::Receive(ReceiveError::CutOff) => code::BOWSTRING_CUT_OFF,
+            Self::Receive(_) => code::BOWSTRING_PROTOCOL,
+            _ => code::BOWSTRING_DATA,
+        }
+    }
+
+    fn os_error(&self) -> i32 {
+        match self {
+            Self::Bytes(failure) => failure.os_error(),
+            Self::SetUp(SetUpError::Host(e))
+            | Self::Send(SendError::Host(e))
+            | Self::Receive(ReceiveError::Host(e)) => e.raw_os_error(),
+            _ => 0,
+        }
+    }
+
+    fn fault(&self) -> u32 {
+        match self {
+            Self::Bytes(failure) => failure.fault(),
+            Self::SetUp(SetUpError::Meet(e)) => Failure::Meet(*e).fault(),
+            Self::Send(SendError::Encode(_) | SendError::Build(_)) | Self::Data(_) => {
+                code::BOWSTRING_FAULT_OURS
+            }
+            other => code::fault_of(other.code()),
+        }
+    }
+}
+
+impl fmt::Display for TableFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bytes(failure) => failure.fmt(f),
+            Self::SetUp(e) => e.fmt(f),
+            Self::Send(e) => e.fmt(f),
+            Self::Receive(e) => e.fmt(f),
+            Self::Schema(e) => write!(f, "the ArrowSchema cannot be used: {e}"),
+            Self::Data(e) => write!(f, "the ArrowArray cannot be used: {e}"),
+            Self::Stream(e) => write!(f, "the ArrowArrayStream failed: {e}"),
+        }
+    }
+}
+
+impl From<Failure> for TableFailure {
+    fn from(failure: Failure) -> Self {
+        Self::Bytes(failure)
+    }
+}
+
+impl From<SetUpError> for TableFailure {
+    fn from(error: SetUpError) -> Self {
+        Self::SetUp(error)
+    }
+}
+
+impl From<SendError> for TableFailure {
+    fn from(error: SendError) -> Self {
+        Self::Send(error)
+    }
+}
+
+impl From<ReceiveError> for TableFailure {
+    fn from(error: ReceiveError) -> Self {
+        Self::Receive(error)
+    }
+}
+
+/// How a receiver ended, as a code.
+pub(crate) fn ended(end: bowstring_table::transport::End) -> i32 {
+    end_code(end)
+}

@@ -1,0 +1,308 @@
+//! Receiving tables.
+#![allow(unsafe_code)]
+
+use std::ffi::c_char;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
+use arrow_array::ffi_stream::FFI_ArrowArrayStream;
+use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_schema::{ArrowError, SchemaRef};
+use bowstring_capi_bytes::address::Address;
+use bowstring_capi_bytes::error::{BOWSTRING_AGAIN, BOWSTRING_CLOSED, Error, Failure};
+use bowstring_capi_bytes::guard::guard_as;
+use bowstring_capi_bytes::handle::Handle;
+use bowstring_capi_bytes::handshake::{HandshakeOptions, Terms};
+use bowstring_capi_bytes::listener::descriptor;
+use bowstring_capi_bytes::pointer::{out, partly};
+use bowstring_capi_bytes::time;
+use bowstring_table::c_data::{export_batch, export_schema};
+use bowstring_table::transport::{Incoming, Wait};
+use bowstring_table::{ReceiveError, TableReceiver as Inner};
+
+use crate::failure::TableFailure;
+
+/// Receives the batches of one table.
+pub struct TableReceiver {
+    inner: Inner,
+}
+
+/// What a receiver of tables has counted, and what it knows of its sender.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct TableReceiverStats {
+    /// The sender's process; 0 if this process cannot see it.
+    pub pid: i32,
+    /// The sender's user.
+    pub uid: u32,
+    /// `BOWSTRING_POOLED`, `BOWSTRING_COPIED` or `BOWSTRING_SEALED`.
+    pub delivery: u32,
+    /// 1 if the sender said how many rows will come in all.
+    pub has_rows_hint: u32,
+    /// That number.
+    pub rows_hint: u64,
+    /// Batches received.
+    pub batches: u64,
+    /// Rows of these.
+    pub rows: u64,
+    /// Bytes of these.
+    pub bytes: u64,
+    /// Bytes of batches that were copied out of the sender's memory before they were looked at.
+    pub bytes_copied: u64,
+    /// Dictionaries, and additions to dictionaries.
+    pub dictionaries: u64,
+    /// Buffers that lay in the memory shared with the sender.
+    pub buffers_shared: u64,
+    /// Buffers that lay anywhere else: copies.
+    pub buffers_copied: u64,
+    /// Batches that the sender did not give to this receiver because it was slow.
+    pub missed: u64,
+    /// Times it went to sleep, each a system call.
+    pub sleeps: u64,
+}
+
+/// # Safety
+/// As for [`out`].
+unsafe fn give(
+    place: *mut *mut Handle<TableReceiver>,
+    meet: impl FnOnce() -> Result<Incoming, TableFailure>,
+) -> Result<(), TableFailure> {
+    // SAFETY: the caller's promise.
+    let place = unsafe { out(place) }?;
+    let incoming = meet()?;
+    // SAFETY: pooled delivery is agreed to only if the caller asked for it, and with that declared the sender honest.
+    let opened = unsafe { incoming.open() }.map_err(Failure::Os)?;
+    place.set(Handle::give(TableReceiver { inner: Inner::from_opened(opened)? })?);
+    Ok(())
+}
+
+/// Connects to the sender of a table that listens at `address`. `BOWSTRING_NOT_FOUND` if nobody does.
+///
+/// If `options` ask for `BOWSTRING_POOLED`, the caller declares the sender honest: it does not write to a batch between
+/// sending it and seeing it released. Everything else about the sender is checked, and every value that others rely on.
+///
+/// Threads: any; the receiver is then used by one thread at a time.
+///
+/// # Safety
+/// Pointers are NULL or point to what their types say; `address` ends with a zero.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bowstring_table_receiver_connect(
+    address: *const c_char,
+    options: *const HandshakeOptions,
+    receiver: *mut *mut Handle<TableReceiver>,
+    error: *mut Error,
+) -> i32 {
+    let meet = || {
+        // SAFETY: the caller's promise.
+        let address = unsafe { Address::read(address) }?;
+        // SAFETY: the caller's promise.
+        let terms = unsafe { Terms::read(options) }?;
+        Ok(terms.wanted().connect_socket(address.dial()?).map_err(Failure::Meet)?)
+    };
+    // SAFETY: the caller's promise.
+    let body = || unsafe { give(receiver, meet) };
+    // SAFETY: the caller's promise.
+    unsafe { guard_as(error, body) }
+}
+
+/// Meets the sender of a table over a connected socket, such as one end of a pair whose other end a child has. `fd` belongs
+/// to the library from now on, also if this fails.
+///
+/// Threads: any.
+///
+/// # Safety
+/// As for `bowstring_table_receiver_connect`; nothing else uses `fd`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bowstring_table_receiver_meet(
+    fd: i32,
+    options: *const HandshakeOptions,
+    receiver: *mut *mut Handle<TableReceiver>,
+    error: *mut Error,
+) -> i32 {
+    let meet = || {
+        // SAFETY: the caller's promise.
+        let fd = unsafe { descriptor(fd) }?;
+        // SAFETY: the caller's promise.
+        let terms = unsafe { Terms::read(options) }?;
+        Ok(terms.wanted().connect_socket(fd).map_err(Failure::Meet)?)
+    };
+    // SAFETY: the caller's promise.
+    let body = || unsafe { give(receiver, meet) };
+    // SAFETY: the caller's promise.
+    unsafe { guard_as(error, body) }
+}
+
+/// Returns the table's schema, as that of a struct. The caller releases it.
+///
+/// Threads: one at a time for each receiver.
+///
+/// # Safety
+/// As for `bowstring_table_receiver_connect`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bowstring_table_receiver_schema(
+    receiver: *mut Handle<TableReceiver>,
+    schema: *mut FFI_ArrowSchema,
+    error: *mut Error,
+) -> i32 {
+    let body = || {
+        // SAFETY: the caller's promise.
+        let place = unsafe { out(schema) }?;
+        // SAFETY: the caller's promise.
+        let receiver = unsafe { Handle::enter(receiver) }?;
+        place.set(export_schema(receiver.inner.schema()).map_err(TableFailure::Schema)?);
+        Ok::<(), TableFailure>(())
+    };
+    // SAFETY: the caller's promise.
+    unsafe { guard_as(error, body) }
+}
+
+/// Receives the next batch, as a struct array whose buffers are the memory it came in. `timeout` is in nanoseconds: 0
+/// returns `BOWSTRING_AGAIN` if nothing is there, a negative one waits without end. `BOWSTRING_CLOSED` is the table's end.
+///
+/// The caller releases the batch, on any thread, before or after the receiver is closed. Until then it is taken out of the
+/// sender's pool: release batches soon, or copy what is to be kept.
+///
+/// Threads: one at a time for each receiver.
+///
+/// # Safety
+/// As for `bowstring_table_receiver_connect`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bowstring_table_receiver_next(
+    receiver: *mut Handle<TableReceiver>,
+    timeout: i64,
+    batch: *mut FFI_ArrowArray,
+    error: *mut Error,
+) -> i32 {
+    let body = || {
+        // SAFETY: the caller's promise.
+        let place = unsafe { out(batch) }?;
+        // SAFETY: the caller's promise.
+        let mut receiver = unsafe { Handle::enter(receiver) }?;
+        let wait = time::wait(timeout, Wait::sleeping());
+        let at_once = Wait::sleeping().spins(0).at_most(std::time::Duration::ZERO);
+        let received = match receiver.inner.next_with(wait.unwrap_or(at_once)) {
+            Err(ReceiveError::TimedOut) if wait.is_none() => {
+                return Err(Failure::Plain(BOWSTRING_AGAIN, "nothing is there now").into());
+            }
+            other => other?,
+        };
+        let Some(received) = received else {
+            return Err(Failure::Plain(BOWSTRING_CLOSED, "the table has ended").into());
+        };
+        place.set(export_batch(received.into_record_batch()?));
+        Ok::<(), TableFailure>(())
+    };
+    // SAFETY: the caller's promise.
+    unsafe { guard_as(error, body) }
+}
+
+/// Makes a stream of a receiver, which waits for each batch without end, and sets `*receiver` to NULL. The caller releases
+/// the stream; batches may outlive it.
+///
+/// Threads: any; the stream is then used by one thread at a time.
+///
+/// # Safety
+/// `receiver` points to a pointer from this library, or to NULL; `stream` is NULL or points to what its type says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bowstring_table_receiver_into_stream(
+    receiver: *mut *mut Handle<TableReceiver>,
+    stream: *mut FFI_ArrowArrayStream,
+    error: *mut Error,
+) -> i32 {
+    let body = || {
+        // SAFETY: the caller's promise.
+        let place = unsafe { out(stream) }?;
+        // SAFETY: the caller's promise.
+        let receiver = unsafe { Handle::close(receiver, |_| Ok(())) }?;
+        let receiver = receiver.ok_or(Failure::argument("the receiver is NULL"))?;
+        place.set(FFI_ArrowArrayStream::new(Box::new(Batches(receiver))));
+        Ok::<(), Failure>(())
+    };
+    // SAFETY: the caller's promise.
+    unsafe { guard_as(error, body) }
+}
+
+/// A receiver as arrow's stream reads it. Nothing unwinds out of it, since its caller is C.
+struct Batches(TableReceiver);
+
+impl Iterator for Batches {
+    type Item = Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let next = catch_unwind(AssertUnwindSafe(|| match self.0.inner.next() {
+            Ok(None) => None,
+            Ok(Some(batch)) => Some(batch.into_record_batch()),
+            Err(error) => Some(Err(error)),
+        }));
+        let next = match next {
+            Ok(next) => next?.map_err(|error| error.to_string()),
+            Err(_) => Err("a bug in libbowstring: it panicked".into()),
+        };
+        // The words become a C string.
+        Some(next.map_err(|words| ArrowError::ExternalError(words.replace('\0', "?").into())))
+    }
+}
+
+impl RecordBatchReader for Batches {
+    fn schema(&self) -> SchemaRef {
+        self.0.inner.schema().clone()
+    }
+}
+
+/// Reads the receiver's statistics, and what it knows of its sender; `size` is `sizeof *stats`.
+///
+/// Threads: one at a time for each receiver.
+///
+/// # Safety
+/// As for `bowstring_table_receiver_connect`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bowstring_table_receiver_get_stats(
+    receiver: *mut Handle<TableReceiver>,
+    stats: *mut TableReceiverStats,
+    size: usize,
+    error: *mut Error,
+) -> i32 {
+    let body = || {
+        // SAFETY: the caller's promise.
+        let receiver = unsafe { Handle::enter(receiver) }?;
+        let (found, peer) = (receiver.inner.stats(), receiver.inner.peer());
+        let rows = receiver.inner.hints().rows;
+        let found = TableReceiverStats {
+            pid: peer.pid,
+            uid: peer.uid,
+            delivery: receiver.inner.delivery() as u32,
+            has_rows_hint: rows.is_some().into(),
+            rows_hint: rows.unwrap_or(0),
+            batches: found.batches,
+            rows: found.rows,
+            bytes: found.bytes,
+            bytes_copied: found.bytes_copied,
+            dictionaries: found.dictionaries,
+            buffers_shared: found.buffer_stats.inside,
+            buffers_copied: found.buffer_stats.outside,
+            missed: found.transport.missed,
+            sleeps: found.transport.sleeps,
+        };
+        // SAFETY: the caller's promise.
+        unsafe { partly(stats, size, found) }
+    };
+    // SAFETY: the caller's promise.
+    unsafe { guard_as(error, body) }
+}
+
+/// Says good-bye to the sender and sets `*receiver` to NULL. Batches that were received stay until they are released.
+///
+/// Threads: the one that uses the receiver.
+///
+/// # Safety
+/// `receiver` points to a pointer from this library, or to NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bowstring_table_receiver_close(
+    receiver: *mut *mut Handle<TableReceiver>,
+    error: *mut Error,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    let body = || unsafe { Handle::close(receiver, |_| Ok(())) }.map(drop);
+    // SAFETY: the caller's promise.
+    unsafe { guard_as(error, body) }
+}
