@@ -138,6 +138,9 @@ struct ArrowArrayStream {
 // A bug in this library. The handle it happened on must only be closed.
 #define BOWSTRING_PANIC 22
 
+// The message is sent, and some receiver lacks it still: it gets it before anything else is sent. Do not send it again.
+#define BOWSTRING_UNFINISHED 23
+
 // Nobody's fault in particular.
 #define BOWSTRING_FAULT_NONE 0
 
@@ -462,8 +465,8 @@ typedef struct bowstring_label {
   uint64_t to;
   // A word that belongs to the application.
   uint32_t tag;
-  // 0.
-  uint32_t reserved;
+  // 1 if no receiver may be skipped for being slow: one that would be is disconnected.
+  uint32_t required;
 } bowstring_label;
 
 // What became of a message.
@@ -674,6 +677,11 @@ int32_t bowstring_table_sender_send_stream(struct bowstring_table_sender *sender
                                            struct ArrowArrayStream *stream,
                                            uint64_t *batches,
                                            struct bowstring_error *error);
+
+// Goes on with what `BOWSTRING_UNFINISHED` left behind, and waits for it as sending does.
+//
+// Threads: one at a time for each sender.
+int32_t bowstring_table_sender_resume(struct bowstring_table_sender *sender, struct bowstring_error *error);
 
 // Sends a batch whose columns are computed where receivers will read them. There is room for `rows` rows; for each
 // field of variable size, parents before their children, `capacities` says how much room it has: bytes of text or binary,
@@ -989,8 +997,9 @@ int32_t bowstring_loan(struct bowstring_sender *sender,
                        uint8_t **data,
                        struct bowstring_error *error);
 
-// Sends the first `used` bytes of the loan. `label` and `receipt` may be NULL. If it fails with `BOWSTRING_TIMED_OUT` or
-// `BOWSTRING_TOO_LONG`, the loan is still out; of a sealed message it may have moved: `bowstring_loaned` says where it is.
+// Sends the first `used` bytes of the loan. `label` and `receipt` may be NULL. If it fails with `BOWSTRING_UNFINISHED`,
+// the message is sent, and `bowstring_finish` waits until everybody has it. If it fails otherwise, nobody was given
+// anything, and the loan is still out: `bowstring_loaned` says where.
 //
 // Threads: that of the loan.
 int32_t bowstring_commit(struct bowstring_sender *sender,
@@ -998,6 +1007,11 @@ int32_t bowstring_commit(struct bowstring_sender *sender,
                          const struct bowstring_label *label,
                          struct bowstring_receipt *receipt,
                          struct bowstring_error *error);
+
+// Waits up to `timeout` nanoseconds until no receiver lacks what was sent; a negative one waits without end.
+//
+// Threads: one at a time for each sender.
+int32_t bowstring_finish(struct bowstring_sender *sender, int64_t timeout, struct bowstring_error *error);
 
 // Returns where the loan is and how long it is. `BOWSTRING_STATE` if there is none.
 //

@@ -40,8 +40,9 @@ impl Reported for TableFailure {
             Self::Send(SendError::TimedOut) | Self::Receive(ReceiveError::TimedOut) => {
                 code::BOWSTRING_TIMED_OUT
             }
+            Self::Send(SendError::Unfinished(_) | SendError::Partly { .. }) => code::BOWSTRING_UNFINISHED,
             Self::Send(SendError::Host(_)) | Self::Receive(ReceiveError::Host(_)) => code::BOWSTRING_OS,
-            Self::Receive(ReceiveError::Crashed) => code::BOWSTRING_CRASHED,
+            Self::Receive(ReceiveError::Crashed | ReceiveError::BrokenOff { .. }) => code::BOWSTRING_CRASHED,
             Self::Receive(ReceiveError::CutOff) => code::BOWSTRING_CUT_OFF,
             Self::Receive(_) => code::BOWSTRING_PROTOCOL,
             _ => code::BOWSTRING_DATA,

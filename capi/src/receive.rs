@@ -18,7 +18,7 @@ use bowstring_capi_bytes::pointer::{out, partly};
 use bowstring_capi_bytes::time;
 use bowstring_table::c_data::{export_batch, export_schema};
 use bowstring_table::transport::{Incoming, Wait};
-use bowstring_table::{ReceiveError, TableReceiver as Inner};
+use bowstring_table::{ReceiveError, Receiver as Inner};
 
 use crate::failure::TableFailure;
 
@@ -180,7 +180,7 @@ pub unsafe extern "C" fn bowstring_table_receiver_next(
         let mut receiver = unsafe { Handle::enter(receiver) }?;
         let wait = time::wait(timeout, Wait::sleeping());
         let at_once = Wait::sleeping().spins(0).at_most(std::time::Duration::ZERO);
-        let received = match receiver.inner.next_with(wait.unwrap_or(at_once)) {
+        let received = match receiver.inner.next_batch_with(wait.unwrap_or(at_once)) {
             Err(ReceiveError::TimedOut) if wait.is_none() => {
                 return Err(Failure::Plain(BOWSTRING_AGAIN, "nothing is there now").into());
             }
@@ -229,7 +229,7 @@ impl Iterator for Batches {
     type Item = Result<RecordBatch, ArrowError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let next = catch_unwind(AssertUnwindSafe(|| match self.0.inner.next() {
+        let next = catch_unwind(AssertUnwindSafe(|| match self.0.inner.next_batch() {
             Ok(None) => None,
             Ok(Some(batch)) => Some(batch.into_record_batch()),
             Err(error) => Some(Err(error)),

@@ -16,7 +16,7 @@ use bowstring_capi_bytes::sender::SenderOptions;
 use bowstring_capi_bytes::stats::SenderStats;
 use bowstring_table::c_data::{CDataError, import_batch, import_schema};
 use bowstring_table::transport::{OnSlow, Wait};
-use bowstring_table::{Hints, SendError, TableSender as Inner};
+use bowstring_table::{Hints, SendError, Sender as Inner};
 
 use crate::build::Columns;
 use crate::failure::{TableFailure, ended};
@@ -352,6 +352,26 @@ pub unsafe extern "C" fn bowstring_table_sender_send_stream(
         if let Some(batches) = unsafe { may(batches) } {
             *batches = sent;
         }
+        Ok::<(), TableFailure>(())
+    };
+    // SAFETY: the caller's promise.
+    unsafe { guard_as(error, body) }
+}
+
+/// Goes on with what `BOWSTRING_UNFINISHED` left behind, and waits for it as sending does.
+///
+/// Threads: one at a time for each sender.
+///
+/// # Safety
+/// As for `bowstring_table_sender_open`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bowstring_table_sender_resume(
+    sender: *mut Handle<TableSender>,
+    error: *mut Error,
+) -> i32 {
+    let body = || {
+        // SAFETY: the caller's promise.
+        unsafe { Handle::enter(sender) }?.inner.resume()?;
         Ok::<(), TableFailure>(())
     };
     // SAFETY: the caller's promise.

@@ -53,6 +53,8 @@ pub const BOWSTRING_DATA: i32 = 20;
 pub const BOWSTRING_INTERRUPTED: i32 = 21;
 /// A bug in this library. The handle it happened on must only be closed.
 pub const BOWSTRING_PANIC: i32 = 22;
+/// The message is sent, and some receiver lacks it still: it gets it before anything else is sent. Do not send it again.
+pub const BOWSTRING_UNFINISHED: i32 = 23;
 
 /// Nobody's fault in particular.
 pub const BOWSTRING_FAULT_NONE: u32 = 0;
@@ -215,6 +217,7 @@ fn commit_code(e: &CommitFault) -> i32 {
     match e {
         CommitFault::TooLong { .. } => BOWSTRING_TOO_LONG,
         CommitFault::Os(_) => BOWSTRING_OS,
+        CommitFault::Unfinished(_) => BOWSTRING_UNFINISHED,
         _ => BOWSTRING_TIMED_OUT,
     }
 }
@@ -339,7 +342,7 @@ impl Write for Words<'_> {
     }
 }
 
-const NAMES: [(&core::ffi::CStr, i32); 23] = [
+const NAMES: [(&core::ffi::CStr, i32); 24] = [
     (c"ok", BOWSTRING_OK),
     (c"nothing is there now", BOWSTRING_AGAIN),
     (c"timed out", BOWSTRING_TIMED_OUT),
@@ -363,6 +366,7 @@ const NAMES: [(&core::ffi::CStr, i32); 23] = [
     (c"malformed data", BOWSTRING_DATA),
     (c"interrupted", BOWSTRING_INTERRUPTED),
     (c"a bug in libbowstring", BOWSTRING_PANIC),
+    (c"sent, and some receiver lacks it still", BOWSTRING_UNFINISHED),
 ];
 
 /// Returns the meaning of a code in a few words. Never NULL; never to be freed.

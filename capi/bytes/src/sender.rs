@@ -70,8 +70,8 @@ pub struct Label {
     pub to: u64,
     /// A word that belongs to the application.
     pub tag: u32,
-    /// 0.
-    pub reserved: u32,
+    /// 1 if no receiver may be skipped for being slow: one that would be is disconnected.
+    pub required: u32,
 }
 
 /// What became of a message.
@@ -349,8 +349,9 @@ pub unsafe extern "C" fn bowstring_loan(
     unsafe { guard(error, body) }
 }
 
-/// Sends the first `used` bytes of the loan. `label` and `receipt` may be NULL. If it fails with `BOWSTRING_TIMED_OUT` or
-/// `BOWSTRING_TOO_LONG`, the loan is still out; of a sealed message it may have moved: `bowstring_loaned` says where it is.
+/// Sends the first `used` bytes of the loan. `label` and `receipt` may be NULL. If it fails with `BOWSTRING_UNFINISHED`,
+/// the message is sent, and `bowstring_finish` waits until everybody has it. If it fails otherwise, nobody was given
+/// anything, and the loan is still out: `bowstring_loaned` says where.
 ///
 /// Threads: that of the loan.
 ///
@@ -374,12 +375,12 @@ pub unsafe extern "C" fn bowstring_commit(
             Tags::default()
         } else {
             const DEFAULT: Label =
-                Label { size: size_of::<Label>(), reply_to: 0, to: 0, tag: 0, reserved: 0 };
+                Label { size: size_of::<Label>(), reply_to: 0, to: 0, tag: 0, required: 0 };
             // SAFETY: the caller's promise; the struct begins with its size and holds numbers only.
             match unsafe { pointer::options(label, DEFAULT) } {
                 Ok(label) => {
                     let to = ReceiverId::from_bits(label.to).map_or(To::All, To::Only);
-                    Tags { tag: label.tag, reply_to: label.reply_to, to }
+                    Tags { tag: label.tag, reply_to: label.reply_to, to, required: label.required != 0 }
                 }
                 Err(failure) => {
                     sender.loan = Some(loan);
@@ -398,10 +399,33 @@ pub unsafe extern "C" fn bowstring_commit(
             }
             Err(refused) => {
                 let why = refused.why;
-                sender.loan = refused.loan.filter(|_| !matches!(why, CommitFault::Os(_)));
+                sender.loan = refused.loan;
                 Err(why.into())
             }
         }
+    };
+    // SAFETY: the caller's promise.
+    unsafe { guard(error, body) }
+}
+
+/// Waits up to `timeout` nanoseconds until no receiver lacks what was sent; a negative one waits without end.
+///
+/// Threads: one at a time for each sender.
+///
+/// # Safety
+/// As for `bowstring_sender_open`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bowstring_finish(
+    sender: *mut Handle<Sender>,
+    timeout: i64,
+    error: *mut Error,
+) -> i32 {
+    let body = || {
+        // SAFETY: the caller's promise.
+        let mut sender = unsafe { idle(sender) }?;
+        let wait = time::wait(timeout, Wait::sleeping()).unwrap_or(Wait::sleeping().at_most(Duration::ZERO));
+        sender.inner.finish(wait).map_err(CommitFault::Unfinished)?;
+        Ok(())
     };
     // SAFETY: the caller's promise.
     unsafe { guard(error, body) }
