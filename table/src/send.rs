@@ -4,6 +4,7 @@
 
 mod builder;
 mod greeting;
+mod history;
 mod interrupt;
 mod outlet;
 mod receivers;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow_array::{ArrayRef, RecordBatch};
+use arrow_buffer::{Buffer, MutableBuffer};
 use arrow_schema::SchemaRef;
 use bowstring_codec::build::{Fields, Variable};
 use bowstring_codec::{BuildError, Dictionaries, DictionaryUpdate, Encoder, OnGrowth, Plan, Shape};
@@ -24,6 +26,7 @@ use bowstring_transport::{
 
 pub use self::builder::SenderBuilder;
 use self::greeting::Greeting;
+use self::history::{History, Kept};
 pub use self::interrupt::Interrupt;
 use self::outlet::Outlet;
 use self::receivers::Newcomer;
@@ -60,6 +63,7 @@ pub struct Sender {
     /// The rest of a batch that was sent in part.
     rest: Option<RecordBatch>,
     newcomers: VecDeque<Newcomer>,
+    history: History,
     hints: Hints,
     greeting: Greeting,
     listener: Option<Listener>,
@@ -82,6 +86,7 @@ impl Sender {
             updates: Vec::new(),
             rest: None,
             newcomers: VecDeque::new(),
+            history: History::default(),
             hints: Hints::default(),
             greeting: Greeting::new(&protocol::greeting(&plan, &Hints::default(), OnSlow::Block)),
             encoder: Encoder::new(plan),
@@ -106,6 +111,16 @@ impl Sender {
     pub fn set_on_slow(&mut self, on_slow: OnSlow) {
         self.on_slow = on_slow;
         self.greeting = Greeting::new(&protocol::greeting(self.encoder.plan(), &self.hints, on_slow));
+    }
+
+    /// Keeps the last `messages` for receivers that come later: they are sent those first, and then everything from then
+    /// on. A batch that takes several messages counts as so many. With 0, the default, nothing is kept.
+    ///
+    /// While nobody is there, sending succeeds, and what is sent is kept. Arrays are kept as they are, so they live on; what
+    /// was built in place is copied.
+    pub fn set_keep(&mut self, messages: usize) {
+        self.history.set_most(messages);
+        self.awaits_first &= messages == 0;
     }
 
     /// How to wait for room: spinning first or not, and for how long.
@@ -163,10 +178,14 @@ impl Sender {
     /// Sends a batch that is a message's length.
     fn send_whole(&mut self, batch: &RecordBatch, len: usize) -> Result<(), SendError> {
         let before = heap::allocations();
-        self.make_room(len)?;
-        let Self { outlet, encoder, stats, .. } = self;
-        outlet.publish(len, protocol::batch(), |region| Ok(encoder.encode(batch, region)?))?;
-        stats.sent(batch.num_rows(), len, heap::allocations() - before);
+        if self.has_room_or_keeps(len)? {
+            let Self { outlet, encoder, .. } = self;
+            outlet.publish(len, protocol::batch(), |region| Ok(encoder.encode(batch, region)?))?;
+        }
+        self.stats.sent(batch.num_rows(), len, heap::allocations() - before);
+        if self.history.is_on() {
+            self.history.push(Kept::batch(batch));
+        }
         self.finish()
     }
 
@@ -217,14 +236,29 @@ impl Sender {
         self.resume_first()?;
         let before = heap::allocations();
         let len = shape.len();
-        self.make_room(len)?;
+        let (keeps, mut kept) = (self.history.is_on(), None);
         let mut rows = 0;
-        self.outlet.publish(len, protocol::batch(), |region| {
+        let fill = |region: &mut [u8]| {
             let mut message = shape.begin(region)?;
             rows = build(&mut message.fields())?;
-            Ok(message.finish(rows)?)
-        })?;
+            Ok::<_, SendError>(message.finish(rows)?)
+        };
+        if self.has_room_or_keeps(len)? {
+            self.outlet.publish(len, protocol::batch(), |region| {
+                let used = fill(region)?;
+                kept = keeps.then(|| Buffer::from(&region[..used]));
+                Ok(used)
+            })?;
+        } else {
+            let mut memory = MutableBuffer::from_len_zeroed(len);
+            let used = fill(&mut memory)?;
+            memory.truncate(used);
+            kept = Some(memory.into());
+        }
         self.stats.sent(rows, len, heap::allocations() - before);
+        if let Some(message) = kept {
+            self.history.push(Kept::message(message, rows, &self.dictionaries));
+        }
         self.finish()
     }
 
@@ -239,7 +273,11 @@ impl Sender {
     fn send_dictionaries(&mut self, updates: &mut Vec<DictionaryUpdate>) -> Result<(), SendError> {
         for update in updates.drain(..) {
             let len = self.encoder.dictionary_len(update.index, &update.values)?;
-            self.make_room(len)?;
+            if !self.has_room_or_keeps(len)? {
+                // Whoever comes is sent it then.
+                self.dictionaries.note(update);
+                continue;
+            }
             let Self { outlet, encoder, .. } = self;
             outlet.publish(len, protocol::dictionary(To::All), |region| {
                 Ok(encoder.encode_dictionary(update.index, &update.values, update.delta, region)?)
@@ -262,6 +300,16 @@ impl Sender {
                 return Ok(());
             }
             self.let_in();
+        }
+    }
+
+    /// Waits for room; false if nobody is there to send to, and what is sent is kept.
+    #[inline]
+    fn has_room_or_keeps(&mut self, len: usize) -> Result<bool, SendError> {
+        match self.make_room(len) {
+            Ok(()) => Ok(true),
+            Err(SendError::NoReceiver(_)) if self.history.is_on() => Ok(false),
+            Err(error) => Err(error),
         }
     }
 
@@ -332,7 +380,9 @@ impl Sender {
     /// Has the transport tell newcomers what went before them.
     fn tell_past(&mut self) {
         let SenderStats { batches, rows, .. } = self.stats;
-        self.outlet.sender.set_past(Past { messages: batches, items: rows });
+        let (kept, kept_rows) = self.history.totals();
+        let past = Past { messages: batches.saturating_sub(kept), items: rows.saturating_sub(kept_rows) };
+        self.outlet.sender.set_past(past);
     }
 
     /// What was sent so far.

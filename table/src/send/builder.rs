@@ -31,6 +31,7 @@ pub struct SenderBuilder {
     hints: Hints,
     interrupt: Interrupt,
     patience: Option<Duration>,
+    keep: usize,
 }
 
 impl SenderBuilder {
@@ -49,6 +50,12 @@ impl SenderBuilder {
     /// Sets what happens to receivers that are slow; by default they are waited for.
     pub fn on_slow(mut self, on_slow: OnSlow) -> SenderBuilder {
         self.on_slow = on_slow;
+        self
+    }
+
+    /// Keeps the last `messages` for receivers that come later: see [`Sender::set_keep`].
+    pub fn keep(mut self, messages: usize) -> SenderBuilder {
+        self.keep = messages;
         self
     }
 
@@ -79,7 +86,7 @@ impl SenderBuilder {
         let listener = address.listen().map_err(failed)?;
         let mut sender = self.build()?;
         sender.listen(listener);
-        sender.awaits_first = true;
+        sender.awaits_first = !sender.history.is_on();
         Ok(sender)
     }
 
@@ -97,6 +104,7 @@ impl SenderBuilder {
         sender.set_hints(&self.hints);
         sender.interrupt_by(self.interrupt);
         sender.outlet.patience = self.patience;
+        sender.set_keep(self.keep);
         Ok(sender)
     }
 }
@@ -129,6 +137,7 @@ impl Sender {
             hints: Hints::default(),
             interrupt: Interrupt::default(),
             patience: None,
+            keep: 0,
         }
     }
 }

@@ -1,13 +1,17 @@
 //! The receivers of a table: how they come in, what a newcomer is given first, and who is there.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use bowstring_codec::{Dictionaries, DictionaryUpdate, OnGrowth};
+
 use bowstring_transport::{
-    Arrival, Decision, End, HandshakeConfig, HandshakeError, Listener, OnSlow, ReceiverId, SubscriberStats,
-    To,
+    Arrival, Decision, End, HandshakeConfig, HandshakeError, Label, Listener, OnSlow, ReceiverId,
+    SubscriberStats, To,
 };
 use rustix::fd::{BorrowedFd, OwnedFd};
 
+use super::history::Kept;
 use super::{SLICE, Sender};
 use crate::error::{SendError, SetUpError};
 use crate::protocol;
@@ -21,8 +25,33 @@ pub(super) struct Newcomer {
     receiver: ReceiverId,
     /// Its policy from then on. Until then it is waited for.
     on_slow: OnSlow,
-    /// How many of the dictionaries in force it has.
-    dictionaries: usize,
+    since: Instant,
+    /// The dictionaries that it has.
+    dictionaries: Dictionaries,
+    /// Dictionaries that it is to be given next.
+    updates: VecDeque<DictionaryUpdate>,
+    /// The place of the message in the history that it is to be given next.
+    next: u64,
+    /// Whether `updates` has what the message needs, or all that is in force.
+    is_prepared: bool,
+}
+
+/// How long a newcomer that may be skipped or cut off is waited for.
+const WELCOME: Duration = Duration::from_secs(1);
+
+impl Newcomer {
+    /// Finds the dictionaries that it needs next: for a message that is kept, or for those to come.
+    fn prepare(&mut self, kept: Option<&Kept>, in_force: &Dictionaries) -> Result<(), SendError> {
+        let mut updates = Vec::new();
+        match kept {
+            Some(kept) => kept.needs(&mut self.dictionaries, &mut updates)?,
+            None => in_force
+                .in_force()
+                .try_for_each(|(index, values)| self.dictionaries.update(index, values, &mut updates))?,
+        }
+        self.updates = updates.into();
+        Ok(())
+    }
 }
 
 /// The longest sleep while receivers are waited for. A signal ends it, unless it comes just before; an interruption by
@@ -105,36 +134,68 @@ impl Sender {
     /// Notes that somebody came in, who is to be [welcomed](Self::welcome).
     fn note(&mut self, arrival: &Arrival) {
         let (receiver, on_slow) = (arrival.receiver, self.on_slow);
-        self.newcomers.push_back(Newcomer { receiver, on_slow, dictionaries: 0 });
+        self.newcomers.push_back(Newcomer {
+            receiver,
+            on_slow,
+            since: Instant::now(),
+            dictionaries: Dictionaries::new(self.encoder.plan().clone(), OnGrowth::Delta),
+            updates: VecDeque::new(),
+            next: self.history.oldest(),
+            is_prepared: false,
+        });
     }
 
-    /// Gives newcomers what they need to read the batches to come; false if a slice of waiting for room was not enough.
-    /// They are given it before anything that is for all.
+    /// Gives newcomers what is kept and what they need to read the batches to come; false if a slice of waiting for room
+    /// was not enough. They are given it before anything that is for all.
     pub(super) fn welcome(
         &mut self,
         deadline: &mut Option<Instant>,
         slice: Duration,
     ) -> Result<bool, SendError> {
         while let Some(newcomer) = self.newcomers.front_mut() {
-            let Self { outlet, encoder, dictionaries, stats, .. } = self;
             let receiver = newcomer.receiver;
-            let is_there = outlet.sender.peer(receiver).is_some();
-            let next = dictionaries.in_force().nth(newcomer.dictionaries).filter(|_| is_there);
-            let Some((index, values)) = next else {
-                outlet.sender.set_on_slow(receiver, newcomer.on_slow);
+            if self.outlet.sender.peer(receiver).is_none() {
                 self.newcomers.pop_front();
                 continue;
-            };
-            let len = encoder.dictionary_len(index, values)?;
-            if !outlet.has_room(len, deadline, slice)? {
-                return Ok(false);
             }
-            outlet.publish(len, protocol::dictionary(To::Only(receiver)), |region| {
-                Ok(encoder.encode_dictionary(index, values, false, region)?)
-            })?;
-            newcomer.dictionaries += 1;
-            stats.dictionaries += 1;
-            stats.dictionary_bytes += len as u64;
+            // One that may be skipped or cut off does not hold the others up for long.
+            let is_late = newcomer.on_slow != OnSlow::Block && newcomer.since.elapsed() > WELCOME;
+            if is_late {
+                self.outlet.sender.set_on_slow(receiver, newcomer.on_slow);
+            }
+            let kept = self.history.get(newcomer.next);
+            if !std::mem::replace(&mut newcomer.is_prepared, true) {
+                newcomer.prepare(kept, &self.dictionaries)?;
+            }
+            let Self { outlet, encoder, stats, .. } = self;
+            if let Some(update) = newcomer.updates.front() {
+                let len = encoder.dictionary_len(update.index, &update.values)?;
+                if !outlet.has_room(len, deadline, slice)? {
+                    return Ok(false);
+                }
+                outlet.publish(len, protocol::dictionary(To::Only(receiver)), |region| {
+                    Ok(encoder.encode_dictionary(update.index, &update.values, update.delta, region)?)
+                })?;
+                stats.dictionaries += 1;
+                stats.dictionary_bytes += len as u64;
+                newcomer
+                    .updates
+                    .pop_front()
+                    .into_iter()
+                    .for_each(|update| newcomer.dictionaries.note(update));
+            } else if let Some(kept) = kept {
+                let len = kept.len(encoder)?;
+                if !outlet.has_room(len, deadline, slice)? {
+                    return Ok(false);
+                }
+                let label = Label { to: To::Only(receiver), ..protocol::batch() };
+                outlet.publish(len, label, |region| kept.write(encoder, region))?;
+                newcomer.next += 1;
+                newcomer.is_prepared = false;
+            } else {
+                outlet.sender.set_on_slow(receiver, newcomer.on_slow);
+                self.newcomers.pop_front();
+            }
         }
         Ok(true)
     }
