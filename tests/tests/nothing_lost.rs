@@ -214,6 +214,7 @@ fn a_receiver_that_stands_still_holds_everything_up_and_loses_nothing() {
         while machine.sender.unfinished().is_none() {
             machine.send(8, true, None);
             while machine.take(1) {}
+            assert!(machine.next < 1000, "nobody lacks a message that does not fit into its socket");
         }
         let sent = machine.next;
         for _ in 0..3 {
@@ -232,6 +233,7 @@ fn who_lacks_a_message_at_the_end_is_not_told_that_it_has_everything() {
         let mut machine = Machine::new(&[Delivery::Sealed]);
         while machine.sender.unfinished().is_none() {
             machine.send(8, true, None);
+            assert!(machine.next < 1000, "nobody lacks a message that does not fit into its socket");
         }
         let There { id, mut opened, mut due } = machine.there.remove(0);
         if skips {
