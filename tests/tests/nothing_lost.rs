@@ -100,7 +100,7 @@ impl Machine {
             let loan = if waits { sender.loan_with(len, BRIEF) } else { sender.try_loan(len) };
             let mut loan = loan.ok()?;
             honest::fill(&mut loan, number);
-            Some(loan.commit(len).map(|receipt| receipt.number).map_err(|refused| {
+            Some(loan.try_commit(len).map(|receipt| receipt.number).map_err(|refused| {
                 // Whoever has the loan back may commit it again, and has not sent it.
                 assert_eq!(refused.loan.is_none(), matches!(refused.why, CommitFault::Unfinished(_)));
                 refused.why
