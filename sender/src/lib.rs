@@ -43,9 +43,14 @@ pub fn main() -> ExitCode {
 
 /// Sends a table; answers the exit code.
 fn send(args: Send) -> Result<u8, Failure> {
-    let plan = Plan::resolve(args)?;
+    let mut plan = Plan::resolve(args)?;
     let signals = Signals::catch().map_err(|error| Failure::host("cannot catch signals", &error))?;
-    let mut source = bowstring_source::open(&plan.inputs, &plan.reading, plan.choice)?;
+    plan.reading.interrupt = Some(signals.flag());
+    let source = bowstring_source::open(&plan.inputs, &plan.reading, plan.choice);
+    let mut source = match (source, signals.caught()) {
+        (Err(_), Some(signal)) => return Ok(signal.exit()),
+        (source, _) => source?,
+    };
     let mut met = match (meet::meet(&plan, &source, &signals), signals.caught()) {
         (Ok(met), _) => met,
         // Asked to end while it waited.

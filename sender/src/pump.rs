@@ -9,7 +9,7 @@ use bowstring::{BreakOff, SendError, SenderStats, TableSender};
 use bowstring_cli::manners;
 use bowstring_cli::progress::Progress;
 use bowstring_cli::signals::Signals;
-use bowstring_source::{Source, SourceError};
+use bowstring_source::{Next, Source, SourceError};
 
 use crate::failure::Failure;
 use crate::meet::Met;
@@ -153,10 +153,16 @@ impl Pump<'_> {
             Source::Demo(demo) => Ok(demo.send(sender)?),
             Source::Batches(window) => {
                 let before = Instant::now();
-                let batch = window.next();
+                let next = window.next_until(Some(before + NAP));
                 self.source_time += before.elapsed();
-                let Some(batch) = batch? else { return Ok(false) };
-                sender.send(&batch)?;
+                match next? {
+                    Next::Batch(batch) => sender.send(&batch)?,
+                    // Newcomers, the dead and signals do not wait for the input.
+                    Next::Idle => {
+                        sender.poll_accept()?;
+                    }
+                    Next::End => return Ok(false),
+                }
                 Ok(true)
             }
         }

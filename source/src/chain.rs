@@ -21,6 +21,8 @@ pub(crate) struct Chain {
     schema: SchemaRef,
     /// Rows of each input, as far as they say.
     rows: Vec<Option<u64>>,
+    /// The schema of each input, so that it is inferred once.
+    schemas: Vec<SchemaRef>,
     current: Box<dyn Batches>,
     /// Which of the inputs that is.
     at: usize,
@@ -33,8 +35,10 @@ impl Chain {
         let mut first: Option<Box<dyn Batches>> = None;
         let mut schema: Option<Schema> = None;
         let mut rows = Vec::with_capacity(inputs.len());
+        let mut schemas = Vec::with_capacity(inputs.len());
         for input in inputs {
-            let opened = open(input, reading, given.as_ref())?;
+            let opened = open(input, reading, given.as_ref(), None)?;
+            schemas.push(opened.schema().clone());
             rows.push(opened.rows());
             schema = Some(match schema {
                 None => opened.schema().as_ref().clone(),
@@ -53,7 +57,7 @@ impl Chain {
             return Err(SourceError::usage("nothing to send"));
         };
         let (inputs, reading) = (inputs.to_vec(), reading.clone());
-        Ok(Chain { inputs, reading, given, schema: Arc::new(schema), rows, current, at: 0 })
+        Ok(Chain { inputs, reading, given, schema: Arc::new(schema), rows, schemas, current, at: 0 })
     }
 
     /// Goes back to the first input.
@@ -62,7 +66,7 @@ impl Chain {
     }
 
     fn go_to(&mut self, at: usize) -> Result<(), SourceError> {
-        self.current = open(&self.inputs[at], &self.reading, self.given.as_ref())?;
+        self.current = open(&self.inputs[at], &self.reading, self.given.as_ref(), Some(&self.schemas[at]))?;
         self.at = at;
         Ok(())
     }
@@ -122,18 +126,19 @@ fn open(
     input: &Input,
     reading: &Reading,
     given: Option<&SchemaRef>,
+    exact: Option<&SchemaRef>,
 ) -> Result<Box<dyn Batches>, SourceError> {
-    let mut opened = Opened::open(input)?;
+    let opened = Opened::open(input, reading)?;
     let format = match reading.format {
         Some(format) => format,
-        None => format::recognise(&mut opened)?,
+        None => format::recognise(&opened)?,
     };
     Ok(match format {
         Format::Arrow => Box::new(file::ArrowFile::open(opened)?),
         Format::Arrows => Box::new(stream::ArrowStream::open(opened)?),
         Format::Parquet => Box::new(parquet::ParquetFile::open(opened, reading)?),
-        Format::Csv => Box::new(csv::Csv::open(opened, reading, given)?),
-        Format::Jsonl => Box::new(json::Json::open(opened, reading, given)?),
+        Format::Csv => Box::new(csv::Csv::open(opened, reading, given, exact)?),
+        Format::Jsonl => Box::new(json::Json::open(opened, reading, given, exact)?),
     })
 }
 

@@ -23,6 +23,10 @@ pub enum Kind {
     Permission,
     /// The system failed.
     Host,
+    /// The flag of [`Reading::interrupt`](crate::options::Reading::interrupt) was raised.
+    Interrupted,
+    /// A bug of ours.
+    Internal,
 }
 
 /// An error of an input.
@@ -61,6 +65,14 @@ impl SourceError {
             io::ErrorKind::NotFound => SourceError { kind: Kind::Usage, ..failure },
             _ => failure,
         }
+    }
+
+    pub(crate) fn interrupted() -> SourceError {
+        SourceError::new(Kind::Interrupted, "interrupted while waiting for input")
+    }
+
+    pub(crate) fn internal(what: &str) -> SourceError {
+        SourceError::new(Kind::Internal, what)
     }
 
     pub(crate) fn host(what: &str, error: &io::Error) -> SourceError {

@@ -13,10 +13,10 @@ pub(super) const FORMATS: &str =
     "say what it is with --format arrow|arrows|parquet|csv|jsonl, if it is one of these";
 
 /// Recognises the format of an input.
-pub(crate) fn recognise(opened: &mut Opened) -> Result<Format, SourceError> {
-    let first = opened.first(LOOK)?;
+pub(crate) fn recognise(opened: &Opened) -> Result<Format, SourceError> {
+    let first = opened.first(LOOK);
     let name = opened.name();
-    of_bytes(&first, name.ends_with(".arrows")).map_err(|why| {
+    of_bytes(first, name.ends_with(".arrows")).map_err(|why| {
         let failure = SourceError::malformed(name, why);
         // Nothing has no format that could be said.
         if first.is_empty() { failure } else { failure.advise(FORMATS) }
@@ -35,13 +35,9 @@ fn of_bytes(first: &[u8], stream: bool) -> Result<Format, &'static str> {
             Err("Feather V1, which is not read; write it anew as Arrow (Feather V2)")
         }
         [b'P', b'A', b'R', b'E', ..] => Err("encrypted Parquet, which is not read"),
-        [0x1f, 0x8b, ..] => Err("compressed with gzip; decompress it, as in `zcat FILE | sender -`"),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => {
-            Err("compressed with zstd; decompress it, as in `zstdcat FILE | sender -`")
-        }
         [] => Err("it is empty"),
         _ if stream => Ok(Format::Arrows),
-        _ if letter == Some(&b'{') => Ok(Format::Jsonl),
+        _ if matches!(letter, Some(b'{' | b'[')) => Ok(Format::Jsonl),
         // Any text may be separated values; what is no text is none.
         _ if !text.contains(&0) => Ok(Format::Csv),
         _ => Err("its format is not recognised"),
@@ -59,13 +55,14 @@ mod tests {
             (b"\xff\xff\xff\xff\x10\0\0\0", Format::Arrows),
             (b"PAR1\x15\x04", Format::Parquet),
             (b"\n  {\"a\":1}\n", Format::Jsonl),
+            (b"[\n{\"a\":1}]", Format::Jsonl),
             (b"\xef\xbb\xbf{\"a\":1}", Format::Jsonl),
             (b"a,b\n1,2\n", Format::Csv),
         ] {
             assert_eq!(of_bytes(first, false), Ok(format));
         }
         assert_eq!(of_bytes(b"\x10\0\0\0\x0c\0", true), Ok(Format::Arrows));
-        for first in [&b"FEA1"[..], b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"", b"\x7fELF\0\0"] {
+        for first in [&b"FEA1"[..], b"", b"\x7fELF\0\0"] {
             assert!(of_bytes(first, false).is_err());
         }
     }

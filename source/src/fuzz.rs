@@ -37,7 +37,14 @@ fn read(format: Option<Format>, header: bool, content: &[u8]) -> Result<(), Sour
     let mut file = File::from(memfd_create("input", MemfdFlags::CLOEXEC).expect("a file in memory"));
     file.write_all(content).expect("room for an input");
     let path = format!("/proc/self/fd/{}", file.as_raw_fd()).into();
-    let reading = Reading { format, schema: None, delimiter: b',', header, batch_rows: BATCH };
+    let reading = Reading {
+        format,
+        header,
+        batch_rows: BATCH,
+        batch_rows_asked: true,
+        threads: 1,
+        ..Reading::default()
+    };
     let mut chain = Chain::open(&[Input::File(path)], &reading)?;
     let schema = chain.schema().clone();
     let mut rows = 0;

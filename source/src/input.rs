@@ -1,34 +1,73 @@
-//! An input, opened: its first bytes are known, and it can be read from the first on.
+//! An input, opened: decompressed, its first bytes known, readable from the first byte on.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Chain, Cursor, Read, Seek, SeekFrom};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::SourceError;
-use crate::options::Input;
+use crate::options::{Input, Reading};
 
-/// Bytes that are read of what cannot be read twice, to recognise formats and infer types from.
+/// Bytes that are read of what cannot be read twice, to infer types from.
 const PREFIX: usize = 256 << 10;
 
 /// Bytes by which every format is recognised.
 const FIRST: usize = 8;
 
+/// Bytes of a file that are looked at to recognise its format and its dialect.
+const HEAD: usize = 256 << 10;
+
+/// The pause between two looks at the interrupt flag, if no signal ends the wait for input earlier.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// An input from its first byte on.
+pub(crate) type Whole = BufReader<Chain<Cursor<Vec<u8>>, Box<dyn Read + Send>>>;
+
+/// How an input is compressed as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Codec {
+    None,
+    Gzip,
+    Zstd,
+    Bzip2,
+}
+
 /// An input that was opened.
-#[derive(Debug)]
 pub(crate) struct Opened {
-    file: File,
-    /// What was read already. Empty where the input can be read twice.
-    prefix: Vec<u8>,
-    seekable: bool,
+    file: Arc<File>,
+    codec: Codec,
+    /// What was read already, decompressed.
+    head: Vec<u8>,
+    ended: bool,
+    rest: Box<dyn Read + Send>,
+    /// Whether all of it can be read again from the file.
+    again: bool,
+    interrupt: Option<Arc<AtomicBool>>,
     name: String,
 }
 
-/// An input from its first byte on.
-pub(crate) type Whole = BufReader<Chain<Cursor<Vec<u8>>, File>>;
+/// Bytes as they come, with the means to wait for them.
+pub(crate) struct Bytes {
+    head: Cursor<Vec<u8>>,
+    rest: Box<dyn Read + Send>,
+    /// The pipe or terminal that they come through uncompressed.
+    live: Option<Arc<File>>,
+    pub(crate) name: String,
+}
+
+impl std::fmt::Debug for Opened {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Opened").field("name", &self.name).finish_non_exhaustive()
+    }
+}
 
 impl Opened {
     /// Opens a file, or takes standard input.
-    pub(crate) fn open(input: &Input) -> Result<Opened, SourceError> {
+    pub(crate) fn open(input: &Input, reading: &Reading) -> Result<Opened, SourceError> {
         let name = input.name();
         let file = match input {
             Input::File(path) => File::open(path),
@@ -40,75 +79,203 @@ impl Opened {
             return Err(SourceError::usage(format!("{name} is a directory")).advise("name the files in it"));
         }
         // A file that was read from already, as standard input may have been, is taken from where it stands.
-        let seekable = kind.is_file() && file.stream_position().is_ok_and(|at| at == 0);
-        let mut opened = Opened { file, prefix: Vec::new(), seekable, name };
-        if !seekable {
-            // No more than it takes to recognise the format: whoever writes to a pipe slowly is not waited for.
-            opened.fill_prefix(FIRST)?;
+        let again = kind.is_file() && file.stream_position().is_ok_and(|at| at == 0);
+        let mut opened = Opened {
+            file: Arc::new(file),
+            codec: Codec::None,
+            head: Vec::new(),
+            ended: false,
+            rest: Box::new(io::empty()),
+            again,
+            interrupt: reading.interrupt.clone(),
+            name,
+        };
+        opened.rest = Box::new(Shared(opened.file.clone()));
+        // No more than it takes to recognise the format: a slow pipe is not waited for.
+        opened.fill(FIRST)?;
+        opened.codec = codec(&opened.head);
+        if opened.codec != Codec::None {
+            let raw = Cursor::new(std::mem::take(&mut opened.head)).chain(Shared(opened.file.clone()));
+            opened.rest = decoder(opened.codec, raw).map_err(|error| opened.unreadable(&error))?;
+            opened.ended = false;
+            opened.fill(FIRST)?;
+        }
+        if again {
+            opened.fill(HEAD)?;
         }
         Ok(opened)
     }
 
-    /// Reads more of what cannot be read twice, until there are so many bytes or no more come.
-    fn fill_prefix(&mut self, len: usize) -> Result<(), SourceError> {
-        let more = len.saturating_sub(self.prefix.len());
-        let read = (&self.file).take(more as u64).read_to_end(&mut self.prefix);
-        read.map(drop).map_err(|error| SourceError::input(&self.name, &error))
+    fn unreadable(&self, error: &io::Error) -> SourceError {
+        match (self.codec, error.kind()) {
+            (Codec::None, _) => SourceError::input(&self.name, error),
+            (_, io::ErrorKind::UnexpectedEof) => {
+                SourceError::malformed(&self.name, "the compressed data ends too early")
+                    .advise("it was cut short, or is still being written")
+            }
+            (codec, _) => SourceError::malformed(&self.name, format!("not valid {codec:?} data: {error}")),
+        }
+    }
+
+    /// True if bytes come through a pipe or a terminal, as somebody writes them.
+    fn is_live(&self) -> bool {
+        !self.again && self.codec == Codec::None
+    }
+
+    /// Reads on until `len` bytes are known, or all there are.
+    fn fill(&mut self, len: usize) -> Result<(), SourceError> {
+        while !self.ended && self.head.len() < len {
+            while self.is_live() && !readable(&self.file, None, LOOK) {
+                if self.interrupt.as_ref().is_some_and(|interrupt| interrupt.load(Ordering::Relaxed)) {
+                    return Err(SourceError::interrupted());
+                }
+            }
+            self.read_some(len)?;
+        }
+        Ok(())
+    }
+
+    fn read_some(&mut self, len: usize) -> Result<(), SourceError> {
+        let old = self.head.len();
+        self.head.resize(len.max(old), 0);
+        let read = loop {
+            match self.rest.read(&mut self.head[old..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read,
+            }
+        };
+        self.head.truncate(old + *read.as_ref().unwrap_or(&0));
+        self.ended |= matches!(read, Ok(0));
+        read.map(drop).map_err(|error| self.unreadable(&error))
     }
 
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
+    /// True if the input can be read twice.
+    pub(crate) fn can_be_read_again(&self) -> bool {
+        self.again
+    }
+
+    /// Bytes of the file, if it is one and not compressed.
+    pub(crate) fn len(&self) -> Option<u64> {
+        let known = self.again && self.codec == Codec::None;
+        self.file.metadata().ok().filter(|_| known).map(|kind| kind.len())
+    }
+
     /// The first bytes, up to `most`, for a look.
-    pub(crate) fn first(&mut self, most: usize) -> Result<Vec<u8>, SourceError> {
-        if !self.seekable {
-            return Ok(self.prefix[..most.min(self.prefix.len())].to_vec());
-        }
-        let mut first = Vec::new();
-        let read = (&self.file).take(most as u64).read_to_end(&mut first);
-        read.and_then(|_| self.file.rewind()).map_err(|error| SourceError::input(&self.name, &error))?;
-        Ok(first)
+    pub(crate) fn first(&self, most: usize) -> &[u8] {
+        &self.head[..most.min(self.head.len())]
     }
 
-    /// Bytes to infer types from: whole lines of the beginning, up to `most` of a file.
-    pub(crate) fn sample(&mut self, most: usize) -> Result<Vec<u8>, SourceError> {
-        if !self.seekable {
-            self.fill_prefix(PREFIX)?;
+    /// Bytes to recognise a dialect and infer types from: whole lines of the beginning.
+    ///
+    /// Of a pipe, what comes until `flush_every` after there are `lines` lines, and no more than fits its buffers.
+    pub(crate) fn sample(&mut self, lines: usize, flush_every: Duration) -> Result<&[u8], SourceError> {
+        if !self.again {
+            let mut deadline = None;
+            while !self.ended && self.head.len() < PREFIX {
+                if deadline.is_none() && memchr::memchr_iter(b'\n', &self.head).take(lines).count() == lines {
+                    deadline = Some(Instant::now() + flush_every);
+                }
+                if let Some(deadline) = deadline.filter(|_| self.is_live()) {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() || !readable(&self.file, None, left) {
+                        break;
+                    }
+                    self.read_some(PREFIX)?;
+                } else {
+                    // At least one byte more, and what is there besides.
+                    let known = self.head.len();
+                    self.fill(known + 1)?;
+                    if !self.ended && (!self.is_live() || readable(&self.file, None, Duration::ZERO)) {
+                        self.read_some(PREFIX)?;
+                    }
+                }
+            }
         }
-        let mut sample = self.first(most)?;
-        let read_all = match self.seekable {
-            true => sample.len() < most,
-            false => self.prefix.len() < PREFIX,
+        let head = &self.head[..];
+        if self.ended {
+            return Ok(head);
+        }
+        Ok(memchr::memrchr(b'\n', head).map_or(head, |end| &head[..end + 1]))
+    }
+
+    /// True if the sample is all there is.
+    pub(crate) fn is_known_whole(&self) -> bool {
+        self.ended
+    }
+
+    /// All of it once more, from a descriptor of its own.
+    pub(crate) fn reopened(&self) -> Result<Bytes, SourceError> {
+        let path = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        let file = File::open(path).map_err(|error| SourceError::input(&self.name, &error))?;
+        let rest = decoder(self.codec, file).map_err(|error| self.unreadable(&error))?;
+        Ok(Bytes { head: Cursor::new(Vec::new()), rest, live: None, name: self.name.clone() })
+    }
+
+    /// A part of a plain file.
+    pub(crate) fn part(&self, from: u64, len: usize) -> io::Result<Vec<u8>> {
+        use std::os::unix::fs::FileExt;
+        let mut part = vec![0; len];
+        let read = self.file.read_at(&mut part, from)?;
+        part.truncate(read);
+        Ok(part)
+    }
+
+    /// Keeps what cannot be read twice in a file without a name, so that it can.
+    pub(crate) fn keep(self) -> Result<Opened, SourceError> {
+        if self.again {
+            return Ok(self);
+        }
+        let (name, interrupt) = (self.name.clone(), self.interrupt.clone());
+        let file = self.file()?;
+        let rest = Box::new(file.try_clone().map_err(|error| SourceError::input(&name, &error))?);
+        let mut kept = Opened {
+            file: Arc::new(file),
+            codec: Codec::None,
+            head: Vec::new(),
+            ended: false,
+            rest,
+            again: true,
+            interrupt,
+            name,
         };
-        if !read_all && let Some(end) = sample.iter().rposition(|&byte| byte == b'\n') {
-            sample.truncate(end + 1);
-        }
-        Ok(sample)
+        kept.fill(HEAD)?;
+        Ok(kept)
     }
 
-    /// All of it, as a stream, without the mark that some editors put before text.
-    pub(crate) fn text(mut self) -> Result<Whole, SourceError> {
-        let marked = self.first(3)? == [0xef, 0xbb, 0xbf];
-        let name = self.name.clone();
-        let mut whole = self.stream();
-        if marked {
-            whole.read_exact(&mut [0; 3]).map_err(|error| SourceError::input(&name, &error))?;
-        }
-        Ok(whole)
+    /// All of it, to be waited for.
+    pub(crate) fn bytes(self) -> Bytes {
+        let live = self.is_live().then(|| self.file.clone());
+        Bytes { head: Cursor::new(self.head), rest: self.rest, live, name: self.name }
     }
 
     /// All of it, as a stream.
     pub(crate) fn stream(self) -> Whole {
-        BufReader::with_capacity(1 << 20, Cursor::new(self.prefix).chain(self.file))
+        BufReader::with_capacity(1 << 20, Cursor::new(self.head).chain(self.rest))
     }
 
-    /// All of it, as a file that can be read anywhere. What comes through a pipe is kept in a file without a name.
+    /// All of it, as a file that can be read anywhere. A pipe or a compressed file is kept in a file without a name.
     pub(crate) fn file(mut self) -> Result<File, SourceError> {
-        if self.seekable {
-            return Ok(self.file);
+        if self.again && self.codec == Codec::None {
+            // Others may share the offset, but read with one of their own.
+            let file = self.file.try_clone().and_then(|mut file| file.rewind().map(|()| file));
+            return file.map_err(|error| SourceError::input(&self.name, &error));
         }
-        let spooled = spool(&self.prefix, &mut self.file);
+        let mut spooled = unnamed().and_then(|mut file| {
+            io::copy(&mut &self.head[..], &mut file)?;
+            Ok(file)
+        });
+        if let Ok(file) = &mut spooled {
+            let copied = io::copy(&mut self.rest, file);
+            spooled = match copied {
+                Ok(_) => file.seek(SeekFrom::Start(0)).and_then(|_| file.try_clone()),
+                Err(error) if self.codec != Codec::None => return Err(self.unreadable(&error)),
+                Err(error) => Err(error),
+            };
+        }
         spooled.map_err(|error| {
             let what = format!("cannot keep {} in {}: {error}", self.name, std::env::temp_dir().display());
             SourceError::host(&what, &error)
@@ -117,12 +284,70 @@ impl Opened {
     }
 }
 
-fn spool(prefix: &[u8], rest: &mut File) -> io::Result<File> {
-    let mut spool = unnamed()?;
-    io::copy(&mut &prefix[..], &mut spool)?;
-    io::copy(rest, &mut spool)?;
-    spool.seek(SeekFrom::Start(0))?;
-    Ok(spool)
+impl Bytes {
+    /// Bytes that are known already.
+    pub(crate) fn known(bytes: Vec<u8>, name: &str) -> Bytes {
+        Bytes { head: Cursor::new(bytes), rest: Box::new(io::empty()), live: None, name: name.to_owned() }
+    }
+
+    /// Waits for bytes. Returns false if none came in time.
+    pub(crate) fn wait(&self, stop: BorrowedFd<'_>, patience: Option<Duration>) -> bool {
+        match &self.live {
+            Some(file) if self.head.position() >= self.head.get_ref().len() as u64 => {
+                readable(file, Some(stop), patience.unwrap_or(Duration::from_secs(3600)))
+            }
+            _ => true,
+        }
+    }
+}
+
+impl Read for Bytes {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self.head.read(into)? {
+            0 => self.rest.read(into),
+            read => Ok(read),
+        }
+    }
+}
+
+/// Waits until a file can be read, or `stop` is raised. Returns false if neither came in time, or a signal came.
+fn readable(file: &File, stop: Option<BorrowedFd<'_>>, patience: Duration) -> bool {
+    let both = [Some(file.as_fd()), stop];
+    let mut fds: Vec<_> =
+        both.into_iter().flatten().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
+    let patience = Timespec::try_from(patience).ok();
+    // A file that cannot be waited for is read as it is.
+    match poll(&mut fds, patience.as_ref()) {
+        Ok(ready) => ready > 0,
+        Err(error) => error != rustix::io::Errno::INTR,
+    }
+}
+
+/// A file that is read at its own offset.
+struct Shared(Arc<File>);
+
+impl Read for Shared {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        (&*self.0).read(into)
+    }
+}
+
+fn codec(first: &[u8]) -> Codec {
+    match first {
+        [0x1f, 0x8b, ..] => Codec::Gzip,
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Codec::Zstd,
+        [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26] => Codec::Bzip2,
+        _ => Codec::None,
+    }
+}
+
+fn decoder(codec: Codec, raw: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
+    Ok(match codec {
+        Codec::None => Box::new(raw),
+        Codec::Gzip => Box::new(flate2::read::MultiGzDecoder::new(BufReader::with_capacity(64 << 10, raw))),
+        Codec::Zstd => Box::new(zstd::Decoder::new(raw)?),
+        Codec::Bzip2 => Box::new(bzip2::read::MultiBzDecoder::new(BufReader::with_capacity(64 << 10, raw))),
+    })
 }
 
 /// A file without a name, which is gone with its descriptor.

@@ -14,9 +14,12 @@ mod input;
 mod json;
 pub mod options;
 mod parquet;
+mod pipeline;
 mod schema;
 mod stream;
+mod text;
 mod third_party;
+mod waiting;
 mod window;
 
 use arrow_array::RecordBatch;
@@ -26,6 +29,7 @@ use crate::chain::Chain;
 pub use crate::demo::Demo;
 pub use crate::error::{Kind, SourceError};
 use crate::options::{Choice, Input, Reading};
+pub use crate::waiting::{Next, Waiting};
 use crate::window::Window;
 
 /// Rows to be sent.
@@ -33,13 +37,13 @@ use crate::window::Window;
 
 pub enum Source {
     /// Batches that exist before they are sent.
-    Batches(Window),
+    Batches(Waiting),
     /// Batches that come into being where receivers read them.
     Demo(Demo),
 }
 
 /// Something that has batches.
-pub(crate) trait Batches: std::fmt::Debug {
+pub(crate) trait Batches: std::fmt::Debug + Send {
     /// The schema of every batch.
     fn schema(&self) -> &SchemaRef;
 
@@ -74,7 +78,7 @@ pub fn open(inputs: &[Input], reading: &Reading, choice: Choice) -> Result<Sourc
         return Ok(Source::Demo(Demo::new(start..end, reading.batch_rows)));
     }
     let chain = Chain::open(inputs, reading)?;
-    Window::new(chain, choice).map(Source::Batches)
+    Ok(Source::Batches(Waiting::new(Window::new(chain, choice)?)))
 }
 
 impl Source {
@@ -82,7 +86,7 @@ impl Source {
     #[must_use]
     pub fn schema(&self) -> SchemaRef {
         match self {
-            Source::Batches(window) => window.schema().clone(),
+            Source::Batches(waiting) => waiting.schema(),
             Source::Demo(demo) => demo.schema(),
         }
     }
@@ -91,7 +95,7 @@ impl Source {
     #[must_use]
     pub fn rows(&self) -> Option<u64> {
         match self {
-            Source::Batches(window) => window.rows(),
+            Source::Batches(waiting) => waiting.rows(),
             Source::Demo(demo) => Some(demo.rows()),
         }
     }
@@ -99,7 +103,7 @@ impl Source {
     /// Begins again.
     pub fn rewind(&mut self) -> Result<(), SourceError> {
         match self {
-            Source::Batches(window) => window.rewind(),
+            Source::Batches(waiting) => waiting.rewind(),
             Source::Demo(demo) => {
                 demo.rewind();
                 Ok(())

@@ -1,11 +1,15 @@
 //! The command line options of inputs, for programs to flatten into theirs.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
 use crate::SourceError;
 use crate::error::name;
+use crate::schema::NAMES;
 
 /// Rows in a batch of what has no batches of its own.
 const BATCH_ROWS: usize = 1 << 16;
@@ -23,15 +27,37 @@ pub struct SourceOptions {
     /// Format of the inputs [default: detected from the first bytes].
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<Format>,
-    /// Types of the columns, for CSV and JSON: an Arrow file, or lines of `name type` [default: inferred].
-    #[arg(long, value_name = "FILE")]
-    pub schema: Option<PathBuf>,
-    /// Delimiter of CSV fields.
-    #[arg(long, value_name = "CHAR", default_value = ",", value_parser = delimiter)]
-    pub delimiter: u8,
+    /// Types of columns of CSV and JSON: a file, or the types themselves.
+    #[arg(long, value_name = "FILE|TYPES", help = schema_help())]
+    pub schema: Option<String>,
+    /// Rows that types are inferred from: a number, `all`, or `auto`, which is all of a file of up to 64 MiB, and
+    /// samples of a longer one. `all` keeps what comes through a pipe in a file first.
+    #[arg(long, value_name = "N|all", default_value = "auto", value_parser = infer_rows)]
+    pub infer_rows: InferRows,
+    /// Delimiter of CSV fields [default: recognised: `,`, `;`, tab or `|`].
+    #[arg(long, value_name = "CHAR", value_parser = delimiter)]
+    pub delimiter: Option<u8>,
     /// The CSV has no line of names.
     #[arg(long)]
     pub no_header: bool,
+    /// Words that are null in CSV [default: NA, N/A, NaN, null, None in columns that are not text].
+    #[arg(long, value_name = "WORD,...", value_delimiter = ',')]
+    pub null_values: Option<Vec<String>>,
+    /// Skip lines of CSV that begin with this.
+    #[arg(long, value_name = "CHAR", value_parser = delimiter)]
+    pub comment: Option<u8>,
+    /// Read `""` in CSV as empty text, not as null.
+    #[arg(long)]
+    pub quoted_empty: bool,
+    /// Fill CSV lines that are too short with nulls.
+    #[arg(long)]
+    pub ragged: bool,
+    /// Threads that parse [default: all cores].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
+    /// Send the rows of a pipe or terminal after this many milliseconds at the latest.
+    #[arg(long, value_name = "MS", default_value_t = 100)]
+    pub flush_every: u64,
     /// Only these rows, counted from 0, without the end: `A..B`, `A..` or `..B`.
     #[arg(long, value_name = "A..B", value_parser = range, conflicts_with = "batch")]
     pub rows: Option<Range>,
@@ -54,8 +80,20 @@ pub enum Format {
     Parquet,
     /// Separated values.
     Csv,
-    /// One JSON object a line.
+    /// JSON: objects one after the other, or arrays of them.
+    #[value(alias = "json")]
     Jsonl,
+}
+
+/// Rows that types are inferred from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InferRows {
+    /// All of a file that is not too long, and samples of others.
+    Auto,
+    /// The first rows.
+    Rows(u64),
+    /// All rows.
+    All,
 }
 
 /// A range of rows.
@@ -86,12 +124,32 @@ pub enum Input {
 pub struct Reading {
     /// The format, if it is not to be detected.
     pub format: Option<Format>,
-    /// A file that gives the types of columns.
-    pub schema: Option<PathBuf>,
-    /// Delimiter of CSV fields.
-    pub delimiter: u8,
+    /// A file that gives the types of columns, or these themselves.
+    pub schema: Option<String>,
+    /// Rows that types are inferred from.
+    pub infer_rows: InferRows,
+    /// Delimiter of CSV fields, if it is not to be recognised.
+    pub delimiter: Option<u8>,
     /// Whether CSV begins with a line of names.
     pub header: bool,
+    /// Words that are null in CSV, if not the usual ones.
+    pub null_values: Option<Vec<String>>,
+    /// What a comment in CSV begins with.
+    pub comment: Option<u8>,
+    /// True if `""` in CSV is empty text, not null.
+    pub quoted_empty: bool,
+    /// True if CSV lines that are too short are filled with nulls.
+    pub ragged: bool,
+    /// Threads that parse.
+    pub threads: usize,
+    /// How long rows of a pipe wait for more.
+    pub flush_every: Duration,
+    /// Raised to give up waiting for an input while it is opened.
+    pub interrupt: Option<Arc<AtomicBool>>,
+    /// Counts the bytes of text that were read.
+    pub read: Arc<AtomicU64>,
+    /// True if the rows in a batch were asked for.
+    pub batch_rows_asked: bool,
     /// Rows in a batch, where the input leaves that open.
     pub batch_rows: usize,
 }
@@ -107,7 +165,62 @@ pub struct Choice {
     pub most: Option<usize>,
 }
 
+impl Default for Reading {
+    fn default() -> Reading {
+        Reading {
+            format: None,
+            schema: None,
+            infer_rows: InferRows::Auto,
+            delimiter: None,
+            header: true,
+            null_values: None,
+            comment: None,
+            quoted_empty: false,
+            ragged: false,
+            threads: cores(),
+            flush_every: Duration::from_millis(100),
+            interrupt: None,
+            read: Arc::default(),
+            batch_rows: BATCH_ROWS,
+            batch_rows_asked: false,
+        }
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+fn schema_help() -> String {
+    format!(
+        "Types of columns of CSV and JSON: an Arrow file, a file of lines `name type`, or the text itself, as in \
+         `id int64, at timestamp[us, UTC]`; those of other columns are inferred. Types: {NAMES}"
+    )
+}
+
 impl SourceOptions {
+    /// The options that read inputs as they are.
+    #[must_use]
+    pub fn new(inputs: Vec<PathBuf>) -> SourceOptions {
+        SourceOptions {
+            inputs,
+            format: None,
+            schema: None,
+            infer_rows: InferRows::Auto,
+            delimiter: None,
+            no_header: false,
+            null_values: None,
+            comment: None,
+            quoted_empty: false,
+            ragged: false,
+            threads: None,
+            flush_every: 100,
+            rows: None,
+            batch: None,
+            batch_rows: None,
+        }
+    }
+
     /// Checks the options, and splits them into what to read, how, and which part.
     pub fn resolve(&self) -> Result<(Vec<Input>, Reading, Choice), SourceError> {
         let inputs: Vec<_> = self.inputs.iter().cloned().map(Input::named).collect::<Result<_, _>>()?;
@@ -129,7 +242,16 @@ impl SourceOptions {
             schema: self.schema.clone(),
             delimiter: self.delimiter,
             header: !self.no_header,
+            infer_rows: self.infer_rows,
+            null_values: self.null_values.clone(),
+            comment: self.comment,
+            quoted_empty: self.quoted_empty,
+            ragged: self.ragged,
+            threads: self.threads.map_or_else(cores, usize::from),
+            flush_every: Duration::from_millis(self.flush_every),
+            batch_rows_asked: most.is_some(),
             batch_rows: most.unwrap_or(BATCH_ROWS),
+            ..Reading::default()
         };
         Ok((inputs, reading, Choice { rows: self.rows, batch: self.batch, most }))
     }
@@ -143,9 +265,10 @@ impl Input {
         }
         match text.strip_prefix("demo") {
             Some("") => Ok(Input::Demo { rows: DEMO_ROWS }),
-            Some(rows) if rows.starts_with(':') => match rows[1..].replace('_', "").parse() {
-                Ok(rows) => Ok(Input::Demo { rows }),
-                Err(_) => Err(SourceError::usage(format!("{text}: not a number of rows"))),
+            Some(rows) if rows.starts_with(':') => match demo_rows(&rows[1..]) {
+                Some(rows) => Ok(Input::Demo { rows }),
+                None => Err(SourceError::usage(format!("{text}: not a number of rows"))
+                    .advise("as in demo:1000000 or demo:100M")),
             },
             _ => Ok(Input::File(path)),
         }
@@ -160,6 +283,29 @@ impl Input {
             Input::Demo { .. } => "demo".to_owned(),
         }
     }
+}
+
+fn infer_rows(text: &str) -> Result<InferRows, String> {
+    match text {
+        "auto" => Ok(InferRows::Auto),
+        "all" => Ok(InferRows::All),
+        _ => match text.replace('_', "").parse() {
+            Ok(rows) if rows > 0 => Ok(InferRows::Rows(rows)),
+            _ => Err("a number of rows, `all` or `auto`".to_owned()),
+        },
+    }
+}
+
+/// Rows as people write them: `1_000`, `100M`.
+fn demo_rows(text: &str) -> Option<u64> {
+    let text = text.replace('_', "");
+    let (digits, scale) = match text.as_bytes().last()? {
+        b'k' | b'K' => (&text[..text.len() - 1], 1000),
+        b'm' | b'M' => (&text[..text.len() - 1], 1_000_000),
+        b'g' | b'G' | b'b' | b'B' => (&text[..text.len() - 1], 1_000_000_000),
+        _ => (&text[..], 1),
+    };
+    digits.parse::<u64>().ok()?.checked_mul(scale)
 }
 
 fn range(text: &str) -> Result<Range, String> {
@@ -184,6 +330,15 @@ fn delimiter(text: &str) -> Result<u8, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_of_a_demonstration() {
+        assert_eq!(demo_rows("100M"), Some(100_000_000));
+        assert_eq!(demo_rows("1_000"), Some(1000));
+        for wrong in ["", "M", "1.5M", "many", "99999999999G"] {
+            assert_eq!(demo_rows(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn ranges_of_rows() {

@@ -10,12 +10,17 @@ use crate::SourceError;
 use crate::input::{Opened, Whole};
 
 /// An Arrow IPC stream.
-#[derive(Debug)]
 pub(crate) struct ArrowStream {
     reader: IoReader<Whole>,
     name: String,
     /// The one batch that is wanted, if not all are; `None` in it once it was given.
     chosen: Option<Option<RecordBatch>>,
+}
+
+impl std::fmt::Debug for ArrowStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ArrowStream").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 impl ArrowStream {

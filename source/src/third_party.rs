@@ -3,9 +3,16 @@
 //! Of our own readers no input makes a panic. That is not known of everybody's, so a panic in one of these is caught and
 //! told as what it is: an input that the library could not cope with.
 
+use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::Once;
 
 use crate::SourceError;
+
+thread_local! {
+    /// True while a foreign library works on this thread: its panics are told as errors, and not here.
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+}
 
 /// Does some work with a foreign library.
 ///
@@ -15,10 +22,18 @@ pub(crate) fn guard<R>(
     library: &str,
     work: impl FnOnce() -> Result<R, SourceError>,
 ) -> Result<R, SourceError> {
-    let hook = panic::take_hook();
-    panic::set_hook(Box::new(|_| {}));
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let others = panic::take_hook();
+        panic::set_hook(Box::new(move |why| {
+            if !QUIET.get() {
+                others(why);
+            }
+        }));
+    });
+    let before = QUIET.replace(true);
     let outcome = panic::catch_unwind(AssertUnwindSafe(work));
-    panic::set_hook(hook);
+    QUIET.set(before);
     outcome.unwrap_or_else(|why| {
         let why = why.downcast_ref::<&str>().map(|why| (*why).to_owned());
         let why = why.unwrap_or_else(|| "no reason given".to_owned());

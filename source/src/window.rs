@@ -10,7 +10,7 @@ use crate::options::Choice;
 
 /// A part of a chain of inputs.
 #[derive(Debug)]
-pub struct Window {
+pub(crate) struct Window {
     chain: Chain,
     choice: Choice,
     /// Rows still to pass over.
@@ -64,7 +64,7 @@ impl Window {
     }
 
     /// The next batch.
-    pub fn next(&mut self) -> Result<Option<RecordBatch>, SourceError> {
+    pub(crate) fn next(&mut self) -> Result<Option<RecordBatch>, SourceError> {
         if self.left == Some(0) {
             return Ok(None);
         }

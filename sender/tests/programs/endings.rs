@@ -114,7 +114,8 @@ fn enough(programs: &Programs) -> Result<(), Failed> {
 
 fn half(programs: &Programs) -> Result<(), Failed> {
     programs.write("x.csv", format!("n\n{}oops\n", "1\n".repeat(20_000)))?;
-    let arguments = ["x.csv", "--batch-rows", "5000", "--", "receiver", "-o", "out.arrow"];
+    let arguments =
+        ["x.csv", "--infer-rows", "100", "--batch-rows", "5000", "--", "receiver", "-o", "out.arrow"];
     programs.send(&arguments)?.code(3)?.says("oops")?.says("before the end of the table")?;
     assert!(!programs.path("out.arrow").exists());
     Ok(())

@@ -24,6 +24,10 @@ pub(crate) const TESTS: &[Test] = &[
     ("several inputs are one table", Receiver, several),
     ("types are given", Receiver, given_types),
     ("inputs that are malformed, and which", Nothing, malformed),
+    ("JSON arrays, pretty-printed objects, other delimiters", Receiver, other_forms),
+    ("nothing is dropped or misread in silence", Receiver, nothing_in_silence),
+    ("rows of a live pipe are sent before its end", Receiver, live),
+    ("a signal while the input is silent", Receiver, silent),
 ];
 
 /// Rows `range`, of types that CSV and JSON infer as they are here.
@@ -241,7 +245,7 @@ fn malformed(programs: &Programs) -> Result<(), Failed> {
     for (name, bytes, says) in [
         ("empty.csv", &b""[..], "it is empty"),
         ("old.feather", b"FEA1....", "Feather V1"),
-        ("x.csv.gz", b"\x1f\x8b\x08\0\0\0\0\0", "gzip"),
+        ("x.csv.gz", b"\x1f\x8b\x08\0\0\0\0\0", "compressed data ends too early"),
         ("noise", b"\0\x01\x02\x03\0\0\0\0", "not recognised"),
         ("cut.arrow", &whole[..whole.len() / 2], "cut.arrow"),
         ("cut.parquet", b"PAR1\0\0\0\0PAR1", "cut.parquet"),
@@ -252,5 +256,107 @@ fn malformed(programs: &Programs) -> Result<(), Failed> {
     let ended = programs.send(&["not-there.arrow", "--", "receiver"])?;
     ended.code(2)?.says("cannot read not-there.arrow")?;
     programs.send(&[".", "--", "receiver"])?.code(2)?.says("directory")?;
+    Ok(())
+}
+
+fn other_forms(programs: &Programs) -> Result<(), Failed> {
+    let (a, b) = ("{\"a\":1,\"b\":\"x,]\\\"\"}", "{\"a\":2,\"b\":null}");
+    let expected = format!("{a}\n{b}\n");
+    for (name, text) in [
+        ("array.json", format!("[{a},\n{b}]")),
+        ("pretty.json", "[\n  {\n    \"a\": 1,\n    \"b\": \"x,]\\\"\"\n  },\n  {\"a\": 2}\n]\n".to_owned()),
+        ("objects.json", format!("{a}{b}")),
+        ("plain.csv", "a,b\n1,\"x,]\"\"\"\n2,\n".to_owned()),
+        ("semicolons.csv", "a;b\n1;\"x,]\"\"\"\n2;\n".to_owned()),
+        ("tabs.csv", "a\tb\n1\t\"x,]\"\"\"\n2\t\n".to_owned()),
+        ("bars.csv", "a|b\r\n1|\"x,]\"\"\"\r\n2|\r\n".to_owned()),
+    ] {
+        programs.write(name, &text)?;
+        for threads in ["1", "3"] {
+            let arguments = [&[name, "--threads", threads][..], &TO_JSON].concat();
+            same(programs.send(&arguments)?.ok()?, &expected)
+                .map_err(|e| format!("{name}: {}", e.message().unwrap_or_default()))?;
+        }
+        let piped = programs.send_piped(&[&["-"][..], &TO_JSON].concat(), text.as_bytes())?;
+        same(piped.ok()?, &expected)?;
+    }
+    Ok(())
+}
+
+fn nothing_in_silence(programs: &Programs) -> Result<(), Failed> {
+    // Far behind the rows that types were once inferred from.
+    let late = format!("{}{{\"n\":1,\"late\":true}}\n", "{\"n\":1}\n".repeat(100_000));
+    programs.write("late.jsonl", &late)?;
+    let all = programs.send(&[&["late.jsonl"][..], &TO_JSON].concat())?.ok()?;
+    assert!(all.ends_with("{\"n\":1,\"late\":true}\n"), "{:.200}", &all[all.len() - 50..]);
+    let ended = programs.send(&["late.jsonl", "--infer-rows", "10", "--", "receiver", "--null"])?;
+    ended.code(3)?.says("late")?.says("row 100001")?.says("--infer-rows")?;
+    let changes = format!("n\n{}oops\n", "1\n".repeat(200_000));
+    programs.write("changes.csv", &changes)?;
+    let ended = programs.send(&["changes.csv", "--infer-rows", "10", "--", "receiver", "--null"])?;
+    ended
+        .code(3)?
+        .says("row 200001")?
+        .says("\"oops\" is string, and the column is int64")?
+        .says("--infer-rows")?;
+    let all = programs.send(&[&["changes.csv"][..], &TO_JSON].concat())?.ok()?;
+    assert!(all.ends_with("{\"n\":\"oops\"}\n"));
+    for (text, says) in [
+        ("a,b\n1,\"x\n2,y\n", "quote that opens in line 2"),
+        ("a,b\n1,\"x\n2,\"y\"\n", "line 2"),
+        ("a,b\n1,2\n3\n", "line 3 has 1 field, and the table has 2 columns"),
+        ("a,b\n1,2\n3,4,5\n", "line 3 has 3 fields"),
+    ] {
+        programs.write("x.csv", text)?;
+        programs.send(&["x.csv", "--", "receiver", "--null"])?.code(3)?.says(says)?;
+    }
+    for (text, options, expected) in [
+        ("a,b\n01234,NA\n5,2\n", &[][..], "{\"a\":\"01234\",\"b\":null}\n{\"a\":\"5\",\"b\":2}\n"),
+        ("a,b\n1,-\n2,3\n", &["--null-values", "-"], "{\"a\":1,\"b\":null}\n{\"a\":2,\"b\":3}\n"),
+        ("#no\na,b\n1,2\n#no\n", &["--comment", "#"], "{\"a\":1,\"b\":2}\n"),
+        ("a,b\n1,\"\"\n2,\n", &["--quoted-empty"], "{\"a\":1,\"b\":\"\"}\n{\"a\":2,\"b\":null}\n"),
+        ("a,b\n1,x\n2\n", &["--ragged"], "{\"a\":1,\"b\":\"x\"}\n{\"a\":2,\"b\":null}\n"),
+        ("a,b\n1,2\n", &["--schema", "b decimal(5,2)"], "{\"a\":1,\"b\":2.00}\n"),
+    ] {
+        programs.write("x.csv", text)?;
+        let ended = programs.send(&[&["x.csv"][..], options, &TO_JSON].concat())?;
+        same(ended.ok()?, expected).map_err(|e| format!("{text}: {}", e.message().unwrap_or_default()))?;
+    }
+    programs.send(&["x.csv", "--schema", "b intt64", "--", "receiver"])?.code(2)?.says("\"int64\"")?;
+    Ok(())
+}
+
+/// Waits for the first line that a started receiver writes while the sender's input stays open.
+fn live(programs: &Programs) -> Result<(), Failed> {
+    use std::io::{BufRead, BufReader, Write};
+    for (text, line) in [("{\"a\":1}\n", "{\"a\":1}\n"), ("a,b\n1,2\n", "{\"a\":1,\"b\":2}\n")] {
+        let arguments = [&["-"][..], &TO_JSON].concat();
+        let mut child = programs.sender(&arguments).stdin(std::process::Stdio::piped()).spawn()?;
+        let mut stdin = child.stdin.take().ok_or("no standard input")?;
+        let mut stdout = BufReader::new(child.stdout.take().ok_or("no standard output")?);
+        stdin.write_all(text.as_bytes())?;
+        let mut first = String::new();
+        stdout.read_line(&mut first)?;
+        assert_eq!(first, line);
+        drop(stdin);
+        crate::run::finish(child)?.code(0)?;
+    }
+    Ok(())
+}
+
+fn silent(programs: &Programs) -> Result<(), Failed> {
+    use rustix::process::{Pid, Signal, kill_process};
+    use std::io::{BufRead, BufReader, Write};
+    let arguments = [&["-"][..], &TO_JSON].concat();
+    let mut child = programs.sender(&arguments).stdin(std::process::Stdio::piped()).spawn()?;
+    let mut stdin = child.stdin.take().ok_or("no standard input")?;
+    let mut stdout = BufReader::new(child.stdout.take().ok_or("no standard output")?);
+    stdin.write_all(b"{\"a\":1}\n")?;
+    stdout.read_line(&mut String::new())?;
+    // The input is open, and silent; one signal is enough.
+    kill_process(Pid::from_raw(child.id() as i32).ok_or("no process")?, Signal::TERM)?;
+    let ended = crate::run::finish(child)?;
+    drop(stdin);
+    ended.code(143)?;
     Ok(())
 }

@@ -11,16 +11,7 @@ use crate::failure::Failure;
 
 /// The options that read a file as it is.
 pub(crate) fn options(path: &Path) -> SourceOptions {
-    SourceOptions {
-        inputs: vec![path.to_owned()],
-        format: None,
-        schema: None,
-        delimiter: b',',
-        no_header: false,
-        rows: None,
-        batch: None,
-        batch_rows: None,
-    }
+    SourceOptions::new(vec![path.to_owned()])
 }
 
 /// Opens inputs as one table.

@@ -1,0 +1,154 @@
+//! Values written as text, for types that CSV and JSON have no form of their own for.
+//!
+//! | type | form |
+//! |---|---|
+//! | float | as Rust and Python write it; `NaN`, `inf`, `-inf` |
+//! | decimal | digits with a point, all of them |
+//! | binary | hexadecimal digits, two for each byte; `0x` or `\x` may stand in front |
+//! | date, time, timestamp | ISO 8601; with a zone, the offset |
+//! | duration | ISO 8601 (`PT1.5S`, `P1DT2H`), or a whole number of its unit |
+//! | interval | as PostgreSQL writes it: `1 years 2 mons 3 days 4 hours` |
+
+use arrow_array::types::{
+    DurationMicrosecondType, DurationMillisecondType, DurationNanosecondType, DurationSecondType,
+};
+use arrow_array::{Array, ArrayRef, PrimitiveArray, StringArray};
+use arrow_cast::{CastOptions, can_cast_types, cast_with_options};
+use arrow_schema::{DataType, TimeUnit};
+use std::sync::Arc;
+
+/// Makes values of texts. An error is the number of the first text that is none, if it is known.
+pub(crate) fn parse(texts: &StringArray, to: &DataType) -> Result<ArrayRef, Option<usize>> {
+    if let DataType::Duration(unit) = to {
+        let read: Vec<_> = (0..texts.len())
+            .map(|row| match texts.is_null(row) {
+                true => Ok(None),
+                false => duration(texts.value(row), *unit).map(Some).ok_or(Some(row)),
+            })
+            .collect::<Result<_, _>>()?;
+        return Ok(match unit {
+            TimeUnit::Second => Arc::new(PrimitiveArray::<DurationSecondType>::from_iter(read)),
+            TimeUnit::Millisecond => Arc::new(PrimitiveArray::<DurationMillisecondType>::from_iter(read)),
+            TimeUnit::Microsecond => Arc::new(PrimitiveArray::<DurationMicrosecondType>::from_iter(read)),
+            TimeUnit::Nanosecond => Arc::new(PrimitiveArray::<DurationNanosecondType>::from_iter(read)),
+        });
+    }
+    // What cannot be read becomes null, which tells where it was.
+    let options = CastOptions { safe: true, ..CastOptions::default() };
+    let cast = cast_with_options(texts, to, &options).map_err(|_| None)?;
+    match (0..texts.len()).find(|row| cast.is_null(*row) && texts.is_valid(*row)) {
+        Some(row) => Err(Some(row)),
+        None => Ok(cast),
+    }
+}
+
+/// True if there is a form of this type.
+pub(crate) fn has_form(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Dictionary(_, values) => has_form(values),
+        DataType::RunEndEncoded(_, values) => has_form(values.data_type()),
+        DataType::Duration(_) | DataType::FixedSizeBinary(_) => true,
+        other => !other.is_nested() && can_cast_types(&DataType::Utf8, other),
+    }
+}
+
+/// Reads hexadecimal digits.
+pub(crate) fn hex(text: &[u8], into: &mut Vec<u8>) -> Option<()> {
+    let text = text.strip_prefix(b"0x").or_else(|| text.strip_prefix(b"\\x")).unwrap_or(text);
+    into.clear();
+    if !text.len().is_multiple_of(2) {
+        return None;
+    }
+    for pair in text.chunks_exact(2) {
+        let digit = |byte: u8| char::from(byte).to_digit(16);
+        into.push((digit(pair[0])? * 16 + digit(pair[1])?) as u8);
+    }
+    Some(())
+}
+
+/// Reads a duration, as a whole number of units.
+pub(crate) fn duration(text: &str, unit: TimeUnit) -> Option<i64> {
+    if let Ok(number) = text.parse() {
+        return Some(number);
+    }
+    let (negative, text) = match text.strip_prefix('-') {
+        Some(text) => (true, text),
+        None => (false, text),
+    };
+    let mut rest = text.strip_prefix('P')?;
+    let mut nanoseconds = 0_i128;
+    let (mut timed, mut some) = (false, false);
+    while !rest.is_empty() {
+        if let Some(time) = rest.strip_prefix('T')
+            && !timed
+        {
+            (timed, rest) = (true, time);
+            continue;
+        }
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '-')?;
+        let (number, letter) = rest.split_at(end);
+        let seconds = match (timed, letter.as_bytes()[0]) {
+            (false, b'W') => 604_800,
+            (false, b'D') => 86_400,
+            (true, b'H') => 3600,
+            (true, b'M') => 60,
+            (true, b'S') => 1,
+            _ => return None,
+        };
+        nanoseconds = nanoseconds.checked_add(billionths(number)?.checked_mul(seconds)?)?;
+        (some, rest) = (true, &letter[1..]);
+    }
+    let per: i128 = match unit {
+        TimeUnit::Second => 1_000_000_000,
+        TimeUnit::Millisecond => 1_000_000,
+        TimeUnit::Microsecond => 1000,
+        TimeUnit::Nanosecond => 1,
+    };
+    if !some || nanoseconds % per != 0 {
+        return None;
+    }
+    let nanoseconds = if negative { -nanoseconds } else { nanoseconds };
+    i64::try_from(nanoseconds / per).ok()
+}
+
+/// A number of at most nine digits behind the point, in billionths.
+fn billionths(text: &str) -> Option<i128> {
+    let (negative, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    if whole.is_empty() || fraction.len() > 9 || whole.contains('-') || fraction.contains('-') {
+        return None;
+    }
+    let fraction: i128 = format!("{fraction:0<9}").parse().ok()?;
+    let number = whole.parse::<i128>().ok()?.checked_mul(1_000_000_000)?.checked_add(fraction)?;
+    Some(if negative { -number } else { number })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read() {
+        for (text, unit, expected) in [
+            ("PT1.5S", TimeUnit::Millisecond, Some(1500)),
+            ("PT-0.000000001S", TimeUnit::Nanosecond, Some(-1)),
+            ("-PT90S", TimeUnit::Second, Some(-90)),
+            ("P1DT2H3M", TimeUnit::Second, Some(93_780)),
+            ("PT9223372036854775807S", TimeUnit::Second, Some(i64::MAX)),
+            ("7", TimeUnit::Microsecond, Some(7)),
+            ("PT1.5S", TimeUnit::Second, None),
+            ("P", TimeUnit::Second, None),
+            ("1h", TimeUnit::Second, None),
+        ] {
+            assert_eq!(duration(text, unit), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn bytes_are_read() {
+        let mut bytes = Vec::new();
+        assert_eq!((hex(b"00fF", &mut bytes), &bytes[..]), (Some(()), &[0, 255][..]));
+        assert_eq!(hex(b"0x7", &mut bytes), None);
+        assert_eq!(hex(b"zz", &mut bytes), None);
+    }
+}
