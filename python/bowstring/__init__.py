@@ -29,6 +29,7 @@ from ._errors import (
     SchemaMismatch,
     TimeoutError,
 )
+from ._share import SharedTable, share
 from ._shared_frame import SharedDataFrame, create_reader, create_writer, get_version, has_arrow_support
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "Schema",
     "SchemaMismatch",
     "SharedDataFrame",
+    "SharedTable",
     "Table",
     "TimeoutError",
     "Writer",
@@ -53,6 +55,7 @@ __all__ = [
     "create_writer",
     "get_version",
     "has_arrow_support",
+    "share",
     "runtime_directory",
 ]
 

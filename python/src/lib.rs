@@ -14,6 +14,7 @@ mod names;
 mod process;
 mod reader;
 mod schema;
+mod share;
 mod stream;
 mod table;
 mod wait;
@@ -36,6 +37,8 @@ mod _bowstring {
     use super::reader::Reader;
     #[pymodule_export]
     use super::schema::Schema;
+    #[pymodule_export]
+    use super::share::{attach, freeze};
     #[pymodule_export]
     use super::table::Table;
     #[pymodule_export]

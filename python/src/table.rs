@@ -58,6 +58,24 @@ impl Table {
         self.zero_copy
     }
 
+    /// Some of the rows, in the same memory.
+    #[pyo3(signature = (offset = 0, length = None))]
+    fn slice(&self, offset: usize, length: Option<usize>) -> Table {
+        let mut skip = offset;
+        let mut left = length.unwrap_or(usize::MAX);
+        let mut batches = Vec::new();
+        for batch in &self.batches {
+            let start = skip.min(batch.num_rows());
+            let take = left.min(batch.num_rows() - start);
+            skip -= start;
+            left -= take;
+            if take > 0 {
+                batches.push(batch.slice(start, take));
+            }
+        }
+        Table { schema: self.schema.clone(), batches, zero_copy: self.zero_copy }
+    }
+
     /// A ``pyarrow.Table`` over the same memory.
     fn to_pyarrow<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         convert::to_pyarrow(slf.as_any(), "table")

@@ -52,6 +52,7 @@ pub mod protocol;
 mod receive;
 mod send;
 pub mod serve;
+pub mod share;
 pub mod turn;
 
 pub use arrow_array;

@@ -1,0 +1,207 @@
+"""One table for any number of processes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import socket
+import struct
+import threading
+import weakref
+from typing import Any
+
+from . import _bowstring
+from ._bowstring import Schema, Table
+from ._errors import PeerCrashed
+
+__all__ = ["SharedTable", "share"]
+
+
+class _Mapping:
+    """A table's one mapping in this process."""
+
+    __slots__ = ("__weakref__", "address", "file", "key", "length", "table")
+
+    def __init__(self, table: Table, key: bytes, length: int, address: str | None, file: int | None) -> None:
+        self.table, self.key, self.length = table, key, length
+        #: Where the owner hands the file out; ``None`` if that is this process.
+        self.address = address
+        #: The owner's descriptor.
+        self.file = file
+        if file is not None:
+            weakref.finalize(self, os.close, file)
+
+
+_mappings: weakref.WeakValueDictionary[bytes, _Mapping] = weakref.WeakValueDictionary()
+_lock = threading.Lock()
+_service: tuple[int, str] | None = None
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+class SharedTable:
+    """A frozen table, which pickles into any process of the host as a few hundred bytes, and opens there in place.
+
+    The data go with the last process that holds them. They can be opened anew while the process that shared them keeps a
+    :class:`SharedTable` of them.
+    """
+
+    __slots__ = ("__weakref__", "_mapping", "_place", "_table")
+
+    def __init__(self, mapping: _Mapping, place: tuple[int, int] | None) -> None:
+        self._mapping = mapping
+        self._place = place
+        self._table = mapping.table if place is None else mapping.table.slice(*place)
+
+    @property
+    def num_rows(self) -> int:
+        """Rows."""
+        return self._table.num_rows
+
+    @property
+    def num_columns(self) -> int:
+        """Columns."""
+        return self._table.num_columns
+
+    @property
+    def schema(self) -> Schema:
+        """Names and types."""
+        return self._table.schema
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the rows."""
+        return self._table.nbytes
+
+    def slice(self, offset: int = 0, length: int | None = None) -> SharedTable:
+        """Some of the rows, in the same memory. Pickling the slice ships its place, and neither rows nor parent."""
+        first, rows = self._place or (0, self._mapping.table.num_rows)
+        offset = min(max(offset, 0), rows)
+        length = rows - offset if length is None else min(max(length, 0), rows - offset)
+        return SharedTable(self._mapping, (first + offset, length))
+
+    def to_pyarrow(self) -> Any:
+        """A ``pyarrow.Table`` over the same memory."""
+        return self._table.to_pyarrow()
+
+    def to_polars(self) -> Any:
+        """A ``polars.DataFrame`` over the same memory."""
+        return self._table.to_polars()
+
+    def to_pandas(self) -> Any:
+        """A ``pandas.DataFrame``."""
+        return self._table.to_pandas()
+
+    def __len__(self) -> int:
+        return self.num_rows
+
+    def __repr__(self) -> str:
+        return f"SharedTable({self.num_rows} rows, {self.num_columns} columns)"
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        return self._table.__arrow_c_stream__(requested_schema)
+
+    def __arrow_c_schema__(self) -> Any:
+        return self._table.__arrow_c_schema__()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        mapping = self._mapping
+        address = _serve() if mapping.file is not None else mapping.address
+        return _open, (address, mapping.key, mapping.length, self._place)
+
+
+def share(data: Any) -> SharedTable:
+    """Freezes a table once, for any number of processes.
+
+    >>> import pickle, pyarrow as pa
+    >>> t = share(pa.table({"n": range(1_000_000)}))
+    >>> len(pickle.dumps(t)) < 500
+    True
+    >>> pickle.loads(pickle.dumps(t.slice(10, 2))).to_pyarrow()["n"].to_pylist()
+    [10, 11]
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if len(_mappings) > soft // 2 and soft != hard:
+        # A share keeps a descriptor in the process that made it.
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    file, length = _bowstring.freeze(data)
+    try:
+        table = _bowstring.attach(file, length)
+    except BaseException:
+        os.close(file)
+        raise
+    mapping = _Mapping(table, os.urandom(16), length, None, file)
+    _mappings[mapping.key] = mapping
+    return SharedTable(mapping, None)
+
+
+def _serve() -> str:
+    """The address at which this process hands out its files; the thread for that is started with the first call."""
+    global _service
+    with _lock:
+        if _service is None or _service[0] != os.getpid():
+            listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            address = f"bowstring-share-{os.getpid()}-{os.urandom(8).hex()}"
+            listener.bind("\0" + address)
+            listener.listen(64)
+            threading.Thread(target=_hand_out, args=(listener,), name="bowstring-share", daemon=True).start()
+            _service = (os.getpid(), address)
+        return _service[1]
+
+
+def _hand_out(listener: socket.socket) -> None:
+    while True:
+        try:
+            peer, _ = listener.accept()
+        except OSError:
+            return
+        with peer, contextlib.suppress(OSError):
+            _answer(peer)
+
+
+def _answer(peer: socket.socket) -> None:
+    # A function of its own, so that the thread keeps no table while it waits for the next peer.
+    # One that says nothing keeps the others waiting for a second at most.
+    peer.settimeout(1)
+    _, uid, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    mapping = _mappings.get(peer.recv(16)) if uid == os.getuid() else None
+    if mapping is not None and mapping.file is not None:
+        socket.send_fds(peer, [b"\1"], [mapping.file])
+    else:
+        peer.send(b"\0")
+
+
+def _open(address: str, key: bytes, length: int, place: tuple[int, int] | None) -> SharedTable:
+    """Opens a table that another process shared."""
+    mapping = _mappings.get(key)
+    if mapping is None:
+        file = _fetch(address, key)
+        try:
+            mapping = _Mapping(_bowstring.attach(file, length), key, length, address, None)
+        finally:
+            os.close(file)
+        mapping = _mappings.setdefault(key, mapping)
+    return SharedTable(mapping, place)
+
+
+def _fetch(address: str, key: bytes) -> int:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as peer:
+        peer.settimeout(10)
+        try:
+            peer.connect("\0" + address)
+            peer.send(key)
+            said, files, _, _ = socket.recv_fds(peer, 1, 1)
+        except OSError as error:
+            raise PeerCrashed("the process that shared this table has ended, and its data with it") from error
+        if said != b"\1" or len(files) != 1:
+            for file in files:
+                os.close(file)
+            raise PeerCrashed("the process that shared this table keeps it no longer")
+        return files[0]
