@@ -87,10 +87,12 @@ fn show(
         let addresses = find::addresses(&top.channels)?;
         let mut samples = watch.look(&addresses);
         // Senders may come and go, but one that is asked for by its name should be there at first.
-        if first && top.channels.len() == 1 && matches!(&*samples, [Sample { state: State::Absent(_), .. }]) {
-            if let Some(Sample { address, state: State::Absent(error) }) = samples.pop() {
-                return Err(TopError::Sender { address, error: Box::new(error) });
-            }
+        if first
+            && top.channels.len() == 1
+            && matches!(&*samples, [Sample { state: State::Absent(_), .. }])
+            && let Some(Sample { address, state: State::Absent(error) }) = samples.pop()
+        {
+            return Err(TopError::Sender { address, error: Box::new(error) });
         }
         first = false;
         samples.retain(|sample| !matches!(sample.state, State::Absent(_)));

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use bowstring_transport::{Deliveries, Delivery, HandshakeConfig, Connector, Sender, SenderConfig, Wait};
+use bowstring_transport::{Connector, Deliveries, Delivery, HandshakeConfig, Sender, SenderConfig, Wait};
 
 use super::process::{Pair, fork, wait};
 use super::{End, Load};
@@ -15,8 +15,9 @@ const ROUNDS: usize = 9;
 /// Receives everything until the sender closes.
 #[allow(unsafe_code)]
 fn receive_all(pair: &Pair, load: Load) {
-    let incoming =
-        Connector::new(Deliveries::only(Delivery::Pooled)).connect_socket(pair.socket(End::Answers)).expect("a sender");
+    let incoming = Connector::new(Deliveries::only(Delivery::Pooled))
+        .connect_socket(pair.socket(End::Answers))
+        .expect("a sender");
     // SAFETY: the sender is `send_all`, which leaves published slots alone.
     let receiver = unsafe { incoming.pooled() }.expect("pooled delivery");
     while let Ok(lease) = receiver.recv_with(Wait::sleeping().spins(0)) {

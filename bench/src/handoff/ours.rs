@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use bowstring_transport::{
-    Deliveries, Delivery, Incoming, Connector, PooledReceiver, SealedReceiver, Sender, SenderConfig, Wait,
+    Connector, Deliveries, Delivery, Incoming, PooledReceiver, SealedReceiver, Sender, SenderConfig, Wait,
 };
 
 use super::process::Pair;

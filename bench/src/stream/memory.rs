@@ -15,7 +15,7 @@ use arrow_array::{ArrayRef, Int64Array, RecordBatch};
 use arrow_ipc::reader::StreamReader;
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use bowstring::transport::{Deliveries, Delivery, Connector, Opened, SenderConfig};
+use bowstring::transport::{Connector, Deliveries, Delivery, Opened, SenderConfig};
 use bowstring::{TableReceiver, TableSender};
 
 use super::work;

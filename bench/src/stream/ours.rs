@@ -3,7 +3,7 @@
 
 use arrow_array::types::Int64Type;
 use bowstring::codec::{Encoder, Plan, Shape};
-use bowstring::transport::{Deliveries, Delivery, Connector, Opened, SenderConfig, Wait};
+use bowstring::transport::{Connector, Deliveries, Delivery, Opened, SenderConfig, Wait};
 use bowstring::{Batch, TableReceiver, TableSender};
 
 use super::turns::{End, Gives, Link, Takes};

@@ -20,7 +20,7 @@ use core::arch::naked_asm;
 use core::panic::PanicInfo;
 
 use bowstring_transport::fd::OwnedFd;
-use bowstring_transport::{Deliveries, HandshakeConfig, Connector, RecvError, SenderConfig, socket_pair};
+use bowstring_transport::{Connector, Deliveries, HandshakeConfig, RecvError, SenderConfig, socket_pair};
 use rustix::process::{Pid, WaitOptions, waitpid};
 
 use kernel::{exit, fork};
