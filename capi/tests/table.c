@@ -7,6 +7,7 @@
 
 static bowstring_error error;
 static int released;
+static bowstring_table_sender *in_use;
 
 static void release_schema(struct ArrowSchema *schema) {
     released++;
@@ -21,6 +22,10 @@ static int32_t build(void *context, struct bowstring_columns *columns, size_t *r
     void *numbers, *bits;
     uint8_t *valid;
     size_t room;
+    // The sender is in use by the call that builds, as it would be by another thread's.
+    bowstring_table_sender_stats stats;
+    CHECK(bowstring_table_sender_get_stats(in_use, &stats, sizeof stats, &error) == BOWSTRING_BUSY);
+    CHECK(bowstring_table_sender_close(&in_use, &error) == BOWSTRING_BUSY && in_use != NULL);
     CHECK(bowstring_column_values(columns, 0, 4, &numbers, &room, &error) == BOWSTRING_ARGUMENT);
     MUST(bowstring_column_values(columns, 0, 8, &numbers, &room, &error), error);
     CHECK(room >= ROWS);
@@ -107,6 +112,7 @@ static void send_and_receive(uint32_t delivery) {
     MUST(bowstring_table_sender_open(&schema, NULL, &sender, &error), error);
     CHECK(released == 1 && schema.release == NULL);
     MUST(bowstring_table_sender_meet(sender, fds[0], &error), error);
+    in_use = sender;
     size_t capacities[] = {16 * ROWS};
     int calls = 0;
     CHECK(bowstring_table_sender_build(sender, ROWS, NULL, 0, build, &calls, &error) == BOWSTRING_ARGUMENT);

@@ -501,7 +501,7 @@ pub unsafe extern "C" fn bowstring_send(
             None => sender.inner.try_loan(len)?,
         };
         loan.copy_from_slice(bytes);
-        loan.commit(len).map_err(CommitFault::from)?;
+        loan.commit(len)?;
         Ok(())
     };
     // SAFETY: the caller's promise.
