@@ -187,7 +187,7 @@ pub(crate) const ALL: &[Claim] = &[
         command: "cargo test --test nothing_lost",
         figure: Figure::Tests,
         bound: AtLeast(3),
-        scope: "one to three receivers, every mixture of deliveries, that stop and go on; waits that end early; a host that refuses calls",
+        scope: "one to three receivers, every mixture of deliveries, that stop and go on; waits that end early; a host that refuses calls; both programs, one receiver stopped, 3 × 3 deliveries × three policies",
         needs: &[],
         level: Quick,
     },

@@ -250,3 +250,113 @@ fn who_lacks_a_message_at_the_end_is_not_told_that_it_has_everything() {
         assert_eq!(honest::take(&mut opened, honest::PATIENTLY), Err(end));
     }
 }
+
+/// The two programs, one receiver stopped for a while: every mixture of deliveries, every policy, rows counted.
+mod programs {
+    use std::io::{BufRead, BufReader, Read};
+    use std::path::{Path, PathBuf};
+    use std::process::{Child, ChildStdout, Command, Output, Stdio};
+    use std::sync::mpsc::{RecvTimeoutError, channel};
+    use std::time::Duration;
+
+    use rustix::process::{Pid, Signal, kill_process};
+
+    const ROWS: usize = 20_000;
+    const DELIVERIES: [&str; 3] = ["pooled", "copied", "sealed"];
+
+    /// Builds both programs, in the profile of this test, and says where they are.
+    fn build() -> PathBuf {
+        let place = Path::new(env!("CARGO_BIN_EXE_puppet")).parent().expect("a directory").to_owned();
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--quiet", "-p", "bowstring-sender", "-p", "bowstring-receiver"]);
+        if place.ends_with("release") {
+            cargo.arg("--release");
+        }
+        assert!(cargo.status().expect("cargo").success(), "the programs do not build");
+        place
+    }
+
+    fn signal(child: &Child, signal: Signal) {
+        let pid = Pid::from_raw(child.id().try_into().expect("a process")).expect("a process");
+        kill_process(pid, signal).expect("it is there");
+    }
+
+    /// Reads the lines of a receiver's output until they end, in a thread; tells whenever there are more.
+    fn lines(output: ChildStdout) -> (std::thread::JoinHandle<usize>, std::sync::mpsc::Receiver<()>) {
+        let (tell, told) = channel();
+        let reading = std::thread::spawn(move || {
+            let lines = BufReader::new(output).lines();
+            lines.map_while(Result::ok).inspect(|_| _ = tell.send(())).count()
+        });
+        (reading, told)
+    }
+
+    /// Sends the table to two receivers, the second of which is stopped from the first row on until the first receiver gets
+    /// no more. Returns the rows of the first, and how the three ended.
+    fn run(place: &Path, name: &str, one: &str, two: &str, policy: &str) -> (usize, [Output; 3]) {
+        let socket = std::env::temp_dir().join(format!("bowstring-{}-{name}.sock", std::process::id()));
+        let socket = socket.to_str().expect("UTF-8");
+        let program = |name: &str, arguments: &[&str]| {
+            let mut command = Command::new(place.join(name));
+            command.args(arguments).args(["--socket", socket]).stdin(Stdio::null());
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts")
+        };
+        let demo = format!("demo:{ROWS}");
+        let pool = ["--pool", "1M", "--slot", "64K"];
+        let policy = ["--on-slow", policy, "--batch-rows", "100", "--receivers", "2"];
+        let sender = program("sender", &[&[&*demo][..], &pool, &policy].concat());
+        let counting = program("receiver", &["--wait", "10", "--count", "--delivery", two]);
+        let mut first = program("receiver", &["--wait", "10", "--csv", "--delivery", one]);
+        let (reading, told) = lines(first.stdout.take().expect("piped"));
+        // The header comes before any row.
+        for _ in 0..2 {
+            told.recv().expect("the first receiver gets rows");
+        }
+        signal(&counting, Signal::STOP);
+        // Until the sender waits, or is done.
+        while told.recv_timeout(Duration::from_millis(200)) != Err(RecvTimeoutError::Timeout) {
+            if reading.is_finished() {
+                break;
+            }
+        }
+        signal(&counting, Signal::CONT);
+        let rows = reading.join().expect("no panic") - 1;
+        let mut said = String::new();
+        let _ = first.stderr.take().expect("piped").read_to_string(&mut said);
+        let outputs = [sender, first, counting].map(|child| child.wait_with_output().expect("it ends"));
+        (rows, outputs)
+    }
+
+    #[test]
+    fn rows_are_counted_in_every_mixture_under_every_policy() {
+        let place = build();
+        for one in DELIVERIES {
+            for two in DELIVERIES {
+                for policy in ["block", "skip", "cut"] {
+                    let case = format!("{one}-{two}-{policy}");
+                    let (rows, [sender, first, second]) = run(&place, &case, one, two, policy);
+                    let count = String::from_utf8_lossy(&second.stdout).trim().replace(['_', ',', ' '], "");
+                    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+                    let ended = [&sender, &first, &second].map(|output| output.status.code());
+                    match policy {
+                        "block" => {
+                            assert_eq!(ended, [Some(0); 3], "{case}: {said}");
+                            assert_eq!((rows, &*count), (ROWS, &*ROWS.to_string()), "{case}: {said}");
+                        }
+                        // Whole batches are left out, and it says so.
+                        "skip" => {
+                            assert_eq!(second.status.code(), Some(0), "{case}: {said}");
+                            let count: usize = count.parse().expect("a number");
+                            assert!(count <= ROWS && count.is_multiple_of(100), "{case}: {count}");
+                        }
+                        // It has everything, or knows that it has not.
+                        _ => {
+                            let whole = count == ROWS.to_string();
+                            assert_eq!(whole, second.status.code() == Some(0), "{case}: {count} {said}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
