@@ -153,7 +153,7 @@ pub(crate) fn sending(py: Python<'_>, error: &SendError) -> PyErr {
 pub(crate) fn receiving(py: Python<'_>, error: &ReceiveError) -> PyErr {
     match error {
         ReceiveError::Crashed => plain(py, "PeerCrashed", error),
-        ReceiveError::CutOff => plain(py, "PeerCrashed", error),
+        ReceiveError::CutOff | ReceiveError::BrokenOff { .. } => plain(py, "PeerCrashed", error),
         ReceiveError::TimedOut => timed_out(py, error),
         ReceiveError::Host(error) => host(*error),
         other => plain(py, "Malformed", other),

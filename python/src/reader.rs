@@ -1,6 +1,7 @@
 //! The reading end.
 
 mod channel;
+mod fork;
 mod poll;
 mod stream;
 
@@ -9,11 +10,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bowstring::turn::{Taken, Turn};
-use pyo3::exceptions::{PyRuntimeError, PyStopIteration, PyValueError};
+use pyo3::exceptions::{PyKeyError, PyRuntimeError, PyStopIteration, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict, PyTuple};
 
-use self::channel::{Channel, Keep, Next};
+use self::channel::{Channel, Fault, Keep, Next};
 use crate::batch::Batch;
 use crate::capsule::{self, Request};
 use crate::names::Place;
@@ -101,7 +102,8 @@ impl Reader {
         };
         match outcome {
             None => Err(errors::timed_out(py, "nothing came in time")),
-            Some(Err(error)) => Err(errors::receiving(py, &error)),
+            Some(Err(Fault::Receive(error))) => Err(errors::receiving(py, &error)),
+            Some(Err(Fault::NoColumn(name))) => Err(PyKeyError::new_err(format!("no column {name:?}"))),
             Some(Ok(next)) => {
                 if let Some(warning) = channel.take_warning() {
                     drop(channel);

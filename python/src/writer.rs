@@ -195,6 +195,12 @@ impl Writer {
         }
     }
 
+    /// A batch of ``rows`` rows, to be computed column by column: ``with w.build(rows) as b: b["price"][:] = …``.
+    #[pyo3(signature = (rows, *, timeout = None))]
+    fn build<'py>(slf: &Bound<'py, Self>, rows: isize, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("bowstring._build")?.call_method1("Build", (slf, rows, timeout))
+    }
+
     /// Waits until ``count`` readers are connected.
     #[pyo3(signature = (count = 1, timeout = None))]
     fn wait_for_readers(&self, py: Python<'_>, count: u32, timeout: Option<f64>) -> PyResult<()> {

@@ -38,6 +38,8 @@ pub(crate) struct Channel {
     warning: Option<String>,
     warned: bool,
     copied_to_keep: u64,
+    /// Whether forked children inherit the pool's mapping.
+    inherited: bool,
 }
 
 enum State {
@@ -59,6 +61,15 @@ pub(crate) enum Keep {
     Quietly,
     /// Everything, so slots are copied.
     Everything,
+}
+
+/// Why there is no batch.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// It was not received.
+    Receive(ReceiveError),
+    /// It has no column of this name.
+    NoColumn(String),
 }
 
 /// A batch, and where it lies.
@@ -117,6 +128,7 @@ impl Channel {
             warning: None,
             warned: false,
             copied_to_keep: 0,
+            inherited: false,
         })
     }
 
@@ -173,11 +185,7 @@ impl Channel {
     }
 
     /// Waits up to `slice` for the next batch. `None` if none came; `Some(Ok(None))` is the end.
-    pub(crate) fn next_within(
-        &mut self,
-        slice: Duration,
-        keep: Keep,
-    ) -> Option<Result<Option<Next>, ReceiveError>> {
+    pub(crate) fn next_within(&mut self, slice: Duration, keep: Keep) -> Option<Result<Option<Next>, Fault>> {
         let State::Open(receiver) = &mut self.state else { return Some(Ok(None)) };
         if self.left == Some(0) {
             return Some(Ok(None));
@@ -217,6 +225,10 @@ impl Channel {
                 }
                 self.copied_to_keep += u64::from(private);
                 let (number, shared) = (batch.number(), batch.shared_addresses());
+                if delivery == Delivery::Pooled && !self.inherited {
+                    self.inherited = true;
+                    super::fork::inherit(&shared);
+                }
                 let made =
                     if private { batch.into_private_record_batch() } else { batch.into_record_batch() };
                 let shared = if private { 0..0 } else { shared };
@@ -226,22 +238,18 @@ impl Channel {
         if let Some(poll) = &mut self.poll {
             poll.after(receiver);
         }
-        outcome.map(|outcome| outcome.and_then(|next| next.map(|next| self.cut(next)).transpose()))
+        outcome.map(|outcome| outcome.map_err(Fault::Receive)?.map(|next| self.cut(next)).transpose())
     }
 
     /// Keeps the columns and rows that were asked for.
-    fn cut(&mut self, mut next: Next) -> Result<Next, ReceiveError> {
-        let import = |why: String| ReceiveError::Import {
-            message: next.number,
-            error: bowstring::codec::interop::ImportError::Arrow(why.into()),
-        };
+    fn cut(&mut self, mut next: Next) -> Result<Next, Fault> {
         if let Some(columns) = &self.columns {
             if self.places.is_none() {
                 let found = places(&next.batch.schema(), columns);
-                self.places = Some(found.map_err(|name| import(format!("no column {name:?}")))?);
+                self.places = Some(found.map_err(Fault::NoColumn)?);
             }
             let places = self.places.as_deref().unwrap_or_default();
-            next.batch = next.batch.project(places).map_err(|error| import(error.to_string()))?;
+            next.batch = next.batch.project(places).map_err(|error| Fault::NoColumn(error.to_string()))?;
         }
         if let Some(left) = &mut self.left {
             if next.batch.num_rows() > *left {

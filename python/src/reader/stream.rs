@@ -6,7 +6,7 @@ use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, SchemaRef};
 use bowstring::turn::Turn;
 
-use super::channel::{Channel, Keep};
+use super::channel::{Channel, Fault, Keep};
 use crate::capsule::Request;
 use crate::gil;
 use crate::wait::SLICE;
@@ -29,7 +29,8 @@ impl Incoming {
         Some(match outcome {
             Ok(None) => None,
             Ok(Some(next)) => Some(self.request.apply(next.batch)),
-            Err(error) => Some(Err(ArrowError::IpcError(error.to_string()))),
+            Err(Fault::Receive(error)) => Some(Err(ArrowError::IpcError(error.to_string()))),
+            Err(Fault::NoColumn(name)) => Some(Err(ArrowError::SchemaError(format!("no column {name:?}")))),
         })
     }
 }
