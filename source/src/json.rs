@@ -228,7 +228,7 @@ impl JsonParse {
             rest.drain(..found.len);
             scan.cut(found.len);
             row += 1;
-            line = block.line + scan.line() - 1;
+            line = block.line + scan.next_line() - 1;
         }
     }
 }
@@ -330,7 +330,7 @@ impl Scan for JsonScan {
         self.at -= len;
     }
 
-    fn line(&self) -> u64 {
+    fn next_line(&self) -> u64 {
         self.begins
     }
 

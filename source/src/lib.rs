@@ -37,9 +37,9 @@ use crate::window::Window;
 
 pub enum Source {
     /// Batches that exist before they are sent.
-    Batches(Waiting),
+    Batches(Box<Waiting>),
     /// Batches that come into being where receivers read them.
-    Demo(Demo),
+    Demo(Box<Demo>),
 }
 
 /// Something that has batches.
@@ -75,10 +75,10 @@ pub fn open(inputs: &[Input], reading: &Reading, choice: Choice) -> Result<Sourc
             Some(range) => (range.start.min(rows), range.end.unwrap_or(rows).min(rows)),
             None => (0, rows),
         };
-        return Ok(Source::Demo(Demo::new(start..end, reading.batch_rows)));
+        return Ok(Source::Demo(Box::new(Demo::new(start..end, reading.batch_rows))));
     }
     let chain = Chain::open(inputs, reading)?;
-    Ok(Source::Batches(Waiting::new(Window::new(chain, choice)?)))
+    Ok(Source::Batches(Box::new(Waiting::new(Window::new(chain, choice)?))))
 }
 
 impl Source {

@@ -55,7 +55,7 @@ impl Waiting {
     }
 
     /// Waits for the next batch.
-    pub fn next(&mut self) -> Result<Option<RecordBatch>, SourceError> {
+    pub fn next_batch(&mut self) -> Result<Option<RecordBatch>, SourceError> {
         match self.next_until(None)? {
             Next::Batch(batch) => Ok(Some(batch)),
             Next::Idle | Next::End => Ok(None),

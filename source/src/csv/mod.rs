@@ -306,10 +306,8 @@ impl CsvParse {
         let bytes = self.cut(block, records)?;
         let columns = self.schema.fields().len();
         let line = |at: usize| block.line + newlines(bytes, self.dialect, at);
-        if self.ragged {
-            if records.counts().all(|count| count <= columns) {
-                records.pad(columns);
-            }
+        if self.ragged && records.counts().all(|count| count <= columns) {
+            records.pad(columns);
         }
         if let Some((row, count)) = records.counts().enumerate().find(|(_, count)| *count != columns) {
             let line = line(records.record(row)[0].start());

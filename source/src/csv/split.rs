@@ -26,7 +26,7 @@ pub(crate) trait Scan: Send {
     /// The bytes before `len` are gone the next time.
     fn cut(&mut self, len: usize);
     /// The line that the next row begins in.
-    fn line(&self) -> u64;
+    fn next_line(&self) -> u64;
     /// What an input that ends within a record, or a record that is too long, is.
     fn unfinished(&self, name: &str, ended: bool) -> SourceError;
 }
@@ -139,7 +139,7 @@ impl<S: Scan> Split for Splitter<S> {
         let block = Block { bytes: buffer, row: self.row, line: self.line };
         self.scan.cut(found.len);
         self.row = self.row.wrapping_add(found.rows);
-        self.line = self.scan.line();
+        self.line = self.scan.next_line();
         Ok(Some(block))
     }
 }
@@ -240,7 +240,7 @@ impl Scan for CsvScan {
         self.begin -= len;
     }
 
-    fn line(&self) -> u64 {
+    fn next_line(&self) -> u64 {
         self.begins
     }
 

@@ -34,7 +34,7 @@ pub(crate) fn segments(options: &SourceOptions, most: u64) -> Result<Segments, F
     let Source::Batches(window) = &mut source else {
         return Err(Failure::usage("a demonstration cannot be put").advise("write it to a file first"));
     };
-    while let Some(batch) = window.next()? {
+    while let Some(batch) = window.next_batch()? {
         writer.write(&batch).map_err(failed)?;
     }
     writer.finish().map_err(failed)

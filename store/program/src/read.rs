@@ -197,7 +197,7 @@ fn keep_source(
     let Source::Batches(window) = &mut source else {
         return Err(Failure::usage("a demonstration is no table"));
     };
-    let batches = std::iter::from_fn(|| window.next().map_err(|error| error.what).transpose());
+    let batches = std::iter::from_fn(|| window.next_batch().map_err(|error| error.what).transpose());
     Ok(keep(wanted, &schema, batches)?)
 }
 
