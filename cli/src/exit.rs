@@ -8,7 +8,7 @@ use std::io;
 pub enum Exit {
     /// Anything that is none of the others.
     Other = 1,
-    /// The command line cannot be meant so.
+    /// Invalid command line.
     Usage = 2,
     /// What came in makes no sense.
     Malformed = 3,
@@ -22,6 +22,8 @@ pub enum Exit {
     Permission = 7,
     /// What was to be written cannot be.
     Output = 8,
+    /// Rows are missing that were sent: skipped for being slow, or sent before this receiver came.
+    Incomplete = 9,
 }
 
 impl Exit {

@@ -34,6 +34,8 @@ Exit codes:
   6  no sender, or nothing came in time
   7  no permission
   8  the output cannot be written: disk full, a type that the format does not have
+  9  rows are missing: the sender skipped this receiver (0 with --allow-gaps), or had sent rows before it came and a
+     file was to be written (--from-now takes the rest)
   130, 143  interrupted by SIGINT, by SIGTERM";
 
 /// Receives an Arrow table from a `sender` on this host and shows, stores or measures it.
@@ -149,6 +151,13 @@ pub(crate) struct MeetingArgs {
     /// Wait up to SECONDS for a sender to appear.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) wait: Option<Duration>,
+    /// Take what is sent from now on, although rows were sent before. Without this no file is written that lacks its
+    /// beginning.
+    #[arg(long)]
+    pub(crate) from_now: bool,
+    /// Exit with 0 although the sender skipped batches that this receiver was too slow for.
+    #[arg(long)]
+    pub(crate) allow_gaps: bool,
     /// Give up if no message arrives for SECONDS.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) idle: Option<Duration>,

@@ -27,6 +27,8 @@ const ATTENTION: Duration = Duration::from_millis(100);
 pub(crate) enum Ending {
     /// The table ended.
     Whole,
+    /// The table ended, but rows are missing: skipped, or sent before this receiver came.
+    Partial,
     /// As many rows as were asked for have come.
     Enough,
     /// Nobody reads the output any more.
@@ -42,6 +44,7 @@ impl Ending {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Ending::Whole => "whole",
+            Ending::Partial => "partial",
             Ending::Enough => "enough",
             Ending::NobodyReads => "nobody_reads",
             Ending::Interrupted(_) => "interrupted",
@@ -63,6 +66,10 @@ pub(crate) fn drain(
     signals: &Signals,
     meter: &mut Meter,
 ) -> Result<Ending, Failure> {
+    let before = receiver.missed_before();
+    if before.batches > 0 && plan.writes_file() && !plan.from_now {
+        return Err(Failure::Late { rows: before.rows, batches: before.batches });
+    }
     let mut choice = Choice::new(receiver.schema(), &plan.columns, plan.limit, plan.condition.as_deref())?;
     if plan.require_zero_copy {
         zero_copy::demand(receiver)?;
@@ -103,13 +110,17 @@ pub(crate) fn drain(
     };
     progress.clear();
     meter.end();
+    let ending = match ending {
+        Ending::Whole if before.batches > 0 || receiver.stats().transport.missed > 0 => Ending::Partial,
+        ending => ending,
+    };
     Ok(conclude(work, ending, meter))
 }
 
 /// Lets the work come to its end, which may fail too.
 fn conclude(work: Work, ending: Ending, meter: &mut Meter) -> Ending {
     let end = match ending {
-        Ending::Whole | Ending::Enough => End::Whole,
+        Ending::Whole | Ending::Partial | Ending::Enough => End::Whole,
         Ending::Interrupted(_) | Ending::Failed(_) => End::BrokenOff,
         Ending::NobodyReads => return ending,
     };

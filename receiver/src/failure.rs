@@ -12,6 +12,7 @@ use bowstring::{ReceiveError, SetUpError};
 use bowstring_cli::args::Format;
 use bowstring_cli::exit::Exit;
 use bowstring_cli::signals::Signal;
+use bowstring_cli::text;
 
 use crate::plan::Venue;
 
@@ -37,6 +38,8 @@ pub(crate) enum Failure {
     SetUp { venue: Venue, error: Box<SetUpError> },
     /// The table did not come to its end.
     Receive(Box<ReceiveError>),
+    /// The sender had sent rows before this receiver came, and a file was to be written.
+    Late { rows: u64, batches: u64 },
     /// The columns could not be taken out of a batch.
     Choice(String),
     /// A signal came before there was a sender.
@@ -83,6 +86,7 @@ impl Failure {
             Failure::Unsupported { .. } | Failure::Format { .. } | Failure::ReplacedDictionary => {
                 Exit::Output
             }
+            Failure::Late { .. } => Exit::Incomplete,
             Failure::Copied { .. } | Failure::Host { .. } | Failure::Choice(_) | Failure::Interrupted(_) => {
                 Exit::Other
             }
@@ -124,6 +128,10 @@ impl Failure {
                 _ => None,
             },
             Failure::Receive(error) => receiving_advice(error).map(str::to_owned),
+            Failure::Late { .. } => Some(
+                "start the receiver before the sender sends, or write what comes from now on with --from-now"
+                    .to_owned(),
+            ),
             Failure::Copied { advice, .. } => Some((*advice).to_owned()),
             Failure::Format { .. } | Failure::Host { .. } | Failure::Choice(_) | Failure::Interrupted(_) => {
                 None
@@ -258,6 +266,12 @@ impl fmt::Display for Failure {
             Failure::Connector { venue, error } => write!(f, "at {venue}: {error}"),
             Failure::SetUp { venue, error } => write!(f, "at {venue}: {error}"),
             Failure::Receive(error) => error.fmt(f),
+            Failure::Late { rows, batches } => write!(
+                f,
+                "the beginning is missing: {} in {} were sent before this receiver came",
+                text::count(*rows, "row", "rows"),
+                text::count(*batches, "batch", "batches")
+            ),
             Failure::Choice(why) => f.write_str(why),
             Failure::Interrupted(_) => f.write_str("interrupted while waiting for a sender"),
             Failure::Output { name, error } => write!(f, "cannot write {name}: {error}"),

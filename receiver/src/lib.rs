@@ -25,8 +25,9 @@ mod zero_copy;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
+use bowstring_cli::exit::Exit;
 use bowstring_cli::signals::Signals;
-use bowstring_cli::{manners, own};
+use bowstring_cli::{manners, own, text};
 use bowstring_top::{Top, TopError};
 use clap::{CommandFactory, Parser};
 
@@ -61,7 +62,9 @@ fn receive(args: Receive) -> Result<u8, Failure> {
     let mut meter = Meter::new();
     let ending = drain::drain(&mut receiver, &plan, &signals, &mut meter)?;
     let exit = match &ending {
-        Ending::Whole | Ending::Enough | Ending::NobodyReads => 0,
+        Ending::Whole | Ending::Partial | Ending::Enough | Ending::NobodyReads => {
+            incomplete(&receiver, &plan)
+        }
         Ending::Interrupted(signal) => signal.exit(),
         Ending::Failed(failure) => tell(failure),
     };
@@ -74,6 +77,23 @@ fn receive(args: Receive) -> Result<u8, Failure> {
     let report = Report::new(&receiver, before, &meter, &ending, exit);
     plan.manners.state(&report).map_err(|(name, error)| Failure::Output { name, error })?;
     Ok(exit)
+}
+
+/// Says what is missing, even where little is to be said, and returns the exit code for it.
+fn incomplete(receiver: &bowstring::Receiver, plan: &Plan) -> u8 {
+    let (before, skipped) = (receiver.missed_before(), receiver.stats().transport.missed);
+    if before.batches > 0 && !plan.from_now {
+        let rows = text::count(before.rows, "row", "rows");
+        manners::say(&format!(
+            "receiver: the beginning is missing: {rows} were sent before this receiver came"
+        ));
+    }
+    if skipped == 0 || plan.allow_gaps {
+        return 0;
+    }
+    let batches = text::count(skipped, "batch", "batches");
+    manners::say(&format!("receiver: {batches} missing: the sender skipped this receiver for being slow"));
+    Exit::Incomplete as u8
 }
 
 /// Shows the running channels; answers the exit code.

@@ -29,6 +29,10 @@ pub(crate) struct Plan {
     /// Rows that are wanted, in SQL.
     pub(crate) condition: Option<String>,
     pub(crate) require_zero_copy: bool,
+    /// A file may lack its beginning.
+    pub(crate) from_now: bool,
+    /// Batches that were skipped are no failure.
+    pub(crate) allow_gaps: bool,
     pub(crate) manners: Manners,
 }
 
@@ -99,6 +103,8 @@ impl Plan {
             limit,
             condition,
             require_zero_copy: meeting.require_zero_copy,
+            from_now: meeting.from_now,
+            allow_gaps: meeting.allow_gaps,
             manners,
         })
     }

@@ -175,6 +175,7 @@ impl<'a> Report<'a> {
             "batches": stats.batches,
             "bytes": stats.bytes,
             "missed": stats.transport.missed,
+            "before": { "rows": self.receiver.missed_before().rows, "batches": self.receiver.missed_before().batches },
             "dictionaries": stats.dictionaries,
             "dictionary_bytes": stats.dictionary_bytes,
             "buffers": {

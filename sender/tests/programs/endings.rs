@@ -20,7 +20,8 @@ pub(crate) const TESTS: &[Test] = &[
     ("an input that breaks off leaves no half of a table", Receiver, half),
     ("a signal while waiting", Nothing, signal_while_waiting),
     ("a signal while sending ends both sides", Receiver, signal_while_sending),
-    ("a signal is the end of what has no other", Receiver, signal_without_end),
+    ("what is broken off never looks whole", Receiver, signal_without_end),
+    ("9: a receiver that comes late", Receiver, late),
     ("several receivers, and a place in the abstract namespace", Receiver, several),
     ("slow receivers are skipped or cut off", Receiver, slow),
 ];
@@ -150,8 +151,27 @@ fn signal_without_end(programs: &Programs) -> Result<(), Failed> {
     programs.until_sending("./s")?;
     signal(sender.id(), Signal::TERM)?;
     finish(sender)?.code(143)?;
-    // There is no end that it could have come to.
-    finish(receiver)?.code(5)?.says("it was interrupted")?;
+    // What was broken off never looks whole.
+    finish(receiver)?.code(5)?.says("was interrupted")?;
+    Ok(())
+}
+
+fn late(programs: &Programs) -> Result<(), Failed> {
+    let (sender, _said) = programs.listen(&["demo:1000", "--repeat", "0", "--socket", "s"])?;
+    let first = programs.receiver(&["--socket", "s", "--null", "--quiet"]).spawn()?;
+    programs.until_sending("./s")?;
+    let receive = |arguments: &[&str]| -> Result<_, Failed> {
+        finish(programs.receiver(&[&["--socket", "s", "--quiet"], arguments].concat()).spawn()?)
+    };
+    receive(&["-o", "late.parquet"])?.code(9)?.says("were sent before this receiver came")?;
+    assert!(!programs.path("late.parquet").exists());
+    receive(&["-o", "late.parquet", "--from-now", "--limit", "10"])?.code(0)?;
+    assert!(programs.path("late.parquet").exists());
+    // Elsewhere it is said, even by a quiet program.
+    receive(&["--count", "--limit", "10"])?.code(0)?.says("the beginning is missing")?;
+    signal(sender.id(), Signal::TERM)?;
+    finish(sender)?.code(143)?;
+    finish(first)?.code(5)?;
     Ok(())
 }
 
@@ -187,7 +207,9 @@ fn slow(programs: &Programs) -> Result<(), Failed> {
             "skip" => assert!(said.contains("skipped"), "{said}"),
             _ => assert!(said.contains("cut off"), "{said}"),
         }
-        let rows = finish(receiver)?.out.lines().count();
+        // Quiet hides no loss.
+        let (code, words) = if on_slow == "skip" { (9, "skipped this receiver") } else { (5, "too slow") };
+        let rows = finish(receiver)?.code(code)?.says(words)?.out.lines().count();
         assert!(rows > 0 && rows < 200_000 && rows.is_multiple_of(1000), "{rows}");
     }
     Ok(())
