@@ -208,7 +208,8 @@ fn slow(programs: &Programs) -> Result<(), Failed> {
             _ => assert!(said.contains("cut off"), "{said}"),
         }
         // Quiet hides no loss.
-        let (code, words) = if on_slow == "skip" { (9, "skipped this receiver") } else { (5, "too slow") };
+        let (code, words) =
+            if on_slow == "skip" { (9, "skipped this receiver") } else { (5, "cut this receiver off") };
         let rows = finish(receiver)?.code(code)?.says(words)?.out.lines().count();
         assert!(rows > 0 && rows < 200_000 && rows.is_multiple_of(1000), "{rows}");
     }

@@ -65,7 +65,7 @@ fn top(programs: &Programs) -> Result<(), Failed> {
     assert!(text.contains(&sender.id().to_string()) && text.contains("default"), "{text}");
     kill_process(Pid::from_raw(sender.id() as i32).ok_or("no process")?, Signal::TERM)?;
     finish(sender)?;
-    finish(receiver)?.code(0)?;
+    finish(receiver)?.code(5)?;
     Ok(())
 }
 
@@ -131,7 +131,7 @@ fn names(programs: &Programs) -> Result<(), Failed> {
     programs.send(&["demo:1", "--name", "../trips"])?.code(2)?.says("is not a name")?;
     kill_process(Pid::from_raw(sender.id() as i32).ok_or("no process")?, Signal::TERM)?;
     finish(sender)?;
-    finish(receiver)?.code(0)?;
+    finish(receiver)?.code(5)?;
     assert!(!programs.path("bowstring/trips.sock").exists());
     // A directory that others can write to is not used.
     fs::set_permissions(programs.path("bowstring"), std::os::unix::fs::PermissionsExt::from_mode(0o777))?;
