@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import resource
-import socket
-import struct
-import threading
 import weakref
-from typing import Any
+from _thread import allocate_lock
+
+# What only sharing needs is imported where it is used: importing the package is to be quick.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from typing import Any
 
 from . import _bowstring
 from ._bowstring import Schema, Table
@@ -34,13 +35,13 @@ class _Mapping:
 
 
 _mappings: weakref.WeakValueDictionary[bytes, _Mapping] = weakref.WeakValueDictionary()
-_lock = threading.Lock()
+_lock = allocate_lock()
 _service: tuple[int, str] | None = None
 
 
 def _after_fork() -> None:
     global _lock
-    _lock = threading.Lock()
+    _lock = allocate_lock()
 
 
 os.register_at_fork(after_in_child=_after_fork)
@@ -127,6 +128,8 @@ def share(data: Any) -> SharedTable:
     >>> pickle.loads(pickle.dumps(t.slice(10, 2))).to_pyarrow()["n"].to_pylist()
     [10, 11]
     """
+    import resource
+
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if len(_mappings) > soft // 2 and soft != hard:
         # A share keeps a descriptor in the process that made it.
@@ -144,6 +147,9 @@ def share(data: Any) -> SharedTable:
 
 def _serve() -> str:
     """The address at which this process hands out its files; the thread for that is started with the first call."""
+    import socket
+    import threading
+
     global _service
     with _lock:
         if _service is None or _service[0] != os.getpid():
@@ -157,6 +163,8 @@ def _serve() -> str:
 
 
 def _hand_out(listener: socket.socket) -> None:
+    import contextlib
+
     while True:
         try:
             peer, _ = listener.accept()
@@ -167,6 +175,9 @@ def _hand_out(listener: socket.socket) -> None:
 
 
 def _answer(peer: socket.socket) -> None:
+    import socket
+    import struct
+
     # A function of its own, so that the thread keeps no table while it waits for the next peer.
     # One that says nothing keeps the others waiting for a second at most.
     peer.settimeout(1)
@@ -192,6 +203,8 @@ def _open(address: str, key: bytes, length: int, place: tuple[int, int] | None) 
 
 
 def _fetch(address: str, key: bytes) -> int:
+    import socket
+
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as peer:
         peer.settimeout(10)
         try:

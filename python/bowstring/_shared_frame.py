@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from types import TracebackType
-from typing import Any
 
 from ._bowstring import Batch, Reader, Writer, __version__
 from ._errors import Error, TimeoutError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Any
 
 __all__ = ["SharedDataFrame", "create_reader", "create_writer", "get_version", "has_arrow_support"]
 
