@@ -259,10 +259,10 @@ impl Writer {
     /// Gives the table up before its end: readers get ``PeerCrashed`` in place of the end.
     fn abandon(&self, py: Python<'_>) -> PyResult<()> {
         let phase = std::mem::replace(&mut *self.lock()?, Phase::Closed);
-        if let Phase::Open(open) = phase {
-            if let Some(serving) = open.turn(py)? {
-                py.detach(|| serving.keep().abandon());
-            }
+        if let Phase::Open(open) = phase
+            && let Some(serving) = open.turn(py)?
+        {
+            py.detach(|| serving.keep().abandon());
         }
         Ok(())
     }
