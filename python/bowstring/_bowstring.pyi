@@ -171,6 +171,7 @@ class Writer:
         size: int | None = None,
         delivery: _Delivery | None = None,
         linger: float = 60.0,
+        keep: int = 0,
     ) -> Self: ...
     @property
     def name(self) -> str: ...

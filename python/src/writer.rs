@@ -39,6 +39,8 @@ struct Options {
     size: Option<usize>,
     deliveries: Deliveries,
     linger: f64,
+    /// Batches that are kept for readers who come later.
+    keep: usize,
 }
 
 enum Phase {
@@ -79,7 +81,8 @@ impl Writer {
             Phase::Bound(listener) => listener,
         };
         let (size, deliveries) = (self.options.size, self.options.deliveries);
-        let sender = py.detach(|| open::sender(schema, first, size, deliveries));
+        let keep = self.options.keep;
+        let sender = py.detach(|| open::sender(schema, first, size, deliveries, keep));
         let sender = sender.map_err(|error| errors::set_up(py, &error, None))?;
         let room = open::waiting_room(&sender);
         let served = Served::new(sender, listener.take(), room);
@@ -100,7 +103,7 @@ impl Writer {
 #[pymethods]
 impl Writer {
     #[new]
-    #[pyo3(signature = (name, schema = None, *, size = None, delivery = None, linger = 60.0))]
+    #[pyo3(signature = (name, schema = None, *, size = None, delivery = None, linger = 60.0, keep = 0))]
     fn new(
         py: Python<'_>,
         name: &Bound<'_, PyAny>,
@@ -108,6 +111,7 @@ impl Writer {
         size: Option<usize>,
         delivery: Option<&str>,
         linger: f64,
+        keep: usize,
     ) -> PyResult<Writer> {
         let address = Place::of(name)?;
         let deliveries = reader::deliveries(delivery, true)?;
@@ -125,7 +129,7 @@ impl Writer {
             phase: Own::new(Mutex::new(Phase::Bound(Some(listener)))),
             name: address.said,
             path: Some(address.path),
-            options: Options { size, deliveries, linger },
+            options: Options { size, deliveries, linger, keep },
         };
         if let Some(schema) = schema.filter(|schema| !schema.is_none()) {
             writer.begin(py, &capsule::import_schema(schema)?, None)?;
@@ -187,7 +191,12 @@ impl Writer {
             };
             any = true;
             let open = self.begin(py, &schema, Some(&batch))?;
-            let batch = conform(py, &open.schema, batch)?;
+            let mut batch = conform(py, &open.schema, batch)?;
+            if self.options.keep > 0 {
+                // What is kept must not change with the arrays that the program goes on computing in.
+                let copy = py.detach(|| bowstring::copy_batch(&batch));
+                batch = copy.map_err(|error| errors::copying(py, &error))?;
+            }
             let interrupt = wait::by_signals();
             let sent = py.detach(|| open.served.send_unless(&batch, deadline.patience(), &interrupt));
             sent.map_err(|error| errors::sending(py, &error))?;

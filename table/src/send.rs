@@ -179,8 +179,12 @@ impl Sender {
     fn send_whole(&mut self, batch: &RecordBatch, len: usize) -> Result<(), SendError> {
         let before = heap::allocations();
         if self.has_room_or_keeps(len)? {
-            let Self { outlet, encoder, .. } = self;
-            outlet.publish(len, protocol::batch(), |region| Ok(encoder.encode(batch, region)?))?;
+            let Self { outlet, encoder, history, .. } = self;
+            match outlet.publish(len, protocol::batch(), |region| Ok(encoder.encode(batch, region)?)) {
+                // The last one left just now; whoever comes finds it kept.
+                Err(SendError::NoReceiver(_)) if history.is_on() => {}
+                published => published?,
+            }
         }
         self.stats.sent(batch.num_rows(), len, heap::allocations() - before);
         if self.history.is_on() {

@@ -4,7 +4,8 @@
 //! prompt) would let nobody in meanwhile. [`Served`] has a thread for that: it sleeps until somebody knocks, speaks or
 //! hangs up, takes the sender for its turn, lets newcomers in, looks after the dead, and sleeps again.
 //!
-//! What is sent while nobody is there waits for the next receiver, as far as there is room for it.
+//! What is sent while nobody is there waits for the next receiver, as far as there is room for it. A sender that
+//! [keeps](Sender::set_keep) its last messages never waits for a first receiver: whoever comes gets what is kept.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -77,6 +78,8 @@ pub struct Serving {
     waiting: WaitingRoom,
     /// Whether a receiver has crashed and no caller knows of it.
     crashed: bool,
+    /// Whether something is kept that was sent while nobody was there, and nobody has come since.
+    unseen: bool,
 }
 
 impl Served {
@@ -91,7 +94,8 @@ impl Served {
             sender.listen(listener);
         }
         let signals = Arc::new(Signals { bell, finish: AtomicBool::new(false), stop: Arc::default() });
-        let turn = Turn::new(Serving { sender, waiting: WaitingRoom::new(room), crashed: false });
+        let turn =
+            Turn::new(Serving { sender, waiting: WaitingRoom::new(room), crashed: false, unseen: false });
         let thread = std::thread::Builder::new()
             .name("bowstring-serve".into())
             .spawn({
@@ -208,16 +212,22 @@ impl Serving {
         self.sender.abandon();
     }
 
-    /// Returns how many batches wait for a receiver.
+    /// Returns how many batches wait for a receiver, or for a newcomer to make room for them.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.waiting.len()
+        let kept = if self.unseen { self.sender.kept() } else { 0 };
+        self.waiting.len() + kept + self.sender.newcomers()
+    }
+
+    /// Notes once a receiver has all that is kept.
+    fn note_seen(&mut self) {
+        self.unseen &= self.sender.receivers() == 0 || self.sender.newcomers() > 0;
     }
 
     /// Sends a batch to the receivers that are there. If there are none it is copied and waits for the next one; if there
-    /// is no room left for it either, this waits until one comes.
+    /// is no room left for it either, this waits until one comes. A sender that keeps its last messages keeps this one.
     ///
-    /// The crash of the last receiver is reported once, by [`SendError::NoReceiver`], and the batch is not kept then.
+    /// Unless messages are kept, the crash of the last receiver is reported once, by [`SendError::NoReceiver`], and the batch is not kept then.
     pub fn send(
         &mut self,
         batch: &RecordBatch,
@@ -232,8 +242,19 @@ impl Serving {
 
     fn send_until(&mut self, batch: &RecordBatch, until: Option<Instant>) -> Result<(), SendError> {
         self.sender.poll_accept_if_due()?;
+        self.note_seen();
         loop {
             self.hear_of_the_departed();
+            if self.sender.keeps() {
+                self.crashed = false;
+                self.set_patience(until);
+                self.unseen |= self.sender.receivers() == 0;
+                match self.sender.send(batch) {
+                    // A newcomer left before anything of this batch was sent.
+                    Err(SendError::NoReceiver(_)) => continue,
+                    sent => return sent,
+                }
+            }
             if self.sender.receivers() == 0 {
                 if std::mem::take(&mut self.crashed) {
                     return Err(SendError::NoReceiver(Some(End::Crashed)));

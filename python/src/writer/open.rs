@@ -2,7 +2,7 @@
 
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::SchemaRef;
-use bowstring::transport::{Deliveries, SenderConfig};
+use bowstring::transport::Deliveries;
 use bowstring::{Sender, SetUpError};
 use pyo3::prelude::*;
 
@@ -21,10 +21,11 @@ pub(super) fn sender(
     first: Option<&RecordBatch>,
     size: Option<usize>,
     deliveries: Deliveries,
+    keep: usize,
 ) -> Result<Sender, SetUpError> {
     let pool = size.unwrap_or_else(|| first.map_or(0, |first| (4 * message_len(first)).min(MOST)));
     let slot = pool.div_ceil(SLOTS).next_multiple_of(PAGE).max(if size.is_some() { PAGE } else { 64 << 10 });
-    Sender::new(schema.clone(), SenderConfig::new().slots(SLOTS as u32, slot).deliveries(deliveries))
+    Sender::builder(schema.clone()).slots(SLOTS as u32, slot).deliveries(deliveries).keep(keep).build()
 }
 
 /// About how long the message of a batch is going to be: its data, and room for metadata and padding.

@@ -235,6 +235,21 @@ impl Sender {
         self.outlet.sender.handshakes()
     }
 
+    /// Returns whether messages are kept for receivers that come later.
+    pub(crate) fn keeps(&self) -> bool {
+        self.history.is_on()
+    }
+
+    /// Returns how many messages are kept.
+    pub(crate) fn kept(&self) -> usize {
+        self.history.totals().0 as usize
+    }
+
+    /// Returns how many receivers have come in and lack something still that was sent before.
+    pub(crate) fn newcomers(&self) -> usize {
+        self.newcomers.len()
+    }
+
     /// The next receiver that has gone since this was last asked, and how it ended.
     pub fn next_departed(&mut self) -> Option<(ReceiverId, End)> {
         self.outlet.sender.next_ended()

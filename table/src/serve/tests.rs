@@ -100,3 +100,24 @@ fn a_sender_that_was_given_up_is_no_end_of_the_table() {
     drop(served);
     assert_eq!(receiver.next_batch().map(drop), Err(crate::ReceiveError::Crashed));
 }
+
+#[test]
+fn a_served_sender_that_keeps_never_waits_and_its_last_batches_survive_the_end() {
+    for delivery in [Delivery::Copied, Delivery::Sealed] {
+        let path = std::env::temp_dir().join(format!("bowstring-keep-{}.sock", std::process::id()));
+        let path = path.as_os_str().as_encoded_bytes().to_vec();
+        let mut sender = Sender::new(batch(0).schema(), SenderConfig::new().slots(8, 4096)).unwrap();
+        // More than the pool holds, so that a newcomer is given it while it reads.
+        sender.set_keep(50);
+        let served = Served::new(sender, Some(Listener::bind(&path).unwrap()), 0).unwrap();
+        (0..100).for_each(|i| served.send(&batch(i), Some(LONG)).unwrap());
+        assert_eq!(served.take(LONG).unwrap().waiting(), 50);
+        served.finish();
+        let mut receiver = connect(&path, delivery);
+        for i in 50..100 {
+            assert_eq!(first(&mut receiver), Some(i), "{delivery:?}");
+        }
+        assert_eq!(first(&mut receiver), None);
+        assert!(served.wait_finished(LONG));
+    }
+}

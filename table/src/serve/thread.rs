@@ -41,7 +41,7 @@ pub(super) fn serve(turn: &Turn<Serving>, signals: &Signals, set: &OwnedFd) {
                     return;
                 }
                 let pause = serving.look_after(set, signals);
-                if signals.finish.load(Ordering::Acquire) && serving.waiting.len() == 0 {
+                if signals.finish.load(Ordering::Acquire) && serving.waiting() == 0 {
                     drop(serving.keep());
                     return;
                 }
@@ -58,6 +58,7 @@ impl Serving {
     fn look_after(&mut self, set: &OwnedFd, signals: &Signals) -> Option<Duration> {
         // What goes wrong here concerns a newcomer, or shows again when the program sends.
         let _ = self.sender.poll_accept();
+        self.note_seen();
         let _ = self.sender.reap();
         for socket in self.sender.sockets() {
             let _ = watch(set, socket, RECEIVER);
@@ -68,7 +69,7 @@ impl Serving {
             let _ = self.waiting.hand_over(&mut self.sender);
             self.sender.interrupt_by(Interrupt::default());
         }
-        if self.sender.handshakes() > 0 {
+        if self.sender.handshakes() > 0 || self.sender.newcomers() > 0 {
             Some(HANDSHAKE)
         } else if self.sender.receivers() > 0 {
             Some(LOOK)
