@@ -219,6 +219,30 @@ fn files_that_were_skipped_are_counted() {
     assert_eq!((missed(&slow), missed(&eager)), (3, 0));
 }
 
+#[test]
+fn files_that_were_skipped_at_the_end_are_counted() {
+    let mut sender = SenderConfig::new().slots(8, 64).build().unwrap();
+    let mut eager = join(&mut sender, Deliveries::SEALED);
+    let mut slow = join(&mut sender, Deliveries::SEALED);
+    let id = sender.subscribers().nth(1).unwrap();
+    assert!(sender.set_on_slow(id, OnSlow::Skip { quota: 1 }));
+    let mut given = 0;
+    while sender.stats().skips < 3 {
+        sender.send(b"x").unwrap();
+        take(&mut eager).unwrap();
+        given += 1;
+    }
+    // Nothing comes after them that could bring the count.
+    drop(sender);
+    for _ in 0..given - 3 {
+        take(&mut slow).unwrap();
+    }
+    assert_eq!(missed(&slow), 0, "it has not heard of it yet");
+    assert_eq!(take(&mut slow).unwrap_err(), RecvError::Closed);
+    assert_eq!(take(&mut eager).unwrap_err(), RecvError::Closed);
+    assert_eq!((missed(&slow), missed(&eager)), (3, 0));
+}
+
 fn missed(opened: &Opened) -> u64 {
     match opened {
         Opened::Pooled(receiver) => receiver.stats().missed,

@@ -5,7 +5,7 @@ use bowstring_transport::session::machine::{
 };
 use bowstring_transport::session::wire::{
     self, Announcement, Bye, CARD, Card, INLINE_GREETING, Kind, MAX_GREETING, MAX_REASON, Past, Receives,
-    Sends,
+    Sends, features,
 };
 use bowstring_transport::{Delivery, Geometry};
 use proptest::prelude::*;
@@ -363,14 +363,19 @@ proptest! {
         let message = Announcement { number, len, reply_to, tag, skipped };
         assert_eq!(wire::kind(&message.encode()), Ok(Kind::Message));
         assert_eq!(Announcement::decode(&message.encode()), Ok(message));
-        assert_eq!(wire::kind(&wire::bye(closing, 0)), Ok(Kind::Bye));
-        for reasons in [false, true] {
-            assert_eq!(wire::read_bye(&wire::bye(closing, 0), reasons), Ok(Bye { code: closing, reason: "" }));
-        }
+        assert_eq!(Bye::decode(&wire::leaving(), 0), Ok(Bye::default()));
         prop_assume!(reason.len() <= MAX_REASON);
-        let bye = [&wire::bye(closing, reason.len())[..], reason.as_bytes()].concat();
-        assert_eq!(wire::read_bye(&bye, true), Ok(Bye { code: closing, reason: &reason }));
-        assert_eq!(wire::read_bye(&bye, false).is_ok(), reason.is_empty());
+        for (counts, missed) in [(0, 0), (features::MISSED, len)] {
+            let bye = Bye { code: closing, missed, reason: &reason };
+            let (head, cut) = bye.head(counts);
+            let datagram = [&head[..cut], reason.as_bytes()].concat();
+            assert_eq!(wire::kind(&datagram), Ok(Kind::Bye));
+            assert_eq!(Bye::decode(&datagram, counts | features::REASONS), Ok(bye));
+            assert_eq!(Bye::decode(&datagram, counts).is_ok(), reason.is_empty());
+            // Neither form passes for the other.
+            let other = counts ^ features::MISSED | features::REASONS;
+            assert!(Bye::decode(&datagram, other).is_err(), "{datagram:?}");
+        }
         let refusal = [&wire::refuse(code, reason.len())[..], reason.as_bytes()].concat();
         assert_eq!(wire::kind(&refusal), Ok(Kind::Refuse));
         assert_eq!(wire::read_refuse(&refusal), Ok((code, &*reason)));

@@ -24,6 +24,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("9: a receiver that comes late", Receiver, late),
     ("several receivers, and a place in the abstract namespace", Receiver, several),
     ("slow receivers are skipped or cut off", Receiver, slow),
+    ("9: what is skipped at the end is missing too", Receiver, skipped_at_the_end),
 ];
 
 fn signal(id: u32, signal: Signal) -> Result<(), Failed> {
@@ -212,6 +213,27 @@ fn slow(programs: &Programs) -> Result<(), Failed> {
             if on_slow == "skip" { (9, "skipped this receiver") } else { (5, "cut this receiver off") };
         let rows = finish(receiver)?.code(code)?.says(words)?.out.lines().count();
         assert!(rows > 0 && rows < 200_000 && rows.is_multiple_of(1000), "{rows}");
+    }
+    Ok(())
+}
+
+fn skipped_at_the_end(programs: &Programs) -> Result<(), Failed> {
+    for delivery in ["pooled", "copied", "sealed"] {
+        let arguments =
+            ["demo:200000", "--batch-rows", "1000", "--pool", "1MiB", "--on-slow", "skip", "--socket", "s"];
+        let (sender, _said) = programs.listen(&arguments)?;
+        let receiver =
+            programs.receiver(&["--socket", "s", "--json", "--quiet", "--delivery", delivery]).spawn()?;
+        // It is stuck at a full pipe, so nothing comes after what it misses.
+        finish(sender)?.code(0)?;
+        let ended = finish(receiver)?.code(9)?.says("skipped this receiver")?;
+        let words = ended.err.split_whitespace().collect::<Vec<_>>();
+        let missed = words.windows(2).find_map(|pair| match pair {
+            [count, "batches"] => count.replace(',', "").parse::<usize>().ok(),
+            _ => None,
+        });
+        let rows = ended.out.lines().count();
+        assert_eq!(Some((200_000 - rows) / 1000), missed, "{delivery}: {rows} rows and {}", ended.err);
     }
     Ok(())
 }

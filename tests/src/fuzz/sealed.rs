@@ -49,7 +49,12 @@ pub fn sealed(bytes: &[u8]) {
 fn datagram(choices: &mut Choices<'_>, number: &mut u64) -> Vec<u8> {
     let mut bytes = match choices.below(8) {
         0 => return choices.bytes(64).to_vec(),
-        1 => wire::bye(choices.below(5).into(), 0).to_vec(),
+        1 => {
+            let mut bye = bare(Kind::Bye);
+            bye.extend([choices.below(5), 0, 0, 0, 0, 0, 0, 0]);
+            bye[12] = 24;
+            bye
+        }
         2 => bare(Kind::Wake),
         _ => {
             *number += 1;

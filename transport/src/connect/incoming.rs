@@ -156,8 +156,8 @@ pub(crate) enum Kept {
         channel: MapArc<Channel>,
         first: u64,
     },
-    /// With whether both sides know closing reasons.
-    Sealed(Control, bool),
+    /// With the features in force.
+    Sealed(Control, u64),
 }
 
 /// A channel, open for receiving.
@@ -237,8 +237,8 @@ impl Incoming {
     /// Answers the channel itself if another delivery was agreed to.
     pub fn sealed(self) -> Result<SealedReceiver, Incoming> {
         match self {
-            Incoming { kept: Kept::Sealed(control, reasons), greeting, past, .. } => {
-                Ok(SealedReceiver::new(control, greeting, reasons, past))
+            Incoming { kept: Kept::Sealed(control, features), greeting, past, .. } => {
+                Ok(SealedReceiver::new(control, greeting, features, past))
             }
             other => Err(other),
         }
@@ -261,8 +261,8 @@ impl Incoming {
             Incoming { kept: Kept::Slots { channel, first }, greeting, past, .. } => {
                 Ok(Opened::Copied(Receiver::new(channel, first, greeting, past).copying()?))
             }
-            Incoming { kept: Kept::Sealed(control, reasons), greeting, past, .. } => {
-                Ok(Opened::Sealed(SealedReceiver::new(control, greeting, reasons, past)))
+            Incoming { kept: Kept::Sealed(control, features), greeting, past, .. } => {
+                Ok(Opened::Sealed(SealedReceiver::new(control, greeting, features, past)))
             }
         }
     }

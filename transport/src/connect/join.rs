@@ -106,7 +106,7 @@ fn build(
         }
         (Some(direction), Some(control)) => Some(Incoming {
             delivery: direction.delivery(),
-            kept: Kept::Sealed(control, reasons),
+            kept: Kept::Sealed(control, agreement.features),
             greeting,
             past,
         }),
@@ -121,7 +121,7 @@ fn build(
                     None
                 }
             };
-            Some(Subscriber::new(control, slots, fanout.on_slow, reasons))
+            Some(Subscriber::new(control, slots, fanout.on_slow, agreement.features))
         }
         _ => None,
     };

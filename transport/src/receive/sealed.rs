@@ -7,7 +7,7 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::abi::Closing;
 use crate::connect::session::driver::Greeting;
-use crate::connect::session::wire::{self, Announcement, Kind, Past, WireFault};
+use crate::connect::session::wire::{self, Announcement, Bye, Kind, Past, WireFault, features};
 use crate::error::{Call, OsError};
 use crate::peer::{Control, Credentials, Vital};
 use crate::reason::{BreakOff, Words};
@@ -72,22 +72,23 @@ pub struct SealedReceiver {
     past: Past,
     last: u64,
     over: Option<RecvError>,
-    /// Whether both sides know closing reasons, and the one that came.
-    reasons: bool,
+    /// The features in force.
+    features: u64,
+    /// The closing reason that came.
     reason: Words,
     stats: ReceiverStats,
     watch: Watch,
 }
 
 impl SealedReceiver {
-    pub(crate) fn new(control: Control, greeting: Greeting, reasons: bool, past: Past) -> SealedReceiver {
+    pub(crate) fn new(control: Control, greeting: Greeting, features: u64, past: Past) -> SealedReceiver {
         SealedReceiver {
             control,
             greeting,
             past,
             last: 0,
             over: None,
-            reasons,
+            features,
             reason: Words::NONE,
             stats: ReceiverStats::default(),
             watch: Watch::default(),
@@ -150,9 +151,11 @@ impl SealedReceiver {
             match (kind, fd) {
                 (Kind::Message, Some(fd)) => return self.accept(datagram, fd).map(Some),
                 (Kind::Bye, _) => {
-                    let bye = wire::read_bye(datagram, self.reasons).map_err(fault)?;
+                    let bye = Bye::decode(datagram, self.features).map_err(fault)?;
+                    // A sender that does not count here says 0.
+                    self.stats.missed = self.stats.missed.max(bye.missed);
                     self.reason = Words::new(bye.reason);
-                    return Err(match Closing::read(bye.code, self.reasons) {
+                    return Err(match Closing::read(bye.code, self.features & features::REASONS != 0) {
                         Some(Closing::Done) => RecvError::Closed,
                         Some(Closing::CutOff) => RecvError::CutOff,
                         Some(Closing::Failed) => RecvError::BrokenOff(BreakOff::Failed),
@@ -272,6 +275,6 @@ fn fault(fault: WireFault) -> RecvError {
 /// Says good-bye, so that the sender can tell an end from a crash.
 impl Drop for SealedReceiver {
     fn drop(&mut self) {
-        let _ = sys::send(self.control.socket(), &[&wire::bye(0, 0), &[]], &[]);
+        let _ = sys::send(self.control.socket(), &[&wire::leaving(), &[]], &[]);
     }
 }

@@ -12,7 +12,7 @@ mod refuse;
 pub(crate) use card::is_first_ticket;
 pub use card::{CARD, Card, INLINE_GREETING, MAX_FIRST_TICKET, MAX_GREETING, Receives, Sends};
 pub use fault::WireFault;
-pub use message::{Announcement, BYE, Bye, MAX_BYE, MESSAGE, bye, read_bye};
+pub use message::{Announcement, BYE, Bye, COUNTING_BYE, MAX_BYE, MESSAGE, leaving};
 pub use opening::{OPENING, Past, opening, read_opening};
 pub use refuse::{MAX_REASON, REFUSE, read_refuse, refuse};
 

@@ -1,7 +1,7 @@
 //! One receiver, seen from its sender.
 
 use crate::abi::{Closing, Geometry, Sleep};
-use crate::connect::session::wire::{self, Kind};
+use crate::connect::session::wire::{self, Bye, Kind, features};
 use crate::error::OsError;
 use crate::peer::Control;
 use crate::reason::BreakOff;
@@ -83,8 +83,8 @@ pub(crate) struct Subscriber {
     skipped: u64,
     /// Whether it said good-bye; only sealed subscribers say so in a datagram.
     said_bye: bool,
-    /// Whether both sides know closing reasons.
-    reasons: bool,
+    /// The features in force.
+    features: u64,
 }
 
 /// A board that is ready to be handed over and published to.
@@ -117,7 +117,7 @@ impl Slots {
 }
 
 impl Subscriber {
-    pub(crate) fn new(control: Control, slots: Option<Slots>, on_slow: OnSlow, reasons: bool) -> Subscriber {
+    pub(crate) fn new(control: Control, slots: Option<Slots>, on_slow: OnSlow, features: u64) -> Subscriber {
         Subscriber {
             control,
             slots,
@@ -127,7 +127,7 @@ impl Subscriber {
             id: None,
             skipped: 0,
             said_bye: false,
-            reasons,
+            features,
         }
     }
 
@@ -195,7 +195,7 @@ impl Subscriber {
             Kind::Wake => Ok(()),
             // Through slots, leaving is said in the ledger.
             Kind::Bye if self.slots.is_none() => {
-                match wire::read_bye(datagram, false)?.code {
+                match Bye::decode(datagram, 0)?.code {
                     0 | 1 => self.said_bye = true,
                     code => return Err(wire::WireFault::Flags(code)),
                 }
@@ -220,7 +220,7 @@ impl Subscriber {
 
     /// Ends the channel before its end, with a reason if the receiver knows such.
     pub(crate) fn break_off(&mut self, how: BreakOff, reason: &str) {
-        if self.state == SubscriberState::Live && self.reasons {
+        if self.state == SubscriberState::Live && self.features & features::REASONS != 0 {
             self.end(how.closing(), reason);
         }
     }
@@ -229,8 +229,10 @@ impl Subscriber {
         let Some(slots) = &mut self.slots else {
             // Room for one more datagram, whatever is queued: the good-bye must not be lost to a full buffer.
             let _ = sys::set_send_buffer(self.control.socket(), SEALED_WINDOW * 4);
-            let bye = wire::bye(why as u32, reason.len());
-            let _ = sys::send(self.control.socket(), &[&bye, reason.as_bytes()], &[]);
+            let bye = Bye { code: why as u32, missed: self.skipped, reason };
+            let (head, len) = bye.head(self.features);
+            let _ =
+                sys::send(self.control.socket(), &[head.get(..len).unwrap_or(&head), reason.as_bytes()], &[]);
             return;
         };
         let (publisher, board, ledger) = slots.views();

@@ -4,5 +4,7 @@
 pub const REASONS: u64 = 1;
 /// ATTACH and START say what their side sent before this channel: see [`Past`](super::Past).
 pub const PAST: u64 = 2;
+/// A BYE says how many messages its receiver missed: see [`Bye`](super::Bye).
+pub const MISSED: u64 = 4;
 /// All that this crate knows.
-pub const KNOWN: u64 = REASONS | PAST;
+pub const KNOWN: u64 = REASONS | PAST | MISSED;

@@ -1,6 +1,6 @@
 //! MESSAGE and BYE: what a channel of sealed messages says.
 
-use super::{Fields, Kind, MAX_REASON, WireFault, exactly, prefix, put};
+use super::{Fields, Kind, MAX_REASON, WireFault, exactly, features, prefix, put};
 
 /// The bytes of a MESSAGE datagram.
 pub const MESSAGE: usize = 48;
@@ -48,41 +48,63 @@ impl Announcement {
     }
 }
 
-/// The bytes of a BYE datagram before its reason.
+/// The bytes of a BYE datagram before its reason: the short one's, which is all that a receiver sends.
 pub const BYE: usize = 24;
+/// The same where [`features::MISSED`] is in force.
+pub const COUNTING_BYE: usize = 32;
 /// The longest BYE.
-pub const MAX_BYE: usize = BYE + MAX_REASON;
+pub const MAX_BYE: usize = COUNTING_BYE + MAX_REASON;
 
 /// What a BYE says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bye<'a> {
     /// Why: see [`Closing`](crate::abi::Closing).
     pub code: u32,
-    /// The reason in words; empty where [`features::REASONS`](super::features::REASONS) is not in force.
+    /// Messages that the receiver was not given in all because it was slow; 0 where [`features::MISSED`] is not in force.
+    pub missed: u64,
+    /// The reason in words; empty where [`features::REASONS`] is not in force.
     pub reason: &'a str,
 }
 
-/// Writes a BYE without its reason, of which it says the length.
-#[must_use]
-pub fn bye(code: u32, reason: usize) -> [u8; BYE] {
-    let mut out = [0; BYE];
-    put(&mut out, 0, &prefix(Kind::Bye, BYE + reason));
-    put(&mut out, 16, &code.to_le_bytes());
-    put(&mut out, 20, &(reason as u32).to_le_bytes());
-    out
+impl Bye<'_> {
+    /// Writes what goes before the reason, which is [`BYE`] or [`COUNTING_BYE`] bytes long; the length is the second part.
+    #[must_use]
+    pub fn head(&self, agreed: u64) -> ([u8; COUNTING_BYE], usize) {
+        let len = bye_len(agreed);
+        let mut out = [0; COUNTING_BYE];
+        put(&mut out, 0, &prefix(Kind::Bye, len + self.reason.len()));
+        put(&mut out, 16, &self.code.to_le_bytes());
+        put(&mut out, 20, &(self.reason.len() as u32).to_le_bytes());
+        put(&mut out, 24, &self.missed.to_le_bytes());
+        (out, len)
+    }
+
+    /// Reads a datagram whose kind is Bye. The code may be any. Without [`features::REASONS`] the word for the reason's
+    /// length means nothing.
+    pub fn decode(datagram: &[u8], agreed: u64) -> Result<Bye<'_>, WireFault> {
+        let (len, reasons) = (bye_len(agreed), agreed & features::REASONS != 0);
+        if !reasons {
+            exactly(datagram, len)?;
+        }
+        let reason = datagram.get(len..).ok_or(WireFault::Short { found: datagram.len(), wanted: len })?;
+        let fields = Fields(datagram);
+        if reasons && (fields.u32(20) as usize != reason.len() || reason.len() > MAX_REASON) {
+            return Err(WireFault::Reason);
+        }
+        let reason = core::str::from_utf8(reason).map_err(|_| WireFault::Reason)?;
+        let missed = if len == BYE { 0 } else { fields.u64(24) };
+        Ok(Bye { code: fields.u32(16), missed, reason })
+    }
 }
 
-/// Reads a datagram whose kind is Bye. `reasons` says whether one may follow: if not, the word for its length means
-/// nothing. The code may be any.
-pub fn read_bye(datagram: &[u8], reasons: bool) -> Result<Bye<'_>, WireFault> {
-    if !reasons {
-        exactly(datagram, BYE)?;
-    }
-    let reason = datagram.get(BYE..).ok_or(WireFault::Short { found: datagram.len(), wanted: BYE })?;
-    let fields = Fields(datagram);
-    if reasons && (fields.u32(20) as usize != reason.len() || reason.len() > MAX_REASON) {
-        return Err(WireFault::Reason);
-    }
-    let reason = core::str::from_utf8(reason).map_err(|_| WireFault::Reason)?;
-    Ok(Bye { code: fields.u32(16), reason })
+fn bye_len(agreed: u64) -> usize {
+    if agreed & features::MISSED == 0 { BYE } else { COUNTING_BYE }
+}
+
+/// Writes the BYE of a receiver that leaves, which is always short.
+#[must_use]
+pub fn leaving() -> [u8; BYE] {
+    let mut out = [0; BYE];
+    put(&mut out, 0, &prefix(Kind::Bye, BYE));
+    out
 }
