@@ -2,8 +2,8 @@
 //!
 //! A library only so that the program `bowstring` writes tables as this one does: see [`keep`].
 //!
-//! Arguments become a [`plan`]; the plan [`meet`]s a sender; [`drain`] takes the table's batches to a [`sink`], which
-//! writes to an [`output`]; a [`report`] says what happened.
+//! Arguments become a `plan`; `meet` connects to the sender; `drain` takes the table's batches to a `sink`, which writes
+//! to an `output`; a `report` says what happened.
 
 mod args;
 mod choice;

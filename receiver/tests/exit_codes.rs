@@ -190,11 +190,11 @@ fn no_sender() {
     let output = room.receiver(["--count"]).output().unwrap();
     says(&output, 6, &[room.socket().to_str().unwrap(), "--wait"]);
     let output = room.receiver(["--count", "--wait", "0.05"]).output().unwrap();
-    says(&output, 6, &["0.05 s", "--socket"]);
+    says(&output, 6, &["0.05 s", "receiver ls"]);
     // A socket that its owner has left behind.
     drop(UnixListener::bind(room.socket()).unwrap());
     let output = room.receiver(["--count"]).output().unwrap();
-    says(&output, 6, &["nobody listens"]);
+    says(&output, 6, &["nobody sends"]);
     // And one that comes while it is waited for.
     let child = Room::receiver(&room, ["--count", "--wait", "60"]).spawn().unwrap();
     let mut sender = room.sender(&flat(0, 1).schema());
@@ -296,7 +296,7 @@ fn signals() {
         assert_eq!(end, Some(End::Closed));
         // While a file is written: it is not kept.
         let path = room.file("x.csv");
-        let mut child = Killed(room.receiver(["-o", path.to_str().unwrap()]).spawn().unwrap());
+        let mut child = Killed(room.receiver(["-o", path.to_str().unwrap(), "--from-now"]).spawn().unwrap());
         sender.wait_for_receivers(1, None).unwrap();
         // More than the pool holds: when the last is sent, most have been received.
         (0..100).for_each(|_| sender.send(&flat(0, 3)).unwrap());
