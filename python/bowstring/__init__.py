@@ -32,8 +32,11 @@ from ._errors import (
 from ._share import SharedTable, share
 from ._shared_frame import SharedDataFrame, create_reader, create_writer, get_version, has_arrow_support
 
+TYPE_CHECKING = False
+
 __all__ = [
     "Batch",
+    "Client",
     "Column",
     "Error",
     "InUse",
@@ -44,6 +47,7 @@ __all__ = [
     "Refused",
     "RemoteError",
     "Schema",
+    "Server",
     "SchemaMismatch",
     "SharedDataFrame",
     "SharedTable",
@@ -58,6 +62,23 @@ __all__ = [
     "share",
     "runtime_directory",
 ]
+
+# What few programs use is imported when they use it: importing the package is to be quick.
+_LATER = {"Client": "_call", "Server": "_call"}
+
+if TYPE_CHECKING:
+    from ._call import Client, Server
+
+
+def __getattr__(name: str) -> object:
+    if name in _LATER:
+        import importlib
+
+        value: object = getattr(importlib.import_module("." + _LATER[name], __name__), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 _os.register_at_fork(after_in_child=_bowstring.in_forked_child)
 

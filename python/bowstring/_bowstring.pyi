@@ -11,6 +11,7 @@ from ._build import Build
 __all__ = [
     "Batch",
     "Column",
+    "Door",
     "Reader",
     "Schema",
     "Table",
@@ -18,6 +19,7 @@ __all__ = [
     "__version__",
     "attach",
     "await_lingering",
+    "dial",
     "freeze",
     "in_forked_child",
     "runtime_directory",
@@ -42,6 +44,13 @@ def in_forked_child() -> None: ...
 def freeze(data: _Stream | _Array | Any) -> tuple[int, int]: ...
 def attach(file: int, len: int) -> Table: ...
 def await_lingering() -> list[os.PathLike[str]]: ...
+def dial(name: _Address, timeout: float | None) -> int: ...
+@final
+class Door:
+    def __new__(cls, name: _Address) -> Self: ...
+    def accept(self, timeout: float) -> int | None: ...
+    def close(self) -> None: ...
+
 @final
 class Schema:
     @property

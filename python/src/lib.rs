@@ -8,6 +8,7 @@ mod capsule;
 mod column;
 mod convert;
 mod doctor;
+mod door;
 mod errors;
 mod gil;
 mod names;
@@ -31,6 +32,8 @@ mod _bowstring {
     use super::column::Column;
     #[pymodule_export]
     use super::doctor::runtime_directory;
+    #[pymodule_export]
+    use super::door::{Door, dial};
     #[pymodule_export]
     use super::process::in_forked_child;
     #[pymodule_export]
