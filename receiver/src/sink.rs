@@ -2,6 +2,7 @@
 
 mod cell;
 mod csv;
+mod form;
 mod ipc;
 mod json;
 mod parquet;

@@ -3,6 +3,9 @@
 //! One thread cuts between objects; others parse. A field that no row had when types were inferred is an error: no
 //! field is left out without a word.
 
+mod big;
+mod values;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -16,6 +19,8 @@ use rustix::event::{EventfdFlags, eventfd};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
+use self::big::Big;
+use self::values::Exact;
 use crate::csv::{BLOCK, Cutting, Ends, LONGEST, Scan, Splitter, WHOLE, unmarked};
 use crate::input::Opened;
 use crate::options::{InferRows, Reading};
@@ -57,7 +62,7 @@ impl Json {
             Some(exact) => (exact.clone(), "inferred before".to_owned()),
             None => {
                 opened.sample(1, reading.flush_every)?;
-                let (inferred, basis) = infer(&opened, reading, &name)?;
+                let (inferred, basis) = infer(&opened, reading, &name, given)?;
                 let fields = inferred.fields().iter().map(|field| field.as_ref().clone());
                 (schema::apply(given, fields.collect(), &name, false)?, basis)
             }
@@ -77,7 +82,12 @@ impl Json {
 }
 
 /// The schema of the rows that are looked at, and which these are.
-fn infer(opened: &Opened, reading: &Reading, name: &str) -> Result<(Schema, String), SourceError> {
+fn infer(
+    opened: &Opened,
+    reading: &Reading,
+    name: &str,
+    given: Option<&SchemaRef>,
+) -> Result<(Schema, String), SourceError> {
     let small = opened.len().is_some_and(|len| len <= WHOLE);
     let again = opened.can_be_read_again() && !opened.is_known_whole();
     let rows = match reading.infer_rows {
@@ -104,16 +114,24 @@ fn infer(opened: &Opened, reading: &Reading, name: &str) -> Result<(Schema, Stri
     let stop = eventfd(0, EventfdFlags::CLOEXEC)
         .map_err(|error| SourceError::host("cannot make an event", &error.into()))?;
     let mut order = HashMap::new();
+    let mut big = Big::default();
     let (mut failure, mut seen, mut all) = (None, 0, true);
-    let mut values = Vec::new().into_iter();
+    let mut values = Vec::<Value>::new().into_iter();
     let next = || {
         loop {
             if seen >= rows {
                 all = false;
                 return None;
             }
-            if let Some(value) = values.next() {
+            if let Some(mut value) = values.next() {
                 seen += 1;
+                // A type that is given is not inferred, nor refused if it could not be.
+                for field in given.iter().flat_map(|given| given.fields()) {
+                    if let Some(value) = value.get_mut(field.name()) {
+                        *value = Value::Null;
+                    }
+                }
+                big.look(&value);
                 return Some(Ok(value));
             }
             let block = match split.next(&stop) {
@@ -125,6 +143,8 @@ fn infer(opened: &Opened, reading: &Reading, name: &str) -> Result<(Schema, Stri
                 }
             };
             let bytes = if block.line == 1 { unmarked(&block.bytes) } else { &block.bytes };
+            let quoted = big::quote(bytes);
+            let bytes = quoted.as_deref().unwrap_or(bytes);
             let read: Result<Vec<Value>, _> =
                 serde_json::Deserializer::from_slice(bytes).into_iter().collect();
             // A value forgets the order of its fields.
@@ -154,6 +174,11 @@ fn infer(opened: &Opened, reading: &Reading, name: &str) -> Result<(Schema, Stri
         return Err(failure);
     }
     let mut fields = inferred?.fields().to_vec();
+    for field in &mut fields {
+        if let Some(data_type) = big.data_type(field.name()) {
+            *field = Arc::new(field.as_ref().clone().with_data_type(data_type));
+        }
+    }
     fields.sort_by_key(|field: &Arc<Field>| order.get(field.name()).copied().unwrap_or(usize::MAX));
     let basis = match all && whole {
         true => "inferred from all rows".to_owned(),
@@ -194,6 +219,7 @@ impl JsonParse {
                 .with_batch_size(rows.max(1))
                 .with_strict_mode(true)
                 .with_coerce_primitive(true)
+                .with_decoder_factory(Arc::new(Exact))
                 .build_decoder()
                 .map_err(failed)?;
             let read = decoder.decode(bytes).map_err(failed)?;

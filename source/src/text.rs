@@ -5,20 +5,42 @@
 //! | float | as Rust and Python write it; `NaN`, `inf`, `-inf` |
 //! | decimal | digits with a point, all of them |
 //! | binary | hexadecimal digits, two for each byte; `0x` or `\x` may stand in front |
-//! | date, time, timestamp | ISO 8601; with a zone, the offset |
+//! | date, time, timestamp | ISO 8601; with a zone, the offset; beyond those, a whole number of its unit with its sign |
 //! | duration | ISO 8601 (`PT1.5S`, `P1DT2H`), or a whole number of its unit |
 //! | interval | as PostgreSQL writes it: `1 years 2 mons 3 days 4 hours` |
 
+use arrow_array::builder::BinaryBuilder;
 use arrow_array::types::{
-    DurationMicrosecondType, DurationMillisecondType, DurationNanosecondType, DurationSecondType,
+    ArrowPrimitiveType, DurationMicrosecondType, DurationMillisecondType, DurationNanosecondType,
+    DurationSecondType, Float16Type, Float32Type, Float64Type, Int64Type,
 };
-use arrow_array::{Array, ArrayRef, PrimitiveArray, StringArray};
+use arrow_array::{Array, ArrayRef, BooleanArray, PrimitiveArray, StringArray};
+use arrow_cast::display::FormatOptions;
+use arrow_cast::parse::Parser;
 use arrow_cast::{CastOptions, can_cast_types, cast_with_options};
 use arrow_schema::{DataType, TimeUnit};
+use arrow_select::zip::zip;
 use std::sync::Arc;
 
 /// Makes values of texts. An error is the number of the first text that is none, if it is known.
 pub(crate) fn parse(texts: &StringArray, to: &DataType) -> Result<ArrayRef, Option<usize>> {
+    match to {
+        DataType::Float16 => return each::<Float16Type>(texts, float::<Float16Type>),
+        DataType::Float32 => return each::<Float32Type>(texts, float::<Float32Type>),
+        DataType::Float64 => return each::<Float64Type>(texts, float::<Float64Type>),
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
+            return binary(texts, to);
+        }
+        DataType::Dictionary(_, values) => {
+            let values = parse(texts, values)?;
+            return cast_with_options(&values, to, &STRICT).map_err(|_| None);
+        }
+        DataType::RunEndEncoded(_, values) => {
+            let values = parse(texts, values.data_type())?;
+            return cast_with_options(&values, to, &STRICT).map_err(|_| None);
+        }
+        _ => {}
+    }
     if let DataType::Duration(unit) = to {
         let read: Vec<_> = (0..texts.len())
             .map(|row| match texts.is_null(row) {
@@ -36,10 +58,67 @@ pub(crate) fn parse(texts: &StringArray, to: &DataType) -> Result<ArrayRef, Opti
     // What cannot be read becomes null, which tells where it was.
     let options = CastOptions { safe: true, ..CastOptions::default() };
     let cast = cast_with_options(texts, to, &options).map_err(|_| None)?;
-    match (0..texts.len()).find(|row| cast.is_null(*row) && texts.is_valid(*row)) {
-        Some(row) => Err(Some(row)),
-        None => Ok(cast),
+    let unread = |row: &usize| cast.is_null(*row) && texts.is_valid(*row);
+    if !(0..texts.len()).any(|row| unread(&row)) {
+        return Ok(cast);
     }
+    // A date or time beyond the calendar is a whole number of its unit.
+    let Some(whole) = whole(to) else { return Err((0..texts.len()).find(unread)) };
+    let numbers = texts.iter().enumerate().map(|(row, text)| {
+        let text = text.filter(|_| unread(&row));
+        let signed = |text: &str| text.starts_with(['+', '-']).then(|| text.parse::<i64>().ok())?;
+        text.map(|text| signed(text).ok_or(Some(row))).transpose()
+    });
+    let numbers = numbers.collect::<Result<PrimitiveArray<Int64Type>, _>>()?;
+    let numbers = cast_with_options(&numbers, &whole, &STRICT).map_err(|_| (0..texts.len()).find(unread))?;
+    let numbers = cast_with_options(&numbers, to, &STRICT).map_err(|_| None)?;
+    let mask: BooleanArray = (0..texts.len()).map(|row| Some(unread(&row))).collect();
+    zip(&mask, &numbers, &cast).map_err(|_| None)
+}
+
+const STRICT: CastOptions<'static> = CastOptions { safe: false, format_options: FormatOptions::new() };
+
+/// The whole numbers that dates and times are kept as.
+fn whole(data_type: &DataType) -> Option<DataType> {
+    match data_type {
+        DataType::Date32 | DataType::Time32(_) => Some(DataType::Int32),
+        DataType::Date64 | DataType::Time64(_) | DataType::Timestamp(..) => Some(DataType::Int64),
+        _ => None,
+    }
+}
+
+fn each<T: ArrowPrimitiveType>(
+    texts: &StringArray,
+    read: impl Fn(&str) -> Option<T::Native>,
+) -> Result<ArrayRef, Option<usize>> {
+    let values =
+        texts.iter().enumerate().map(|(row, text)| text.map(|text| read(text).ok_or(Some(row))).transpose());
+    Ok(Arc::new(values.collect::<Result<PrimitiveArray<T>, _>>()?))
+}
+
+/// Reads a number with a point. One that is too large is none, and not infinite.
+pub(crate) fn float<T: ArrowPrimitiveType + Parser>(text: &str) -> Option<T::Native> {
+    let value = T::parse(text)?;
+    let digits = text.bytes().any(|byte| byte.is_ascii_digit());
+    let infinite = digits && ["inf", "-inf"].map(T::parse).contains(&Some(value));
+    (!infinite).then_some(value)
+}
+
+fn binary(texts: &StringArray, to: &DataType) -> Result<ArrayRef, Option<usize>> {
+    let mut values = BinaryBuilder::new();
+    let mut bytes = Vec::new();
+    for (row, text) in texts.iter().enumerate() {
+        let Some(text) = text else {
+            values.append_null();
+            continue;
+        };
+        hex(text.as_bytes(), &mut bytes).ok_or(Some(row))?;
+        if matches!(to, DataType::FixedSizeBinary(len) if bytes.len() != *len as usize) {
+            return Err(Some(row));
+        }
+        values.append_value(&bytes);
+    }
+    cast_with_options(&values.finish(), to, &STRICT).map_err(|_| None)
 }
 
 /// True if there is a form of this type.
@@ -47,7 +126,7 @@ pub(crate) fn has_form(data_type: &DataType) -> bool {
     match data_type {
         DataType::Dictionary(_, values) => has_form(values),
         DataType::RunEndEncoded(_, values) => has_form(values.data_type()),
-        DataType::Duration(_) | DataType::FixedSizeBinary(_) => true,
+        DataType::Duration(_) | DataType::FixedSizeBinary(_) | DataType::Null => true,
         other => !other.is_nested() && can_cast_types(&DataType::Utf8, other),
     }
 }

@@ -1,16 +1,18 @@
-//! One JSON object a line. Columns that are null are named all the same, so that every line has the same keys.
+//! One JSON object a line, its values in the forms of `FORMATS.md`. Columns that are null are named all the same, so that every line has the same keys.
 
 use std::io::Write;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
+use arrow_cast::display::ArrayFormatter;
 use arrow_json::WriterBuilder;
 use arrow_json::writer::{
     Encoder, EncoderFactory, EncoderOptions, LineDelimited, NullableEncoder, Writer, make_encoder,
 };
 use arrow_schema::{ArrowError, FieldRef};
 
+use super::form::{Moments, OPTIONS, is_moment};
 use super::{End, Sink};
 use crate::failure::Failure;
 use crate::output::{Output, Watch};
@@ -30,22 +32,33 @@ impl Json {
 }
 
 fn lines<W: Write>(output: W) -> Writer<W, LineDelimited> {
-    let nulls = Arc::new(NullsInDictionaries);
+    let nulls = Arc::new(Forms);
     WriterBuilder::new().with_explicit_nulls(true).with_encoder_factory(nulls).build(output)
 }
 
+/// Writes values in the forms of `FORMATS.md`.
+///
 /// A dictionary's row is null if its key is, or if the value is that the key leads to. Left to itself, `arrow-json`
 /// asks the keys alone: it writes a null string as an empty one, and panics over a dictionary of nulls.
 #[derive(Debug)]
-struct NullsInDictionaries;
+struct Forms;
 
-impl EncoderFactory for NullsInDictionaries {
+impl EncoderFactory for Forms {
     fn make_default_encoder<'a>(
         &self,
         field: &'a FieldRef,
         array: &'a dyn Array,
         options: &'a EncoderOptions,
     ) -> Result<Option<NullableEncoder<'a>>, ArrowError> {
+        if is_moment(array.data_type()) {
+            let encoder = Texts { moments: Moments::new(array)?, text: String::new() };
+            return Ok(Some(NullableEncoder::new(Box::new(encoder), array.nulls().cloned())));
+        }
+        if array.data_type().is_floating() {
+            let values = ArrayFormatter::try_new(array, &OPTIONS)?;
+            let encoder = Floats { values, text: String::new() };
+            return Ok(Some(NullableEncoder::new(Box::new(encoder), array.nulls().cloned())));
+        }
         let Some(dictionary) = array.as_any_dictionary_opt() else { return Ok(None) };
         // Where there are no values, every row is null and no key is asked for.
         let empty = dictionary.values().is_empty();
@@ -64,6 +77,41 @@ struct Entries<'a> {
 impl Encoder for Entries<'_> {
     fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
         self.values.encode(self.keys[row], out);
+    }
+}
+
+/// Dates, times and durations.
+struct Texts<'a> {
+    moments: Moments<'a>,
+    text: String,
+}
+
+impl Encoder for Texts<'_> {
+    fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
+        self.text.clear();
+        self.moments.write(row, &mut self.text);
+        out.push(b'"');
+        out.extend_from_slice(self.text.as_bytes());
+        out.push(b'"');
+    }
+}
+
+/// Floats. JSON has no `NaN` and no infinities, so these are text.
+struct Floats<'a> {
+    values: ArrayFormatter<'a>,
+    text: String,
+}
+
+impl Encoder for Floats<'_> {
+    fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
+        self.text.clear();
+        // A string takes everything.
+        let _ = self.values.value(row).write(&mut self.text);
+        let finite = self.text.bytes().any(|byte| byte.is_ascii_digit());
+        let quote: &[u8] = if finite { b"" } else { b"\"" };
+        out.extend_from_slice(quote);
+        out.extend_from_slice(self.text.as_bytes());
+        out.extend_from_slice(quote);
     }
 }
 

@@ -69,9 +69,18 @@ impl Fields<'_> {
             DataType::UInt8 => numbers!(UInt8Type, parsed::<UInt8Type>),
             DataType::Float64 => numbers!(Float64Type, float),
             DataType::Float32 => numbers!(Float32Type, parsed::<Float32Type>),
-            DataType::Date32 => numbers!(Date32Type, parsed::<Date32Type>),
-            DataType::Date64 => numbers!(Date64Type, parsed::<Date64Type>),
+            DataType::Date32 => {
+                numbers!(Date32Type, |text| parsed::<Date32Type>(text)
+                    .or_else(|| signed(text)?.try_into().ok()))
+            }
+            DataType::Date64 => {
+                numbers!(Date64Type, |text| parsed::<Date64Type>(text).or_else(|| signed(text)))
+            }
             DataType::Boolean => self.booleans(column),
+            DataType::Null => match self.column(column, false).position(|cell| cell.is_some()) {
+                Some(row) => Err(Unfit(row)),
+                None => Ok(Arc::new(arrow_array::NullArray::new(self.rows()))),
+            },
             DataType::Utf8 => self.strings(column),
             DataType::Binary
             | DataType::LargeBinary
@@ -209,6 +218,11 @@ fn is_text(data_type: &DataType) -> bool {
 
 fn parsed<T: Parser>(text: &[u8]) -> Option<T::Native> {
     T::parse(str::from_utf8(text).ok()?)
+}
+
+/// Reads a whole number with its sign, as dates beyond the calendar are written.
+fn signed(text: &[u8]) -> Option<i64> {
+    matches!(text, [b'+' | b'-', ..]).then(|| integer(text))?
 }
 
 /// Reads the decimal digits of a whole number.
