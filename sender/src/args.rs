@@ -104,9 +104,19 @@ pub(crate) struct MeetingArgs {
     /// Wait for receivers on this socket: a path, or @NAME in the abstract namespace.
     #[arg(long, value_name = "PATH", conflicts_with_all = ["receiver", "name"])]
     pub(crate) socket: Option<PathBuf>,
-    /// Begin once so many receivers are there. Others may join later, and get what is sent from then on.
+    /// Begin once this many receivers are there. Others may join later, and get what is sent from then on.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(crate) receivers: u32,
+    /// Keep the last N batches for receivers that join later: they get those first, then everything that follows. Once
+    /// begun, the sender goes on while nobody is there.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        hide_default_value = true,
+        conflicts_with = "receiver"
+    )]
+    pub(crate) keep: usize,
     /// Give up if they are not there after so long.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) wait: Option<Duration>,

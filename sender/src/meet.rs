@@ -53,6 +53,7 @@ pub(crate) fn meet(plan: &Plan, source: &Source, signals: &Signals) -> Result<Me
     let mut sender = TableSender::new(source.schema(), plan.config).map_err(failed)?;
     sender.interrupt_by(Interrupt::from(signals.flag()));
     sender.set_on_slow(plan.on_slow);
+    sender.set_keep(plan.keep);
     sender.set_hints(&Hints {
         rows: rows(plan, source),
         name: Some(table_name(&plan.inputs)),

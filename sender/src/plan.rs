@@ -27,6 +27,8 @@ pub(crate) struct Plan {
     /// The receiver to start.
     pub(crate) command: Vec<OsString>,
     pub(crate) receivers: u32,
+    /// Batches to keep for receivers that join later.
+    pub(crate) keep: usize,
     pub(crate) wait: Option<Duration>,
     pub(crate) on_slow: OnSlow,
     pub(crate) config: SenderConfig,
@@ -65,6 +67,7 @@ impl Plan {
             venue,
             command: receiver,
             receivers: meeting.receivers,
+            keep: meeting.keep,
             wait: meeting.wait,
             on_slow: match meeting.on_slow {
                 Slow::Block => OnSlow::Block,

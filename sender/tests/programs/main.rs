@@ -6,6 +6,7 @@
 mod endings;
 mod hostile;
 mod inputs;
+mod keep;
 mod memory;
 mod run;
 mod tools;
@@ -35,7 +36,7 @@ fn main() {
     let bound = !rustix::process::geteuid().is_root();
     let mut trials = Vec::new();
     for (name, needs, test) in
-        [inputs::TESTS, hostile::TESTS, endings::TESTS, tools::TESTS, memory::TESTS].concat()
+        [inputs::TESTS, hostile::TESTS, endings::TESTS, keep::TESTS, tools::TESTS, memory::TESTS].concat()
     {
         let missing = match needs {
             Needs::Nothing => None,

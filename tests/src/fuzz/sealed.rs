@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use bowstring_transport::session::wire::{self, Announcement, Kind};
+use bowstring_transport::session::wire::{Announcement, Kind};
 use bowstring_transport::{Connector, Deliveries, Delivery, Opened, RecvError};
 use rustix::fs::SealFlags;
 
