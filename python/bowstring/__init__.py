@@ -44,6 +44,7 @@ __all__ = [
     "Malformed",
     "PeerCrashed",
     "Reader",
+    "ReaderEnd",
     "Refused",
     "RemoteError",
     "Schema",
@@ -54,20 +55,23 @@ __all__ = [
     "Table",
     "TimeoutError",
     "Writer",
+    "WriterEnd",
     "__version__",
     "create_reader",
     "create_writer",
     "get_version",
     "has_arrow_support",
+    "pair",
     "share",
     "runtime_directory",
 ]
 
 # What few programs use is imported when they use it: importing the package is to be quick.
-_LATER = {"Client": "_call", "Server": "_call"}
+_LATER = {"Client": "_call", "Server": "_call", "ReaderEnd": "_pair", "WriterEnd": "_pair", "pair": "_pair"}
 
 if TYPE_CHECKING:
     from ._call import Client, Server
+    from ._pair import ReaderEnd, WriterEnd, pair
 
 
 def __getattr__(name: str) -> object:

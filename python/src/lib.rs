@@ -12,6 +12,7 @@ mod door;
 mod errors;
 mod gil;
 mod names;
+mod pair;
 mod process;
 mod reader;
 mod schema;
@@ -34,6 +35,8 @@ mod _bowstring {
     use super::doctor::runtime_directory;
     #[pymodule_export]
     use super::door::{Door, dial};
+    #[pymodule_export]
+    use super::pair::socket_pair;
     #[pymodule_export]
     use super::process::in_forked_child;
     #[pymodule_export]

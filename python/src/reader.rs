@@ -153,6 +153,22 @@ impl Reader {
         Ok(Reader::over(channel, address.said))
     }
 
+    /// A reader over one end of a pair; the descriptor stays the caller's.
+    #[staticmethod]
+    #[pyo3(signature = (file, columns = None, limit = None, delivery = None))]
+    fn _over(
+        py: Python<'_>,
+        file: i32,
+        columns: Option<Vec<String>>,
+        limit: Option<usize>,
+        delivery: Option<&str>,
+    ) -> PyResult<Reader> {
+        let socket = crate::pair::duplicate(file)?;
+        let channel = Channel::connect(socket, deliveries(delivery, true)?, "pair".into(), columns, limit)
+            .map_err(|error| errors::set_up(py, &error, None))?;
+        Ok(Reader::over(channel, "pair".to_owned()))
+    }
+
     /// The name that was given.
     #[getter]
     fn name(&self) -> &str {

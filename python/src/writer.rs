@@ -9,12 +9,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use bowstring::serve::{Served, Serving};
+use bowstring::transport::fd::OwnedFd;
 use bowstring::transport::names::AddressError;
 use bowstring::transport::{Deliveries, HandshakeError, Listener};
 use bowstring::turn::Taken;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::sync::MutexExt;
 use pyo3::types::{PyDict, PyTuple};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 pub(crate) use self::linger::await_lingering;
 use self::open::conform;
@@ -22,7 +25,7 @@ use crate::names::Place;
 use crate::process::Own;
 use crate::schema::Schema;
 use crate::wait::{self, Deadline};
-use crate::{capsule, errors, reader};
+use crate::{capsule, errors, pair, reader};
 
 /// Writes the batches of one table, for any number of readers.
 #[pyclass(frozen, weakref, module = "bowstring")]
@@ -46,6 +49,8 @@ struct Options {
 enum Phase {
     /// The name is taken; what the table looks like is not known yet.
     Bound(Option<Listener>),
+    /// One end of a pair; nobody has come to the other yet.
+    Paired(Option<OwnedFd>),
     Open(Open),
     Closed,
 }
@@ -68,32 +73,56 @@ impl Open {
 }
 
 impl Writer {
-    fn lock(&self) -> PyResult<MutexGuard<'_, Phase>> {
-        Ok(self.phase.get("Writer")?.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Who has the lock may be waiting for the interpreter, which is let go of here meanwhile.
+    fn lock(&self, py: Python<'_>) -> PyResult<MutexGuard<'_, Phase>> {
+        Ok(self.phase.get("Writer")?.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Waits until the reader of a pair's other end has opened it.
+    fn await_peer(&self, py: Python<'_>, deadline: Deadline) -> PyResult<()> {
+        let socket = match &*self.lock(py)? {
+            Phase::Paired(Some(socket)) => socket.try_clone()?,
+            _ => return Ok(()),
+        };
+        let came = wait::until(py, deadline, |slice| {
+            let time = Timespec { tv_sec: 0, tv_nsec: slice.subsec_nanos().into() };
+            let mut look = [PollFd::new(&socket, PollFlags::IN)];
+            let _ = poll(&mut look, Some(&time));
+            (!look[0].revents().is_empty()).then_some(())
+        })?;
+        came.ok_or_else(|| errors::timed_out(py, "nobody opened the other end of the pair in time"))
     }
 
     /// The open table; begins it if this is the first that is heard of its schema.
     fn begin(&self, py: Python<'_>, schema: &SchemaRef, first: Option<&RecordBatch>) -> PyResult<Open> {
-        let mut phase = self.lock()?;
-        let listener = match &mut *phase {
+        let mut phase = self.lock(py)?;
+        let (listener, socket) = match &mut *phase {
             Phase::Open(open) => return Ok(open.clone()),
             Phase::Closed => return Err(PyValueError::new_err("this writer is closed")),
-            Phase::Bound(listener) => listener,
+            Phase::Bound(listener) => (listener.take(), None),
+            Phase::Paired(socket) => (None, socket.take()),
         };
         let (size, deliveries) = (self.options.size, self.options.deliveries);
         let keep = self.options.keep;
         let sender = py.detach(|| open::sender(schema, first, size, deliveries, keep));
-        let sender = sender.map_err(|error| errors::set_up(py, &error, None))?;
+        let mut sender = sender.map_err(|error| errors::set_up(py, &error, None))?;
+        if let Some(socket) = socket {
+            let met = py.detach(|| sender.accept_socket(socket));
+            if let Err(error) = met {
+                *phase = Phase::Closed;
+                return Err(errors::set_up(py, &error, None));
+            }
+        }
         let room = open::waiting_room(&sender);
-        let served = Served::new(sender, listener.take(), room);
+        let served = Served::new(sender, listener, room);
         let served = served.map_err(|error| errors::set_up(py, &error, self.path.as_deref()))?;
         let open = Open { served: Arc::new(served), schema: schema.clone() };
         *phase = Phase::Open(open.clone());
         Ok(open)
     }
 
-    fn open(&self) -> PyResult<Option<Open>> {
-        Ok(match &*self.lock()? {
+    fn open(&self, py: Python<'_>) -> PyResult<Option<Open>> {
+        Ok(match &*self.lock(py)? {
             Phase::Open(open) => Some(open.clone()),
             _ => None,
         })
@@ -137,6 +166,32 @@ impl Writer {
         Ok(writer)
     }
 
+    /// A writer over one end of a pair; the descriptor stays the caller's.
+    #[staticmethod]
+    #[pyo3(signature = (file, schema = None, size = None, delivery = None))]
+    fn _over(
+        py: Python<'_>,
+        file: i32,
+        schema: Option<&Bound<'_, PyAny>>,
+        size: Option<usize>,
+        delivery: Option<&str>,
+    ) -> PyResult<Writer> {
+        let socket = pair::duplicate(file)?;
+        let deliveries = reader::deliveries(delivery, true)?;
+        let writer = Writer {
+            phase: Own::new(Mutex::new(Phase::Paired(Some(socket)))),
+            name: "pair".to_owned(),
+            path: None,
+            // Nobody comes later.
+            options: Options { size, deliveries, linger: 0.0, keep: 0 },
+        };
+        if let Some(schema) = schema.filter(|schema| !schema.is_none()) {
+            writer.await_peer(py, Deadline::after(None)?)?;
+            writer.begin(py, &capsule::import_schema(schema)?, None)?;
+        }
+        Ok(writer)
+    }
+
     /// The name that was given.
     #[getter]
     fn name(&self) -> &str {
@@ -151,20 +206,20 @@ impl Writer {
 
     /// Names and types of the columns; ``None`` before the first batch.
     #[getter]
-    fn schema(&self) -> PyResult<Option<Schema>> {
-        Ok(self.open()?.map(|open| Schema(open.schema)))
+    fn schema(&self, py: Python<'_>) -> PyResult<Option<Schema>> {
+        Ok(self.open(py)?.map(|open| Schema(open.schema)))
     }
 
     /// True once it was closed.
     #[getter]
-    fn closed(&self) -> PyResult<bool> {
-        Ok(matches!(*self.lock()?, Phase::Closed))
+    fn closed(&self, py: Python<'_>) -> PyResult<bool> {
+        Ok(matches!(*self.lock(py)?, Phase::Closed))
     }
 
     /// How many readers are connected.
     #[getter]
     fn readers(&self, py: Python<'_>) -> PyResult<u32> {
-        let Some(open) = self.open()? else { return Ok(0) };
+        let Some(open) = self.open(py)? else { return Ok(0) };
         Ok(open.turn(py)?.map_or(0, |mut serving| serving.sender().receivers()))
     }
 
@@ -190,12 +245,19 @@ impl Writer {
                 None => RecordBatch::new_empty(schema.clone()),
             };
             any = true;
+            self.await_peer(py, deadline)?;
             let open = self.begin(py, &schema, Some(&batch))?;
             let mut batch = conform(py, &open.schema, batch)?;
             if self.options.keep > 0 {
                 // What is kept must not change with the arrays that the program goes on computing in.
                 let copy = py.detach(|| bowstring::copy_batch(&batch));
                 batch = copy.map_err(|error| errors::copying(py, &error))?;
+            }
+            if self.path.is_none()
+                && open.turn(py)?.is_none_or(|mut serving| serving.sender().receivers() == 0)
+            {
+                let gone = "the reader at the other end of the pair has gone";
+                return Err(errors::exception(py, "PeerCrashed", (gone,)));
             }
             let interrupt = wait::by_signals();
             let sent = py.detach(|| open.served.send_unless(&batch, deadline.patience(), &interrupt));
@@ -215,7 +277,7 @@ impl Writer {
     fn wait_for_readers(&self, py: Python<'_>, count: u32, timeout: Option<f64>) -> PyResult<()> {
         let deadline = Deadline::after(timeout)?;
         let here = wait::until(py, deadline, |slice| {
-            let open = self.open().ok().flatten();
+            let open = Python::attach(|py| self.open(py).ok().flatten());
             let served = open.as_ref().and_then(|open| open.served.take(slice));
             let here = served.map_or(0, |mut serving| serving.sender().receivers());
             if here >= count {
@@ -230,7 +292,7 @@ impl Writer {
     /// What this writer counted.
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let stats = PyDict::new(py);
-        let Some(open) = self.open()? else { return Ok(stats) };
+        let Some(open) = self.open(py)? else { return Ok(stats) };
         let Some(mut serving) = open.turn(py)? else { return Ok(stats) };
         stats.set_item("waiting", serving.waiting())?;
         let sender = serving.sender();
@@ -256,7 +318,7 @@ impl Writer {
         if !self.phase.is_ours() {
             return Ok(());
         }
-        let phase = std::mem::replace(&mut *self.lock()?, Phase::Closed);
+        let phase = std::mem::replace(&mut *self.lock(py)?, Phase::Closed);
         let linger = self.options.linger;
         if let Phase::Open(open) = phase {
             let path = self.path.clone();
@@ -267,7 +329,7 @@ impl Writer {
 
     /// Gives the table up before its end: readers get ``PeerCrashed`` in place of the end.
     fn abandon(&self, py: Python<'_>) -> PyResult<()> {
-        let phase = std::mem::replace(&mut *self.lock()?, Phase::Closed);
+        let phase = std::mem::replace(&mut *self.lock(py)?, Phase::Closed);
         if let Phase::Open(open) = phase
             && let Some(serving) = open.turn(py)?
         {
