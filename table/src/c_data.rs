@@ -300,10 +300,7 @@ unsafe fn check_array(
         unsafe { check_array(*child, field, depth + 1, rows) }?;
     }
     match data_type {
-        DataType::Dictionary(_, values) if array.dictionary.is_null() => {
-            let _ = values;
-            Err(CDataError::Null("a dictionary"))
-        }
+        DataType::Dictionary(..) if array.dictionary.is_null() => Err(CDataError::Null("a dictionary")),
         // SAFETY: not null, and by the caller's promise an array.
         DataType::Dictionary(_, values) => unsafe { check_array(array.dictionary, values, depth + 1, 0) },
         _ => Ok(()),

@@ -71,6 +71,8 @@ pub enum SendError {
     Interrupted,
     /// The host would not do it.
     Host(OsError),
+    /// What should be impossible: a defect of this crate, or two crates of different versions.
+    Internal(&'static str),
 }
 
 /// Why no batch was received.
@@ -120,6 +122,8 @@ pub enum ReceiveError {
     Protocol(SenderFault),
     /// The host would not do it.
     Host(OsError),
+    /// What should be impossible: a defect of this crate, or two crates of different versions.
+    Internal(&'static str),
 }
 
 impl SetUpError {
@@ -183,8 +187,8 @@ impl From<LoanError> for SendError {
             LoanError::NoReceiver(end) => Self::NoReceiver(end),
             LoanError::TooLong { len, most } => Self::TooLarge { row: None, len, most },
             LoanError::Os(error) => Self::Host(error),
-            // `Full` and `TimedOut`, and what a later version may add to them.
-            _ => Self::TimedOut,
+            LoanError::Full | LoanError::TimedOut => Self::TimedOut,
+            _ => Self::Internal("an unknown error of the transport while waiting for room"),
         }
     }
 }
@@ -195,7 +199,7 @@ impl From<CommitFault> for SendError {
             CommitFault::TooLong { used, len } => Self::TooLarge { row: None, len: used, most: len },
             CommitFault::Os(error) => Self::Host(error),
             CommitFault::Unfinished(unfinished) => Self::Unfinished(unfinished),
-            _ => Self::TimedOut,
+            _ => Self::Internal("an unknown error of the transport while sending"),
         }
     }
 }
@@ -210,8 +214,8 @@ impl ReceiveError {
             RecvError::TimedOut => Self::TimedOut,
             RecvError::Fault(fault) => Self::Protocol(fault),
             RecvError::Os(error) => Self::Host(error),
-            // `Crashed`, and whatever a later version adds: an end that was not clean.
-            _ => Self::Crashed,
+            RecvError::Crashed => Self::Crashed,
+            _ => Self::Internal("an unknown error of the transport while receiving"),
         })
     }
 }
@@ -260,6 +264,7 @@ impl fmt::Display for SendError {
             }
             Self::Interrupted => f.write_str("interrupted"),
             Self::Host(error) => error.fmt(f),
+            Self::Internal(what) => write!(f, "a defect of Bowstring: {what}"),
         }
     }
 }
@@ -286,6 +291,7 @@ impl fmt::Display for ReceiveError {
             }
             Self::Protocol(fault) => write!(f, "the sender broke the protocol: {fault}"),
             Self::Host(error) => error.fmt(f),
+            Self::Internal(what) => write!(f, "a defect of Bowstring: {what}"),
         }
     }
 }

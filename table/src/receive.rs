@@ -16,7 +16,7 @@ use arrow_schema::SchemaRef;
 use bowstring_codec::decode::{Decoder, Limits};
 use bowstring_codec::interop::{Align, share};
 use bowstring_transport::fd::OwnedFd;
-use bowstring_transport::{Credentials, Delivery, Incoming, Meta, Opened, Stats, Wait};
+use bowstring_transport::{Credentials, Delivery, HandshakeError, Incoming, Meta, Opened, Stats, Wait};
 
 pub use self::batch::Batch;
 pub use self::builder::ReceiverBuilder;
@@ -80,8 +80,9 @@ impl Receiver {
             Ok(receiver) => Opened::Copied(receiver.copying()?),
             Err(incoming) => match incoming.sealed() {
                 Ok(receiver) => Opened::Sealed(receiver),
-                // There is no third kind.
-                Err(_) => return Err(SetUpError::Meet(bowstring_transport::HandshakeError::HungUp)),
+                Err(_) => {
+                    return Err(HandshakeError::Internal("a channel that is neither slots nor files").into());
+                }
             },
         };
         Receiver::from_opened(opened)

@@ -36,7 +36,7 @@ impl WaitingRoom {
         let copy = copy_batch(batch).map_err(|error| match error {
             crate::CopyError::Encode(error) => SendError::Encode(error),
             // The schema was laid out before, and what was just written is sound.
-            _ => SendError::TimedOut,
+            _ => SendError::Internal("a copy of a batch that cannot be read back"),
         })?;
         let bytes = copy.get_array_memory_size();
         self.bytes += bytes;
