@@ -175,6 +175,11 @@ impl Sender {
         }
     }
 
+    /// Checks that a batch fits the schema.
+    pub(crate) fn check(&mut self, batch: &RecordBatch) -> Result<(), SendError> {
+        Ok(self.encoder.encoded_len(batch).map(drop)?)
+    }
+
     /// Sends a batch that is a message's length.
     fn send_whole(&mut self, batch: &RecordBatch, len: usize) -> Result<(), SendError> {
         let before = heap::allocations();

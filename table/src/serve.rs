@@ -80,6 +80,10 @@ pub struct Serving {
     crashed: bool,
     /// Whether something is kept that was sent while nobody was there, and nobody has come since.
     unseen: bool,
+    /// Why a batch that waited could not be sent, until a caller knows of it.
+    lost: Option<SendError>,
+    /// Whether there was such a batch.
+    incomplete: bool,
 }
 
 impl Served {
@@ -94,8 +98,14 @@ impl Served {
             sender.listen(listener);
         }
         let signals = Arc::new(Signals { bell, finish: AtomicBool::new(false), stop: Arc::default() });
-        let turn =
-            Turn::new(Serving { sender, waiting: WaitingRoom::new(room), crashed: false, unseen: false });
+        let turn = Turn::new(Serving {
+            sender,
+            waiting: WaitingRoom::new(room),
+            crashed: false,
+            unseen: false,
+            lost: None,
+            incomplete: false,
+        });
         let thread = std::thread::Builder::new()
             .name("bowstring-serve".into())
             .spawn({
@@ -241,6 +251,9 @@ impl Serving {
     }
 
     fn send_until(&mut self, batch: &RecordBatch, until: Option<Instant>) -> Result<(), SendError> {
+        if let Some(error) = self.lost.take() {
+            return Err(error);
+        }
         self.sender.poll_accept_if_due()?;
         self.note_seen();
         loop {
@@ -259,6 +272,7 @@ impl Serving {
                 if std::mem::take(&mut self.crashed) {
                     return Err(SendError::NoReceiver(Some(End::Crashed)));
                 }
+                self.sender.check(batch)?;
                 if self.waiting.keep(batch)? {
                     return Ok(());
                 }
@@ -268,7 +282,10 @@ impl Serving {
             self.set_patience(until);
             let sent = match self.waiting.hand_over(&mut self.sender) {
                 Ok(()) => self.sender.send(batch),
-                Err(error) => Err(error),
+                Err(error) => {
+                    self.incomplete |= waiting_room::is_hopeless(&error);
+                    Err(error)
+                }
             };
             match sent {
                 // The last one left while it was waited for.

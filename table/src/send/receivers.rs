@@ -279,6 +279,8 @@ impl Sender {
             SetUpError::Meet(HandshakeError::TimedOut(_)) => SendError::TimedOut,
             SetUpError::Meet(HandshakeError::Os(error)) | SetUpError::Host(error) => SendError::Host(error),
             SetUpError::Interrupted => SendError::Interrupted,
+            SetUpError::Dictionary(error) => error,
+            // Whoever came did not get in.
             _ => SendError::NoReceiver(None),
         })?;
         self.awaits_first = false;

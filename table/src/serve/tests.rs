@@ -121,3 +121,29 @@ fn a_served_sender_that_keeps_never_waits_and_its_last_batches_survive_the_end()
         assert!(served.wait_finished(LONG));
     }
 }
+
+#[test]
+fn a_batch_that_waits_and_cannot_be_sent_is_reported_and_holds_up_nothing() {
+    let path = std::env::temp_dir().join(format!("bowstring-hopeless-{}.sock", std::process::id()));
+    let path = path.as_os_str().as_encoded_bytes().to_vec();
+    let text = |len: usize| {
+        let column = Arc::new(arrow_array::StringArray::from(vec!["x".repeat(len)])) as ArrayRef;
+        RecordBatch::try_from_iter([("text", column)]).unwrap()
+    };
+    let sender = Sender::new(text(1).schema(), SenderConfig::new().slots(8, 4096)).unwrap();
+    let served = Served::new(sender, Some(Listener::bind(&path).unwrap()), 1 << 20).unwrap();
+    assert!(matches!(served.send(&batch(0), None), Err(SendError::Encode(_))), "of another schema");
+    for len in [1, 1 << 16, 2] {
+        served.send(&text(len), None).unwrap();
+    }
+    let mut receiver = connect(&path, Delivery::Copied);
+    let mut next =
+        || receiver.next_batch().map(|batch| batch.map(|batch| batch.into_record_batch().unwrap()));
+    assert_eq!(next(), Ok(Some(text(1))));
+    assert_eq!(next(), Ok(Some(text(2))));
+    assert!(matches!(served.send(&text(3), None), Err(SendError::TooLarge { .. })));
+    served.send(&text(4), None).unwrap();
+    assert_eq!(next(), Ok(Some(text(4))));
+    served.finish();
+    assert!(matches!(next(), Err(crate::ReceiveError::BrokenOff { .. })), "it is not whole");
+}

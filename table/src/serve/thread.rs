@@ -7,6 +7,9 @@ use rustix::event::{Timespec, epoll};
 use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 
+use bowstring_transport::BreakOff;
+
+use super::waiting_room::is_hopeless;
 use super::{Serving, Signals};
 use crate::send::Interrupt;
 use crate::turn::Turn;
@@ -37,12 +40,12 @@ pub(super) fn serve(turn: &Turn<Serving>, signals: &Signals, set: &OwnedFd) {
             None => Some(Duration::ZERO),
             Some(mut serving) => {
                 if signals.stop.load(Ordering::Acquire) {
-                    drop(serving.keep());
+                    serving.keep().close();
                     return;
                 }
                 let pause = serving.look_after(set, signals);
                 if signals.finish.load(Ordering::Acquire) && serving.waiting() == 0 {
-                    drop(serving.keep());
+                    serving.keep().close();
                     return;
                 }
                 pause
@@ -53,6 +56,13 @@ pub(super) fn serve(turn: &Turn<Serving>, signals: &Signals, set: &OwnedFd) {
 }
 
 impl Serving {
+    /// Closes the table, which is not whole if a batch that waited could not be sent.
+    fn close(self) {
+        if self.incomplete {
+            self.sender.abandon_with(BreakOff::Failed, "a batch could not be sent");
+        }
+    }
+
     /// Lets newcomers in, looks after the dead, and hands over what waits. Returns how long to sleep; `None` is until
     /// something happens.
     fn look_after(&mut self, set: &OwnedFd, signals: &Signals) -> Option<Duration> {
@@ -66,7 +76,13 @@ impl Serving {
         if self.sender.receivers() > 0 && self.waiting.len() > 0 {
             self.sender.interrupt_by(Interrupt::from(signals.stop.clone()));
             self.set_patience(None);
-            let _ = self.waiting.hand_over(&mut self.sender);
+            // Of what can be sent nothing is lost: it stays, here or with the sender.
+            if let Err(error) = self.waiting.hand_over(&mut self.sender)
+                && is_hopeless(&error)
+            {
+                self.lost = Some(error);
+                self.incomplete = true;
+            }
             self.sender.interrupt_by(Interrupt::default());
         }
         if self.sender.handshakes() > 0 || self.sender.newcomers() > 0 {

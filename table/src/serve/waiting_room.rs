@@ -50,13 +50,35 @@ impl WaitingRoom {
         sum.map_or(most, |sum| sum.min(most))
     }
 
-    /// Sends what waits. What was not sent stays, in order.
+    /// Sends what waits. What was not sent stays, in order; what never can be is given up.
     pub(super) fn hand_over(&mut self, sender: &mut Sender) -> Result<(), SendError> {
         while let Some((batch, bytes)) = self.batches.front() {
-            sender.send(batch)?;
-            self.bytes -= bytes;
-            self.batches.pop_front();
+            // Messages that are counted from here on are this batch's.
+            sender.resume()?;
+            let before = sender.stats().batches;
+            let sent = sender.send(batch);
+            let stays = match sent {
+                Ok(()) => false,
+                // Whoever comes next is sent all of it.
+                Err(SendError::NoReceiver(_)) => true,
+                Err(error) if is_hopeless(&error) => false,
+                // The sender goes on with what it has begun.
+                Err(_) => sender.stats().batches == before,
+            };
+            if !stays {
+                self.bytes -= bytes;
+                self.batches.pop_front();
+            }
+            sent?;
         }
         Ok(())
     }
+}
+
+/// Returns whether the batch itself is at fault, so that it can never be sent.
+pub(super) fn is_hopeless(error: &SendError) -> bool {
+    matches!(
+        error,
+        SendError::Encode(_) | SendError::Build(_) | SendError::TooLarge { .. } | SendError::Internal(_)
+    )
 }
