@@ -9,7 +9,7 @@ use arrow_schema::{Field, Schema, SchemaRef};
 use crate::SourceError;
 use crate::input::Opened;
 use crate::options::{Input, Reading};
-use crate::{Batches, csv, file, format, json, parquet, schema, stream};
+use crate::{Batches, csv, excel, file, format, json, parquet, schema, stream};
 
 /// Inputs whose schemas agree.
 #[derive(Debug)]
@@ -139,6 +139,7 @@ fn open(
         Format::Parquet => Box::new(parquet::ParquetFile::open(opened, reading)?),
         Format::Csv => Box::new(csv::Csv::open(opened, reading, given, exact)?),
         Format::Jsonl => Box::new(json::Json::open(opened, reading, given, exact)?),
+        Format::Excel => Box::new(excel::Excel::open(opened, reading, given)?),
     })
 }
 

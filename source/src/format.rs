@@ -10,7 +10,7 @@ const LOOK: usize = 512;
 
 /// What to do with an input that is not recognised.
 pub(super) const FORMATS: &str =
-    "say what it is with --format arrow|arrows|parquet|csv|jsonl, if it is one of these";
+    "say what it is with --format arrow|arrows|parquet|csv|jsonl|excel, if it is one of these";
 
 /// Recognises the format of an input.
 pub(crate) fn recognise(opened: &Opened) -> Result<Format, SourceError> {
@@ -31,6 +31,7 @@ fn of_bytes(first: &[u8], stream: bool) -> Result<Format, &'static str> {
         [b'A', b'R', b'R', b'O', b'W', b'1', ..] => Ok(Format::Arrow),
         [0xff, 0xff, 0xff, 0xff, ..] => Ok(Format::Arrows),
         [b'P', b'A', b'R', b'1', ..] => Ok(Format::Parquet),
+        [b'P', b'K', 3, 4, ..] | [0xd0, 0xcf, 0x11, 0xe0, ..] => Ok(Format::Excel),
         [b'F', b'E', b'A', b'1', ..] => {
             Err("Feather V1, which is not read; write it anew as Arrow (Feather V2)")
         }
@@ -54,6 +55,8 @@ mod tests {
             (&b"ARROW1\0\0rest"[..], Format::Arrow),
             (b"\xff\xff\xff\xff\x10\0\0\0", Format::Arrows),
             (b"PAR1\x15\x04", Format::Parquet),
+            (b"PK\x03\x04", Format::Excel),
+            (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Format::Excel),
             (b"\n  {\"a\":1}\n", Format::Jsonl),
             (b"[\n{\"a\":1}]", Format::Jsonl),
             (b"\xef\xbb\xbf{\"a\":1}", Format::Jsonl),

@@ -7,6 +7,7 @@ mod chain;
 mod csv;
 mod demo;
 mod error;
+mod excel;
 mod file;
 mod format;
 pub mod fuzz;

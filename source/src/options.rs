@@ -27,7 +27,7 @@ pub struct SourceOptions {
     /// Format of the inputs [default: detected from the first bytes].
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<Format>,
-    /// Types of columns of CSV and JSON: a file, or the types themselves.
+    /// Types of columns of text: a file, or the types themselves.
     #[arg(long, value_name = "FILE|TYPES", help = schema_help())]
     pub schema: Option<String>,
     /// Rows that types are inferred from: a number, `all`, or `auto`, which is all of a file of up to 64 MiB, and
@@ -37,7 +37,10 @@ pub struct SourceOptions {
     /// Delimiter of CSV fields [default: recognised: `,`, `;`, tab or `|`].
     #[arg(long, value_name = "CHAR", value_parser = delimiter)]
     pub delimiter: Option<u8>,
-    /// The CSV has no line of names.
+    /// Sheet of a workbook, by name or by number from 1 [default: the first].
+    #[arg(long, value_name = "NAME|N")]
+    pub sheet: Option<String>,
+    /// The CSV or sheet has no line of names.
     #[arg(long)]
     pub no_header: bool,
     /// Words that are null in CSV [default: NA, N/A, NaN, null, None in columns that are not text].
@@ -83,6 +86,9 @@ pub enum Format {
     /// JSON: objects one after the other, or arrays of them.
     #[value(alias = "json")]
     Jsonl,
+    /// Workbook: .xlsx, .xls or .ods.
+    #[value(aliases = ["xlsx", "xls", "ods"])]
+    Excel,
 }
 
 /// Rows that types are inferred from.
@@ -130,7 +136,9 @@ pub struct Reading {
     pub infer_rows: InferRows,
     /// Delimiter of CSV fields, if it is not to be recognised.
     pub delimiter: Option<u8>,
-    /// Whether CSV begins with a line of names.
+    /// The sheet of a workbook, by name or by number from 1, if not the first.
+    pub sheet: Option<String>,
+    /// True if CSV or a sheet begins with a line of names.
     pub header: bool,
     /// Words that are null in CSV, if not the usual ones.
     pub null_values: Option<Vec<String>>,
@@ -172,6 +180,7 @@ impl Default for Reading {
             schema: None,
             infer_rows: InferRows::Auto,
             delimiter: None,
+            sheet: None,
             header: true,
             null_values: None,
             comment: None,
@@ -208,6 +217,7 @@ impl SourceOptions {
             schema: None,
             infer_rows: InferRows::Auto,
             delimiter: None,
+            sheet: None,
             no_header: false,
             null_values: None,
             comment: None,
@@ -241,6 +251,7 @@ impl SourceOptions {
             format: self.format,
             schema: self.schema.clone(),
             delimiter: self.delimiter,
+            sheet: self.sheet.clone(),
             header: !self.no_header,
             infer_rows: self.infer_rows,
             null_values: self.null_values.clone(),
