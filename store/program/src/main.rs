@@ -1,7 +1,7 @@
 //! `bowstring`: a store of named Arrow tables, and what to do with one from the command line.
 //!
 //! [`args`] is the command line and [`config`] the file that store and clients share. [`serve`] runs the store;
-//! [`read`] opens tables, by whichever way there is; [`write`] changes them; [`show`] lists. [`holder`] says who listens
+//! [`read`] opens tables, by whichever way there is; [`mod@write`] changes them; [`show`] lists. [`holder`] says who listens
 //! on a socket, and [`metrics`] answers Prometheus.
 
 mod args;
