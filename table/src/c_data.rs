@@ -1,6 +1,6 @@
 //! Arrow's C data interface, in and out: structs that came from another language are allegations until they are checked.
 //!
-//! [`Schema`](arrow_schema::Schema)s and batches are checked before Arrow's importer reads them, since it believes what
+//! [`Schema`]s and batches are checked before Arrow's importer reads them, since it believes what
 //! it reads: that a struct is not released, that counts and lengths are not negative and fit the type, that what must be
 //! there is not null, that offsets rise, and that nothing is nested deeper than [`MAX_DEPTH`]. Afterwards the values are
 //! validated as those of a message are. What cannot be checked is that a pointer points to as much memory as the struct
