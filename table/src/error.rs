@@ -120,6 +120,8 @@ pub enum ReceiveError {
     },
     /// The sender broke the protocol of the transport.
     Protocol(SenderFault),
+    /// The async runtime cannot watch the channel.
+    Runtime(std::io::ErrorKind),
     /// The host would not do it.
     Host(OsError),
     /// What should be impossible: a defect of this crate, or two crates of different versions.
@@ -290,6 +292,7 @@ impl fmt::Display for ReceiveError {
                 write!(f, "message {message} has tag {tag}, which is neither a dictionary's nor a batch's")
             }
             Self::Protocol(fault) => write!(f, "the sender broke the protocol: {fault}"),
+            Self::Runtime(kind) => write!(f, "the async runtime cannot watch the channel: {kind}"),
             Self::Host(error) => error.fmt(f),
             Self::Internal(what) => write!(f, "a defect of Bowstring: {what}"),
         }

@@ -53,6 +53,8 @@ mod receive;
 mod send;
 pub mod serve;
 pub mod share;
+#[cfg(feature = "tokio")]
+mod stream;
 pub mod turn;
 
 pub use arrow_array;
@@ -69,6 +71,9 @@ pub use error::{ReceiveError, SendError, SetUpError};
 pub use hints::Hints;
 pub use receive::{Batch, Missed, Outstanding, Receiver, ReceiverBuilder, ReceiverStats, in_forked_child};
 pub use send::{Interrupt, Sender, SenderBuilder, SenderStats};
+
+#[cfg(feature = "tokio")]
+pub use stream::BatchStream;
 
 #[doc(hidden)]
 pub use receive::Receiver as TableReceiver;
