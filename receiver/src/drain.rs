@@ -17,6 +17,7 @@ use crate::output::Output;
 use crate::plan::{Handling, Look, Plan};
 use crate::screen::Screen;
 use crate::sink::{self, End, Sink};
+use crate::slices::slices;
 use crate::zero_copy;
 
 /// The longest wait between two looks whether a signal has come.
@@ -76,7 +77,9 @@ pub(crate) fn drain(
     }
     let mut work = match &plan.handling {
         Handling::Look { full, what } => Work::Look { full: *full, what: *what, sum: 0 },
-        Handling::Keep(plan) => Work::Keep(sink::open(plan, choice.schema(), Screen::of_stdout())?),
+        Handling::Keep(plan) => {
+            Work::Keep(sink::open(plan, choice.schema(), Screen::of_stdout(), &signals.flag())?)
+        }
     };
     let wait = Wait::sleeping().at_most(plan.idle.map_or(ATTENTION, |idle| idle.min(ATTENTION)));
     let mut progress = Progress::new(plan.manners.progress, receiver.hints().rows);
@@ -90,10 +93,11 @@ pub(crate) fn drain(
         match receiver.next_batch_with(wait) {
             Ok(Some(batch)) => {
                 meter.received();
-                if let Err(failure) = work.take(batch, &mut choice, meter) {
-                    break match failure.is_broken_pipe() {
-                        true => Ending::NobodyReads,
-                        false => Ending::Failed(failure),
+                if let Err(failure) = work.take(batch, &mut choice, signals, meter) {
+                    break match signals.caught() {
+                        Some(signal) => Ending::Interrupted(signal),
+                        None if failure.is_broken_pipe() => Ending::NobodyReads,
+                        None => Ending::Failed(failure),
                     };
                 }
             }
@@ -114,11 +118,11 @@ pub(crate) fn drain(
         Ending::Whole if before.batches > 0 || receiver.stats().transport.missed > 0 => Ending::Partial,
         ending => ending,
     };
-    Ok(conclude(work, ending, meter))
+    Ok(conclude(work, ending, signals, meter))
 }
 
 /// Lets the work come to its end, which may fail too.
-fn conclude(work: Work, ending: Ending, meter: &mut Meter) -> Ending {
+fn conclude(work: Work, ending: Ending, signals: &Signals, meter: &mut Meter) -> Ending {
     let end = match ending {
         Ending::Whole | Ending::Partial | Ending::Enough => End::Whole,
         Ending::Interrupted(_) | Ending::Failed(_) => End::BrokenOff,
@@ -132,15 +136,22 @@ fn conclude(work: Work, ending: Ending, meter: &mut Meter) -> Ending {
         Err(failure) if failure.is_broken_pipe() => Ending::NobodyReads,
         // What went wrong first is what is told.
         Err(_) if end == End::BrokenOff => ending,
-        Err(failure) => Ending::Failed(failure),
+        Err(failure) => signals.caught().map_or(Ending::Failed(failure), Ending::Interrupted),
     }
 }
 
 impl Work {
-    fn take(&mut self, batch: Batch<'_>, choice: &mut Choice, meter: &mut Meter) -> Result<(), Failure> {
+    /// Takes a batch; of a long one, only what comes before a signal.
+    fn take(
+        &mut self,
+        batch: Batch<'_>,
+        choice: &mut Choice,
+        signals: &Signals,
+        meter: &mut Meter,
+    ) -> Result<(), Failure> {
         match self {
-            Work::Look { full, what, sum } => look(batch, *full, *what, sum, choice, meter),
-            Work::Keep(sink) => keep(batch, sink.as_mut(), choice, meter),
+            Work::Look { full, what, sum } => look(batch, *full, *what, sum, choice, signals, meter),
+            Work::Keep(sink) => keep(batch, sink.as_mut(), choice, signals, meter),
         }
     }
 
@@ -164,6 +175,7 @@ fn look(
     what: Look,
     sum: &mut u64,
     choice: &mut Choice,
+    signals: &Signals,
     meter: &mut Meter,
 ) -> Result<(), Failure> {
     if choice.has_condition() {
@@ -171,7 +183,12 @@ fn look(
         let touched = if what == Look::Touch { sum_of_words(batch.message()) } else { 0 };
         let arrays = batch.into_record_batch().map_err(Failure::from)?;
         *sum = sum.wrapping_add(touched);
-        meter.checked(choice.of(&arrays)?.num_rows());
+        for slice in slices(&arrays) {
+            if choice.is_satisfied() || signals.caught().is_some() {
+                break;
+            }
+            meter.checked(choice.of(&slice?)?.num_rows());
+        }
         drop(arrays);
         meter.handed_on();
         return Ok(());
@@ -194,16 +211,28 @@ fn keep(
     batch: Batch<'_>,
     sink: &mut dyn Sink,
     choice: &mut Choice,
+    signals: &Signals,
     meter: &mut Meter,
 ) -> Result<(), Failure> {
     let arrays = batch.into_record_batch().map_err(Failure::from)?;
-    let chosen = choice.of(&arrays)?;
-    meter.checked(chosen.num_rows());
-    sink.write(&chosen)?;
+    if sink.takes_whole() && !choice.has_condition() {
+        let chosen = choice.of(&arrays)?;
+        meter.checked(chosen.num_rows());
+        sink.write(&chosen)?;
+        meter.handed_on();
+        return Ok(());
+    }
+    for slice in slices(&arrays) {
+        if choice.is_satisfied() || signals.caught().is_some() {
+            break;
+        }
+        let slice = slice?;
+        let chosen = choice.of(&slice)?;
+        meter.checked(chosen.num_rows());
+        sink.write(&chosen)?;
+        meter.handed_on();
+    }
     // The sender's memory goes back to it here.
-    drop(chosen);
-    drop(arrays);
-    meter.handed_on();
     Ok(())
 }
 

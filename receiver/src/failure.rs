@@ -50,6 +50,8 @@ pub(crate) enum Failure {
     Format { name: String, why: String },
     /// A dictionary was replaced, which an Arrow file cannot express.
     ReplacedDictionary,
+    /// A row stands for far more bytes than the whole batch has.
+    Unfolds { row: usize, most: u64 },
     /// Data was copied and should not have been.
     Copied { columns: Vec<String>, why: &'static str, advice: &'static str },
     /// The host would not do something.
@@ -87,6 +89,7 @@ impl Failure {
                 Exit::Output
             }
             Failure::Late { .. } => Exit::Incomplete,
+            Failure::Unfolds { .. } => Exit::Malformed,
             Failure::Copied { .. } | Failure::Host { .. } | Failure::Choice(_) | Failure::Interrupted(_) => {
                 Exit::Other
             }
@@ -132,6 +135,9 @@ impl Failure {
                 "start the receiver before the sender sends, or write what comes from now on with --from-now"
                     .to_owned(),
             ),
+            Failure::Unfolds { .. } => {
+                Some("write an .arrow or .arrows file, which keeps it folded, or use --count".to_owned())
+            }
             Failure::Copied { advice, .. } => Some((*advice).to_owned()),
             Failure::Format { .. } | Failure::Host { .. } | Failure::Choice(_) | Failure::Interrupted(_) => {
                 None
@@ -279,6 +285,11 @@ impl fmt::Display for Failure {
             Failure::ReplacedDictionary => {
                 f.write_str("a dictionary was replaced midway, which an .arrow file cannot express")
             }
+            Failure::Unfolds { row, most } => write!(
+                f,
+                "row {row} of a batch names the same bytes again and again: unfolded, it has more than {}",
+                text::bytes(*most)
+            ),
             Failure::Copied { columns, why, .. } => write!(f, "{why}: {}", columns.join(", ")),
             Failure::Host { what, error } => write!(f, "{what}: {error}"),
         }

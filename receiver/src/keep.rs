@@ -1,6 +1,7 @@
 //! Shows and writes tables that came by other ways than a channel, as the program does.
 
 use std::fmt::Display;
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
@@ -13,7 +14,8 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::plan::{Handling, Look, handling};
 use crate::screen::Screen;
-use crate::sink::{self, End};
+use crate::sink::{self, End, Sink};
+use crate::slices::slices;
 
 /// What is wanted of a table, and where it goes.
 #[derive(Args, Debug)]
@@ -81,9 +83,10 @@ pub fn keep<E: Display>(
     let failed = |failure: Failure| KeepError::of(&failure);
     let mut choice = Choice::new(schema, columns, *limit, condition.as_deref()).map_err(failed)?;
     let (mut sink, count) = match handling(sink, Validate::Full).map_err(failed)? {
-        Handling::Keep(plan) => {
-            (Some(sink::open(&plan, choice.schema(), Screen::of_stdout()).map_err(failed)?), false)
-        }
+        Handling::Keep(plan) => (
+            Some(sink::open(&plan, choice.schema(), Screen::of_stdout(), &Arc::default()).map_err(failed)?),
+            false,
+        ),
         Handling::Look { what, .. } => (None, what == Look::Count),
     };
     let mut rows = 0;
@@ -93,16 +96,15 @@ pub fn keep<E: Display>(
     while !choice.is_satisfied() {
         let Some(batch) = batches.next() else { break };
         outcome = batch.map_err(malformed).and_then(|batch| {
-            let chosen = choice.of(&batch).map_err(failed)?;
-            rows += chosen.num_rows() as u64;
-            match &mut sink {
-                Some(sink) => match sink.write(&chosen) {
-                    Err(failure) if failure.is_broken_pipe() => Err(None),
-                    written => written.map_err(|failure| Some(KeepError::of(&failure))),
-                },
-                None => Ok(()),
+            match put(
+                &batch,
+                sink.as_mut().map(|sink| sink.as_mut() as &mut dyn Sink),
+                &mut choice,
+                &mut rows,
+            ) {
+                Err(failure) if failure.is_broken_pipe() => Err(gone()),
+                put => put.map_err(failed),
             }
-            .or_else(|error| error.map_or_else(|| Err(gone()), Err))
         });
         if outcome.is_err() {
             break;
@@ -127,6 +129,31 @@ pub fn keep<E: Display>(
         Err(error) if error.exit == GONE => Ok(rows),
         outcome => outcome.map(|()| rows),
     }
+}
+
+/// Takes what is wanted of a batch to the sink, in slices unless it takes them whole.
+fn put(
+    batch: &RecordBatch,
+    mut sink: Option<&mut dyn Sink>,
+    choice: &mut Choice,
+    rows: &mut u64,
+) -> Result<(), Failure> {
+    let whole = sink.as_ref().is_none_or(|sink| sink.takes_whole());
+    let mut put = |part: &RecordBatch, choice: &mut Choice| {
+        let chosen = choice.of(part)?;
+        *rows += chosen.num_rows() as u64;
+        sink.as_mut().map_or(Ok(()), |sink| sink.write(&chosen))
+    };
+    if whole && !choice.has_condition() {
+        return put(batch, choice);
+    }
+    for slice in slices(batch) {
+        if choice.is_satisfied() {
+            break;
+        }
+        put(&slice?, choice)?;
+    }
+    Ok(())
 }
 
 /// No program's exit code: nobody reads any more.

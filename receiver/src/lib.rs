@@ -19,6 +19,7 @@ mod plan;
 mod report;
 mod screen;
 mod sink;
+mod slices;
 mod trust;
 mod zero_copy;
 

@@ -8,8 +8,11 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 
@@ -17,6 +20,16 @@ use crate::failure::{Failure, STDOUT};
 
 /// Large enough that a system call is made for many rows, small enough to stay in the cache.
 const BUFFER: usize = 256 << 10;
+
+/// The most that is written to a file between two looks whether to stop.
+const PIECE: usize = 1 << 20;
+
+/// What a pipe takes at once if it takes anything.
+const PAGE: usize = 4096;
+
+/// The time after a signal in which a line that was begun may still come to its end.
+const GRACE: Duration = Duration::from_millis(40);
+const GRACE_TIMESPEC: Timespec = Timespec { tv_sec: 0, tv_nsec: 40_000_000 };
 
 /// Standard output or a file, buffered.
 #[derive(Debug)]
@@ -29,18 +42,23 @@ pub(crate) struct Output {
 impl Output {
     /// Standard output, without the line buffer that `std` would put in front of it.
     pub(crate) fn stdout() -> Result<Output, Failure> {
+        Output::stoppable(Arc::default())
+    }
+
+    /// Standard output, which is given up once `stop` is raised.
+    pub(crate) fn stoppable(stop: Arc<AtomicBool>) -> Result<Output, Failure> {
         let name = STDOUT.to_owned();
         match io::stdout().as_fd().try_clone_to_owned() {
-            Ok(fd) => Ok(Output::over(File::from(fd), None, name)),
+            Ok(fd) => Ok(Output::over(File::from(fd), None, name, stop)),
             Err(error) => Err(Failure::Output { name, error }),
         }
     }
 
     /// A file. It appears under its name when [`finish`](Self::finish) succeeds; until then nothing is there that
     /// could be taken for it. What is no plain file, such as a pipe or a device, is written to as it is.
-    pub(crate) fn create(path: &Path) -> Result<Output, Failure> {
+    pub(crate) fn create(path: &Path, stop: Arc<AtomicBool>) -> Result<Output, Failure> {
         if path.as_os_str() == "-" {
-            return Output::stdout();
+            return Output::stoppable(stop);
         }
         let name = path.display().to_string();
         let opened = match fs::metadata(path) {
@@ -50,13 +68,15 @@ impl Output {
             _ => Draft::begin(path).map(|(file, draft)| (file, Some(draft))),
         };
         match opened {
-            Ok((file, draft)) => Ok(Output::over(file, draft, name)),
+            Ok((file, draft)) => Ok(Output::over(file, draft, name, stop)),
             Err(error) => Err(Failure::Output { name, error }),
         }
     }
 
-    fn over(file: File, draft: Option<Draft>, name: String) -> Output {
-        let sluice = Sluice { file, trouble: Trouble::default() };
+    fn over(file: File, draft: Option<Draft>, name: String, stop: Arc<AtomicBool>) -> Output {
+        // A pipe is full when its reader sleeps.
+        let blocks = file.metadata().is_ok_and(|there| !there.is_file());
+        let sluice = Sluice { file, trouble: Trouble::default(), blocks, stop, stopped: None };
         Output { out: BufWriter::with_capacity(BUFFER, sluice), draft, name }
     }
 
@@ -91,11 +111,43 @@ impl Write for Output {
 struct Sluice {
     file: File,
     trouble: Trouble,
+    /// True if a write may wait for a reader.
+    blocks: bool,
+    /// Raised when the program is to end.
+    stop: Arc<AtomicBool>,
+    /// When it was first seen to be raised.
+    stopped: Option<Instant>,
+}
+
+impl Sluice {
+    /// Waits until something can be written, and returns how much may be without waiting.
+    fn room(&mut self) -> io::Result<usize> {
+        loop {
+            if self.stop.load(Ordering::Relaxed) {
+                let since = *self.stopped.get_or_insert_with(Instant::now);
+                if since.elapsed() >= GRACE {
+                    return Err(Errno::CANCELED.into());
+                }
+            }
+            if !self.blocks {
+                return Ok(PIECE);
+            }
+            let mut polled = [PollFd::new(&self.file, PollFlags::OUT)];
+            // A signal ends the sleep, though it would not end that of `write`. The time is for one that came just before.
+            match poll(&mut polled, Some(&GRACE_TIMESPEC)) {
+                Ok(0) | Err(Errno::INTR) => {}
+                // Where there is room in a pipe, there is room for a page.
+                Ok(_) => return Ok(PAGE),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
 }
 
 impl Write for Sluice {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes).map_err(|error| self.trouble.keep(error))
+        let room = self.room().map_err(|error| self.trouble.keep(error))?;
+        self.file.write(&bytes[..bytes.len().min(room)]).map_err(|error| self.trouble.keep(error))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -228,7 +280,7 @@ mod tests {
     fn a_file_has_no_name_until_it_is_complete() {
         let room = Room::new("publish");
         let path = room.0.join("a.csv");
-        let mut output = Output::create(&path).unwrap();
+        let mut output = Output::create(&path, Arc::default()).unwrap();
         output.write_all(b"one").unwrap();
         output.flush().unwrap();
         assert!(!path.exists());
@@ -242,7 +294,7 @@ mod tests {
         let room = Room::new("drop");
         let path = room.0.join("a.csv");
         fs::write(&path, "old").unwrap();
-        let mut output = Output::create(&path).unwrap();
+        let mut output = Output::create(&path, Arc::default()).unwrap();
         output.write_all(b"half").unwrap();
         output.flush().unwrap();
         drop(output);
@@ -257,7 +309,7 @@ mod tests {
 
     #[test]
     fn a_device_is_written_to_as_it_is_and_its_error_is_remembered() {
-        let mut output = Output::create(Path::new("/dev/full")).unwrap();
+        let mut output = Output::create(Path::new("/dev/full"), Arc::default()).unwrap();
         let watch = output.watch();
         let failed = output.write_all(b"x").and_then(|()| output.flush()).unwrap_err();
         let Failure::Output { error, .. } = watch.explain(format!("wrapped: {failed}")) else { panic!() };

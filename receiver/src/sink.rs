@@ -10,6 +10,9 @@ mod summary;
 mod table;
 mod typed;
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use bowstring_cli::args::Format;
@@ -33,23 +36,34 @@ pub(crate) enum End {
 /// A batch lies in the sender's memory, which the sender waits to get back: a sink takes what it needs and keeps
 /// nothing of it.
 pub(crate) trait Sink {
-    /// Takes a batch.
+    /// Takes a batch, or a slice of one.
     fn write(&mut self, batch: &RecordBatch) -> Result<(), Failure>;
+
+    /// Returns true if batches are to come whole. Such a sink unfolds nothing.
+    fn takes_whole(&self) -> bool {
+        false
+    }
 
     /// Takes the end.
     fn finish(self: Box<Self>, end: End) -> Result<(), Failure>;
 }
 
 /// Opens a sink for tables of a schema. What the schema cannot have there is refused now, before anything is written.
-pub(crate) fn open(plan: &SinkPlan, schema: &SchemaRef, screen: Screen) -> Result<Box<dyn Sink>, Failure> {
+/// A sink that writes rows gives up soon after `stop` is raised, even where nobody takes them.
+pub(crate) fn open(
+    plan: &SinkPlan,
+    schema: &SchemaRef,
+    screen: Screen,
+    stop: &Arc<AtomicBool>,
+) -> Result<Box<dyn Sink>, Failure> {
     Ok(match plan {
         SinkPlan::Table { head } => Box::new(table::Table::new(schema, *head, screen)?),
         SinkPlan::Summary => Box::new(summary::SummaryTable::new(schema, screen)?),
         SinkPlan::Write { format, path } => {
             typed::check(schema, *format)?;
             let output = || match path {
-                Some(path) => Output::create(path),
-                None => Output::stdout(),
+                Some(path) => Output::create(path, stop.clone()),
+                None => Output::stoppable(stop.clone()),
             };
             match format {
                 Format::Arrow => Box::new(ipc::File::new(output()?, schema)?),
@@ -65,8 +79,6 @@ pub(crate) fn open(plan: &SinkPlan, schema: &SchemaRef, screen: Screen) -> Resul
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use std::sync::Arc;
-
     use arrow_schema::{Field, Schema};
     use bowstring_codec::testing::{Source, batch_of, every_type};
 
@@ -84,7 +96,7 @@ mod tests {
             let batches = [30, 0, 7].map(|rows| batch_of(&mut source, &schema, rows));
             for format in [Format::Arrow, Format::Arrows, Format::Parquet, Format::Csv, Format::Jsonl] {
                 let plan = SinkPlan::Write { format, path: Some("/dev/null".into()) };
-                let mut sink = match open(&plan, &schema, screen) {
+                let mut sink = match open(&plan, &schema, screen, &Arc::default()) {
                     Ok(sink) => sink,
                     Err(Failure::Unsupported { column, .. }) => {
                         assert!(column.starts_with('c'));

@@ -32,6 +32,10 @@ impl Sink for Stream {
         self.writer.get_mut().flush().map_err(|error| self.watch.explain(error))
     }
 
+    fn takes_whole(&self) -> bool {
+        true
+    }
+
     fn finish(self: Box<Self>, end: End) -> Result<(), Failure> {
         match end {
             End::Whole => self.writer.finish().map_err(|error| self.watch.explain(error))?.finish(),
@@ -63,6 +67,10 @@ impl Sink for File {
             WriteError::Replaced { .. } => Failure::ReplacedDictionary,
             error => self.watch.explain(error),
         })
+    }
+
+    fn takes_whole(&self) -> bool {
+        true
     }
 
     fn finish(self: Box<Self>, end: End) -> Result<(), Failure> {
