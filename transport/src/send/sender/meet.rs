@@ -68,7 +68,7 @@ impl Sender {
         self.poll_accept_as(listener, Access::SameUser, None, answer)
     }
 
-    /// As [`poll_accept`](Self::tend), for receivers of other users too.
+    /// As [`poll_accept`](Self::poll_accept), for receivers of other users too.
     pub fn poll_accept_from<'g>(
         &mut self,
         listener: &Listener,
@@ -145,7 +145,7 @@ impl Sender {
 
     /// Sleeps until there is something for a sender to do that is not sending: somebody knocks or goes on with a
     /// handshake, a receiver leaves or dies, `also` becomes readable, or a signal comes; for `limit` at most. What the
-    /// dead held is taken back. Then call [`poll_accept`](Self::tend).
+    /// dead held is taken back. Then call [`poll_accept`](Self::poll_accept).
     pub fn await_events(
         &mut self,
         listener: Option<&Listener>,

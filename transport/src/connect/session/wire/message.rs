@@ -58,7 +58,7 @@ pub const MAX_BYE: usize = COUNTING_BYE + MAX_REASON;
 /// What a BYE says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bye<'a> {
-    /// Why: see [`Closing`](crate::abi::Closing).
+    /// Why: see `Closing`.
     pub code: u32,
     /// Messages that the receiver was not given in all because it was slow; 0 where [`features::MISSED`] is not in force.
     pub missed: u64,
