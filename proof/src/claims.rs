@@ -375,7 +375,7 @@ pub(crate) const ALL: &[Claim] = &[
         id: "zero-copy-tables",
         statement: "Every buffer of a table lies in the sender's memory, pooled or sealed, and as many bytes are touched as are sent; copied is copied once",
         strength: Measured,
-        rests_on: "a buffer_stats of addresses against the mapping; the transport's counters",
+        rests_on: "the address of each buffer against the mapping; the transport's counters",
         command: "cargo test --test channel -- every_delivery_hands_over_the_values a_view_reads",
         figure: Figure::Tests,
         bound: AtLeast(2),

@@ -36,6 +36,8 @@ struct Place<T> {
     value: Option<Box<T>>,
     /// Threads that wait for it.
     waiting: usize,
+    /// Whether who has it puts it back soon, whatever anybody else does.
+    briefly: bool,
 }
 
 /// A value that was taken. Dropping it puts the value back, on any thread.
@@ -48,28 +50,43 @@ pub struct Taken<T> {
 impl<T> Turn<T> {
     /// Creates a turn with the value in place.
     pub fn new(value: T) -> Turn<T> {
-        let place = Mutex::new(Place { value: Some(Box::new(value)), waiting: 0 });
+        let place = Mutex::new(Place { value: Some(Box::new(value)), waiting: 0, briefly: false });
         Turn { shared: Arc::new(Shared { place, back: Condvar::new() }) }
     }
 
     /// Takes the value; waits up to `patience` while another thread has it. Returns `None` if it does not come back in
-    /// time.
+    /// time. A thread that took it [briefly](Self::take_briefly) is waited for in any case.
     pub fn take(&self, patience: Duration) -> Option<Taken<T>> {
+        self.take_as(patience, false)
+    }
+
+    /// Takes the value as [`take`](Self::take) does, for work that waits for nobody: others who want the value wait for
+    /// it even if they have no time to wait.
+    pub fn take_briefly(&self, patience: Duration) -> Option<Taken<T>> {
+        self.take_as(patience, true)
+    }
+
+    fn take_as(&self, patience: Duration, briefly: bool) -> Option<Taken<T>> {
         let mut place = self.shared.lock();
-        if place.value.is_none() && !patience.is_zero() {
+        if place.value.is_none() && (place.briefly || !patience.is_zero()) {
             let until = Instant::now().checked_add(patience);
             place.waiting += 1;
             while place.value.is_none() {
                 let left = until.map_or(patience, |until| until.saturating_duration_since(Instant::now()));
-                if left.is_zero() {
+                let woken = if place.briefly {
+                    self.shared.back.wait(place).unwrap_or_else(PoisonError::into_inner)
+                } else if left.is_zero() {
                     break;
-                }
-                let woken = self.shared.back.wait_timeout(place, left);
-                place = woken.unwrap_or_else(PoisonError::into_inner).0;
+                } else {
+                    let woken = self.shared.back.wait_timeout(place, left);
+                    woken.unwrap_or_else(PoisonError::into_inner).0
+                };
+                place = woken;
             }
             place.waiting -= 1;
         }
         let value = place.value.take()?;
+        place.briefly = briefly;
         Some(Taken { value: Some(value), home: Arc::clone(&self.shared) })
     }
 }
@@ -90,6 +107,11 @@ impl<T> Shared<T> {
 impl<T> Taken<T> {
     /// Keeps the value for good. Nobody can take it any more.
     pub fn keep(mut self) -> T {
+        let mut place = self.home.lock();
+        place.briefly = false;
+        // Whoever waited for it because it was taken briefly must see that it does not come back.
+        self.home.back.notify_all();
+        drop(place);
         match self.value.take() {
             Some(value) => *value,
             None => unreachable!("a value is moved out only once, by `keep` or by the drop"),
@@ -136,6 +158,28 @@ impl<T: fmt::Debug> fmt::Debug for Taken<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_has_no_time_waits_for_a_brief_turn_only() {
+        let turn = Turn::new(0_u64);
+        let taken = turn.take(Duration::ZERO).unwrap();
+        assert!(turn.take(Duration::ZERO).is_none());
+        drop(taken);
+        for ends in [drop::<Taken<u64>> as fn(Taken<u64>), |taken| _ = taken.keep()] {
+            let taken = turn.take_briefly(Duration::ZERO).unwrap();
+            let waiting = std::thread::spawn({
+                let turn = turn.clone();
+                move || turn.take(Duration::ZERO).map(drop).is_some()
+            });
+            while turn.shared.lock().waiting == 0 {
+                std::thread::yield_now();
+            }
+            ends(taken);
+            let came = waiting.join().unwrap();
+            assert_eq!(came, turn.take(Duration::ZERO).is_some());
+        }
+        assert!(turn.take(Duration::ZERO).is_none());
+    }
 
     #[test]
     fn who_waits_gets_the_value_when_it_comes_back() {

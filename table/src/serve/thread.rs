@@ -33,22 +33,27 @@ pub(super) fn watch(set: &OwnedFd, fd: BorrowedFd<'_>, what: u64) -> Result<(), 
 
 /// Serves until told to end.
 pub(super) fn serve(turn: &Turn<Serving>, signals: &Signals, set: &OwnedFd) {
+    let stop = || signals.stop.load(Ordering::Acquire);
     loop {
-        let pause = match turn.take(LOOK) {
+        let pause = match turn.take_briefly(LOOK) {
             // Somebody has it, perhaps for good.
-            None if signals.stop.load(Ordering::Acquire) => return,
+            None if stop() => return,
             None => Some(Duration::ZERO),
             Some(mut serving) => {
-                if signals.stop.load(Ordering::Acquire) {
+                serving.look_after(set);
+                let to_hand_over = serving.sender.receivers() > 0 && serving.waiting.len() > 0;
+                if to_hand_over && !stop() {
+                    drop(serving);
+                    // This waits for receivers, so who has no time must not wait for it.
+                    let Some(again) = turn.take(LOOK) else { continue };
+                    serving = again;
+                    serving.hand_over(signals);
+                }
+                if stop() || signals.finish.load(Ordering::Acquire) && serving.waiting() == 0 {
                     serving.keep().close();
                     return;
                 }
-                let pause = serving.look_after(set, signals);
-                if signals.finish.load(Ordering::Acquire) && serving.waiting() == 0 {
-                    serving.keep().close();
-                    return;
-                }
-                pause
+                serving.pause()
             }
         };
         sleep(set, signals, pause);
@@ -63,9 +68,8 @@ impl Serving {
         }
     }
 
-    /// Lets newcomers in, looks after the dead, and hands over what waits. Returns how long to sleep; `None` is until
-    /// something happens.
-    fn look_after(&mut self, set: &OwnedFd, signals: &Signals) -> Option<Duration> {
+    /// Lets newcomers in and looks after the dead.
+    fn look_after(&mut self, set: &OwnedFd) {
         // What goes wrong here concerns a newcomer, or shows again when the program sends.
         let _ = self.sender.poll_accept();
         self.note_seen();
@@ -73,18 +77,24 @@ impl Serving {
         for socket in self.sender.sockets() {
             let _ = watch(set, socket, RECEIVER);
         }
-        if self.sender.receivers() > 0 && self.waiting.len() > 0 {
-            self.sender.interrupt_by(Interrupt::from(signals.stop.clone()));
-            self.set_patience(None);
-            // Of what can be sent nothing is lost: it stays, here or with the sender.
-            if let Err(error) = self.waiting.hand_over(&mut self.sender)
-                && is_hopeless(&error)
-            {
-                self.lost = Some(error);
-                self.incomplete = true;
-            }
-            self.sender.interrupt_by(Interrupt::default());
+    }
+
+    /// Sends what waits for receivers to those that are there.
+    fn hand_over(&mut self, signals: &Signals) {
+        self.sender.interrupt_by(Interrupt::from(signals.stop.clone()));
+        self.set_patience(None);
+        // Of what can be sent nothing is lost: it stays, here or with the sender.
+        if let Err(error) = self.waiting.hand_over(&mut self.sender)
+            && is_hopeless(&error)
+        {
+            self.lost = Some(error);
+            self.incomplete = true;
         }
+        self.sender.interrupt_by(Interrupt::default());
+    }
+
+    /// Returns how long to sleep; `None` is until something happens.
+    fn pause(&self) -> Option<Duration> {
         if self.sender.handshakes() > 0 || self.sender.newcomers() > 0 {
             Some(HANDSHAKE)
         } else if self.sender.receivers() > 0 {
