@@ -24,7 +24,7 @@ struct Options {
 }
 
 impl Options {
-    /// Whether a case is to be run.
+    /// Returns true if a case is to be run.
     fn wants(&self, case: &str) -> bool {
         self.only.is_none_or(|only| case.contains(only))
     }

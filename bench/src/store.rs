@@ -48,7 +48,7 @@ fn batch(start: i64) -> RecordBatch {
     RecordBatch::try_from_iter([("n", Arc::new(column) as _)]).expect("a batch")
 }
 
-/// The first value of a table, read through the arrays.
+/// Returns the first value of a table, read through the arrays.
 fn first(client: &mut Client, name: &str) -> i64 {
     let table = client.get(name).expect("the table");
     let batch = table.batches().expect("batches").next().expect("a batch").expect("sound");

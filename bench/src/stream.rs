@@ -135,7 +135,7 @@ fn measure(case: &Case, name: &str, bytes: usize, options: Options) {
     }
 }
 
-/// The members of a JSON object.
+/// Returns the members of a JSON object.
 fn fields(contenders: &[Contender], rates: &[Option<f64>]) -> String {
     let known = contenders.iter().zip(rates).filter_map(|(contender, rate)| Some((contender.name, (*rate)?)));
     known.map(|(name, rate)| format!("\"{name}\":{rate:.2}")).collect::<Vec<_>>().join(",")

@@ -32,7 +32,7 @@ fn build(shape: &Shape, columns: &[ArrayRef], rows: usize, fill: u8) -> Vec<u8> 
     region.bytes()[..len].to_vec()
 }
 
-/// A stream whose every message is built in place.
+/// Returns a stream whose every message is built in place.
 fn stream(batch: &RecordBatch, spare: usize, fill: u8) -> Vec<u8> {
     let plan = Plan::new(batch.schema()).unwrap();
     let capacity = |field: bowstring_codec::build::Variable<'_>| match field.of {

@@ -20,7 +20,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 const SCRIPT: &str = include_str!("foreign.py");
 
-/// The script's output: lines of a name, a tab, and what is said of it.
+/// Returns the script's output: lines of a name, a tab, and what is said of it.
 fn python(arguments: &[&str], directory: &Path) -> Option<Vec<(String, String)>> {
     let python = std::env::var_os("PYTHON").map_or_else(|| "python3".into(), PathBuf::from);
     let output = Command::new(python).args(["-c", SCRIPT]).args(arguments).arg(directory).output();

@@ -13,7 +13,7 @@ use flatbuffers::{FlatBufferBuilder, UnionWIPOffset, WIPOffset};
 type Builder = FlatBufferBuilder<'static>;
 type FieldOffset = WIPOffset<ipc::Field<'static>>;
 
-/// A field: its type's tag and table, and its children.
+/// Returns a field: its type's tag and table, and its children.
 fn field(
     fbb: &mut Builder,
     name: &str,

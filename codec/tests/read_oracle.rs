@@ -14,8 +14,8 @@ use bowstring_codec::testing::{self, Source, fuzz};
 use bowstring_codec::{OnGrowth, Plan, StreamWriter};
 use proptest::prelude::*;
 
-/// A stream as arrow-rs writes it, or `None` where it will not, or writes what it does not read itself (it counts
-/// the buffers of empty run-end encoded views without writing them).
+/// Returns a stream as arrow-rs writes it, or `None` where it will not, or writes what it does not read itself (it
+/// counts the buffers of empty run-end encoded views without writing them).
 fn arrow_stream(batches: &[RecordBatch], handling: DictionaryHandling, alignment: usize) -> Option<Vec<u8>> {
     let options = IpcWriteOptions::try_new(alignment, false, arrow_ipc::MetadataVersion::V5).unwrap();
     let options = options.with_dictionary_handling(handling);
@@ -30,7 +30,7 @@ fn arrow_stream(batches: &[RecordBatch], handling: DictionaryHandling, alignment
     reader.collect::<Result<Vec<_>, _>>().is_ok().then_some(stream)
 }
 
-/// A file as arrow-rs writes it; likewise.
+/// Returns a file as arrow-rs writes it; likewise.
 fn arrow_file(batches: &[RecordBatch]) -> Option<Vec<u8>> {
     let mut writer = arrow_ipc::writer::FileWriter::try_new(Vec::new(), &batches[0].schema()).ok()?;
     writer.write_metadata("who", "arrow-rs");

@@ -29,7 +29,7 @@ fn int_schema() -> Buffer {
     schema_message(&[(DataType::Int32, true)])
 }
 
-/// The batches of a stream, as the numbers in their first column.
+/// Returns the batches of a stream, as the numbers in their first column.
 fn numbers(stream: &[u8]) -> Result<Vec<Vec<i32>>, ReadError> {
     let stream = Buffer::from(stream);
     let mut reader = StreamReader::new(stream.as_slice())?;
@@ -150,12 +150,12 @@ fn a_source_that_promises_much() {
     assert!(truncated, "{error}");
 }
 
-/// A file of messages, with blocks for dictionaries and batches.
+/// Returns a file of messages, with blocks for dictionaries and batches.
 fn file(schema: &Schema, dictionaries: &[Buffer], batches: &[Buffer], change: fn(&mut Vec<i64>)) -> Vec<u8> {
     file_of(ipc::MetadataVersion::V5, schema, dictionaries, batches, change)
 }
 
-/// The same with a footer that says it is of some version.
+/// Returns the same with a footer that says it is of some version.
 fn file_of(
     version: ipc::MetadataVersion,
     schema: &Schema,

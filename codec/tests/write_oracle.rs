@@ -151,7 +151,7 @@ fn views_under_nulls_need_not_be_views() {
     assert_eq!(views.views()[0], 0);
 }
 
-/// A dictionary of structs, whose field is a dictionary of these words; each key is its own.
+/// Returns a dictionary of structs, whose field is a dictionary of these words; each key is its own.
 fn dictionary_in_dictionary(words: [&str; 2], inner: [i8; 2]) -> RecordBatch {
     let words = Arc::new(StringArray::from_iter_values(words));
     let inner = DictionaryArray::<Int8Type>::new(inner.to_vec().into(), words);

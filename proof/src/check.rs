@@ -48,8 +48,8 @@ fn missing(tool: Tool) -> Option<String> {
     (!found).then(|| format!("there is no {}", tool.name()))
 }
 
-/// A command that runs the one in its arguments, which ends when this process does. `timeout` makes a process group of
-/// its own, which a terminal's Ctrl-C does not reach.
+/// Returns a command that runs the one in its arguments, which ends when this process does. `timeout` makes a process
+/// group of its own, which a terminal's Ctrl-C does not reach.
 fn mortal() -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "TERM"]);

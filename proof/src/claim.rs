@@ -23,7 +23,7 @@ impl Strength {
     pub(crate) const ALL: [Strength; 4] =
         [Strength::Compiled, Strength::Exhaustive, Strength::Sampled, Strength::Measured];
 
-    /// The name of the table on the page.
+    /// Returns the name of the table on the page.
     pub(crate) fn mark(self) -> &'static str {
         match self {
             Strength::Compiled => "by the compiler",
@@ -42,7 +42,7 @@ pub(crate) enum Bound {
 }
 
 impl Bound {
-    /// Whether a figure is as it must be. Zero shows nothing, whatever the bound.
+    /// Returns true if a figure is as it must be. Zero shows nothing, whatever the bound.
     pub(crate) fn allows(self, figure: u64) -> bool {
         match self {
             Bound::AtLeast(least) => figure >= least.max(1),
@@ -106,7 +106,7 @@ impl Tool {
         }
     }
 
-    /// A command that succeeds if the tool is there.
+    /// Returns a command that succeeds if the tool is there.
     pub(crate) fn probe(self) -> (&'static str, &'static [&'static str]) {
         match self {
             Tool::Compiler => ("cc", &["--version"]),

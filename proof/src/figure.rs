@@ -47,7 +47,7 @@ fn found(number: u64, words: &str) -> Found {
     Found { number, shown: format!("{}{words}", grouped(number)), ignored: 0 }
 }
 
-/// The numbers directly before each occurrence of `words`.
+/// Returns the numbers directly before each occurrence of `words`.
 fn numbers<'a>(output: &'a str, words: &'a str) -> impl Iterator<Item = u64> + 'a {
     output.match_indices(words).filter_map(|(at, _)| {
         let before = &output[..at];
@@ -56,7 +56,7 @@ fn numbers<'a>(output: &'a str, words: &'a str) -> impl Iterator<Item = u64> + '
     })
 }
 
-/// A number with its digits in groups of three.
+/// Returns a number with its digits in groups of three.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut shown = String::new();

@@ -6,7 +6,7 @@ use std::process::Command;
 /// How the line on the page begins.
 const BEGINS: &str = "Last written on ";
 
-/// The page with its line about the host made anew.
+/// Returns the page with its line about the host made anew.
 pub(crate) fn sign(page: &str) -> String {
     let mut signed: Vec<String> = page.lines().map(str::to_owned).collect();
     if let Some(line) = signed.iter_mut().find(|line| line.starts_with(BEGINS)) {

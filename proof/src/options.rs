@@ -42,7 +42,7 @@ impl Options {
         Ok(options)
     }
 
-    /// Whether a claim is to be checked.
+    /// Returns true if a claim is to be checked.
     pub(crate) fn selects(&self, claim: &Claim) -> bool {
         if self.only.is_empty() {
             self.deep || claim.level == Level::Quick

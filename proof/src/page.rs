@@ -11,7 +11,7 @@ const NOT_YET: &str = "not run yet";
 
 const HEAD: &str = "| claim | what is claimed | what it rests on | bound | latest figure | command |\n|---|---|---|---|---|---|\n";
 
-/// The page with its tables made anew. Prose is left as it is.
+/// Returns the page with its tables made anew. Prose is left as it is.
 pub(crate) fn rewrite(page: &str, outcomes: &[Outcome]) -> Result<String, String> {
     let mut figures = figures_of(page);
     for outcome in outcomes {
@@ -44,7 +44,7 @@ fn row(claim: &Claim, figure: &str) -> String {
     format!("| `{id}`{deep} | {statement} | {rests_on} | {scope}; {bound} | {figure} | `{command}` |\n")
 }
 
-/// The figures that a page shows, by claim.
+/// Returns the figures that a page shows, by claim.
 fn figures_of(page: &str) -> BTreeMap<String, String> {
     page.lines()
         .filter_map(|line| {
@@ -55,7 +55,8 @@ fn figures_of(page: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Whether two pages say the same of every claim; figures may differ from host to host, and have bounds of their own.
+/// Returns true if two pages say the same of every claim; figures may differ from host to host, and have bounds of
+/// their own.
 pub(crate) fn same_but_for_figures(old: &str, new: &str) -> Result<(), String> {
     let without = |page: &str| -> Vec<String> { page.lines().map(without_figure).collect() };
     let (old, new) = (without(old), without(new));
@@ -85,7 +86,7 @@ pub(crate) fn figures_within_bounds(page: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The number at the start of a figure, whose digits are in groups.
+/// Returns the number at the start of a figure, whose digits are in groups.
 fn number(figure: &str) -> Option<u64> {
     let digits: String =
         figure.chars().take_while(|c| c.is_ascii_digit() || *c == ' ').filter(char::is_ascii_digit).collect();

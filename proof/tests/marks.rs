@@ -20,7 +20,7 @@ fn files(directory: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Whether a file without an ending in its name begins as a script does.
+/// Returns true if a file without an ending in its name begins as a script does.
 fn is_script(path: &Path) -> bool {
     let begins = |mut file: std::fs::File| {
         let mut first = [0; 2];
@@ -29,7 +29,7 @@ fn is_script(path: &Path) -> bool {
     path.extension().is_none() && std::fs::File::open(path).is_ok_and(begins)
 }
 
-/// The ids after a mark at the start of a comment: `// claim: a, b`.
+/// Returns the ids after a mark at the start of a comment: `// claim: a, b`.
 fn marked(text: &str, mark: &str) -> Vec<String> {
     text.lines()
         .filter_map(|line| {
@@ -40,7 +40,7 @@ fn marked(text: &str, mark: &str) -> Vec<String> {
         .collect()
 }
 
-/// The claims' ids, as their source has them.
+/// Returns the claims' ids, as their source has them.
 fn claimed(root: &Path) -> BTreeSet<String> {
     let source = std::fs::read_to_string(root.join("proof/src/claims.rs")).expect("the claims");
     let ids = source.lines().filter_map(|line| line.trim().strip_prefix("id: \"")?.strip_suffix("\","));

@@ -324,7 +324,7 @@ fn literal(value: &Value) -> Compiled {
     }
 }
 
-/// A number: an integer, a decimal as it is written, or with an exponent a floating-point number.
+/// Returns a number: an integer, a decimal as it is written, or with an exponent a floating-point number.
 fn number(digits: &str) -> Compiled {
     let digits = digits.replace('_', "");
     if let Ok(value) = digits.parse::<i64>() {
@@ -346,7 +346,7 @@ fn number(digits: &str) -> Compiled {
     Ok(Node::Literal(Arc::new(Float64Array::from(vec![value]))))
 }
 
-/// The node as a value of that type.
+/// Returns the node as a value of that type.
 fn convert(node: Node, target: &DataType, null: bool) -> Compiled {
     let from = node.data_type();
     if from == target {
@@ -440,7 +440,7 @@ fn binary(op: &BinaryOperator, a: Node, b: Node) -> Compiled {
     Ok(Node::Sum(sum, Box::new(convert(a, &left, false)?), Box::new(convert(b, &right, false)?), result))
 }
 
-/// The type that Arrow's kernels give a sum of decimals.
+/// Returns the type that Arrow's kernels give a sum of decimals.
 fn decimal_result(sum: Sum, a: &DataType, b: &DataType) -> Option<DataType> {
     let (DataType::Decimal128(p1, s1), DataType::Decimal128(p2, s2)) = (a, b) else { return None };
     let (p1, p2) = (i16::from(*p1), i16::from(*p2));

@@ -159,7 +159,7 @@ fn compute(sum: Sum, a: &Evaluated, b: &Evaluated) -> Result<ArrayRef, QueryErro
     })
 }
 
-/// The same integers with null in the place of zero.
+/// Returns the same integers with null in the place of zero.
 fn without_zeros(value: &Evaluated) -> Evaluated {
     fn nulled<T: arrow_array::ArrowPrimitiveType>(array: &dyn Array) -> ArrayRef
     where

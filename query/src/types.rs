@@ -38,7 +38,7 @@ fn digits(data_type: &DataType) -> Option<(u8, i8)> {
     })
 }
 
-/// The type in which values of two types are compared.
+/// Returns the type in which values of two types are compared.
 pub(crate) fn common(a: &DataType, b: &DataType) -> Option<DataType> {
     use DataType as T;
     if a == b {
@@ -95,7 +95,7 @@ fn number(a: &DataType, b: &DataType) -> Option<DataType> {
     }
 }
 
-/// The types in which two values are computed with: for sums and products, of two numbers.
+/// Returns the types in which two values are computed with: for sums and products, of two numbers.
 pub(crate) fn arithmetic(a: &DataType, b: &DataType) -> Option<(DataType, DataType)> {
     use DataType as T;
     let plain = |t: &DataType| match t {

@@ -71,7 +71,7 @@ impl Chain {
         Ok(())
     }
 
-    /// The batch under the schema that all inputs share.
+    /// Returns the batch under the schema that all inputs share.
     fn adopt(&self, batch: RecordBatch) -> Result<RecordBatch, SourceError> {
         if Arc::ptr_eq(batch.schema_ref(), &self.schema) {
             return Ok(batch);
@@ -143,7 +143,8 @@ fn open(
     })
 }
 
-/// The schema of both, if they agree: names and types must be the same, and what may be null in one may be in both.
+/// Returns the schema of both, if they agree: names and types must be the same, and what may be null in one may be in
+/// both.
 fn agree(first: &Schema, other: &Schema, first_name: &Input, name: &Input) -> Result<Schema, SourceError> {
     let (first_name, name) = (first_name.name(), name.name());
     let differ = |what: String| {

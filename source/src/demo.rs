@@ -86,7 +86,7 @@ impl Demo {
     }
 }
 
-/// The shape of batches of `rows` rows, or of as many as a message has room for.
+/// Returns the shape of batches of `rows` rows, or of as many as a message has room for.
 fn shape(sender: &TableSender, rows: usize, most: usize) -> Result<Shape, BuildError> {
     let mut rows = rows.max(1);
     loop {

@@ -125,7 +125,7 @@ fn columns(
     Ok((schema, columns, range.height().saturating_sub(begin)))
 }
 
-/// The type of all cells of a column; text if they differ.
+/// Returns the type of all cells of a column; text if they differ.
 fn data_type<'a>(cells: impl Iterator<Item = &'a Data>) -> DataType {
     let mut seen: Option<DataType> = None;
     for cell in cells {
@@ -161,7 +161,7 @@ fn data_type<'a>(cells: impl Iterator<Item = &'a Data>) -> DataType {
     seen.unwrap_or(DataType::Utf8)
 }
 
-/// A cell as text, if there is something in it.
+/// Returns a cell as text, if there is something in it.
 fn value(cell: &Data) -> Option<String> {
     Some(match cell {
         Data::Empty | Data::Error(_) => return None,

@@ -44,7 +44,7 @@ pub(crate) struct Opened {
     head: Vec<u8>,
     ended: bool,
     rest: Box<dyn Read + Send>,
-    /// Whether all of it can be read again from the file.
+    /// True if all of it can be read again from the file.
     again: bool,
     interrupt: Option<Arc<AtomicBool>>,
     name: String,
@@ -164,7 +164,7 @@ impl Opened {
         self.file.metadata().ok().filter(|_| known).map(|kind| kind.len())
     }
 
-    /// The first bytes, up to `most`, for a look.
+    /// Returns the first bytes, up to `most`, for a look.
     pub(crate) fn first(&self, most: usize) -> &[u8] {
         &self.head[..most.min(self.head.len())]
     }
@@ -215,7 +215,7 @@ impl Opened {
         Ok(Bytes { head: Cursor::new(Vec::new()), rest, live: None, name: self.name.clone() })
     }
 
-    /// A part of a plain file.
+    /// Returns a part of a plain file.
     pub(crate) fn part(&self, from: u64, len: usize) -> io::Result<Vec<u8>> {
         use std::os::unix::fs::FileExt;
         let mut part = vec![0; len];
@@ -350,7 +350,7 @@ fn decoder(codec: Codec, raw: impl Read + Send + 'static) -> io::Result<Box<dyn 
     })
 }
 
-/// A file without a name, which is gone with its descriptor.
+/// Returns a file without a name, which is gone with its descriptor.
 fn unnamed() -> io::Result<File> {
     let directory = std::env::temp_dir();
     for attempt in 0..100 {

@@ -81,7 +81,7 @@ impl Json {
     }
 }
 
-/// The schema of the rows that are looked at, and which these are.
+/// Returns the schema of the rows that are looked at, and which these are.
 fn infer(
     opened: &Opened,
     reading: &Reading,
@@ -231,7 +231,7 @@ impl JsonParse {
         })
     }
 
-    /// The row that cannot be parsed, and why.
+    /// Returns the row that cannot be parsed, and why.
     fn blame(&self, block: &Block, bytes: &[u8], whole: SourceError) -> SourceError {
         let mut scan = JsonScan::new(true);
         let mut rest = bytes.to_vec();

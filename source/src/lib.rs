@@ -45,7 +45,7 @@ pub enum Source {
 
 /// Something that has batches.
 pub(crate) trait Batches: std::fmt::Debug + Send {
-    /// The schema of every batch.
+    /// Returns the schema of every batch.
     fn schema(&self) -> &SchemaRef;
 
     /// All rows there are, if that is known beforehand.
@@ -83,7 +83,7 @@ pub fn open(inputs: &[Input], reading: &Reading, choice: Choice) -> Result<Sourc
 }
 
 impl Source {
-    /// The schema of every batch.
+    /// Returns the schema of every batch.
     #[must_use]
     pub fn schema(&self) -> SchemaRef {
         match self {

@@ -208,7 +208,7 @@ fn schema_help() -> String {
 }
 
 impl SourceOptions {
-    /// The options that read inputs as they are.
+    /// Returns the options that read inputs as they are.
     #[must_use]
     pub fn new(inputs: Vec<PathBuf>) -> SourceOptions {
         SourceOptions {
@@ -285,7 +285,7 @@ impl Input {
         }
     }
 
-    /// The name that people know it by.
+    /// Returns the name that people know it by.
     #[must_use]
     pub fn name(&self) -> String {
         match self {

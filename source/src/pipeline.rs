@@ -29,7 +29,7 @@ pub(crate) struct Block {
 
 /// Cuts an input into blocks.
 pub(crate) trait Split: Send {
-    /// The next block, or `None` at the end, or once `stop` is readable.
+    /// Returns the next block, or `None` at the end, or once `stop` is readable.
     fn next(&mut self, stop: &OwnedFd) -> Result<Option<Block>, SourceError>;
 }
 
@@ -111,7 +111,7 @@ impl Pipeline {
         Ok(Pipeline { order: Some(order), stop })
     }
 
-    /// The next batch, as soon as it is there.
+    /// Returns the next batch, as soon as it is there.
     pub(crate) fn next(&mut self) -> Result<Option<RecordBatch>, SourceError> {
         let Some(next) = self.order.as_ref().and_then(|order| order.recv().ok()) else { return Ok(None) };
         match next.recv() {

@@ -99,7 +99,7 @@ fn parts(line: &str) -> Vec<&str> {
     parts
 }
 
-/// The columns of an input with the types that were given for some of them, or for all.
+/// Returns the columns of an input with the types that were given for some of them, or for all.
 ///
 /// Given columns are found by name. If as many are given as there are and the names differ, they name the columns in
 /// order, where `by_place` says that columns have an order.

@@ -78,7 +78,7 @@ pub(crate) fn parse(texts: &StringArray, to: &DataType) -> Result<ArrayRef, Opti
 
 const STRICT: CastOptions<'static> = CastOptions { safe: false, format_options: FormatOptions::new() };
 
-/// The whole numbers that dates and times are kept as.
+/// Returns the whole numbers that dates and times are kept as.
 fn whole(data_type: &DataType) -> Option<DataType> {
     match data_type {
         DataType::Date32 | DataType::Time32(_) => Some(DataType::Int32),
@@ -190,7 +190,7 @@ pub(crate) fn duration(text: &str, unit: TimeUnit) -> Option<i64> {
     i64::try_from(nanoseconds / per).ok()
 }
 
-/// A number of at most nine digits behind the point, in billionths.
+/// Returns a number of at most nine digits behind the point, in billionths.
 fn billionths(text: &str) -> Option<i128> {
     let (negative, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));

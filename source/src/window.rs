@@ -63,7 +63,7 @@ impl Window {
         }
     }
 
-    /// The next batch.
+    /// Returns the next batch.
     pub(crate) fn next(&mut self) -> Result<Option<RecordBatch>, SourceError> {
         if self.left == Some(0) {
             return Ok(None);
@@ -94,7 +94,7 @@ impl Window {
         Ok(Some(batch))
     }
 
-    /// The next batch of the inputs, without the rows that are to be passed over.
+    /// Returns the next batch of the inputs, without the rows that are to be passed over.
     fn wanted(&mut self) -> Result<Option<RecordBatch>, SourceError> {
         while let Some(batch) = self.chain.next()? {
             let rows = batch.num_rows() as u64;

@@ -44,7 +44,8 @@ pub(crate) struct Version {
 }
 
 impl Version {
-    /// The pieces that hold the rows from `row` on, and the number of their first row. They begin with a part.
+    /// Returns the pieces that hold the rows from `row` on, and the number of their first row. They begin with a
+    /// part.
     pub(crate) fn since_row(&self, row: u64) -> (&[Arc<Piece>], u64) {
         let mut start = self.pieces.partition_point(|piece| piece.first_row + piece.segment.rows <= row);
         // Segments without rows, such as one of dictionaries, belong to what follows them.
@@ -58,7 +59,7 @@ impl Version {
         (pieces, pieces.first().map_or(self.rows, |piece| piece.first_row))
     }
 
-    /// The rows that an earlier version of the same base had.
+    /// Returns the rows that an earlier version of the same base had.
     pub(crate) fn rows_at(&self, version: u64) -> Option<u64> {
         if version == self.version {
             return Some(self.rows);
@@ -115,7 +116,7 @@ impl Catalogue {
         Catalogue { tables: BTreeMap::new(), bounds, last: 0, last_base: 0 }
     }
 
-    /// The newest version of a table that was read at least once.
+    /// Returns the newest version of a table that was read at least once.
     pub(crate) fn newest(&self, name: &str) -> Result<&Arc<Version>, Refused> {
         let table = self.tables.get(name).ok_or_else(|| no_table(name))?;
         table.current.as_ref().ok_or_else(|| match &table.trouble {
@@ -124,7 +125,7 @@ impl Catalogue {
         })
     }
 
-    /// A version by its number (0 for the newest), and the rows of it that are meant.
+    /// Returns a version by its number (0 for the newest), and the rows of it that are meant.
     pub(crate) fn version(&self, name: &str, version: u64) -> Result<(Arc<Version>, u64), Refused> {
         let newest = self.newest(name)?;
         if version == 0 {
@@ -269,7 +270,7 @@ impl Catalogue {
         self.tables.values().map(kept).sum()
     }
 
-    /// A table as a listing has it.
+    /// Returns a table as a listing has it.
     pub(crate) fn entry(name: &str, table: &Table) -> Entry {
         let version = table.current.as_deref();
         Entry {
@@ -288,7 +289,7 @@ impl Catalogue {
     }
 }
 
-/// The same version again, to be changed.
+/// Returns the same version again, to be changed.
 pub(crate) fn same(version: &Version) -> Version {
     Version {
         version: version.version,

@@ -30,9 +30,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Welcome {
     /// Its process, as it knows itself.
     pub pid: u32,
-    /// Whether this client may write.
+    /// True if this client may write.
     pub may_write: bool,
-    /// Whether tables are kept on disk.
+    /// True if tables are kept on disk.
     pub durable: bool,
     /// Most bytes of a table.
     pub max_table: u64,
@@ -307,7 +307,7 @@ impl Client {
         }
     }
 
-    /// The rest of a table, of which perhaps the first datagram was heard.
+    /// Returns the rest of a table, of which perhaps the first datagram was heard.
     fn table(
         &mut self,
         heard: Option<(Reply, Vec<OwnedFd>)>,
@@ -390,7 +390,7 @@ impl Client {
         }
     }
 
-    /// The next datagram; nothing if the deadline passes.
+    /// Returns the next datagram; nothing if the deadline passes.
     fn hear_until(&mut self, deadline: Option<Instant>) -> Result<Option<(Reply, Vec<OwnedFd>)>, StoreError> {
         if self.spent {
             return Err(StoreError::Spent);

@@ -285,7 +285,7 @@ impl fmt::Display for SegmentFault {
 
 impl std::error::Error for SegmentFault {}
 
-/// A frozen file, mapped as it is read. Arrays made from it keep the mapping.
+/// Returns a frozen file, mapped as it is read. Arrays made from it keep the mapping.
 pub(crate) fn map(fd: &OwnedFd, len: u64) -> Result<Buffer, RegionFault> {
     let len = usize::try_from(len).ok().filter(|&len| isize::try_from(len).is_ok());
     let len = len.ok_or(RegionFault::Size { found: 0, wanted: u64::MAX })?;

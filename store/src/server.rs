@@ -240,7 +240,7 @@ impl Server {
         Ok(())
     }
 
-    /// Whether a user may read, or write.
+    /// Returns true if a user may read, or write.
     fn may(&self, uid: u32, write: bool) -> bool {
         let listed = |users: &[u32]| Access::Users(users).permits(uid);
         uid == self.own_uid || listed(&self.config.writers) || (!write && listed(&self.config.readers))

@@ -169,7 +169,7 @@ impl<'a> Fields<'a> {
         self.take().map(u64::from_le_bytes)
     }
 
-    /// A number below `bound`.
+    /// Returns a number below `bound`.
     pub(crate) fn below(&mut self, bound: u32) -> Result<u32, WireFault> {
         let value = self.u32()?;
         if value < bound { Ok(value) } else { Err(WireFault::Value(self.at)) }

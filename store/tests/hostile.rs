@@ -40,7 +40,7 @@ impl Raw {
         raw
     }
 
-    /// Whether it could be sent: the store may have hung up.
+    /// Returns true if it could be sent: the store may have hung up.
     fn say(&self, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> bool {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
         let mut control = SendAncillaryBuffer::new(&mut space);
@@ -48,7 +48,7 @@ impl Raw {
         rustix::net::sendmsg(&self.0, &[IoSlice::new(bytes)], &mut control, SendFlags::NOSIGNAL).is_ok()
     }
 
-    /// The next datagram, its descriptors dropped; nothing if the store hung up.
+    /// Returns the next datagram, its descriptors dropped; nothing if the store hung up.
     fn hear(&self) -> Option<Reply> {
         let mut bytes = vec![0; 64 << 10];
         let (len, _) = rustix::net::recv(&self.0, &mut bytes[..], RecvFlags::empty()).ok()?;

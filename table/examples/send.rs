@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// The thousand ticks of one second.
+/// Returns the thousand ticks of one second.
 fn batch(second: i64) -> Result<RecordBatch, Box<dyn std::error::Error>> {
     let times = Int64Array::from_iter_values(second * 1000..(second + 1) * 1000);
     let prices =

@@ -166,7 +166,7 @@ unsafe fn check_schema(at: *const RawSchema, depth: usize, fields: &mut usize) -
     Ok(())
 }
 
-/// The children of a struct, none of them null.
+/// Returns the children of a struct, none of them null.
 ///
 /// # Safety
 /// `at` points to `count` pointers if that is a count that can be.
@@ -326,7 +326,7 @@ fn is_wide(data_type: &DataType) -> bool {
     matches!(data_type, DataType::LargeUtf8 | DataType::LargeBinary | DataType::LargeList(_))
 }
 
-/// The types of an array's children.
+/// Returns the types of an array's children.
 fn child_types(data_type: &DataType) -> Vec<&DataType> {
     fn of(field: &Arc<Field>) -> &DataType {
         field.data_type()

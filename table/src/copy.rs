@@ -38,7 +38,7 @@ pub fn copy_batch(batch: &RecordBatch) -> Result<RecordBatch, CopyError> {
     Ok(decoder.record_batch(&message, Align::Copy)?.batch)
 }
 
-/// A buffer of `len` bytes that `write` fills.
+/// Returns a buffer of `len` bytes that `write` fills.
 fn written(
     len: usize,
     write: impl FnOnce(&mut [u8]) -> Result<usize, EncodeError>,

@@ -133,7 +133,7 @@ impl SetUpError {
         SetUpError::Address { address: address.to_owned(), error: Box::new(error) }
     }
 
-    /// Whether the sender is one that speaks Arrow in the byte order of other machines.
+    /// Returns true if the sender is one that speaks Arrow in the byte order of other machines.
     #[must_use]
     pub fn is_foreign_endianness(&self) -> bool {
         matches!(self, Self::Greeting(ReadError::Schema { fault: SchemaFault::ForeignEndianness, .. }))

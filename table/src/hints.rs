@@ -22,7 +22,7 @@ pub struct Hints {
 }
 
 impl Hints {
-    /// The hints as lines. Control characters, which would end a line, become spaces.
+    /// Returns the hints as lines. Control characters, which would end a line, become spaces.
     #[must_use]
     pub fn lines(&self) -> String {
         let mut lines = String::new();
@@ -59,7 +59,8 @@ impl Hints {
     }
 }
 
-/// The pairs in lines of `key=value`, such as the greeting of a receiver; whatever is no such line is left out.
+/// Returns the pairs in lines of `key=value`, such as the greeting of a receiver; whatever is no such line is left
+/// out.
 pub fn pairs(lines: &[u8]) -> impl Iterator<Item = (&str, &str)> {
     lines.split(|&byte| byte == b'\n').filter_map(|line| str::from_utf8(line).ok()?.split_once('='))
 }

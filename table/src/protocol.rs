@@ -16,7 +16,7 @@ use crate::Hints;
 const ON_SLOW: &str = "on-slow";
 const SKIP: &str = "skip";
 
-/// A sender's greeting: the schema, the hints, and what it does with a receiver that is slow.
+/// Returns a sender's greeting: the schema, the hints, and what it does with a receiver that is slow.
 pub(crate) fn greeting(plan: &Plan, hints: &Hints, on_slow: OnSlow) -> Box<[u8]> {
     let policy = match on_slow {
         OnSlow::Block => "block",

@@ -55,7 +55,7 @@ pub struct Receiver {
     channel: Channel,
     decoder: Decoder,
     hints: Hints,
-    /// Whether the sender said that it may skip this receiver.
+    /// True if the sender said that it may skip this receiver.
     may_skip: bool,
     /// The number of the last message.
     last: u64,
@@ -132,7 +132,7 @@ impl Receiver {
         self.decoder.set_limits(limits);
     }
 
-    /// The schema.
+    /// Returns the schema.
     #[must_use]
     pub fn schema(&self) -> &SchemaRef {
         self.decoder.schema()
@@ -260,7 +260,7 @@ impl Receiver {
         self.channel.disarm();
     }
 
-    /// The stats that the sender keeps, if it shows them: a sender of sealed messages does not.
+    /// Returns the stats that the sender keeps, if it shows them: a sender of sealed messages does not.
     #[must_use]
     pub fn sender_stats(&self) -> Option<Stats> {
         self.channel.sender_stats()
@@ -276,8 +276,8 @@ fn note_missed(channel: &Channel, missed: &mut u64, may_skip: bool) -> Result<()
     if batches == 0 || may_skip { Ok(()) } else { Err(ReceiveError::Missed { batches }) }
 }
 
-/// A dictionary's message, to be kept for as long as batches refer to it. One that lies in the sender's slots is copied:
-/// on lease it would take them from the sender for good.
+/// Returns a dictionary's message, to be kept for as long as batches refer to it. One that lies in the sender's slots
+/// is copied: on lease it would take them from the sender for good.
 fn keep(memory: Memory<'_>, stats: &mut ReceiverStats) -> Buffer {
     match memory {
         Memory::Lease(lease) => {

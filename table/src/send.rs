@@ -67,7 +67,7 @@ pub struct Sender {
     hints: Hints,
     greeting: Greeting,
     listener: Option<Listener>,
-    /// Whether the first batch waits for a receiver.
+    /// True if the first batch waits for a receiver.
     awaits_first: bool,
     polled: Instant,
     /// What went wrong with a newcomer while nobody was there to be told.
@@ -77,7 +77,7 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// A sender of batches of this schema, over a pool of its own.
+    /// Returns a sender of batches of this schema, over a pool of its own.
     pub fn new(schema: SchemaRef, config: SenderConfig) -> Result<Sender, SetUpError> {
         let plan = Plan::new(schema)?;
         Ok(Sender {
@@ -134,7 +134,7 @@ impl Sender {
         self.outlet.interrupt = interrupt;
     }
 
-    /// The schema.
+    /// Returns the schema.
     #[must_use]
     pub fn schema(&self) -> &SchemaRef {
         self.encoder.plan().schema()
@@ -198,7 +198,7 @@ impl Sender {
         self.finish()
     }
 
-    /// The shape of batches of up to `rows` rows; see [`Shape::new`] for `capacity`.
+    /// Returns the shape of batches of up to `rows` rows; see [`Shape::new`] for `capacity`.
     pub fn shape(
         &self,
         rows: usize,
@@ -362,7 +362,7 @@ impl Sender {
         self.rest.is_none() && self.outlet.sender.unfinished().is_none()
     }
 
-    /// The message that some receiver lacks, and who that is.
+    /// Returns the message that some receiver lacks, and who that is.
     #[must_use]
     pub fn unfinished(&self) -> Option<Unfinished> {
         self.outlet.sender.unfinished()

@@ -76,13 +76,13 @@ struct Signals {
 pub struct Serving {
     sender: Sender,
     waiting: WaitingRoom,
-    /// Whether a receiver has crashed and no caller knows of it.
+    /// True if a receiver has crashed and no caller knows of it.
     crashed: bool,
-    /// Whether something is kept that was sent while nobody was there, and nobody has come since.
+    /// True if something is kept that was sent while nobody was there, and nobody has come since.
     unseen: bool,
     /// Why a batch that waited could not be sent, until a caller knows of it.
     lost: Option<SendError>,
-    /// Whether there was such a batch.
+    /// True if there was such a batch.
     incomplete: bool,
 }
 
@@ -212,7 +212,7 @@ impl Signals {
 }
 
 impl Serving {
-    /// The sender itself.
+    /// Returns the sender itself.
     pub fn sender(&mut self) -> &mut Sender {
         &mut self.sender
     }

@@ -36,7 +36,7 @@ struct Place<T> {
     value: Option<Box<T>>,
     /// Threads that wait for it.
     waiting: usize,
-    /// Whether who has it puts it back soon, whatever anybody else does.
+    /// True if who has it puts it back soon, whatever anybody else does.
     briefly: bool,
 }
 

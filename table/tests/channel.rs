@@ -18,7 +18,7 @@ use bowstring::{
 
 const DELIVERIES: [Delivery; 3] = [Delivery::Pooled, Delivery::Copied, Delivery::Sealed];
 
-/// A connected receiver over `delivery`, made on another thread since both sides must speak.
+/// Returns a connected receiver over `delivery`, made on another thread since both sides must speak.
 fn connect(sender: &mut Sender, delivery: Delivery) -> Receiver {
     let (here, there) = socket_pair().unwrap();
     let receiver = std::thread::spawn(move || {

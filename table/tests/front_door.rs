@@ -13,7 +13,7 @@ fn batch(values: std::ops::Range<i64>) -> RecordBatch {
     RecordBatch::try_from_iter([("n", column)]).unwrap()
 }
 
-/// A path that no other test uses.
+/// Returns a path that no other test uses.
 fn path(test: &str) -> String {
     let path = std::env::temp_dir().join(format!("bowstring-front-door-{}-{test}.sock", std::process::id()));
     path.to_str().unwrap().to_owned()

@@ -61,7 +61,7 @@ fn sending_and_viewing_take_no_heap_from_the_second_batch_on() {
     }
 }
 
-/// A batch of 50 rows with one column.
+/// Returns a batch of 50 rows with one column.
 fn of_type(data_type: DataType) -> RecordBatch {
     let bytes: Vec<u8> = (0..200_u8).map(|i| i.wrapping_mul(7)).collect();
     let schema = Arc::new(Schema::new(vec![Field::new("c", data_type, true)]));

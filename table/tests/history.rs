@@ -14,8 +14,8 @@ use bowstring::{Receiver, Sender};
 
 const DELIVERIES: [Delivery; 3] = [Delivery::Pooled, Delivery::Copied, Delivery::Sealed];
 
-/// A row of the batch with this number: its number, and a word of a dictionary that grows at odd numbers and is another
-/// one from every fourth on.
+/// Returns a row of the batch with this number: its number, and a word of a dictionary that grows at odd numbers and
+/// is another one from every fourth on.
 fn row(number: i64) -> (i64, String) {
     (number, format!("{}-{}", number / 4, number % 4))
 }
@@ -34,7 +34,7 @@ fn rows(batch: &RecordBatch) -> (i64, String) {
     (batch.column(0).as_primitive::<Int64Type>().value(0), words.into_iter().next().flatten().unwrap().into())
 }
 
-/// A receiver that takes everything, in a thread of its own.
+/// Returns a receiver that takes everything, in a thread of its own.
 fn join(sender: &mut Sender, delivery: Delivery) -> JoinHandle<Vec<(i64, String)>> {
     let (here, there) = socket_pair().unwrap();
     let receiving = std::thread::spawn(move || {

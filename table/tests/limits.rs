@@ -15,7 +15,7 @@ use bowstring::{Limits, ReceiveError, Receiver, protocol};
 
 const DELIVERIES: [Delivery; 3] = [Delivery::Pooled, Delivery::Copied, Delivery::Sealed];
 
-/// A bare sender that greets with this schema, and a receiver of tables.
+/// Returns a bare sender that greets with this schema, and a receiver of tables.
 fn connect(delivery: Delivery, plan: &Plan) -> (Sender, Receiver) {
     let (here, there) = socket_pair().unwrap();
     let incoming =
@@ -49,7 +49,7 @@ fn plan(data_type: DataType) -> Arc<Plan> {
     Plan::new(Arc::new(Schema::new(vec![Field::new("a", data_type, true)]))).unwrap()
 }
 
-/// A message of an honest encoder, made to claim other rows: every number of it that is `ROWS`.
+/// Returns a message of an honest encoder, made to claim other rows: every number of it that is `ROWS`.
 fn claiming(plan: &Arc<Plan>, rows: u64) -> Vec<u8> {
     const ROWS: u64 = 1_234_567;
     let batch = arrow_array::RecordBatch::new_empty(plan.schema().clone());

@@ -125,7 +125,7 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// A pair over a pool of the given shape.
+    /// Returns a pair over a pool of the given shape.
     #[must_use]
     pub fn new(config: SenderConfig, most: usize) -> Pair {
         let mut sender = config.build().expect("memory for a sender");
@@ -198,7 +198,7 @@ impl Drop for Pump {
     }
 }
 
-/// A connected socket's two ends, as the crate makes them.
+/// Returns a connected socket's two ends, as the crate makes them.
 #[must_use]
 pub fn sockets() -> (OwnedFd, OwnedFd) {
     socket_pair().expect("a pair of sockets")

@@ -34,7 +34,7 @@ impl Puppet {
         self.child.id()
     }
 
-    /// The next line that it says.
+    /// Returns the next line that it says.
     pub fn line(&mut self) -> Result<String, String> {
         let mut line = String::new();
         self.says.read_line(&mut line).map_err(|e| e.to_string())?;

@@ -96,7 +96,7 @@ impl Tracee {
         Tracee { pid: i32::try_from(pid).expect("a process number"), over: false }
     }
 
-    /// The child's number.
+    /// Returns the child's number.
     #[must_use]
     pub fn pid(&self) -> i32 {
         self.pid
@@ -182,7 +182,7 @@ impl Tracee {
         while !matches!(self.await_stop(), Stop::Over(_)) {}
     }
 
-    /// The child's exit code; `None` if a signal ended it.
+    /// Returns the child's exit code; `None` if a signal ended it.
     #[must_use]
     pub fn code(status: i32) -> Option<i32> {
         libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status))

@@ -101,7 +101,7 @@ fn both_patient() -> (Connector<'static>, HandshakeConfig<'static>) {
     (Connector::new(Deliveries::SLOTS).patience(PATIENCE), HandshakeConfig::new(b"").patience(PATIENCE))
 }
 
-/// The limit under which just so many numbers are free.
+/// Returns the limit under which just so many numbers are free.
 fn limit_that_leaves(room: usize) -> u64 {
     let numbers = std::fs::read_dir("/proc/self/fd").expect("/proc").flatten();
     // The listing's own descriptor is free again afterwards.
@@ -265,7 +265,7 @@ const SESSIONS: [Session; 9] = [
     Session::Sends(Delivery::Copied),
 ];
 
-/// The calls that fail, and the errnos that each may plausibly fail with.
+/// Returns the calls that fail, and the errnos that each may plausibly fail with.
 fn calls() -> Vec<(Call, Vec<i32>)> {
     let memory = vec![libc::ENOMEM, libc::ENOSPC];
     let interrupted = |mut all: Vec<i32>| {

@@ -111,7 +111,7 @@ fn expect(case: &Case, end: &str) -> Result<(), String> {
     if case.allows(end) { Ok(()) } else { Err(format!("ended with {end}\n   and not {}", case.ends)) }
 }
 
-/// The refusal that the other side is to hear of an error.
+/// Returns the refusal that the other side is to hear of an error.
 fn told(error: &HandshakeError) -> Option<u32> {
     let code = match error {
         HandshakeError::Wire(WireFault::Version(_)) => RefusalCode::Version,
@@ -124,7 +124,8 @@ fn told(error: &HandshakeError) -> Option<u32> {
     Some(code as u32)
 }
 
-/// The code of the refusal that is due where a row's error is not seen itself, but for those that it does not tell.
+/// Returns the code of the refusal that is due where a row's error is not seen itself, but for those that it does not
+/// tell.
 fn refusal(ends: &str) -> Option<u32> {
     let codes = [
         ("Wire(Version", RefusalCode::Version),

@@ -255,7 +255,7 @@ fn every_system_call(role: &str, delivery: Delivery) -> Result<(), Failed> {
     if ends.contains("HungUp") && ends.contains("Crashed") { Ok(()) } else { Err(format!("{ends:?}").into()) }
 }
 
-/// Whether the session was over before its system call `at`, and how it ended for the survivor.
+/// Returns true if the session was over before its system call `at`, and how it ended for the survivor.
 fn killed_at(
     role: &str,
     delivery: Delivery,

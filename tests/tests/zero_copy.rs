@@ -56,7 +56,7 @@ fn pool_of(pid: &str) -> Result<Mapping, Failed> {
     Ok(Mapping { start: address(start)?, end: address(end)?, rights, file })
 }
 
-/// A sender and another process that holds three of its messages.
+/// Returns a sender and another process that holds three of its messages.
 fn held() -> Result<(Sender, Puppet), Failed> {
     let (here, there) = honest::sockets();
     let mut receiver =
@@ -82,7 +82,7 @@ fn same_file() -> Result<(), Failed> {
     Ok(())
 }
 
-/// The physical pages of a mapping, 0 where the kernel will not tell.
+/// Returns the physical pages of a mapping, 0 where the kernel will not tell.
 fn pages(pid: &str, mapping: &Mapping) -> Result<Vec<u64>, Failed> {
     let pagemap = File::open(format!("/proc/{pid}/pagemap"))?;
     let mut words = vec![0; SLOTS * 8];

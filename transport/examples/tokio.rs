@@ -112,7 +112,7 @@ pub async fn receive(incoming: Incoming, mut seen: impl FnMut(u64)) -> Result<Re
     }
 }
 
-/// The next message, or the end.
+/// Returns the next message, or the end.
 async fn next<'r>(
     receiver: &'r PooledReceiver,
     ready: &AsyncFd<OwnedFd>,

@@ -10,7 +10,7 @@ use bowstring_transport::{
 
 const SECOND: Wait = Wait::sleeping().at_most(Duration::from_secs(1));
 
-/// A new receiver of `sender`, with the delivery wanted.
+/// Returns a new receiver of `sender`, with the delivery wanted.
 fn join(sender: &mut Sender, wanted: Deliveries) -> Opened {
     let (here, there) = socket_pair().unwrap();
     std::thread::scope(|scope| {

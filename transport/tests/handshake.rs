@@ -12,7 +12,7 @@ use proptest::prelude::*;
 
 // ---- cards ----
 
-/// A card as a program may bring it: mostly sensible, now and then with an impossible pool.
+/// Returns a card as a program may bring it: mostly sensible, now and then with an impossible pool.
 fn card() -> impl Strategy<Value = Card> {
     let slots = prop_oneof![8 => 1_u32..=16, 1 => Just(0), 1 => any::<u32>()];
     let slot_size = prop_oneof![8 => (1_u64..=8).prop_map(|n| n * 64), 1 => 0_u64..200, 1 => any::<u64>()];
@@ -47,7 +47,7 @@ fn card() -> impl Strategy<Value = Card> {
     )
 }
 
-/// A connector's card: one that only observes neither sends nor receives.
+/// Returns a connector's card: one that only observes neither sends nor receives.
 fn connectors_card() -> impl Strategy<Value = Card> {
     (card(), prop::bool::weighted(0.1)).prop_map(|(card, observer)| match observer {
         true => Card { observer, sends: Sends::default(), receives: Receives::default(), ..card },

@@ -36,7 +36,7 @@ impl Columns {
         }
     }
 
-    /// A batch of so many columns and rows.
+    /// Returns a batch of so many columns and rows.
     pub(super) fn batch(self, columns: usize, rows: usize) -> RecordBatch {
         let columns = (0..columns).map(|i| (format!("column_{i}"), self.column(i, rows)));
         RecordBatch::try_from_iter(columns).expect("columns of one length")

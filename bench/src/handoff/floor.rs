@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use super::process::Pair;
 use super::{End, Load, PingPong};
 
-/// A word in shared memory, on a line of its own.
+/// Returns a word in shared memory, on a line of its own.
 fn word(pair: &Pair, line: usize) -> &'static AtomicU64 {
     // SAFETY: within the memory's first pages, aligned to a line, any bits are a number; mapped until the process ends.
     unsafe { AtomicU64::from_ptr(pair.memory.wrapping_add(line * 128).cast()) }
@@ -76,7 +76,7 @@ pub(crate) fn one_writer(end: End, pair: &Pair, load: Load) -> Option<Box<dyn Pi
         .then(|| Box::new(Line::new(pair.memory, mine, read_only(pair), theirs)) as Box<dyn PingPong>)
 }
 
-/// The memory's first page once more, not to be written.
+/// Returns the memory's first page once more, not to be written.
 fn read_only(pair: &Pair) -> *mut u8 {
     // SAFETY: an old length of 0 leaves shared memory mapped where it is and maps it again elsewhere.
     let again = unsafe { libc::mremap(pair.memory.cast(), 0, 4096, libc::MREMAP_MAYMOVE) };
@@ -114,7 +114,7 @@ impl PingPong for Spin {
 }
 
 impl Line {
-    /// The lines with these numbers; `theirs` is only read.
+    /// Returns the lines with these numbers; `theirs` is only read.
     fn new(mine_in: *mut u8, mine: usize, theirs_in: *mut u8, theirs: usize) -> Line {
         let words = |memory: *mut u8, line: usize| {
             std::array::from_fn(|i| {

@@ -44,7 +44,7 @@ impl Pair {
         }
     }
 
-    /// A duplicate of this end's socket.
+    /// Returns a duplicate of this end's socket.
     pub(crate) fn socket(&self, end: End) -> OwnedFd {
         self.sockets[end as usize].try_clone().expect("a descriptor can be duplicated")
     }

@@ -46,7 +46,7 @@ impl Area {
     }
 }
 
-/// A drawing that has its heading and nothing else.
+/// Returns a drawing that has its heading and nothing else.
 pub(super) fn headed(title: &str, subtitle: &str, machine: &str) -> Drawing {
     let mut drawing = Drawing::default();
     drawing.text((20.0, 28.0), Anchor::Start, "title", title);
@@ -61,7 +61,7 @@ pub(super) fn steps(most: f64) -> Vec<f64> {
     (0..).map(|n| f64::from(n) * step).take_while(|value| *value <= most).collect()
 }
 
-/// The next 1, 2, 4 or 5 times a power of ten.
+/// Returns the next 1, 2, 4 or 5 times a power of ten.
 fn nice(step: f64) -> f64 {
     let ten = 10_f64.powf(step.log10().floor());
     [1.0, 2.0, 4.0, 5.0, 10.0].map(|n| n * ten).into_iter().find(|n| *n >= step).unwrap_or(step)

@@ -9,7 +9,7 @@ use super::bars::{self, Bar, Group};
 use super::lines::{self, Line, Scale};
 use super::machine;
 
-/// The charts of what is kept in a directory, with their names; one whose figures are not there is left out.
+/// Returns the charts of what is kept in a directory, with their names; one whose figures are not there is left out.
 pub(super) fn draw(directory: &Path) -> Vec<(&'static str, String)> {
     let machine = fs::read_to_string(directory.join("machine.json")).unwrap_or_default();
     let machine = machine::line(&serde_json::from_str(&machine).unwrap_or_default());
@@ -33,12 +33,12 @@ impl Record {
         Record(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
     }
 
-    /// The line of a case: its `bench`, or its `case` if that is how it is called.
+    /// Returns the line of a case: its `bench`, or its `case` if that is how it is called.
     fn find(&self, case: &str) -> Option<&Value> {
         self.0.iter().find(|line| line["bench"] == case || line["case"] == case)
     }
 
-    /// A figure of a case, by its path.
+    /// Returns a figure of a case, by its path.
     fn figure(&self, case: &str, path: &str) -> Option<f64> {
         self.find(case)?.pointer(path)?.as_f64()
     }
@@ -102,7 +102,7 @@ fn nanoseconds(value: f64) -> String {
 
 const SIZES: [(&str, &str); 3] = [("64KiB", "64 KiB"), ("1MiB", "1 MiB"), ("16MiB", "16 MiB")];
 
-/// A group of bars for each size of a case: what is at each of the paths.
+/// Returns a group of bars for each size of a case: what is at each of the paths.
 fn groups(record: &Record, case: &str, bars: &[(usize, &str)]) -> Vec<Group> {
     let group = |(size, name): (&str, &str)| {
         let case = format!("stream/{case}/{size}");

@@ -79,7 +79,7 @@ impl Chart {
         drawing.finish(&self.title, AREA.width, AREA.height)
     }
 
-    /// Whether there is more room above a point than below it, up to the next line.
+    /// Returns true if there is more room above a point than below it, up to the next line.
     fn is_freer_above(&self, place: usize, y: f64, at: &impl Fn(f64) -> f64) -> bool {
         let others = || self.lines.iter().filter_map(|line| Some(at((*line.values.get(place)?)?)));
         let above = others().map(|other| y - other).filter(|gap| *gap > 1.0).fold(y - AREA.top, f64::min);

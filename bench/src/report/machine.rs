@@ -10,7 +10,7 @@ const OF_A_VIRTUAL_MACHINE: &str = "A virtual machine, whose host has other gues
     hand over several times over. What was measured in turns, in one run, can be compared; nanoseconds cannot be \
     compared with those of another run.";
 
-/// The machine, as a JSON object; `distances` were measured before each part and at the end.
+/// Returns the machine, as a JSON object; `distances` were measured before each part and at the end.
 pub(super) fn describe(distances: &[f64]) -> String {
     let info = read("/proc/cpuinfo");
     let of = |key: &str| {
@@ -38,7 +38,7 @@ pub(super) fn describe(distances: &[f64]) -> String {
     format!("{machine:#}\n")
 }
 
-/// The machine in a line, from its description.
+/// Returns the machine in a line, from its description.
 pub(super) fn line(machine: &Value) -> String {
     let text = |key: &str| machine[key].as_str().unwrap_or("?").to_owned();
     let kind = if machine["virtual"] == true { "A shared virtual machine, " } else { "" };

@@ -80,7 +80,7 @@ impl Drawing {
         let _ = writeln!(self.body, "{element}");
     }
 
-    /// The drawing as a file. `title` is also what a reader of the screen is told.
+    /// Returns the drawing as a file. `title` is also what a reader of the screen is told.
     pub(super) fn finish(self, title: &str, width: f64, height: f64) -> String {
         let title = escape(title);
         format!(

@@ -22,7 +22,7 @@ struct Ring {
     places: Vec<Range<usize>>,
     published: &'static AtomicU64,
     taken: &'static AtomicU64,
-    /// How many batches this process has given, or taken.
+    /// Number of batches this process has given, or taken.
     count: u64,
     /// What it last saw of the other's count.
     seen: u64,
@@ -127,7 +127,7 @@ pub(super) fn gives(link: &Link, work: &'static Work) -> Option<Box<dyn Gives>> 
     Some(Box::new(Giver { ring: Ring::new(link, work), work, copy: <[u8]>::copy_from_slice }))
 }
 
-/// The same with stores that go past the caches, where the processor has them.
+/// Returns the same with stores that go past the caches, where the processor has them.
 pub(super) fn gives_past_caches(link: &Link, work: &'static Work) -> Option<Box<dyn Gives>> {
     let copy = past_caches()?;
     Some(Box::new(Giver { ring: Ring::new(link, work), work, copy }))

@@ -197,7 +197,7 @@ fn hear(from: &mut UnixStream) {
     from.read_exact(&mut [0]).expect("the other process lives");
 }
 
-/// A figure of a process in MiB, by its name in one of the kernel's files.
+/// Returns a figure of a process in MiB, by its name in one of the kernel's files.
 fn mib_of(pid: u32, file: &str, name: &str) -> f64 {
     let text = std::fs::read_to_string(format!("/proc/{pid}/{file}")).expect("a process that lives");
     let line = text.lines().find_map(|line| line.strip_prefix(name)).expect("a kernel that says");

@@ -109,7 +109,7 @@ fn view(mut batch: Batch<'_>) -> (u64, usize) {
     (view.columns().flat_map(|column| column.buffers()).fold(0, add), view.num_rows())
 }
 
-/// The same, with its structure checked only.
+/// Returns the same, with its structure checked only.
 fn structure(mut batch: Batch<'_>) -> (u64, usize) {
     let view = batch.view().expect("our own batch");
     (view.columns().flat_map(|column| column.buffers()).fold(0, add), view.num_rows())

@@ -76,7 +76,7 @@ impl Files {
         Files { socket, buffers, lens, len }
     }
 
-    /// A mapping of the whole file.
+    /// Returns a mapping of the whole file.
     fn map(&self, fd: &OwnedFd, prot: i32) -> *mut u8 {
         let flags = libc::MAP_SHARED | libc::MAP_POPULATE;
         // SAFETY: a null hint replaces nothing.
@@ -175,7 +175,7 @@ struct IceoryxTaker {
     decoder: StreamDecoder,
 }
 
-/// A service that loses nothing, with as many messages under way as the others have.
+/// Returns a service that loses nothing, with as many messages under way as the others have.
 fn service(link: &Link, work: &Work) -> Option<PortFactory<ipc::Service, [u8], ()>> {
     set_log_level(LogLevel::Error);
     let node = NodeBuilder::new().create::<ipc::Service>().ok()?;

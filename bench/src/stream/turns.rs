@@ -69,12 +69,12 @@ impl Link {
         }
     }
 
-    /// A duplicate of an end's socket for packets.
+    /// Returns a duplicate of an end's socket for packets.
     pub(super) fn packets(&self, end: End) -> OwnedFd {
         self.packets[end as usize].try_clone().expect("a descriptor can be duplicated")
     }
 
-    /// A duplicate of an end's socket for a stream.
+    /// Returns a duplicate of an end's socket for a stream.
     pub(super) fn stream(&self, end: End) -> OwnedFd {
         self.stream[end as usize].try_clone().expect("a descriptor can be duplicated")
     }

@@ -68,31 +68,31 @@ impl Work {
         ((4 << 20) / self.bytes.max(64 << 10)).clamp(2, 64)
     }
 
-    /// The sum of `count` batches from number `first` on.
+    /// Returns the sum of `count` batches from number `first` on.
     pub(super) fn expected(&self, first: u64, count: u64) -> u64 {
         let sums = self.sums.len() as u64;
         (first..first + count).fold(0, |sum: u64, n| sum.wrapping_add(self.sums[(n % sums) as usize]))
     }
 
-    /// Whether batches are produced, each for its number.
+    /// Returns true if batches are produced, each for its number.
     pub(super) fn is_produced(&self) -> bool {
         self.making == Making::InPlace
     }
 }
 
-/// A value of a batch that is produced.
+/// Returns a value of a batch that is produced.
 #[inline(always)]
 pub(super) fn value(row: usize, number: u64) -> i64 {
     row as i64 ^ (number % SEEDS) as i64
 }
 
-/// The sum of a batch that is produced, from the definition.
+/// Returns the sum of a batch that is produced, from the definition.
 fn produced(seed: u64, rows: usize) -> u64 {
     let sum = (0..rows).fold(0, |sum: i64, row| sum.wrapping_add(value(row, seed)));
     sum.wrapping_mul(COLUMNS as i64) as u64
 }
 
-/// The sum of some bytes as words. Zeroes behind them make no difference.
+/// Returns the sum of some bytes as words. Zeroes behind them make no difference.
 ///
 /// One function for all contenders, so that they run the very same loop.
 #[inline(never)]
@@ -103,7 +103,7 @@ pub(super) fn sum(bytes: &[u8]) -> u64 {
     words.iter().fold(u64::from_le_bytes(last), |sum, word| sum.wrapping_add(u64::from_le_bytes(*word)))
 }
 
-/// The sum of a batch, found without the heap.
+/// Returns the sum of a batch, found without the heap.
 pub(super) fn sum_batch(batch: &RecordBatch) -> u64 {
     batch.columns().iter().fold(0, |sum: u64, column| sum.wrapping_add(sum_column(column)))
 }

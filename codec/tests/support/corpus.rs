@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The data, if it is there; otherwise where it was looked for.
+/// Returns the data, if it is there; otherwise where it was looked for.
 pub(crate) fn root() -> Result<PathBuf, String> {
     let root = match std::env::var_os("ARROW_TEST_DATA") {
         Some(root) => PathBuf::from(root),
@@ -24,7 +24,7 @@ pub(crate) fn entries(directory: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// A path's last part.
+/// Returns a path's last part.
 pub(crate) fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

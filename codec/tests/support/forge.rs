@@ -74,7 +74,7 @@ impl Forged {
         self
     }
 
-    /// The message, in memory aligned to 64 bytes.
+    /// Returns the message, in memory aligned to 64 bytes.
     pub(crate) fn message(&self) -> Buffer {
         let mut fbb = FlatBufferBuilder::new();
         let nodes: Vec<_> = self.nodes.iter().map(|node| ipc::FieldNode::new(node.0, node.1)).collect();
@@ -134,7 +134,7 @@ pub(crate) fn framed(metadata: &[u8], body: &[u8]) -> Buffer {
     Buffer::from(bytes.as_slice())
 }
 
-/// The schema message of columns called `a`, `b`, …
+/// Returns the schema message of columns called `a`, `b`, …
 pub(crate) fn schema_message(columns: &[(DataType, bool)]) -> Buffer {
     let fields = columns
         .iter()
@@ -144,12 +144,12 @@ pub(crate) fn schema_message(columns: &[(DataType, bool)]) -> Buffer {
     Buffer::from(Plan::new(schema).expect("a sound schema").schema_message())
 }
 
-/// A decoder for one nullable column `a`.
+/// Returns a decoder for one nullable column `a`.
 pub(crate) fn decoder(data_type: &DataType) -> Decoder {
     Decoder::from_schema_message(&schema_message(&[(data_type.clone(), true)])).expect("a sound schema")
 }
 
-/// A decoder for one nullable column `a` that takes as many rows as are claimed.
+/// Returns a decoder for one nullable column `a` that takes as many rows as are claimed.
 pub(crate) fn unlimited(data_type: &DataType) -> Decoder {
     let mut decoder = decoder(data_type);
     decoder.set_limits(Limits { rows: usize::MAX, ..Limits::default() });
@@ -170,7 +170,7 @@ pub(crate) fn full(data_type: DataType, batch: Forged) -> ReadError {
     view.validate().expect_err("the values are wrong")
 }
 
-/// A fault of column `a`.
+/// Returns a fault of column `a`.
 pub(crate) fn in_a(fault: ColumnFault) -> ReadError {
     ReadError::Column { path: "a".into(), fault }
 }

@@ -34,7 +34,7 @@ pub(super) struct Fields<'a> {
 }
 
 impl Fields<'_> {
-    /// The fields of a column; those that are nothing are `None`.
+    /// Returns the fields of a column; those that are nothing are `None`.
     fn column(&self, column: usize, is_text: bool) -> impl Iterator<Item = Option<&[u8]>> + Clone {
         let nulls = if is_text { self.text_nulls } else { self.nulls };
         self.cells.iter().skip(column).step_by(self.columns).map(move |cell| {
@@ -51,7 +51,7 @@ impl Fields<'_> {
         self.cells.iter().skip(column).step_by(self.columns).any(|cell| cell.is_escaped())
     }
 
-    /// The array of a column.
+    /// Returns the array of a column.
     pub(super) fn array(&self, column: usize, field: &Field) -> Result<ArrayRef, Unfit> {
         macro_rules! numbers {
             ($type:ty, $parse:expr) => {

@@ -23,7 +23,8 @@ pub(super) struct Dialect {
 }
 
 impl Dialect {
-    /// The dialect of a sample. A delimiter that is not given is the one that cuts the lines into as many fields each.
+    /// Returns the dialect of a sample. A delimiter that is not given is the one that cuts the lines into as many
+    /// fields each.
     pub(super) fn of(sample: &[u8], delimiter: Option<u8>, comment: Option<u8>) -> Dialect {
         let newline = match (memchr(b'\n', sample), memchr(b'\r', sample)) {
             (None, Some(_)) => b'\r',

@@ -70,7 +70,7 @@ impl Seen {
         }
     }
 
-    /// The narrowest type that holds all that was seen.
+    /// Returns the narrowest type that holds all that was seen.
     pub(super) fn data_type(&self) -> DataType {
         let seen = |kinds: Kinds| self.kinds != 0 && self.kinds & !kinds == 0;
         if seen(INT | NEGATIVE) {
@@ -110,7 +110,7 @@ impl Seen {
     }
 }
 
-/// The type of one field, for people.
+/// Returns the type of one field, for people.
 pub(super) fn type_of(text: &[u8]) -> DataType {
     let mut seen = Seen::default();
     let (kinds, time) = kinds(text);
@@ -190,7 +190,7 @@ fn is_float(text: &[u8]) -> bool {
     some && rest.is_empty()
 }
 
-/// A date, or a date and a time.
+/// Returns a date, or a date and a time.
 fn moment(text: &[u8]) -> Option<(Kinds, Moment)> {
     let number = |at: usize, len: usize| {
         text.get(at..at + len)?.iter().try_fold(0_u16, |number, byte| {

@@ -142,7 +142,7 @@ pub(crate) fn unmarked(text: &[u8]) -> &[u8] {
     text.strip_prefix(&[0xef, 0xbb, 0xbf]).unwrap_or(text)
 }
 
-/// The names of the columns.
+/// Returns the names of the columns.
 fn names(sample: &[u8], dialect: Dialect, header: bool, name: &str) -> Result<Vec<String>, SourceError> {
     let mut records = Records::default();
     records.cut(sample, dialect, 1).map_err(|broken| {

@@ -23,7 +23,7 @@ impl Cell {
         Cell { start: start as u32, len: (end - start) as u32 | marks }
     }
 
-    /// The bytes, without the quotes around them; quotes within are still double.
+    /// Returns the bytes, without the quotes around them; quotes within are still double.
     pub(super) fn raw(self, block: &[u8]) -> &[u8] {
         let start = self.start as usize;
         &block[start..start + (self.len & !(QUOTED | ESCAPED)) as usize]
@@ -52,7 +52,7 @@ pub(super) enum Broken {
 }
 
 impl Broken {
-    /// The byte where the field begins.
+    /// Returns the byte where the field begins.
     pub(super) fn at(self) -> usize {
         let (Broken::Open(at) | Broken::Behind(at)) = self;
         at
@@ -117,12 +117,12 @@ impl Records {
         self.begins.len().saturating_sub(1)
     }
 
-    /// The fields of a record.
+    /// Returns the fields of a record.
     pub(super) fn record(&self, record: usize) -> &[Cell] {
         &self.cells[self.begins[record] as usize..self.begins[record + 1] as usize]
     }
 
-    /// The number of fields of each record.
+    /// Returns the number of fields of each record.
     pub(super) fn counts(&self) -> impl Iterator<Item = usize> {
         self.begins.windows(2).map(|pair| (pair[1] - pair[0]) as usize)
     }
@@ -155,7 +155,7 @@ impl Records {
     }
 }
 
-/// The field whose opening quote is at `at`, and where it ends.
+/// Returns the field whose opening quote is at `at`, and where it ends.
 fn quoted(block: &[u8], at: usize, dialect: Dialect) -> Result<(Cell, usize), Broken> {
     let mut from = at + 1;
     let mut marks = QUOTED;

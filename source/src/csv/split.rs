@@ -25,7 +25,7 @@ pub(crate) trait Scan: Send {
     fn scan(&mut self, bytes: &mut [u8], rows: u64, ended: bool) -> Ends;
     /// The bytes before `len` are gone the next time.
     fn cut(&mut self, len: usize);
-    /// The line that the next row begins in.
+    /// Returns the line that the next row begins in.
     fn next_line(&self) -> u64;
     /// What an input that ends within a record, or a record that is too long, is.
     fn unfinished(&self, name: &str, ended: bool) -> SourceError;

@@ -93,7 +93,7 @@ impl Big {
         }
     }
 
-    /// The type of a column with numbers beyond `i64` and none beyond `u64`, which is not text after all.
+    /// Returns the type of a column with numbers beyond `i64` and none beyond `u64`, which is not text after all.
     pub(super) fn data_type(&self, name: &str) -> Option<DataType> {
         let kinds = self.kinds.get(name).copied().filter(|kinds| kinds & BIG != 0)?;
         match kinds {

@@ -166,7 +166,7 @@ fn with_arguments(text: &str, lower: &str) -> Option<DataType> {
     })
 }
 
-/// A type in the words that this reads, for errors and advice.
+/// Returns a type in the words that this reads, for errors and advice.
 pub(crate) fn named(data_type: &DataType) -> String {
     let unit = |unit: &TimeUnit| match unit {
         TimeUnit::Second => "s",
@@ -189,7 +189,7 @@ pub(crate) fn named(data_type: &DataType) -> String {
     }
 }
 
-/// The candidate that a word most likely means, if it is near one.
+/// Returns the candidate that a word most likely means, if it is near one.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let near = candidates.map(|candidate| (distance(word, candidate), candidate));
     let (distance, candidate) = near.min_by_key(|(distance, _)| *distance)?;

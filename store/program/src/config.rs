@@ -61,17 +61,17 @@ impl Config {
         self
     }
 
-    /// The store's socket.
+    /// Returns the store's socket.
     pub(crate) fn socket(&self) -> PathBuf {
         self.socket.clone().unwrap_or_else(names::store_socket)
     }
 
-    /// Whether a socket was named.
+    /// Returns true if a socket was named.
     pub(crate) fn names_socket(&self) -> bool {
         self.socket.is_some()
     }
 
-    /// The file that a table is read from, if the configuration names one.
+    /// Returns the file that a table is read from, if the configuration names one.
     pub(crate) fn source(&self, name: &str) -> Option<&Path> {
         self.tables.get(name).map(PathBuf::as_path)
     }

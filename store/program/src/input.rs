@@ -9,7 +9,7 @@ use bowstring_store::{SegmentWriter, Segments};
 
 use crate::failure::Failure;
 
-/// The options that read a file as it is.
+/// Returns the options that read a file as it is.
 pub(crate) fn options(path: &Path) -> SourceOptions {
     SourceOptions::new(vec![path.to_owned()])
 }

@@ -166,7 +166,7 @@ fn json(config: &Config, args: &Get, begun: Instant) -> Result<(Came, u64), Trie
     Ok((came, rows))
 }
 
-/// A file without a name, in memory.
+/// Returns a file without a name, in memory.
 fn spool() -> std::io::Result<std::fs::File> {
     let fd = rustix::fs::memfd_create(c"bowstring-lines", rustix::fs::MemfdFlags::CLOEXEC)?;
     Ok(fd.into())

@@ -191,7 +191,7 @@ impl Batches {
         Ok(Batches { decoder, segments, segment: 0, at: 0, row: first_row, rows, over: false })
     }
 
-    /// The next message: its segment, where it begins there, and its bytes.
+    /// Returns the next message: its segment, where it begins there, and its bytes.
     fn next_batch(&mut self) -> Result<Option<RecordBatch>, StoreError> {
         loop {
             let Some(Mapped { memory }) = self.segments.get(self.segment) else {

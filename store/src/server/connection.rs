@@ -48,7 +48,7 @@ pub(super) struct Following {
     pub(super) name: String,
     pub(super) base: u64,
     pub(super) row: u64,
-    /// Whether the schema of this base was sent.
+    /// True if the schema of this base was sent.
     pub(super) introduced: bool,
     /// The last version of the base before, while its rows were not all sent.
     pub(super) behind: Option<Arc<Version>>,

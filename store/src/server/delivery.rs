@@ -13,7 +13,7 @@ use crate::wire::{INLINE_SCHEMA, MAX_SEGMENTS};
 /// The first datagram also holds names and perhaps a schema, so it takes fewer.
 const IN_FIRST: usize = MAX_SEGMENTS;
 
-/// The datagrams of some rows of a version.
+/// Returns the datagrams of some rows of a version.
 pub(super) fn datagrams(
     name: &str,
     source: &str,

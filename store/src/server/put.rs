@@ -416,7 +416,7 @@ impl Server {
     }
 }
 
-/// A version under another name: only its number differs.
+/// Returns a version under another name: only its number differs.
 pub(super) fn again(version: &Version, number: u64) -> Version {
     Version { version: number, ..same(version) }
 }

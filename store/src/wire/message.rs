@@ -249,7 +249,7 @@ impl Code {
         known.copied().unwrap_or(Code::Other(number))
     }
 
-    /// A word for figures.
+    /// Returns a word for figures.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -277,9 +277,9 @@ pub enum Reply {
     Welcome {
         /// The store's process, as it knows itself.
         pid: u32,
-        /// Whether this client may write.
+        /// True if this client may write.
         may_write: bool,
-        /// Whether tables are kept on disk.
+        /// True if tables are kept on disk.
         durable: bool,
         /// Most bytes of a table.
         max_table: u64,
@@ -404,7 +404,7 @@ fn text(fields: &mut Fields<'_>) -> Result<String, WireFault> {
     fields.text(MAX_TEXT).map(str::to_owned)
 }
 
-/// The descriptors that a schema and segments come with.
+/// Returns the descriptors that a schema and segments come with.
 fn descriptors(schema: &SchemaAt, records: &[Record]) -> usize {
     records.len() + usize::from(matches!(schema, SchemaAt::Descriptor(_)))
 }

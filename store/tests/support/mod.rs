@@ -94,7 +94,7 @@ pub(crate) fn numbers(range: std::ops::Range<i64>) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true))).unwrap()
 }
 
-/// The numbers in a table's first column.
+/// Returns the numbers in a table's first column.
 pub(crate) fn read(table: &Table) -> Vec<i64> {
     table.batches().unwrap().flat_map(|batch| first_column(&batch.unwrap())).collect()
 }
@@ -103,7 +103,7 @@ pub(crate) fn first_column(batch: &RecordBatch) -> Vec<i64> {
     batch.column(0).as_any().downcast_ref::<Int64Array>().unwrap().values().to_vec()
 }
 
-/// The code of a refusal.
+/// Returns the code of a refusal.
 pub(crate) fn code<T: std::fmt::Debug>(result: Result<T, StoreError>) -> bowstring_store::Code {
     match result {
         Err(StoreError::Refused(refused)) => refused.code,

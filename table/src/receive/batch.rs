@@ -41,7 +41,7 @@ pub struct Batch<'a> {
     align: Align,
     outstanding: &'a Arc<Outstanding>,
     stats: &'a mut ReceiverStats,
-    /// Whether the stats have its rows and buffers.
+    /// True if the stats have its rows and buffers.
     counted: bool,
 }
 
@@ -66,7 +66,7 @@ impl<'a> Batch<'a> {
         Batch { memory, meta, shared, decoder, align, outstanding, stats, counted: false }
     }
 
-    /// The sender's number of the message. A gap between two means messages that were not for this receiver.
+    /// Returns the sender's number of the message. A gap between two means messages that were not for this receiver.
     #[must_use]
     pub fn number(&self) -> u64 {
         self.meta.number
@@ -78,20 +78,20 @@ impl<'a> Batch<'a> {
         self.memory.len()
     }
 
-    /// The message's bytes: one encapsulated Arrow message.
+    /// Returns the message's bytes: one encapsulated Arrow message.
     #[must_use]
     pub fn message(&self) -> &[u8] {
         &self.memory
     }
 
-    /// The addresses of the memory that is shared with the sender: its pool, or the message's file. An empty range where
-    /// the message was copied.
+    /// Returns the addresses of the memory that is shared with the sender: its pool, or the message's file. An empty
+    /// range where the message was copied.
     #[must_use]
     pub fn shared_addresses(&self) -> Range<usize> {
         self.shared.clone()
     }
 
-    /// The batch as a view of the memory it came in, its structure checked. Takes no heap.
+    /// Returns the batch as a view of the memory it came in, its structure checked. Takes no heap.
     pub fn view(&mut self) -> Result<BatchView<'_, Structure>, ReceiveError> {
         let before = heap::allocations();
         let view = self.decoder.decode(&self.memory);
@@ -101,7 +101,7 @@ impl<'a> Batch<'a> {
         Ok(view)
     }
 
-    /// The batch as a view of the memory it came in, checked in full. Takes no heap.
+    /// Returns the batch as a view of the memory it came in, checked in full. Takes no heap.
     pub fn full_view(&mut self) -> Result<BatchView<'_, Full>, ReceiveError> {
         let before = heap::allocations();
         let view = self.decoder.decode(&self.memory).and_then(BatchView::validate);
@@ -111,8 +111,8 @@ impl<'a> Batch<'a> {
         Ok(view)
     }
 
-    /// The batch as Arrow arrays whose buffers are the memory it came in. That memory goes back to the sender when the
-    /// last of them is dropped, on whatever thread; until then it is taken out of the sender's pool.
+    /// Returns the batch as Arrow arrays whose buffers are the memory it came in. That memory goes back to the sender
+    /// when the last of them is dropped, on whatever thread; until then it is taken out of the sender's pool.
     pub fn into_record_batch(self) -> Result<RecordBatch, ReceiveError> {
         let outstanding = self.outstanding;
         self.arrays_over(|memory| match memory {

@@ -73,7 +73,7 @@ impl Channel {
         }
     }
 
-    /// The reason that a sender that broke off has given.
+    /// Returns the reason that a sender that broke off has given.
     pub(super) fn reason(&self) -> String {
         match self {
             Channel::Pooled(receiver) => receiver.reason().to_owned(),
@@ -141,7 +141,7 @@ impl Channel {
         }
     }
 
-    /// The addresses at which the sender's pool is mapped, if messages are read there.
+    /// Returns the addresses at which the sender's pool is mapped, if messages are read there.
     pub(super) fn pool(&self) -> Option<Range<usize>> {
         match self {
             Channel::Pooled(receiver) => Some(receiver.pool_addresses()),
@@ -151,7 +151,7 @@ impl Channel {
 }
 
 impl Memory<'_> {
-    /// The same, kept beyond the borrow.
+    /// Returns the same, kept beyond the borrow.
     pub(super) fn detach(self) -> Memory<'static> {
         match self {
             Memory::Lease(lease) => Memory::Lease(lease.detach()),

@@ -100,7 +100,7 @@ impl History {
         }
     }
 
-    /// The place of the oldest message that is kept, counted from the first that ever was.
+    /// Returns the place of the oldest message that is kept, counted from the first that ever was.
     pub(super) fn oldest(&self) -> u64 {
         self.gone
     }

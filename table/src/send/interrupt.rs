@@ -31,7 +31,7 @@ impl Interrupt {
         self.flag.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it was set.
+    /// Returns true if it was set.
     #[must_use]
     pub fn is_set(&self) -> bool {
         self.flag.load(Ordering::Relaxed) || self.question.as_ref().is_some_and(|question| question())

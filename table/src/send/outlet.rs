@@ -68,7 +68,7 @@ impl Outlet {
         }
     }
 
-    /// The next slice of a wait, unless it is over.
+    /// Returns the next slice of a wait, unless it is over.
     fn go_on(&self, deadline: &mut Option<Instant>, slice: Duration) -> Result<Wait, SendError> {
         if self.interrupt.is_set() {
             return Err(SendError::Interrupted);

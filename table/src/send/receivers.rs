@@ -32,7 +32,7 @@ pub(super) struct Newcomer {
     updates: VecDeque<DictionaryUpdate>,
     /// The place of the message in the history that it is to be given next.
     next: u64,
-    /// Whether `updates` has what the message needs, or all that is in force.
+    /// True if `updates` has what the message needs, or all that is in force.
     is_prepared: bool,
 }
 
@@ -214,7 +214,7 @@ impl Sender {
         self.outlet.sender.receivers()
     }
 
-    /// The stats of each receiver.
+    /// Returns the stats of each receiver.
     pub fn subscribers(&self) -> impl Iterator<Item = (ReceiverId, SubscriberStats)> {
         let sender = &self.outlet.sender;
         sender.subscribers().filter_map(|subscriber| Some((subscriber, sender.subscriber_stats(subscriber)?)))
@@ -225,7 +225,7 @@ impl Sender {
         self.outlet.sender.reap().map_err(SendError::Host)
     }
 
-    /// The receivers' sockets: readable when one speaks or is gone.
+    /// Returns the receivers' sockets: readable when one speaks or is gone.
     pub(crate) fn sockets(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.outlet.sender.descriptors()
     }
@@ -250,7 +250,7 @@ impl Sender {
         self.newcomers.len()
     }
 
-    /// The next receiver that has gone since this was last asked, and how it ended.
+    /// Returns the next receiver that has gone since this was last asked, and how it ended.
     pub fn next_departed(&mut self) -> Option<(ReceiverId, End)> {
         self.outlet.sender.next_ended()
     }
@@ -288,7 +288,7 @@ impl Sender {
     }
 }
 
-/// An error of sending to one newcomer, as one of setting up.
+/// Returns an error of sending to one newcomer, as one of setting up.
 fn set_up(error: SendError) -> SetUpError {
     match error {
         SendError::Host(error) => SetUpError::Host(error),

@@ -29,7 +29,7 @@ impl<'a> Choices<'a> {
         self.byte() % n
     }
 
-    /// A number: near another, at an edge, or any.
+    /// Returns a number: near another, at an edge, or any.
     pub(super) fn near(&mut self, honest: u64) -> u64 {
         match self.below(4) {
             0 => honest,

@@ -11,7 +11,7 @@ use crate::raw::datagram::{COPIED, POOLED, bare, with};
 use crate::raw::play::{BOARD, LEDGER, Offered, POOL, descriptors};
 use crate::raw::{Card, Make, Region, Socket};
 
-/// A card that sends and receives.
+/// Returns a card that sends and receives.
 fn card() -> Card {
     Card { wants: POOLED, max_pool: 1 << 30, ..Card::sender(COPIED) }
 }
@@ -63,7 +63,7 @@ fn knock(s: &Socket) {
     drop(descriptors::<4>(s.recv()));
 }
 
-/// A connected socket of the right kind, and its other end.
+/// Returns a connected socket of the right kind, and its other end.
 fn second() -> (OwnedFd, OwnedFd) {
     bowstring_transport::socket_pair().expect("a pair")
 }
@@ -88,7 +88,7 @@ enum Wrong {
 }
 
 impl Wrong {
-    /// The error, where `found` descriptors came and `due` should have.
+    /// Returns the error, where `found` descriptors came and `due` should have.
     fn ends(self, found: usize, due: usize) -> String {
         match self {
             Wrong::Count => descriptor_count(found, due),

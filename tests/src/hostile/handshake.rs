@@ -103,7 +103,7 @@ pub(super) fn descriptor_count(found: usize, wanted: usize) -> String {
     format!("Wire(Descriptors {{ found: {found}, wanted: {wanted} }})")
 }
 
-/// A row whose card is sent as HELLO.
+/// Returns a row whose card is sent as HELLO.
 fn hello(name: &'static str, ends: &'static str, card: Card) -> Case {
     Case::new(Victim::ListeningSender, name, ends, move |s| s.send(&card.datagram(Kind::Hello), &[]))
 }
@@ -203,7 +203,7 @@ fn attaches(all: &mut Vec<Case>) {
     ));
 }
 
-/// A row whose card is sent as WELCOME with good regions.
+/// Returns a row whose card is sent as WELCOME with good regions.
 fn welcome(name: &'static str, ends: &'static str, card: Card) -> Case {
     Case::new(Victim::ConnectingReceiver, name, ends, move |s| {
         let _hello = s.recv();

@@ -46,7 +46,7 @@ pub enum Victim {
 }
 
 impl Victim {
-    /// Whether the error is one of the handshake.
+    /// Returns true if the error is one of the handshake.
     #[must_use]
     pub fn is_meeting(self) -> bool {
         matches!(
@@ -99,14 +99,14 @@ impl Case {
         format!("{:?}: {}", self.victim, self.name)
     }
 
-    /// Whether `end` is one that the row allows.
+    /// Returns true if `end` is one that the row allows.
     #[must_use]
     pub fn allows(&self, end: &str) -> bool {
         self.ends.split(" or ").any(|allowed| allowed == end)
     }
 }
 
-/// The whole table.
+/// Returns the whole table.
 #[must_use]
 pub fn table() -> Vec<Case> {
     let mut all = Vec::new();

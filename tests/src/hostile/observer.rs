@@ -11,7 +11,7 @@ use crate::raw::datagram::{COPIED, POOLED};
 use crate::raw::play::GAUGE;
 use crate::raw::{Card, Make, Socket};
 
-/// The WELCOME that an observer is to be given.
+/// Returns the WELCOME that an observer is to be given.
 fn card() -> Card {
     Card { observer: 1, wants: 0, ..Card::receiver(POOLED) }
 }

@@ -41,7 +41,7 @@ fn released(lent: &Lent, slot: u32) -> &AtomicU64 {
     lent.ledger.u64_at(ledger::RELEASED + 8 * slot as usize)
 }
 
-/// The ticket that comes next, as the board has it.
+/// Returns the ticket that comes next, as the board has it.
 fn head(view: &View) -> u32 {
     view.u32_at(board::HEAD).load(Ordering::Acquire) >> 1
 }

@@ -34,7 +34,7 @@ fn view(fd: BorrowedFd<'_>, len: usize) -> View {
     View::of(fd, len).expect("it can be mapped to read")
 }
 
-/// A file with something in it to copy from.
+/// Returns a file with something in it to copy from.
 fn source() -> OwnedFd {
     Make::frozen(64).descriptor().expect("a file of our own")
 }
@@ -80,7 +80,7 @@ const WAYS: [Way; 19] = [
     way("reopening it with O_TRUNC", EPERM, |fd, _| reopened(fd, OFlags::RDWR | OFlags::TRUNC).map(drop)),
 ];
 
-/// The ways as `PROOF.md` shows them.
+/// Returns the ways as `PROOF.md` shows them.
 #[must_use]
 pub fn attempts() -> String {
     let mut table = String::from("| way of writing it from the wrong side | fails with |\n|---|---|\n");

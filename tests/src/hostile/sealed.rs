@@ -9,7 +9,7 @@ use crate::raw::datagram::{bare, message, prefix, with};
 use crate::raw::play::send_sealed;
 use crate::raw::{Make, Socket};
 
-/// A row that opens a channel, does its worst, and waits to be thrown out.
+/// Returns a row that opens a channel, does its worst, and waits to be thrown out.
 fn row(
     name: impl Into<String>,
     ends: impl Into<String>,

@@ -25,7 +25,7 @@ pub(super) fn add(all: &mut Vec<Case>) {
     sockets(all);
 }
 
-/// A row that opens a channel, does its worst, and waits to be thrown out.
+/// Returns a row that opens a channel, does its worst, and waits to be thrown out.
 fn row(name: &'static str, ends: impl Into<String>, act: fn(&Offered)) -> Case {
     Case::new(Victim::Receiver, name, ends.into(), move |s: &Socket| {
         let (offered, _ledger) = send(s);

@@ -2,7 +2,7 @@
 
 use bowstring_transport::session::wire::{CARD, Kind, MAGIC, PREFIX, VERSION};
 
-/// The common beginning, for a datagram of `len` bytes.
+/// Returns the common beginning, for a datagram of `len` bytes.
 #[must_use]
 pub fn prefix(version: u16, kind: u16, len: usize) -> Vec<u8> {
     let mut bytes = MAGIC.to_vec();
@@ -12,13 +12,13 @@ pub fn prefix(version: u16, kind: u16, len: usize) -> Vec<u8> {
     bytes
 }
 
-/// A datagram that is nothing but its beginning.
+/// Returns a datagram that is nothing but its beginning.
 #[must_use]
 pub fn bare(kind: Kind) -> Vec<u8> {
     prefix(VERSION, kind as u16, PREFIX)
 }
 
-/// A datagram of `kind` with `words` after its beginning.
+/// Returns a datagram of `kind` with `words` after its beginning.
 #[must_use]
 pub fn with(kind: Kind, words: &[u32]) -> Vec<u8> {
     let mut bytes = prefix(VERSION, kind as u16, PREFIX + 4 * words.len());
@@ -26,7 +26,7 @@ pub fn with(kind: Kind, words: &[u32]) -> Vec<u8> {
     bytes
 }
 
-/// The announcement of a sealed message.
+/// Returns the announcement of a sealed message.
 #[must_use]
 pub fn message(number: u64, len: u64) -> Vec<u8> {
     let mut bytes = prefix(VERSION, Kind::Message as u16, 48);
@@ -90,13 +90,13 @@ impl Card {
         }
     }
 
-    /// The card of one who wants to receive.
+    /// Returns the card of one who wants to receive.
     #[must_use]
     pub fn receiver(wants: u32) -> Card {
         Card { wants, max_pool: 1 << 30, ..Card::silent() }
     }
 
-    /// The card of one who wants to send.
+    /// Returns the card of one who wants to send.
     #[must_use]
     pub fn sender(offers: u32) -> Card {
         if offers == SEALED {
@@ -105,7 +105,7 @@ impl Card {
         Card { offers, slots: SLOTS, slot_size: SLOT_SIZE, first: 1, ..Card::silent() }
     }
 
-    /// The datagram.
+    /// Returns the datagram.
     #[must_use]
     pub fn datagram(&self, kind: Kind) -> Vec<u8> {
         let mut bytes = prefix(self.version, kind as u16, CARD + self.greeting.len());

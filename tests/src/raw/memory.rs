@@ -34,13 +34,13 @@ pub struct Make {
 }
 
 impl Make {
-    /// A good published region.
+    /// Returns a good published region.
     #[must_use]
     pub fn published(len: usize) -> Make {
         Make { len, seals: PUBLISHED, allocated_from: 0, huge: false }
     }
 
-    /// A good frozen region.
+    /// Returns a good frozen region.
     #[must_use]
     pub fn frozen(len: usize) -> Make {
         Make { seals: FROZEN, ..Make::published(len) }
@@ -150,25 +150,25 @@ pub struct Region {
 }
 
 impl Region {
-    /// The 32-bit word at `offset`.
+    /// Returns the 32-bit word at `offset`.
     #[must_use]
     pub fn u32_at(&self, offset: usize) -> &AtomicU32 {
         self.map.u32_at(offset)
     }
 
-    /// The 64-bit word at `offset`.
+    /// Returns the 64-bit word at `offset`.
     #[must_use]
     pub fn u64_at(&self, offset: usize) -> &AtomicU64 {
         self.map.u64_at(offset)
     }
 
-    /// The bytes of the region.
+    /// Returns the bytes of the region.
     #[must_use]
     pub fn len(&self) -> usize {
         self.map.len
     }
 
-    /// Whether there are none.
+    /// Returns true if there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.map.len == 0
@@ -191,13 +191,13 @@ impl View {
         Ok(View(Map::new(fd, len, false)?))
     }
 
-    /// The 32-bit word at `offset`, to be loaded only.
+    /// Returns the 32-bit word at `offset`, to be loaded only.
     #[must_use]
     pub fn u32_at(&self, offset: usize) -> &AtomicU32 {
         self.0.u32_at(offset)
     }
 
-    /// The 64-bit word at `offset`, to be loaded only.
+    /// Returns the 64-bit word at `offset`, to be loaded only.
     #[must_use]
     pub fn u64_at(&self, offset: usize) -> &AtomicU64 {
         self.0.u64_at(offset)

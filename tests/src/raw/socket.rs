@@ -26,13 +26,13 @@ pub struct Letter {
 }
 
 impl Letter {
-    /// Whether the peer has hung up.
+    /// Returns true if the peer has hung up.
     #[must_use]
     pub fn is_hang_up(&self) -> bool {
         self.bytes.is_empty() && self.fds.is_empty()
     }
 
-    /// The kind, if there are bytes enough for one.
+    /// Returns the kind, if there are bytes enough for one.
     #[must_use]
     pub fn kind(&self) -> Option<u16> {
         Some(u16::from_le_bytes(self.bytes.get(10..12)?.try_into().ok()?))
@@ -46,7 +46,7 @@ impl Socket {
         Socket(fd)
     }
 
-    /// The end that a parent process passed as standard input.
+    /// Returns the end that a parent process passed as standard input.
     #[must_use]
     pub fn from_stdin() -> Socket {
         Socket(std::io::stdin().as_fd().try_clone_to_owned().expect("standard input is open"))
@@ -75,7 +75,7 @@ impl Socket {
         rustix::net::sendmsg(&self.0, &[IoSlice::new(bytes)], &mut control, flags).map(drop)
     }
 
-    /// The next datagram; waits for it.
+    /// Returns the next datagram; waits for it.
     #[must_use]
     pub fn recv(&self) -> Letter {
         let mut bytes = vec![0; 2 * wire::MAX_DATAGRAM];

@@ -46,7 +46,7 @@ enum Wrong {
     Panic,
 }
 
-/// The bytes of a message: some of one slot, some of two.
+/// Returns the bytes of a message: some of one slot, some of two.
 fn length(message: u32) -> usize {
     (message as usize * 97) % 6000
 }

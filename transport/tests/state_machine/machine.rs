@@ -74,7 +74,7 @@ pub(crate) struct Machine {
     pool: Option<usize>,
 }
 
-/// A new receiver of `sender`.
+/// Returns a new receiver of `sender`.
 fn join(sender: &mut Sender, wanted: Delivery) -> (ReceiverId, Opened) {
     let (here, there) = socket_pair().unwrap();
     std::thread::scope(|scope| {
@@ -87,7 +87,7 @@ fn join(sender: &mut Sender, wanted: Delivery) -> (ReceiverId, Opened) {
     })
 }
 
-/// A loan, if the model has one too, and the slot that it begins at if it lies in slots; that slot is free.
+/// Returns a loan, if the model has one too, and the slot that it begins at if it lies in slots; that slot is free.
 fn lend<'s>(
     sender: &'s mut Sender,
     oracle: &Oracle,
@@ -297,7 +297,7 @@ impl Machine {
     }
 }
 
-/// The end that a receiver comes to that has taken everything.
+/// Returns the end that a receiver comes to that has taken everything.
 fn end(opened: &mut Opened) -> RecvError {
     let outcome = match opened {
         Opened::Pooled(receiver) => receiver.recv_with(PATIENT).map(drop),

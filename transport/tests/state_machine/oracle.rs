@@ -32,10 +32,10 @@ pub(crate) struct Receiver {
     pub(crate) policy: OnSlow,
     /// Its place among the sender's subscribers, until its subscriber has ended.
     subscriber: Option<usize>,
-    /// Whether the sender gives it messages.
+    /// True if the sender gives it messages.
     live: bool,
     pub(crate) cut_off: bool,
-    /// Whether the receiver is still there; its leases may be there without it.
+    /// True if the receiver is still there; its leases may be there without it.
     pub(crate) here: bool,
     /// Sent and not taken.
     pub(crate) queue: VecDeque<Message>,
@@ -99,7 +99,7 @@ impl Oracle {
         });
     }
 
-    /// Whether the sender still keeps a subscriber for receiver `i`.
+    /// Returns true if the sender still keeps a subscriber for receiver `i`.
     pub(crate) fn has_subscriber(&self, i: usize) -> bool {
         self.receivers[i].subscriber.is_some()
     }
@@ -109,7 +109,7 @@ impl Oracle {
         self.receivers.iter().filter(|r| r.live).count()
     }
 
-    /// Whether a message of `len` bytes has room, and of what kind.
+    /// Returns true if a message of `len` bytes has room, and of what kind.
     pub(crate) fn loan(&self, len: usize) -> Result<Room, NoLoan> {
         let mut subscribers = self.receivers.iter().filter(|r| r.subscriber.is_some()).peekable();
         if subscribers.peek().is_some() && subscribers.all(|r| r.delivery == Delivery::Sealed) {
@@ -126,8 +126,8 @@ impl Oracle {
         if is_room { Ok(Room::Slots) } else { Err(NoLoan::Full) }
     }
 
-    /// Whether nobody holds any of the slots that a message of `len` bytes takes from `start` on. Which of several
-    /// such places the sender chooses is its own affair.
+    /// Returns true if nobody holds any of the slots that a message of `len` bytes takes from `start` on. Which of
+    /// several such places the sender chooses is its own affair.
     pub(crate) fn is_free(&self, start: usize, len: usize) -> bool {
         let end = start + span(len);
         end <= self.slots && self.runs.iter().all(|run| run.start + run.span <= start || end <= run.start)
