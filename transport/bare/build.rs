@@ -1,4 +1,4 @@
-//! No libc, no start-up files, nothing to load at run time: an undefined symbol is an error of the linker.
+//! No libc, no start-up files, no dynamic loading: an undefined symbol is a link error.
 
 fn main() {
     for argument in ["-nostdlib", "-nostartfiles", "-static", "-no-pie", "-Wl,--gc-sections"] {

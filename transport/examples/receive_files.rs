@@ -1,11 +1,11 @@
-//! Receives sealed messages from whomever, and writes each to a file of its own.
+//! Receives sealed messages from any sender, and writes each to a file of its own.
 //!
 //! ```text
 //! cargo run -p bowstring-transport --example receive_files -- SOCKET DIRECTORY
 //! ```
 //!
-//! The greeting becomes `DIRECTORY/greeting`, and message 7 with tag 2 becomes `DIRECTORY/00000007.2`. Each message is
-//! named on standard output once its file is there.
+//! The greeting becomes `DIRECTORY/greeting`, and message 7 with tag 2 becomes `DIRECTORY/00000007.2`. The name of
+//! each message is printed to standard output once its file is there.
 
 use std::error::Error;
 use std::fs;

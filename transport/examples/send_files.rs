@@ -28,11 +28,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             break;
         }
     }
-    // Dropping the sender says good-bye. What was sent before stays readable.
+    // Dropping the sender says BYE. What was sent before stays readable.
     Ok(())
 }
 
-/// Sends one file; answers whether somebody was there to have it.
+/// Sends one file; returns true if there was a receiver.
 fn send(sender: &mut Sender, file: OsString) -> Result<bool, Box<dyn Error>> {
     let mut file = File::open(file)?;
     let len = usize::try_from(file.seek(SeekFrom::End(0))?)?;

@@ -1,7 +1,7 @@
-//! Receiving in an async program: the task sleeps on a descriptor, and the runtime goes on with its other tasks.
+//! Receives in an async program: the task sleeps on a descriptor while the runtime runs other tasks.
 //!
-//! `tokio PATH` receives from the sender that listens there until it ends. Without a path it shows itself: a sender on
-//! a thread of this process sends measurements in bursts, and one task receives them while another counts.
+//! `tokio PATH` receives from the sender that listens there until it ends. Without a path it is a demonstration: a
+//! sender on a thread of this process sends measurements in bursts, and one task receives them while another counts.
 //!
 //! While messages come, [`next`] makes no system call. Only when there is none does it announce a sleep (`arm`), wait for
 //! the descriptor, and take the announcement back (`disarm`).
@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What came.
+/// The totals.
 #[derive(Debug, Default)]
 pub struct Received {
     /// Messages.
@@ -67,7 +67,7 @@ pub fn demonstrate() -> Result<Received, Box<dyn Error>> {
         });
         let received = receive(incoming, |messages| {
             if messages % BURST == 0 {
-                // The sender has ended after the last burst, and wants to hear of no more.
+                // The sender has ended after the last burst.
                 let _ = more.send(());
             }
         });
@@ -92,7 +92,7 @@ fn send(socket: OwnedFd, wanted: &mpsc::Receiver<()>) -> Result<(), Box<dyn Erro
     Ok(())
 }
 
-/// Receives until the sender ends in good order. `seen` is told how many messages have come, after each.
+/// Receives until the sender closes. Calls `seen` with the number of messages after each one.
 pub async fn receive(incoming: Incoming, mut seen: impl FnMut(u64)) -> Result<Received, Box<dyn Error>> {
     // SAFETY: the sender is one of the same user that this program was pointed at, and leaves leased slots alone.
     let receiver = unsafe { incoming.pooled() }.map_err(|_| "another delivery was agreed to")?;
@@ -127,7 +127,7 @@ async fn next<'r>(
         match receiver.arm() {
             Ok(true) => {
                 *sleeps += 1;
-                // Cleared before the wake-ups are read away, so that one that comes in between is not missed.
+                // Cleared before the wake-ups are discarded, so that one that comes in between is not missed.
                 ready.readable().await?.clear_ready();
             }
             // Something has come meanwhile.

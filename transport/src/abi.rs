@@ -1,18 +1,18 @@
-//! What lies in shared memory, word by word. `PROTOCOL.md` describes the same for a peer in another language.
+//! The layout of shared memory, word by word. `PROTOCOL.md` describes the same for a peer in another language.
 //!
-//! Everything here is made of atomics, because the other process reads it while we write. Words that one side writes
-//! often stand on cache lines that the other side does not write, and two such lines never share a 128-byte pair.
+//! Everything here is atomic, because the other process reads it while we write. Words that one side writes often are
+//! on cache lines that the other side does not write, and two such lines never share a 128-byte pair.
 
 use core::mem::size_of;
 use core::num::NonZeroU64;
 
 use crate::sync::{AtomicU32, AtomicU64};
 
-/// Bytes that hold nothing. Atomic as well, for no part of shared memory may be of a kind that must not change.
+/// Padding. Atomic as well: no part of shared memory may have a type that must not change.
 type Pad = core::sync::atomic::AtomicU64;
 type HalfPad = core::sync::atomic::AtomicU32;
 
-/// The bytes of a cache line on every machine this runs on; slots and entries are aligned to it.
+/// Bytes of a cache line on every supported machine; slots and entries are aligned to it.
 pub(crate) const LINE: usize = 64;
 
 /// The most slots a pool may have.
@@ -23,17 +23,17 @@ pub const MAX_SLOTS: u32 = 1 << 16;
 #[derive(Debug)]
 #[cfg_attr(test, derive(Default))]
 pub(crate) struct BoardHead {
-    /// Futex word that the receiver sleeps on: twice the low 31 bits of the ticket that comes next, plus one once the
-    /// sender has closed. It changes with every publication and with closing, so no wake-up can fall in between.
+    /// Futex word that the receiver sleeps on: twice the low 31 bits of the next ticket, plus one once the sender has
+    /// closed. It changes with every publication and with closing, so no wake-up is lost in between.
     pub(crate) head: AtomicU32,
     /// Why the sender closed, meaningful once the lowest bit of `head` is set: see [`Closing`].
     pub(crate) closing: AtomicU32,
-    /// Messages that this receiver was not given because it was slow: a figure.
+    /// Messages that this receiver was not given because it was slow (for statistics).
     pub(crate) skipped: AtomicU64,
     /// Bytes of `reason`.
     pub(crate) reason_len: Pad,
     _apart: Pad,
-    /// Why the sender closed, in words; meaningful as `closing` is, where reasons were agreed to.
+    /// Why the sender closed, in words; valid when `closing` is, if reasons were agreed to.
     pub(crate) reason: [Pad; REASON_WORDS],
     /// Not zero while the sender waits for slots to come back: see [`Sleep`].
     pub(crate) want_room: AtomicU32,
@@ -46,13 +46,13 @@ pub(crate) struct BoardHead {
 #[derive(Debug)]
 #[cfg_attr(test, derive(Default))]
 pub(crate) struct Entry {
-    /// The publication itself: equal to the ticket awaited at this place once the other words are valid.
+    /// The publication itself: equals the ticket awaited at this place once the other words are valid.
     pub(crate) ticket: AtomicU64,
     /// The sender's number of this message, the same for all receivers; a gap means that this one was skipped.
     pub(crate) number: AtomicU64,
     /// The message's bytes, from the start of its first slot.
     pub(crate) len: AtomicU64,
-    /// The number of the request that this message answers, or 0.
+    /// The number of the request that this message replies to, or 0.
     pub(crate) reply_to: AtomicU64,
     /// The first slot of the message.
     pub(crate) slot: AtomicU32,
@@ -66,7 +66,7 @@ pub(crate) struct Entry {
 #[derive(Debug)]
 #[cfg_attr(test, derive(Default))]
 pub(crate) struct LedgerHead {
-    /// How the receiver sleeps, and for the how manieth time: see [`Sleep`]. The sender looks here after publishing.
+    /// How the receiver sleeps, and a count of its sleeps: see [`Sleep`]. The sender reads this after publishing.
     pub(crate) waiting: AtomicU32,
     _pad: HalfPad,
     _apart: [Pad; 15],
@@ -87,8 +87,8 @@ pub(crate) struct LedgerHead {
 /// For each slot, the number of the last message released that began there.
 pub(crate) type Released = AtomicU64;
 
-/// How a side sleeps, as told to the other in one word: how to wake it, and a count that differs with each sleep so
-/// that one sleep costs the other side one wake-up.
+/// How a side sleeps, told to the other side in one word: how to wake it, and a count that differs with each sleep so
+/// that one sleep costs one wake-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sleep {
     /// Awake.
@@ -111,7 +111,7 @@ impl Sleep {
         }
     }
 
-    /// Reads the word of a peer, whatever it holds.
+    /// Decodes a peer's word; any value is valid.
     pub(crate) const fn read(word: u32) -> Sleep {
         match word & 3 {
             1 => Sleep::Futex,
@@ -125,7 +125,7 @@ impl Sleep {
 /// The words of a closing reason: 96 bytes.
 pub(crate) const REASON_WORDS: usize = 12;
 
-/// Why a sender ended a channel. The last two only where reasons were agreed to.
+/// Why a sender ended a channel. The last two require agreement on reasons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum Closing {
@@ -135,12 +135,12 @@ pub(crate) enum Closing {
     CutOff = 1,
     /// It cannot send the rest.
     Failed = 2,
-    /// It was told to stop before the end.
+    /// It was interrupted before the end.
     Interrupted = 3,
 }
 
 impl Closing {
-    /// Reads the code of a sender that may give reasons or not.
+    /// Decodes a code from a sender that may or may not give reasons.
     pub(crate) const fn read(code: u32, reasons: bool) -> Option<Closing> {
         match code {
             0 => Some(Closing::Done),
@@ -161,17 +161,16 @@ const _: () = {
     assert!(core::mem::offset_of!(LedgerHead, bell) == 128);
 };
 
-/// The shape of a pool and of the board and ledger that go with it.
+/// The shape of a pool and of its board and ledger.
 ///
-/// A `Geometry` is always consistent: it is made from our own configuration or from a peer's claim by the same
-/// checks.
+/// A `Geometry` is always consistent: our own configuration and a peer's claim pass the same checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Geometry {
     slots: u32,
     slot_size: NonZeroU64,
 }
 
-/// What is wrong with a geometry.
+/// Reasons why a geometry is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GeometryError {
     /// There must be between 1 and [`MAX_SLOTS`] slots.
@@ -180,7 +179,7 @@ pub enum GeometryError {
     SlotSize(u64),
     /// The pool would be larger than the address space or than the stated limit.
     TooLarge {
-        /// The pool's bytes, or `u64::MAX` if they do not fit a number.
+        /// The pool's bytes, or `u64::MAX` if they overflow.
         bytes: u64,
         /// The limit.
         most: u64,
@@ -206,25 +205,25 @@ impl Geometry {
         }
     }
 
-    /// How many slots.
+    /// Returns the number of slots.
     #[must_use]
     pub const fn slots(self) -> u32 {
         self.slots
     }
 
-    /// The bytes of a slot.
+    /// Returns the number of bytes of a slot.
     #[must_use]
     pub const fn slot_size(self) -> usize {
         self.slot_size.get() as usize
     }
 
-    /// The bytes of all slots together, which is also the longest message.
+    /// Returns the size of the pool in bytes, which is also the longest message.
     #[must_use]
     pub const fn pool_bytes(self) -> usize {
         self.slot_size() * self.slots as usize
     }
 
-    /// How many slots a message of `len` bytes takes, or `None` if the pool is too small for it.
+    /// Returns the number of slots for a message of `len` bytes, or `None` if the pool is too small for it.
     #[must_use]
     pub const fn span(self, len: usize) -> Option<u32> {
         if len <= self.slot_size() {
@@ -236,19 +235,20 @@ impl Geometry {
         Some((len as u64).div_ceil(self.slot_size.get()) as u32)
     }
 
-    /// Entries on the board. At least as many as slots, and a power of two so that a ticket finds its place by a mask.
+    /// Returns the number of entries on the board: at least as many as slots, and a power of two so that a mask maps
+    /// a ticket to its place.
     #[must_use]
     pub(crate) const fn entries(self) -> usize {
         self.slots.next_power_of_two() as usize
     }
 
-    /// The bytes of a board of this shape.
+    /// Returns the size of a board in bytes.
     #[must_use]
     pub const fn board_bytes(self) -> usize {
         size_of::<BoardHead>() + self.entries() * size_of::<Entry>()
     }
 
-    /// The bytes of a ledger of this shape.
+    /// Returns the size of a ledger in bytes.
     #[must_use]
     pub const fn ledger_bytes(self) -> usize {
         size_of::<LedgerHead>() + self.slots as usize * size_of::<Released>()

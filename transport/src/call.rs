@@ -1,7 +1,7 @@
 //! Both directions over one connection: requests one way, replies the other.
 //!
-//! A connection of two directions is two channels, each with its own pool and its own socket. A reply names the number
-//! of the request that it answers ([`Label::reply_to`](crate::Label)); [`Calls`] remembers which are still open.
+//! A connection with two directions is two channels, each with its own pool and its own socket. A reply names the
+//! number of its request ([`Label::reply_to`](crate::Label)); [`Calls`] tracks the open ones.
 
 use crate::connect::incoming::{Connector, Incoming};
 use crate::connect::session::driver::{ConnectRequest, Decision, HandshakeError};
@@ -15,8 +15,8 @@ use crate::wait::Wait;
 use rustix::fd::OwnedFd;
 
 impl Sender {
-    /// Connects to `path` for both directions: this sender's messages go there, and what comes back is the answer's
-    /// second part. `meeting` says how to receive.
+    /// Connects to `path` for both directions and returns the channel towards this program too. `meeting` configures
+    /// receiving.
     pub fn connect_both(
         &mut self,
         path: &[u8],
@@ -25,7 +25,7 @@ impl Sender {
         self.connect_both_over(listen::connect_within(path, meeting.nanos())?, meeting)
     }
 
-    /// As [`connect_both`](Self::connect_both), over a connected socket whose other end listens.
+    /// Connects both directions over a connected socket whose other end listens.
     pub fn connect_both_over(
         &mut self,
         socket: OwnedFd,
@@ -40,8 +40,8 @@ impl Sender {
         )?)
     }
 
-    /// Waits until somebody has connected for both directions. `meeting` says how to receive; `answer` decides, and
-    /// greets in its place.
+    /// Waits until somebody has connected for both directions. `meeting` configures receiving; `answer` decides, and
+    /// its greeting replaces that of `meeting`.
     pub fn accept_both<'g>(
         &mut self,
         listener: &Listener,
@@ -52,7 +52,7 @@ impl Sender {
         both(self.accept_as(listener, meeting.access, Some(&meeting.wants), wait, answer)?)
     }
 
-    /// Lets in whoever knocks for both directions, as far as that goes without waiting.
+    /// Accepts connections for both directions, as far as possible without waiting.
     pub fn poll_accept_both<'g>(
         &mut self,
         listener: &Listener,
@@ -62,7 +62,7 @@ impl Sender {
         self.poll_accept_as(listener, meeting.access, Some(&meeting.wants), answer)?.map(both).transpose()
     }
 
-    /// Meets over a connected socket for both directions, as the side that listens.
+    /// Accepts both directions over a connected socket, as the listening side.
     pub fn accept_socket_both(
         &mut self,
         socket: OwnedFd,
@@ -85,7 +85,7 @@ fn both(arrival: Arrival) -> Result<(ReceiverId, Incoming), HandshakeError> {
 /// The most requests that may be open at once.
 pub const MAX_CALLS: usize = 64;
 
-/// The requests that wait for their replies.
+/// Requests that wait for their replies.
 ///
 /// ```
 /// use bowstring_transport::call::Calls;
@@ -100,7 +100,7 @@ pub const MAX_CALLS: usize = 64;
 #[derive(Clone, Debug)]
 #[repr(transparent)]
 pub struct Calls {
-    /// Numbers of open requests; 0 marks a free place, for no message has that number.
+    /// Numbers of open requests; 0 marks a free place, as no message has that number.
     open: [u64; MAX_CALLS],
 }
 
@@ -123,20 +123,20 @@ impl Default for Calls {
 }
 
 impl Calls {
-    /// No request is open.
+    /// Creates a set without open requests.
     #[must_use]
     pub const fn new() -> Calls {
         Calls { open: [0; MAX_CALLS] }
     }
 
-    /// Notes a request that was sent.
+    /// Records a request that was sent.
     pub fn sent(&mut self, request: &Receipt) -> Result<(), TooManyCalls> {
         let place = self.open.iter_mut().find(|n| **n == 0).ok_or(TooManyCalls)?;
         *place = request.number;
         Ok(())
     }
 
-    /// The request that a message answers, which is then no longer open; `None` if it answers none of them.
+    /// Closes the request that a message replies to and returns its number; `None` if it replies to none of them.
     pub fn answered(&mut self, reply: &Meta) -> Option<u64> {
         if reply.reply_to == 0 {
             return None;
@@ -145,7 +145,7 @@ impl Calls {
         Some(core::mem::take(place))
     }
 
-    /// Requests that wait for a reply.
+    /// Returns the number of requests that wait for a reply.
     #[must_use]
     pub fn open(&self) -> usize {
         self.open.iter().filter(|&&n| n != 0).count()

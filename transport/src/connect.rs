@@ -1,4 +1,4 @@
-//! Connecting: the handshake of two sides, and what it leads to.
+//! Connecting: the handshake of two sides, and the channel that results.
 
 pub(crate) mod appearance;
 #[cfg(feature = "sendfd")]

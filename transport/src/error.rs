@@ -1,4 +1,4 @@
-//! What can go wrong, whose fault it was, and where.
+//! Errors: what failed, whose fault it was, and where.
 
 use core::fmt;
 
@@ -49,7 +49,7 @@ pub enum Call {
 }
 
 impl Call {
-    /// The call's name as its manual page has it.
+    /// Returns the name of the call's manual page.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -92,7 +92,7 @@ impl Call {
     }
 }
 
-/// A system call and the error that it answered.
+/// A system call and the error that it returned.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct OsError {
     call: Call,
@@ -100,19 +100,19 @@ pub struct OsError {
 }
 
 impl OsError {
-    /// Creates an error of a call that a crate above made itself.
+    /// Creates the error of a call that a higher crate made itself.
     #[must_use]
     pub const fn new(call: Call, errno: Errno) -> OsError {
         OsError { call, errno }
     }
 
-    /// The call that failed.
+    /// Returns the call that failed.
     #[must_use]
     pub const fn call(self) -> Call {
         self.call
     }
 
-    /// The error number, as in `errno(3)`.
+    /// Returns the error number, as in `errno(3)`.
     #[must_use]
     pub const fn raw_os_error(self) -> i32 {
         self.errno.raw_os_error()
@@ -122,7 +122,7 @@ impl OsError {
         self.errno == errno
     }
 
-    /// The symbol of the errors one meets here, and the mend where there is one.
+    /// Returns the symbol of a common errno, with advice where there is some.
     fn meaning(self) -> &'static str {
         match self.errno {
             Errno::ACCESS => "EACCES: permission denied",
@@ -176,7 +176,7 @@ impl From<OsError> for std::io::Error {
 /// Whose fault an error was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// This program asked for something that cannot be.
+    /// This program asked for something impossible.
     Ours,
     /// The peer broke the protocol, refused, or went away.
     Peer,
@@ -184,7 +184,7 @@ pub enum Fault {
     Host,
 }
 
-/// The memory that a descriptor is supposed to carry.
+/// The memory that a descriptor is supposed to refer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RegionKind {
     /// The slots of a sender.
@@ -195,16 +195,16 @@ pub enum RegionKind {
     Ledger,
     /// A sender's stats.
     StatsRegion,
-    /// A message that travels as a file of its own.
+    /// A message in a file of its own.
     Sealed,
     /// A greeting too long for the handshake's datagram.
     Greeting,
 }
 
-/// Why a descriptor was refused.
+/// Reasons for refusing a descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RegionFault {
-    /// It is not a file in memory that can carry seals, but a device, a socket, a file on disk.
+    /// It is not a memory file that supports seals, but a device, a socket or a file on disk.
     NotMemory,
     /// It is made of reserved huge pages, which the receiver did not agree to.
     HugeTlb,
@@ -212,11 +212,11 @@ pub enum RegionFault {
     MayShrink,
     /// It may still grow: `F_SEAL_GROW` is missing.
     MayGrow,
-    /// Others than its owner may write to it: `F_SEAL_WRITE` or `F_SEAL_FUTURE_WRITE` is missing.
+    /// Processes other than its owner may write to it: `F_SEAL_WRITE` or `F_SEAL_FUTURE_WRITE` is missing.
     MayBeWritten,
-    /// It may change even by its owner's hand: `F_SEAL_WRITE` is missing where nothing less will do.
+    /// Its owner may still change it: `F_SEAL_WRITE` is missing where `F_SEAL_FUTURE_WRITE` is not enough.
     NotFrozen,
-    /// Its seals may still be added to: `F_SEAL_SEAL` is missing.
+    /// Seals may still be added: `F_SEAL_SEAL` is missing.
     MayBeSealed,
     /// It does not have the size that was announced.
     Size {
@@ -225,14 +225,14 @@ pub enum RegionFault {
         /// The size that it should have.
         wanted: u64,
     },
-    /// Parts of it have no memory yet; reading them would allocate in the reader's name.
+    /// Parts of it have no memory yet; reading them would allocate on the reader's account.
     Holes {
         /// The bytes that have memory.
         allocated: u64,
         /// The bytes that should have.
         wanted: u64,
     },
-    /// The kernel would not say or would not map it.
+    /// The kernel failed to inspect it or to map it.
     Os(OsError),
 }
 

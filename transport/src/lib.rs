@@ -38,10 +38,10 @@
 //!
 //! # Map
 //!
-//! From the bottom up: `sys` makes the system calls; [`region`] makes, seals and checks shared memory; `abi` says what
-//! lies in it; `ring` is the hand-off and `pool` knows the free slots; [`session`] is how two sides meet; `fanout` is a
-//! sender's inside and `channel` a receiver's; `join` builds both from an agreement; [`Sender`], [`Connector`] and the
-//! receivers are what a program uses.
+//! From the bottom up: `sys` makes the system calls; [`region`] makes, seals and checks shared memory; `abi` defines
+//! its layout; `ring` is the hand-off and `pool` tracks the free slots; [`session`] is the handshake; `fanout` is the
+//! core of a sender and `channel` that of a receiver; `join` builds both from an agreement. Programs use [`Sender`],
+//! [`Connector`] and the receivers.
 
 // claim: no-allocator
 #![cfg_attr(not(any(feature = "std", loom)), no_std)]
@@ -76,7 +76,7 @@ mod wait;
 pub use connect::handover;
 pub use connect::session;
 
-/// The descriptor types of this crate's interface: std's own with the feature `std`, and the same without a std else.
+/// The descriptor types of this crate's interface: std's own with the feature `std`, equivalent ones without it.
 pub use rustix::fd;
 
 pub use abi::{Geometry, MAX_SLOTS};
@@ -108,7 +108,7 @@ pub use wait::Wait;
 #[cfg(feature = "fault-injection")]
 pub use sys::fault;
 
-/// A pair of connected sockets, for a program that starts the other side itself and lets it inherit one end.
+/// Creates a pair of connected sockets, for a program that starts the other side itself and lets it inherit one end.
 pub fn socket_pair() -> Result<(fd::OwnedFd, fd::OwnedFd), OsError> {
     sys::socket_pair()
 }

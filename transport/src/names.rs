@@ -13,9 +13,9 @@
 //! 2. `/run/user/UID/bowstring`;
 //! 3. `/tmp/bowstring-UID`.
 //!
-//! It must be a directory and no link, belong to this user and be closed to everybody else (mode 0700). So nobody else
-//! can put a socket of their own under a name: their directory is refused, and into ours they cannot write. Its parent
-//! belongs to this user too or is sticky, so that nobody can exchange it after the check.
+//! It must be a directory and not a link, belong to this user, and have mode 0700. So nobody else can put a socket
+//! under a name: their directory is refused, and they cannot write into ours. Its parent belongs to this user too or
+//! is sticky, so nobody can replace it after the check.
 //!
 //! `store.sock` is reserved for the store.
 
@@ -45,7 +45,7 @@ const STORE: &str = "store";
 /// Mode bits that let anybody but the owner in.
 const OTHERS: u32 = 0o077;
 
-/// Where a channel is found: by name, by path, or in the abstract namespace.
+/// The address of a channel: a name, a path, or a name in the abstract namespace.
 ///
 /// ```
 /// use bowstring_transport::names::Address;
@@ -57,7 +57,7 @@ const OTHERS: u32 = 0o077;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Address {
-    /// A name in the user's [`directory`]. See [`check`] for what it may be.
+    /// A name in the user's [`directory`]. See [`check`] for the grammar.
     Name(String),
     /// The path of a socket.
     Path(PathBuf),
@@ -89,7 +89,7 @@ impl Address {
         }
     }
 
-    /// Returns the path of the socket; `None` for an abstract name. Makes nothing, and does not check the directory.
+    /// Returns the path of the socket; `None` for an abstract name. Creates nothing and does not check the directory.
     #[must_use]
     pub fn path(&self) -> Option<PathBuf> {
         match self {
@@ -99,7 +99,7 @@ impl Address {
         }
     }
 
-    /// Listens at this address. For a name, makes the directory if it is not there. See [`Listener::bind`].
+    /// Listens at this address. For a name, creates the directory if it is missing. See [`Listener::bind`].
     pub fn listen(&self) -> Result<Listener, AddressError> {
         match self {
             Address::Name(name) => Ok(Listener::bind(bytes(&socket(name, make_directory)?))?),
@@ -108,8 +108,9 @@ impl Address {
         }
     }
 
-    /// Connects to whoever listens at this address. The socket is for
-    /// [`Connector::connect_socket`](crate::Connector::connect_socket) or [`Sender::connect_socket`](crate::Sender::connect_socket).
+    /// Connects to the listener at this address. The socket is for
+    /// [`Connector::connect_socket`](crate::Connector::connect_socket) or
+    /// [`Sender::connect_socket`](crate::Sender::connect_socket).
     ///
     /// Waits up to two seconds while the listener's queue is full.
     pub fn connect(&self) -> Result<OwnedFd, AddressError> {
@@ -126,7 +127,7 @@ impl Address {
         }
     }
 
-    /// Attaches to the sender that listens at this address, to look at its stats.
+    /// Attaches to the sender that listens at this address, to read its stats.
     pub fn observe(&self, access: Access<'_>) -> Result<Observer, AddressError> {
         match self {
             Address::Name(name) => Ok(Observer::attach(bytes(&socket(name, directory)?), access)?),
@@ -136,7 +137,7 @@ impl Address {
     }
 }
 
-/// As it is written on a command line.
+/// Formats the address as on a command line.
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -159,7 +160,7 @@ pub fn check(name: &str) -> Result<(), NameError> {
     }
 }
 
-/// Returns the directory of this user's channels after checking it. It need not exist: that is an error of kind
+/// Returns the directory of this user's channels after checking it. If it does not exist, the error has the kind
 /// [`NotFound`](io::ErrorKind::NotFound).
 pub fn directory() -> Result<PathBuf, NameError> {
     let path = place();
@@ -167,7 +168,7 @@ pub fn directory() -> Result<PathBuf, NameError> {
     Ok(path)
 }
 
-/// Returns the directory of this user's channels, and makes it if it is not there.
+/// Returns the directory of this user's channels; creates it if it is missing.
 pub fn make_directory() -> Result<PathBuf, NameError> {
     let path = place();
     match DirBuilder::new().mode(0o700).create(&path) {
@@ -187,12 +188,12 @@ pub struct Listed {
     pub name: String,
     /// Its socket.
     pub path: PathBuf,
-    /// A view of its sender's stats, or why the sender did not give one.
+    /// A view of its sender's stats, or the error of attaching.
     pub observer: Result<Observer, HandshakeError>,
 }
 
-/// Lists this user's live channels in the order of their names. Attaches to each as an observer. Sockets that nobody
-/// listens on are left out, and nothing is removed.
+/// Lists this user's live channels, sorted by name. Attaches to each as an observer. Skips sockets that nobody
+/// listens on, and removes nothing.
 pub fn list() -> Result<Vec<Listed>, NameError> {
     let mut listed = Vec::new();
     for (name, path) in names()? {
@@ -204,7 +205,7 @@ pub fn list() -> Result<Vec<Listed>, NameError> {
     Ok(listed)
 }
 
-/// Returns the names in the directory with their sockets, in order, without asking whether anybody listens.
+/// Returns the names in the directory with their sockets, sorted, without checking for listeners.
 pub fn names() -> Result<Vec<(String, PathBuf)>, NameError> {
     let directory = match directory() {
         Err(error) if error.is_not_found() => return Ok(Vec::new()),
@@ -226,23 +227,23 @@ pub fn names() -> Result<Vec<(String, PathBuf)>, NameError> {
     Ok(names)
 }
 
-/// True if the error of connecting says that there is no socket, or that it outlived its listener.
+/// True if a connect error means that there is no socket, or that its listener is gone.
 #[must_use]
 pub fn nobody_listens(error: OsError) -> bool {
     use rustix::io::Errno;
     error.is(Errno::NOENT) || error.is(Errno::CONNREFUSED)
 }
 
-/// Returns the path of the store's socket. Makes nothing, and does not check the directory.
+/// Returns the path of the store's socket. Creates nothing and does not check the directory.
 #[must_use]
 pub fn store_socket() -> PathBuf {
     place().join(file_name(STORE))
 }
 
-/// The directory, whether or not it exists.
+/// Returns the directory; it may not exist.
 fn place() -> PathBuf {
     choose(std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from), crate::sys::own_uid(), |path| {
-        // What `sudo -E` hands down belongs to somebody else.
+        // `sudo -E` passes on the variable of another user.
         fs::metadata(path).is_ok_and(|at| at.is_dir() && at.uid() == crate::sys::own_uid())
     })
 }
@@ -256,7 +257,7 @@ fn choose(stated: Option<PathBuf>, uid: u32, is_ours: impl Fn(&Path) -> bool) ->
     }
 }
 
-/// Checks, as tmux does, that only this user can have put something into the directory.
+/// Checks, as tmux does, that nobody but this user can have put anything into the directory.
 fn verify(path: &Path) -> Result<(), NameError> {
     // Does not follow a link.
     let at = fs::symlink_metadata(path);
@@ -303,24 +304,24 @@ pub enum NameError {
         /// The bytes it may have.
         most: usize,
     },
-    /// Somebody else may have written into the directory.
+    /// Somebody else may have written to the directory.
     Unsafe {
         /// The directory.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         why: &'static str,
     },
-    /// The directory cannot be made or read.
+    /// The directory cannot be created or read.
     Directory {
         /// The directory.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         error: io::Error,
     },
 }
 
 impl NameError {
-    /// True if there is no directory yet, so that nobody can listen on any name.
+    /// True if there is no directory yet, and therefore no listener on any name.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         matches!(self, NameError::Directory { error, .. } if error.kind() == io::ErrorKind::NotFound)
@@ -358,14 +359,14 @@ impl Error for NameError {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum AddressError {
-    /// The name or its directory is at fault.
+    /// The name or its directory is invalid.
     Name(NameError),
-    /// The socket is at fault.
+    /// The socket cannot be used.
     Meet(HandshakeError),
 }
 
 impl AddressError {
-    /// True if nobody listens there: no directory, no socket, or one that outlived its listener.
+    /// True if nobody listens there: no directory, no socket, or one whose listener is gone.
     #[must_use]
     pub fn nobody_listens(&self) -> bool {
         match self {

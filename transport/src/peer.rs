@@ -1,4 +1,4 @@
-//! The other process: who it is, and whether it still lives.
+//! The other process: its identity, and whether it is still alive.
 
 // claim: kill
 
@@ -9,13 +9,13 @@ use crate::connect::session::wire::WireFault;
 use crate::error::OsError;
 use crate::sys::{self, Received};
 
-/// Who is at the other end of a connection, as the kernel vouches for it.
+/// The identity of the peer, as the kernel reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Credentials {
-    /// The process that made the connection, or that says so of itself over a socket pair of our own making. 0 if it is
-    /// of a pid namespace that this process does not see: then nobody can watch it, and its hang-up alone tells its end.
+    /// The process that made the connection, or that names itself over a socket pair of our own. 0 if it is in a PID
+    /// namespace that this process cannot see: it cannot be watched, and only its hang-up shows that it has ended.
     pub pid: i32,
-    /// The user whom it ran as when it made the connection.
+    /// The user that it ran as when it made the connection.
     pub uid: u32,
 }
 
@@ -27,7 +27,7 @@ impl Credentials {
     }
 }
 
-/// Whom to talk to.
+/// Which users to talk to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Access<'a> {
     /// Processes of the same user only.
@@ -38,7 +38,7 @@ pub enum Access<'a> {
 }
 
 impl Access<'_> {
-    /// Whether a process of user `uid` is let in.
+    /// Returns true if a process of user `uid` is let in.
     #[must_use]
     pub fn permits(self, uid: u32) -> bool {
         match self {
@@ -48,12 +48,12 @@ impl Access<'_> {
     }
 }
 
-/// What a look at a peer found.
+/// The state of a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Vital {
-    /// It lives and holds its end.
+    /// It is alive and holds its end.
     Alive,
-    /// It holds its end no longer: it has closed, or died.
+    /// It no longer holds its end: it has closed, or died.
     HungUp,
     /// Its process has ended, though a child of it may still hold the socket.
     Dead,
@@ -69,14 +69,14 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    /// Takes over a connected socket. The peer's process becomes known later for a socket pair, where the kernel only
-    /// knows who made the pair: see [`trust_pid`](Self::trust_pid). Nobody is watched yet.
+    /// Takes over a connected socket. Watches nobody yet. For a socket pair the kernel only knows who made it, so the
+    /// peer's process becomes known later: see [`trust_pid`](Self::trust_pid).
     pub(crate) fn new(socket: OwnedFd) -> Result<Control, OsError> {
         let (pid, uid) = sys::peer_credentials(socket.as_fd())?;
         Ok(Control { socket, pidfd: None, credentials: Credentials { pid, uid } })
     }
 
-    /// Watches the process that the kernel knows, unless that is this one.
+    /// Watches the process that the kernel reports, unless that is this one.
     pub(crate) fn watch(&mut self) -> Result<(), OsError> {
         match self.credentials.pid {
             pid if pid == sys::own_pid() => Ok(()),
@@ -84,39 +84,39 @@ impl Control {
         }
     }
 
-    /// Hears the peer's own word for its process, and decides whom to watch. A peer that lies gains nothing over one
-    /// that tells the truth and stalls.
+    /// Takes the peer's own word for its process and decides which process to watch. A peer that lies gains nothing
+    /// over one that tells the truth and stalls.
     pub(crate) fn trust_pid(&mut self, pid: i32) -> Result<(), OsError> {
         let known = self.credentials.pid;
         if known != sys::own_pid() {
-            // The kernel knows who made the socket. If that is not who speaks (a server that forks, a service manager, a
-            // parent that hands down a pair, another namespace of processes), its end says nothing about the
-            // connection, and the hang-up alone tells.
+            // The kernel knows who made the socket. If that is not the speaker (a server that forks, a service
+            // manager, a parent that hands down a pair, another PID namespace), that process's end says nothing about
+            // the connection: rely on the hang-up.
             if known != pid {
                 self.pidfd = None;
             }
         } else if pid > 0 && pid != known {
-            // We made the socket, and the kernel knows us only: the peer names itself.
+            // We made the socket, so the kernel only knows us; the peer names itself.
             self.credentials.pid = pid;
             self.watch_process(pid)?;
         }
         Ok(())
     }
 
-    /// Opens the process descriptor. The pid cannot have been given to another process meanwhile unless the peer is
-    /// dead already; the handshake's next datagram then never comes.
+    /// Opens the process descriptor. The pid can only have been reused if the peer is already dead; then the
+    /// handshake's next datagram never comes.
     fn watch_process(&mut self, pid: i32) -> Result<(), OsError> {
         use rustix::io::Errno;
         match sys::pidfd_open(pid) {
             Ok(fd) => self.pidfd = Some(fd),
-            // An old kernel, a foreign pid namespace, a peer that is gone: the socket still tells.
+            // An old kernel, a foreign PID namespace, or a peer that is gone: the socket still shows it.
             Err(e) if e.is(Errno::NOSYS) || e.is(Errno::SRCH) || e.is(Errno::INVAL) || e.is(Errno::PERM) => {}
             Err(e) => return Err(e),
         }
         Ok(())
     }
 
-    /// The same peer over another socket, for the second direction of a connection.
+    /// Returns the same peer over another socket, for the second direction of a connection.
     pub(crate) fn beside(&self, socket: OwnedFd) -> Result<Control, OsError> {
         let pidfd = self.pidfd.as_ref().map(sys::duplicate).transpose()?;
         Ok(Control { socket, pidfd, credentials: self.credentials })
@@ -134,8 +134,8 @@ impl Control {
         self.pidfd.as_ref().map(AsFd::as_fd)
     }
 
-    /// Reads one datagram of an open channel, which carries no descriptors: what comes all the same is closed and
-    /// against the protocol. `None` if none is waiting.
+    /// Reads one datagram of an open channel; `None` if none is waiting. It must carry no descriptors: any that
+    /// arrive are closed and are a protocol violation.
     pub(crate) fn hear<'d>(&self, into: &'d mut [u8]) -> Option<Result<&'d [u8], WireFault>> {
         let mut found = 0;
         let close = |fd| {
@@ -152,16 +152,16 @@ impl Control {
         }
     }
 
-    /// Looks at the peer without waiting.
+    /// Checks the peer without waiting.
     pub(crate) fn vital(&self) -> Result<Vital, OsError> {
         self.wait(PollFlags::empty(), 0).map(|(vital, _)| vital)
     }
 
-    /// Waits until the socket is ready for `events`, the peer is gone, or `nanos` have passed; says which.
+    /// Waits until the socket is ready for `events`, the peer is gone, or `nanos` have passed; returns which.
     pub(crate) fn wait(&self, events: PollFlags, nanos: u64) -> Result<(Vital, bool), OsError> {
         let mut fds = [
             PollFd::new(&self.socket, events),
-            // poll() ignores entries of no interest; the socket stands in for a missing process descriptor.
+            // `poll` ignores an entry without events; the socket stands in for a missing process descriptor.
             match &self.pidfd {
                 Some(pidfd) => PollFd::new(pidfd, PollFlags::IN),
                 None => PollFd::new(&self.socket, PollFlags::empty()),

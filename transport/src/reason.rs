@@ -6,13 +6,13 @@ use crate::abi::{Closing, REASON_WORDS};
 use crate::connect::session::wire::MAX_REASON;
 use crate::ring::Board;
 
-/// How a sender came to break off.
+/// How a sender broke off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BreakOff {
-    /// It cannot send the rest: its input is bad, say.
+    /// It cannot send the rest, for example because its input is malformed.
     Failed,
-    /// It was told to stop before the end.
+    /// It was interrupted before the end.
     Interrupted,
 }
 
@@ -25,7 +25,7 @@ impl BreakOff {
     }
 }
 
-/// As what is said of a sender: "it …".
+/// Completes a sentence about a sender: "it …".
 impl core::fmt::Display for BreakOff {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
@@ -53,7 +53,7 @@ impl Words {
         words
     }
 
-    /// Copies the reason out of a board. What is no text is no reason.
+    /// Copies the reason out of a board. Invalid UTF-8 counts as no reason.
     pub(crate) fn read(board: Board<'_>) -> Words {
         let mut text = [0; REASON_WORDS * 8];
         for (bytes, word) in text.chunks_exact_mut(8).zip(&board.head.reason) {

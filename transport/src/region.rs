@@ -1,13 +1,13 @@
-//! Memory that is handed to other processes: files in memory, their seals, and mappings of them.
+//! Memory that is handed to other processes: memory files, their seals, and mappings of them.
 //!
-//! What may still happen to a region is in its type, and the way is one-way:
+//! The type of a region shows what may still happen to it, and it only moves one way:
 //!
 //! ```text
 //! Writable ──publish──▶ Published   its owner goes on writing; for everyone else it is read-only for good
 //!     └─────freeze────▶ Frozen      nobody writes it again; safe to read as `&[u8]` by anyone
 //! ```
 //!
-//! A region that comes from another process is an allegation until `attach` has checked its descriptor.
+//! A region from another process is only a claim until `attach` has checked its descriptor.
 
 mod append;
 pub(crate) mod attach;

@@ -4,22 +4,22 @@
 //! is published by storing its *ticket* (1, 2, 3 … for this channel) into the entry that the ticket's low bits name. It
 //! is given back by storing its *number* (the sender's count over all channels) into the ledger's word for its slot.
 //!
-//! **Why an untaken entry is never overwritten.** There are at least as many entries as slots. Every published message
-//! occupies at least one slot until the sender has seen its release, so at most `slots` messages are published and not
-//! yet seen released. The entry for ticket `t` is reused by ticket `t + entries`; by then the message of `t` has been
-//! released, and an honest receiver releases only what it has taken. A receiver that releases early harms its own view
-//! alone: it then finds a ticket that it does not expect, which is an error on its side. [`Publisher::publish`] checks
-//! the sender's half of the argument, and publishes nothing where it does not hold.
+//! **Why an untaken entry is never overwritten.** There are at least as many entries as slots. Every published
+//! message occupies at least one slot until the sender has seen its release, so at most `slots` messages are
+//! published and not yet seen released. The entry for ticket `t` is reused by ticket `t + entries`; by then the
+//! message of `t` has been released, and an honest receiver releases only what it has taken. A receiver that releases
+//! early harms only its own view: it then finds a ticket that it does not expect, which is an error on its side.
+//! [`Publisher::publish`] checks the sender's half of the argument, and publishes nothing if it does not hold.
 //!
-//! **Why no wake-up is lost.** Publishing stores the head, then fences, then looks whether the receiver sleeps; going
-//! to sleep stores `waiting`, then fences, then looks at the entry and the head again. Of two sequentially consistent
-//! fences one comes first, and the side whose fence comes second sees what the other stored before its own. Whichever
-//! way round, either the sender sees the sleeper or the sleeper sees the message. Between that look and the sleep
-//! itself the futex compares the head once more. Waiting for room is the same dance with the parts exchanged.
+//! **Why no wake-up is lost.** Publishing stores the head, then fences, then checks whether the receiver sleeps;
+//! going to sleep stores `waiting`, then fences, then checks the entry and the head again. Of two sequentially
+//! consistent fences one comes first, and the side whose fence comes second sees what the other stored before its
+//! own. In either order, the sender sees the sleeper or the sleeper sees the message. Between that check and the
+//! sleep itself the futex compares the head once more. Waiting for room is the same with the roles exchanged.
 //!
 //! **Why a receiver that leaves strands no slot.** Leaving stores "left" into `waiting`, fences, and then gives back
-//! unread whatever is published. A message that this misses was published after the fence, and its sender, who looks
-//! at `waiting` after every publication, takes it back by itself.
+//! unread whatever is published. A message that this misses was published after the fence, and its sender, who checks
+//! `waiting` after every publication, takes it back itself.
 
 // claim: hand-off, hand-off-model, hand-off-model-deep, hot-path-panics
 
@@ -39,7 +39,7 @@ pub(crate) use take::{Polled, SleepCheck, Taker};
 use crate::abi::{BoardHead, Entry, Geometry, LedgerHead, Released};
 use crate::region::{Mapped, Words};
 
-/// A board, seen by either side.
+/// A board, as either side sees it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Board<'a> {
     pub(crate) head: &'a BoardHead,
@@ -47,14 +47,14 @@ pub(crate) struct Board<'a> {
 }
 
 impl<'a> Board<'a> {
-    /// The entry that `ticket` uses: there is one on every board that has entries, a power of two of them.
+    /// Returns the entry of `ticket`: every board has entries, a power of two of them.
     #[inline(always)]
     fn entry(self, ticket: u64) -> Option<&'a Entry> {
         self.entries.get(ticket as usize & self.entries.len().wrapping_sub(1))
     }
 }
 
-/// A ledger, seen by either side.
+/// A ledger, as either side sees it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ledger<'a> {
     pub(crate) head: &'a LedgerHead,
@@ -67,7 +67,7 @@ pub(crate) type BoardWords<M> = Words<M, BoardHead, Entry>;
 pub(crate) type LedgerWords<M> = Words<M, LedgerHead, Released>;
 
 impl<M: Mapped> BoardWords<M> {
-    /// Sees `region` as a board; it was made, or checked, to be of this shape's size.
+    /// Views `region` as a board; it was created, or checked, to have this shape's size.
     pub(crate) fn of(region: M, geometry: Geometry) -> BoardWords<M> {
         Words::new(region, geometry.entries())
     }
@@ -79,7 +79,7 @@ impl<M: Mapped> BoardWords<M> {
 }
 
 impl<M: Mapped> LedgerWords<M> {
-    /// Sees `region` as a ledger; it was made, or checked, to be of this shape's size.
+    /// Views `region` as a ledger; it was created, or checked, to have this shape's size.
     pub(crate) fn of(region: M, geometry: Geometry) -> LedgerWords<M> {
         Words::new(region, geometry.slots() as usize)
     }
@@ -90,7 +90,7 @@ impl<M: Mapped> LedgerWords<M> {
     }
 }
 
-/// What an entry says about a message, copied out of shared memory once.
+/// The content of an entry, copied out of shared memory once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(crate) struct Note {
     pub(crate) number: u64,
@@ -100,7 +100,7 @@ pub(crate) struct Note {
     pub(crate) tag: u32,
 }
 
-/// The head word when `next` is the ticket that comes next and the channel is open.
+/// Returns the head word of an open channel whose next ticket is `next`.
 pub(crate) const fn head_word(next: u64) -> u32 {
     (next as u32) << 1
 }

@@ -1,4 +1,4 @@
-//! The sending side: a pool of slots, what is lent and published, and the receivers that it fans out to.
+//! The sending side: a pool of slots, loans and publications, and the receivers that it fans out to.
 
 pub(crate) mod fanout;
 pub(crate) mod loan;

@@ -1,7 +1,7 @@
 //! Stats that a sender keeps while it runs, in a region that others can read and nobody else can write.
 //!
-//! Every figure is one relaxed store into the sender's own memory: no lock, no heap, and a cache line that stays with
-//! the sender as long as nobody looks.
+//! Each counter is one relaxed store into the sender's own memory: no lock, no heap, and a cache line that stays with
+//! the sender while nobody reads it.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
@@ -13,7 +13,7 @@ use crate::region::{Pages, PeerMap, Published, Shared, Words, Writable};
 use crate::send::pool::MAX_RECEIVERS;
 use crate::sys;
 
-/// What lies in the statistics region's region.
+/// The layout of the stats region.
 #[repr(C, align(128))]
 #[derive(Debug)]
 pub(crate) struct Block {
@@ -32,7 +32,7 @@ pub(crate) struct Block {
     subscribers: [LaneBlock; MAX_RECEIVERS],
 }
 
-/// A receiver's part of the stats_region.
+/// A receiver's part of the stats region.
 #[repr(C, align(64))]
 #[derive(Debug)]
 pub(crate) struct LaneBlock {
@@ -43,10 +43,10 @@ pub(crate) struct LaneBlock {
     skipped: AtomicU64,
     /// Slots it holds.
     slots: AtomicU64,
-    /// Messages that it says it has taken.
+    /// Messages taken, as the receiver reports it.
     taken: AtomicU64,
-    /// Nanoseconds that the message that was timed last was not taken for, and within which it was taken: 0 if it has not
-    /// been yet.
+    /// Bounds of the latency of the message timed last, in nanoseconds: not taken at the first, taken at the second
+    /// (0 if not yet).
     untaken_for: AtomicU64,
     taken_within: AtomicU64,
 }
@@ -57,7 +57,7 @@ pub(crate) const GAUGE_BYTES: usize = size_of::<Block>();
 
 const COUNTERS: usize = 8;
 
-/// The counters of a sender, by their place in the stats_region.
+/// The counters of a sender, in the order of the stats region.
 #[derive(Clone, Copy, Debug)]
 #[repr(usize)]
 pub(crate) enum Counter {
@@ -77,13 +77,13 @@ pub(crate) enum Counter {
 pub struct Stats {
     /// The sender's process.
     pub pid: u32,
-    /// When the sender was made, in nanoseconds of the monotonic clock.
+    /// Creation time of the sender, in nanoseconds of the monotonic clock.
     pub started: u64,
     /// Slots of its pool; 0 if it has none.
     pub slots: u64,
     /// Bytes of a slot.
     pub slot_size: u64,
-    /// Whether it has closed.
+    /// True if it has closed.
     pub closed: bool,
     /// Messages committed.
     pub messages: u64,
@@ -93,7 +93,7 @@ pub struct Stats {
     pub wake_ups: u64,
     /// Times the sender had to wait for room.
     pub stalls: u64,
-    /// Messages not given to a receiver because it was slow, added up over the receivers.
+    /// Messages not given to a receiver because it was slow, summed over the receivers.
     pub skips: u64,
     /// Slots not yet seen released.
     pub slots_in_use: u64,
@@ -107,7 +107,7 @@ pub struct Stats {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SubscriberStats {
-    /// The receiver's process; `u32::MAX` if it is of a pid namespace that the sender does not see.
+    /// The receiver's process; `u32::MAX` if it is in a PID namespace that the sender cannot see.
     pub pid: u32,
     /// Messages given to it.
     pub messages: u64,
@@ -117,31 +117,31 @@ pub struct SubscriberStats {
     pub skipped: u64,
     /// Slots it holds.
     pub slots: u64,
-    /// Messages that it says it has taken.
+    /// Messages taken, as the receiver reports it.
     pub taken: u64,
-    /// How long a message was on its way to it lately, if one was timed.
+    /// Latency of a recent message, if one was timed.
     pub latency: Option<Latency>,
 }
 
-/// How long a message was on its way: from just before it was published until its receiver had taken it.
+/// Latency of a message: from just before it was published until its receiver had taken it.
 ///
-/// Some twenty times a second the sender times a message, and learns from the receiver's own count when it was taken. It
-/// looks at that count when it sends and when it looks after its receivers, and so knows the time from both sides only:
-/// closely while it is busy, and to within its rests otherwise.
+/// About twenty times a second the sender times a message, and reads from the receiver's own count when it was taken.
+/// It reads that count when it sends and when it checks on its receivers. So the result is an interval: narrow while
+/// the sender is busy, and as wide as its pauses when it is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Latency {
-    /// It was not taken yet after so long.
+    /// It had not been taken after this time.
     pub least: Duration,
-    /// It was taken after so long; `None` if it is still on its way.
+    /// It had been taken after this time; `None` if it is still on its way.
     pub most: Option<Duration>,
 }
 
 fn add(to: &AtomicU64, n: u64) {
-    // Only one thread writes: a load and a store do, and cost less than a read-modify-write.
+    // Only one thread writes: a load and a store are enough, and cheaper than a read-modify-write.
     to.store(to.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
 }
 
-/// The sender's own end of its stats_region.
+/// The sender's own end of its stats region.
 #[derive(Debug)]
 pub(crate) struct StatsRegion {
     region: Words<Published, Block, Block>,
@@ -220,7 +220,7 @@ impl StatsRegion {
         subscriber.taken.store(taken, Ordering::Relaxed);
     }
 
-    /// Messages given to a subscriber so far.
+    /// Returns the number of messages given to a subscriber.
     pub(crate) fn given(&self, subscriber: usize) -> u64 {
         self.block()
             .subscribers
@@ -228,8 +228,8 @@ impl StatsRegion {
             .map_or(0, |subscriber| subscriber.messages.load(Ordering::Relaxed))
     }
 
-    /// A subscriber's message that is timed was not taken for `untaken_for` nanoseconds, and was taken within others; 0 if it has
-    /// not been yet.
+    /// Records the latency of a subscriber's timed message: not taken for `untaken_for` nanoseconds, and taken within
+    /// the second figure (0 if not yet).
     pub(crate) fn timed(&self, subscriber: usize, untaken_for: u64, taken_within: u64) {
         if let Some(subscriber) = self.block().subscribers.get(subscriber) {
             subscriber.untaken_for.store(untaken_for, Ordering::Relaxed);
@@ -246,10 +246,10 @@ impl StatsRegion {
     }
 }
 
-/// What stands for a receiver of a pid namespace that its sender does not see.
+/// Stands for a receiver in a PID namespace that its sender cannot see.
 const UNSEEN: u64 = u32::MAX as u64;
 
-/// Another process's stats_region.
+/// Another process's stats region.
 #[derive(Debug)]
 pub(crate) struct PeerGauge {
     map: Words<PeerMap, Block, Block>,
@@ -319,7 +319,7 @@ fn latency(untaken_for: u64, taken_within: u64) -> Option<Latency> {
 
 const _: () = assert!(core::mem::align_of::<Block>() <= 4096 && size_of::<LaneBlock>() == 64);
 
-/// [`Shared`] is a promise about a layout, so it is made next to it.
+/// [`Shared`] is a promise about a layout, so the impl is next to it.
 #[allow(unsafe_code)]
 mod shared {
     // SAFETY: 1. and 2. every field is an `AtomicU64`, and there is no padding: 6 + 8 + 2 words fill 128 bytes before the

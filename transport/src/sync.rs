@@ -1,8 +1,8 @@
 //! The atomics that both processes share, and the futex they sleep on.
 //!
 //! This is the only module that knows of loom. Under `--cfg loom` the same hand-off code runs on loom's atomics, in
-//! ordinary memory, and the futex is a lock and a condition variable that behave as the kernel's does: the word is
-//! compared and the sleeper queued in one step.
+//! ordinary memory, and the futex is a lock and a condition variable that behave like the kernel's: comparing the
+//! word and queueing the sleeper are one step.
 
 // claim: hand-off-orderings, thread-sanitizer
 
@@ -20,7 +20,7 @@ mod weakened;
 /// The orderings of the hand-off, one function for each place.
 ///
 /// They are functions, and not `Ordering`s written at the place, so that a run under loom or the thread sanitizer can
-/// weaken one of them by a step and show that it is noticed. In every other build they are constants.
+/// weaken one of them and show that this is detected. In every other build they are constants.
 pub(crate) mod order {
     use super::{Ordering, fence};
 
@@ -37,7 +37,7 @@ pub(crate) mod order {
         PublishHead = 3,
         /// The receiver's load of the head before it sleeps.
         SleepHead = 4,
-        /// The receiver's store of a slot's release: its reads of the slot are over.
+        /// The receiver's store of a slot's release, after its reads of the slot.
         ReleaseSlot = 5,
         /// The sender's load of that release before it reuses the slot.
         ReclaimSlot = 6,
@@ -66,7 +66,7 @@ pub(crate) mod order {
         Place::WantFence,
     ];
 
-    /// Which place the running model has weakened; 0 for none.
+    /// The place that the running model has weakened; 0 for none.
     #[cfg(any(loom, tsan))]
     pub(crate) static WEAKENED: core::sync::atomic::AtomicUsize = core::sync::atomic::AtomicUsize::new(0);
 
@@ -93,7 +93,7 @@ pub(crate) mod order {
         if weakened(place) { Ordering::Relaxed } else { Ordering::Acquire }
     }
 
-    /// A `SeqCst` fence: of two sides that each store and then look, at least one sees the other's store.
+    /// A `SeqCst` fence: of two sides that each store and then load, at least one sees the other's store.
     #[inline(always)]
     pub(crate) fn full_fence(place: Place) {
         fence(if weakened(place) { Ordering::AcqRel } else { Ordering::SeqCst });
@@ -106,12 +106,12 @@ pub(crate) mod futex {
     use super::AtomicU32;
     use crate::sys;
 
-    /// Sleeps while `word` holds `expected`, for `nanos` at most. Spurious returns are allowed: callers look again.
+    /// Sleeps while `word` holds `expected`, for `nanos` at most. Spurious returns are allowed: callers check again.
     pub(crate) fn wait(word: &AtomicU32, expected: u32, nanos: u64) -> Result<(), crate::OsError> {
         sys::futex::wait(word, expected, nanos)
     }
 
-    /// Sleeps while each of `words` holds what it should, for `nanos` at most. Spurious returns are allowed.
+    /// Sleeps while each of `words` holds its expected value, for `nanos` at most. Spurious returns are allowed.
     pub(crate) fn wait_any<'a>(
         words: impl Iterator<Item = (&'a AtomicU32, u32)>,
         nanos: u64,
@@ -119,14 +119,14 @@ pub(crate) mod futex {
         sys::futex::wait_any(words, nanos)
     }
 
-    /// Wakes every sleeper on `word`; answers whether there was one.
+    /// Wakes every sleeper on `word`; returns true if there was one.
     pub(crate) fn wake(word: &AtomicU32) -> bool {
         sys::futex::wake(word)
     }
 }
 
-/// The same operations for loom: one lock stands for the kernel's queue, which knows who sleeps on which word. A wake
-/// reaches the sleepers of its own word alone, or it would make up for another that was lost.
+/// The same operations for loom: one lock stands for the kernel's queue, which knows who sleeps on which word. A
+/// wake-up reaches only the sleepers of its own word, or it would make up for another that was lost.
 #[cfg(loom)]
 pub(crate) mod futex {
     use std::vec::Vec;
@@ -134,7 +134,7 @@ pub(crate) mod futex {
     use super::{AtomicU32, Ordering};
     use loom::sync::{Condvar, Mutex};
 
-    /// Who sleeps: a number for each sleep, and the addresses of its words.
+    /// The sleepers: a number for each sleep, and the addresses of its words.
     #[derive(Default)]
     struct Sleepers {
         next: u32,

@@ -1,8 +1,7 @@
-//! Every system call that this crate makes, in one place: here the seam that they all pass, files and processes; in
-//! `memory`, `socket`, `waiting` and `futex` the rest. Those that map memory are the only unsafe ones, beside the one
-//! that `peercred` makes by itself.
+//! Every system call of this crate, in one place: here the gate that they all pass, files and processes; the rest in
+//! `memory`, `socket`, `waiting` and `futex`. Only those that map memory are unsafe, and the one in `peercred`.
 //!
-//! Each wrapper retries `EINTR` where retrying is right, says which call failed, and passes a gate where a test can
+//! Each wrapper retries `EINTR` where that is right, reports which call failed, and passes a gate where a test can
 //! make it fail (feature `fault-injection`).
 
 // claim: fault-injection
@@ -49,7 +48,7 @@ fn gate(_: Call) -> Result<(), Errno> {
 #[cfg(feature = "fault-injection")]
 use fault::gate;
 
-/// Runs `f` until it does anything but `EINTR`.
+/// Runs `f` until its result is not `EINTR`.
 #[inline]
 fn retrying<T>(call: Call, mut f: impl FnMut() -> Result<T, Errno>) -> Sys<T> {
     loop {
@@ -69,7 +68,7 @@ fn once<T>(call: Call, f: impl FnOnce() -> Result<T, Errno>) -> Sys<T> {
 
 // ---- files ----
 
-/// Writes at an offset; returns how many bytes were written.
+/// Writes at an offset; returns the number of bytes written.
 pub(crate) fn write_at(fd: BorrowedFd<'_>, bytes: &[u8], at: u64) -> Sys<usize> {
     retrying(Call::Write, || rustix::io::pwrite(fd, bytes, at))
 }
@@ -78,7 +77,7 @@ pub(crate) fn stat(fd: BorrowedFd<'_>) -> Sys<Stat> {
     once(Call::Stat, || rustix::fs::fstat(fd))
 }
 
-/// The magic number of the file system that holds `fd`.
+/// Returns the magic number of the file system that holds `fd`.
 pub(crate) fn file_system(fd: BorrowedFd<'_>) -> Sys<u64> {
     once(Call::StatFs, || rustix::fs::fstatfs(fd)).map(|s| s.f_type as u64)
 }
@@ -104,7 +103,7 @@ pub(crate) fn try_lock(fd: BorrowedFd<'_>) -> Sys<bool> {
     }
 }
 
-/// What a path names, without following a link; `None` if nothing is there.
+/// Returns what a path names, without following a link; `None` if there is nothing.
 pub(crate) fn look_at(path: &[u8]) -> Sys<Option<Stat>> {
     match once(Call::Stat, || rustix::fs::statat(rustix::fs::CWD, path, AtFlags::SYMLINK_NOFOLLOW)) {
         Ok(stat) => Ok(Some(stat)),
@@ -117,12 +116,12 @@ pub(crate) fn unlink(path: &[u8]) -> Sys<()> {
     once(Call::Unlink, || rustix::fs::unlinkat(rustix::fs::CWD, path, AtFlags::empty()))
 }
 
-/// Gives a socket its mode before it is bound, so that the name never exists with a wider one.
+/// Sets the mode of a socket before it is bound, so that the name never exists with a wider one.
 pub(crate) fn set_mode(fd: BorrowedFd<'_>, mode: u32) -> Sys<()> {
     once(Call::SetMode, || rustix::fs::fchmod(fd, Mode::from_raw_mode(mode)))
 }
 
-/// A duplicate that is close-on-exec.
+/// Returns a duplicate that is close-on-exec.
 pub(crate) fn duplicate(fd: impl AsFd) -> Sys<OwnedFd> {
     once(Call::Duplicate, || rustix::io::fcntl_dupfd_cloexec(fd, 3))
 }
@@ -131,13 +130,13 @@ pub(crate) fn set_close_on_exec(fd: BorrowedFd<'_>) -> Sys<()> {
     once(Call::SetFlags, || rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::CLOEXEC))
 }
 
-/// Whether a number is that of an open descriptor.
+/// Returns true if a number is that of an open descriptor.
 #[cfg(feature = "std")]
 pub(crate) fn is_open(fd: BorrowedFd<'_>) -> bool {
     rustix::io::fcntl_getfd(fd).is_ok()
 }
 
-/// A descriptor that tells of what appears in directories.
+/// Returns a descriptor that reports what appears in directories.
 pub(crate) fn inotify() -> Sys<OwnedFd> {
     use rustix::fs::inotify::{CreateFlags, init};
     once(Call::Inotify, || init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK))

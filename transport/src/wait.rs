@@ -1,4 +1,4 @@
-//! How long to wait and how: spinning, sleeping, and when to look whether the peer still lives.
+//! How long and how to wait: spinning, sleeping, and when to check that the peer is alive.
 
 // claim: busy-no-syscalls, sleeping-syscalls
 
@@ -24,28 +24,28 @@ use crate::sys;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Wait {
-    /// Looks before sleeping.
+    /// Checks before sleeping.
     spins: u32,
     sleeps: bool,
     /// Nanoseconds until giving up.
     limit: u64,
-    /// Nanoseconds between two looks at the peer's process.
+    /// Nanoseconds between two checks of the peer's process.
     watch: u64,
 }
 
-/// Enough looks, of some dozens of loads each, to bridge some ten microseconds, less than falling asleep and waking costs.
+/// At some dozens of loads each, these checks take about ten microseconds, less than falling asleep and waking costs.
 const SPINS: u32 = 128;
 
 /// A dead peer must be noticed within 100 ms; half of that leaves room for a busy machine.
 const WATCH: Duration = Duration::from_millis(50);
 
 impl Wait {
-    /// Spins for some microseconds, then sleeps on a futex; without end. The default.
+    /// Spins for some microseconds, then sleeps on a futex; never gives up. The default.
     pub const fn sleeping() -> Wait {
         Wait { spins: SPINS, sleeps: true, limit: u64::MAX, watch: WATCH.as_nanos() as u64 }
     }
 
-    /// Spins and never sleeps; without end.
+    /// Spins and never sleeps; never gives up.
     pub const fn spinning() -> Wait {
         Wait { sleeps: false, ..Wait::sleeping() }
     }
@@ -63,20 +63,20 @@ impl Wait {
         }
     }
 
-    /// Looks `spins` times before it sleeps.
+    /// Checks `spins` times before it sleeps.
     pub const fn spins(self, spins: u32) -> Wait {
         Wait { spins, ..self }
     }
 
-    /// Looks whether the peer's process lives whenever it has waited for `interval`, instead of 50 ms. A dead peer is
-    /// noticed about that late, and each look is a system call.
+    /// Checks the peer's process every `interval` while waiting, instead of every 50 ms. A dead peer is noticed about
+    /// that late, and each check is a system call.
     pub const fn watch_every(self, interval: Duration) -> Wait {
         Wait { watch: saturate(interval), ..self }
     }
 }
 
 impl Wait {
-    /// When a wait that begins now gives up.
+    /// Returns the time at which a wait that begins now gives up.
     pub(crate) fn until(self) -> u64 {
         if self.limit == u64::MAX { u64::MAX } else { sys::now().saturating_add(self.limit) }
     }
@@ -93,27 +93,27 @@ const fn saturate(d: Duration) -> u64 {
     if nanos > u64::MAX as u128 { u64::MAX } else { nanos as u64 }
 }
 
-/// What a waiting loop does next.
+/// The next action of a waiting loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// Look again at once.
+    /// Check again at once.
     Look,
-    /// Look again, this time also at what is only looked at now and then.
+    /// Check again, including what is only checked now and then.
     Glance,
-    /// See whether the peer lives, then look again.
+    /// Check that the peer is alive, then check again.
     Watch,
-    /// Sleep for so many nanoseconds at most, then look again.
+    /// Sleep for at most this many nanoseconds, then check again.
     Sleep(u64),
     /// Give up.
     TimedOut,
 }
 
-/// A wait under way. It reads the clock once in eight looks.
+/// A wait in progress. It reads the clock once in eight checks.
 #[derive(Debug)]
 pub(crate) struct Waiting {
     wait: Wait,
     looks: u32,
-    /// The end, and the next look at the peer; 0 until the clock is first read.
+    /// The deadline, and the time of the next check of the peer; 0 until the clock is first read.
     until: u64,
     next_watch: u64,
 }
@@ -123,7 +123,7 @@ impl Waiting {
         Waiting { wait, looks: 0, until: wait.until(), next_watch: 0 }
     }
 
-    /// The next step after a look that found nothing.
+    /// Returns the next step after a check that found nothing.
     #[inline]
     pub(crate) fn step(&mut self) -> Step {
         self.looks = self.looks.wrapping_add(1);
@@ -156,11 +156,11 @@ impl Waiting {
     }
 }
 
-/// The most descriptors that one sleep waits for: a listener, the connections on their way in, two for each receiver, and
-/// the caller's own.
+/// The most descriptors that one sleep waits for: a listener, the connections in handshake, two for each receiver,
+/// and the caller's own.
 const MAX_WAITS: usize = 160;
 
-/// Descriptors to sleep on, all of them open: `poll` refuses more than the process may have.
+/// Open descriptors to sleep on: `poll` refuses more than the process may have.
 pub(crate) struct Waits<'a> {
     fds: [Option<BorrowedFd<'a>>; MAX_WAITS],
     count: usize,
@@ -190,12 +190,12 @@ impl<'a> Waits<'a> {
     }
 }
 
-/// A clock that says when enough time has passed since the last look at a peer; for calls that do not wait.
+/// Decides when enough time has passed since the last check of a peer; for calls that do not wait.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Watch {
     interval: u64,
     next: u64,
-    /// The clock, in nanoseconds. By a pointer, for the reason that [`rare`](crate::send::fanout::rare) has.
+    /// The clock, in nanoseconds. A pointer for the reason given in [`cold`](crate::send::fanout::cold).
     now: fn() -> u64,
 }
 
@@ -208,7 +208,7 @@ impl Watch {
         *self = Watch::every(interval);
     }
 
-    /// Whether it is time to look; if so, the next time is set.
+    /// Returns true if a check is due; if so, schedules the next one.
     #[inline]
     pub(crate) fn is_due(&mut self) -> bool {
         if self.interval == u64::MAX {

@@ -19,7 +19,7 @@ fn join(sender: &mut Sender, wanted: Deliveries) -> Opened {
         sender.accept_socket(here, &HandshakeConfig::new(b"from sender")).unwrap();
         let incoming = incoming.join().unwrap();
         assert_eq!(incoming.greeting(), b"from sender");
-        // SAFETY: the sender is this test, which writes to no slot that is out on lease.
+        // SAFETY: the sender is this test, which does not write to leased slots.
         unsafe { incoming.open() }.unwrap()
     })
 }
@@ -48,7 +48,7 @@ fn take(opened: &mut Opened) -> Result<(Vec<u8>, Meta), RecvError> {
     })
 }
 
-/// The receiver mostly finds nothing at its first look, and the message has to come while it spins.
+/// The receiver mostly finds nothing at first, and the message has to come while it spins.
 #[test]
 fn a_receiver_of_files_that_spins_is_given_them() {
     const MESSAGES: u64 = 200;

@@ -1,4 +1,4 @@
-//! The arithmetic of a pool's shape, against sums that cannot overflow.
+//! The arithmetic of a pool's shape, compared with arithmetic that cannot overflow.
 
 use bowstring_transport::{Geometry, GeometryError, MAX_SLOTS};
 use proptest::prelude::*;
@@ -31,7 +31,7 @@ proptest! {
             Ok(geometry) => {
                 prop_assert_eq!((geometry.slots(), geometry.slot_size() as u64), (slots, slot_size));
                 prop_assert_eq!(geometry.pool_bytes() as u128, bytes);
-                // A line for the head and one for each entry; a word for each slot behind the ledger's head.
+                // A line for the head and one for each entry; a word for each slot after the ledger's head.
                 prop_assert!(geometry.board_bytes() as u128 >= 256 + 64 * u128::from(slots));
                 prop_assert_eq!(geometry.ledger_bytes() as u128, 256 + 8 * u128::from(slots));
             }

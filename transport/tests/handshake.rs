@@ -1,4 +1,5 @@
-//! The handshake without a socket: whatever is heard, a side ends in an agreement that both share, or in a refusal.
+//! The handshake without a socket: whatever it receives, a side ends in an agreement that both share, or in a
+//! refusal.
 
 use bowstring_transport::session::machine::{
     Agreement, Connector, ConnectorHeard, Incoming, ListenerHeard, ListenerSide, RefusalCode, Stop,
@@ -10,9 +11,9 @@ use bowstring_transport::session::wire::{
 use bowstring_transport::{Delivery, Geometry};
 use proptest::prelude::*;
 
-// ---- cards ----
+// ---- parameters ----
 
-/// Returns a card as a program may bring it: mostly sensible, now and then with an impossible pool.
+/// Generates parameters as a program may set them: mostly sensible, now and then with an impossible pool.
 fn card() -> impl Strategy<Value = Card> {
     let slots = prop_oneof![8 => 1_u32..=16, 1 => Just(0), 1 => any::<u32>()];
     let slot_size = prop_oneof![8 => (1_u64..=8).prop_map(|n| n * 64), 1 => 0_u64..200, 1 => any::<u64>()];
@@ -47,7 +48,7 @@ fn card() -> impl Strategy<Value = Card> {
     )
 }
 
-/// Returns a connector's card: one that only observes neither sends nor receives.
+/// Generates a connector's parameters: one that only observes neither sends nor receives.
 fn connectors_card() -> impl Strategy<Value = Card> {
     (card(), prop::bool::weighted(0.1)).prop_map(|(card, observer)| match observer {
         true => Card { observer, sends: Sends::default(), receives: Receives::default(), ..card },
@@ -62,14 +63,14 @@ fn datagram(card: &Card, kind: Kind) -> Vec<u8> {
 
 // ---- a conversation ----
 
-/// What is said, in its order, and with how many descriptors.
+/// The datagrams in order, with their numbers of descriptors.
 #[derive(Clone, Debug)]
 struct Said {
     bytes: Vec<u8>,
     descriptors: usize,
 }
 
-/// What may happen to a datagram on its way; an honest socket does none of it. Places are taken modulo its length.
+/// What may happen to a datagram on its way; an honest socket does none of it. Offsets are taken modulo its length.
 #[derive(Clone, Debug)]
 enum Change {
     Byte { at: usize, to: u8 },
@@ -82,7 +83,7 @@ enum Change {
 fn change() -> impl Strategy<Value = Change> {
     let to = prop_oneof![Just(0), Just(1), Just(255), any::<u8>()];
     prop_oneof![
-        // The words of a card more often than its greeting.
+        // The parameters more often than the greeting.
         8 => (0..CARD, to).prop_map(|(at, to)| Change::Byte { at, to }),
         // The choices: observer, deliveries, slots, huge pages.
         8 => (prop::sample::select(vec![28, 32, 36, 56, 60, 64]), 0..8_u8)
@@ -108,17 +109,17 @@ impl Said {
     }
 }
 
-/// How one side fares.
+/// The outcome for one side.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fate {
     Open(Agreement),
     /// It refused, or was refused, with this code.
     Refused(RefusalCode),
-    /// What it heard made no sense, or it still waits.
+    /// It received nonsense, or still waits.
     Stuck,
 }
 
-/// What a side hands over, counted from what it agreed to.
+/// Returns the number of descriptors that a side hands over.
 fn descriptors(sends_slots: bool, receives_slots: bool) -> usize {
     3 * usize::from(sends_slots) + usize::from(receives_slots)
 }
@@ -131,10 +132,10 @@ fn slots_out(agreement: &Agreement) -> bool {
     agreement.outgoing.is_some_and(Delivery::uses_slots)
 }
 
-/// Hears a datagram once, and again if it is repeated.
+/// Handles a datagram once, and again if it is repeated.
 fn hear<T>(mut hear: impl FnMut(&Said) -> Result<T, Stop>, said: &Said, twice: bool) -> Result<T, Stop> {
     let heard = hear(said);
-    // A repetition is against the protocol wherever it comes.
+    // A repetition is a protocol violation everywhere.
     if twice {
         assert!(hear(said).is_err(), "heard {said:?} twice");
     }
@@ -144,7 +145,7 @@ fn hear<T>(mut hear: impl FnMut(&Said) -> Result<T, Stop>, said: &Said, twice: b
     heard
 }
 
-/// Two machines talk; `tamper` sees every datagram before it is heard. Answers the connector's fate and the
+/// Lets two machines talk; `tamper` sees every datagram before it is handled. Returns the connector's fate and the
 /// listener's.
 fn converse(
     connectors: Card,
@@ -234,7 +235,7 @@ fn features_that_were_not_offered_are_refused() {
     }
 }
 
-/// What an agreement may be at all for a side that brought `ours`.
+/// Checks that an agreement is possible for a side with parameters `ours`.
 fn assert_possible(agreement: &Agreement, ours: &Card) {
     if let Some(delivery) = agreement.outgoing {
         assert_ne!(ours.sends.deliveries & delivery as u32, 0, "not offered");
@@ -303,7 +304,7 @@ proptest! {
         }
     }
 
-    /// Bytes of any kind, some behind a true beginning, are no handshake.
+    /// Arbitrary bytes, some behind a valid prefix, are no handshake.
     #[test]
     fn noise_opens_nothing(
         ours in card(),

@@ -1,4 +1,4 @@
-//! Waiting for a sender, and what a sender does not do before anybody is there.
+//! Waiting for a sender, and what a sender does not do before a receiver is there.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use bowstring_transport::{
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A directory of its own for a test.
+/// A temporary directory for a test.
 struct Room(PathBuf);
 
 impl Room {
@@ -78,7 +78,7 @@ fn a_full_queue_is_waited_for_until_the_deadline() {
     });
 }
 
-/// Bytes of memory that this process's pools of `size` bytes have.
+/// Returns the allocated bytes of this process's pools of `size` bytes.
 fn memory_of_pools(size: u64) -> Vec<u64> {
     let numbers = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
     let pools = numbers.filter(|entry| {

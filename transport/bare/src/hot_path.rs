@@ -1,9 +1,9 @@
-//! The hot path by itself, in a program that is linked and never run.
+//! The hot path alone, in a program that is linked and never run.
 //!
-//! It has no allocator, no libc and no standard library. With link-time optimisation, whatever the hot path can reach is
-//! in the program and nothing else is: if it asked for memory, the linker would not find what it calls, and there would
-//! be no program. With the feature `no-panic` the panic handler calls a function that does not exist, so that a single
-//! panic that is left keeps the program from being linked; `panics.py` then lists what can panic without it.
+//! It has no allocator, no libc and no standard library. With link-time optimisation, the program contains what the
+//! hot path can reach and nothing else: if it allocated, the link would fail. With the feature `no-panic` the panic
+//! handler references an undefined symbol, so any reachable panic fails the link; `panics.py` then lists what can
+//! panic.
 
 // checks: hot-path-panics
 #![no_std]
@@ -37,7 +37,7 @@ fn panic(_: &PanicInfo<'_>) -> ! {
     }
 }
 
-/// Lends room, writes it, commits it.
+/// Borrows a loan, writes it, commits it.
 #[unsafe(no_mangle)]
 extern "C" fn send(sender: &mut Sender, byte: u8, len: usize) -> bool {
     fn go(sender: &mut Sender, byte: u8, len: usize) -> Result<(), LoanError> {
@@ -74,7 +74,7 @@ extern "C" fn receive_copied(receiver: &Receiver<Foreign>, into: &mut [u8; 4096]
     receiver.try_recv().is_ok_and(|lease| lease.is_some_and(|lease| lease.copy_into(into).is_some()))
 }
 
-/// Where the linker begins to look; the arguments keep it from knowing anything about them.
+/// The linker's entry point; the arguments keep it from making assumptions about them.
 #[unsafe(no_mangle)]
 extern "C" fn _start(
     sender: &mut Sender,

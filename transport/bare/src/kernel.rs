@@ -1,17 +1,17 @@
-//! The two system calls of a process's life that libraries leave to a libc: `fork` and `exit_group`, on x86-64.
+//! The two system calls that a Rust program leaves to libc: `fork` and `exit_group`, on x86-64.
 //!
 //! # Safety
 //!
-//! Both calls take no pointers. What makes `fork` delicate elsewhere, threads and handlers of a libc, is not here.
+//! Both calls take no pointers. The usual trouble with `fork`, threads and libc's handlers, does not exist here.
 #![allow(unsafe_code)]
 
 use core::arch::asm;
 
-/// Splits the process: 0 in the child, its id in the parent, negative if it could not be done.
+/// Forks the process: returns 0 in the child, its id in the parent, a negative number on failure.
 pub(crate) fn fork() -> i32 {
     let outcome: i64;
-    // SAFETY: the child gets a copy of all memory, this stack included, and goes on from here; nothing else runs in
-    // this process that could have held anything half done. The kernel clobbers rcx and r11.
+    // SAFETY: the child gets a copy of all memory, this stack included, and goes on from here; no other thread could
+    // have left anything half done. The kernel clobbers rcx and r11.
     unsafe {
         asm!("syscall", inlateout("rax") 57_i64 => outcome, lateout("rcx") _, lateout("r11") _, options(nostack));
     }
@@ -20,7 +20,7 @@ pub(crate) fn fork() -> i32 {
 
 /// Ends the process.
 pub(crate) fn exit(status: i32) -> ! {
-    // SAFETY: there is nobody left to be surprised.
+    // SAFETY: nothing runs in this process afterwards.
     unsafe {
         asm!("syscall", "ud2", in("rax") 231_i64, in("rdi") i64::from(status), options(noreturn, nostack))
     }

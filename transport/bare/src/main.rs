@@ -1,12 +1,12 @@
 //! A sender and its receiver in two processes, without a standard library, a libc or an allocator.
 //!
 //! The program forks. The child receives pooled messages in place and checks every byte; the parent lends, writes and
-//! commits them, closes, and answers with the child's verdict: 0 if everything came as it was sent. Each other status
-//! says what went wrong, see [`Wrong`].
+//! commits them, closes, and exits with the child's verdict: 0 if everything arrived as sent. For the other statuses
+//! see [`Wrong`].
 //!
 //! # Safety
 //!
-//! What is unsafe here is the entry point, which a libc provides elsewhere, and the declaration that the sender is honest.
+//! Unsafe are the entry point, which a libc provides elsewhere, and the declaration that the sender is honest.
 
 // checks: no-allocator
 #![no_std]
@@ -25,12 +25,12 @@ use rustix::process::{Pid, WaitOptions, waitpid};
 
 use kernel::{exit, fork};
 
-/// As many messages as go many times around the pool.
+/// Enough messages to go around the pool many times.
 const MESSAGES: u32 = 10_000;
 /// Slots of the pool, and the bytes of each.
 const POOL: (u32, usize) = (8, 4096);
 
-/// The status that the program ends with.
+/// The exit status of the program.
 #[derive(Clone, Copy)]
 enum Wrong {
     Socket = 1,
@@ -103,7 +103,7 @@ fn status(outcome: Result<(), Wrong>) -> i32 {
     outcome.map_or_else(|wrong| wrong as i32, |()| 0)
 }
 
-/// What the kernel starts: a stack, and nobody to return to.
+/// The entry point: the kernel provides a stack and no return address.
 #[unsafe(naked)]
 #[unsafe(no_mangle)]
 unsafe extern "C" fn _start() -> ! {

@@ -1,4 +1,4 @@
-//! The functions that compiled code calls for moving memory, which a libc provides elsewhere.
+//! The memory functions that compiled code calls, which a libc provides elsewhere.
 //!
 //! # Safety
 //!
@@ -56,7 +56,7 @@ unsafe extern "C" fn memcmp(left: *const u8, right: *const u8, len: usize) -> i3
     for at in 0..len {
         // SAFETY: within the range that the caller vouches for.
         let a = unsafe { left.wrapping_add(at).read_volatile() };
-        // SAFETY: as above.
+        // SAFETY: `at < len`, within the range at `right` that the caller vouches for.
         let b = unsafe { right.wrapping_add(at).read_volatile() };
         if a != b {
             return i32::from(a) - i32::from(b);

@@ -1,4 +1,4 @@
-//! Waiting for a socket to appear at a path, asleep.
+//! Waits for a socket to appear at a path, asleep.
 
 use core::time::Duration;
 
@@ -9,14 +9,14 @@ use crate::error::OsError;
 use crate::sys;
 use crate::wait::Waits;
 
-/// Pauses after something has appeared: its owner may still be about to listen. From here they double, this often.
+/// The first pause after something has appeared: its owner may still be about to listen. Later pauses double.
 const FIRST_PAUSE: u64 = 1_000_000;
 const PAUSES: u32 = 10;
-/// Between two looks where the kernel cannot tell.
+/// The pause between two checks where the kernel cannot watch.
 const BLIND_PAUSE: u64 = 20_000_000;
 
-/// Watches for a socket to appear at a path. Make it before the first attempt to connect; then what appears in between
-/// is not missed.
+/// Watches for a socket to appear at a path. Create it before the first attempt to connect, so that nothing that
+/// appears in between is missed.
 ///
 /// ```no_run
 /// use bowstring_transport::{Appearance, Connector, Deliveries};
@@ -36,14 +36,14 @@ const BLIND_PAUSE: u64 = 20_000_000;
 pub struct Appearance<'a> {
     path: &'a [u8],
     inotify: Option<OwnedFd>,
-    /// Bytes of the path that name the directory watched: the nearest one that exists.
+    /// The length of the watched part of the path: the nearest directory that exists.
     watched: usize,
-    /// Pauses that are still to come instead of a sleep.
+    /// Pauses still to be made instead of a sleep.
     pauses: u32,
 }
 
 impl<'a> Appearance<'a> {
-    /// Watches for a socket at `path`. Where the kernel cannot watch, waiting looks now and then.
+    /// Watches for a socket at `path`. Where the kernel cannot watch, waiting polls.
     #[must_use]
     pub fn watch(path: &'a [u8]) -> Appearance<'a> {
         let mut appearance = Appearance { path, inotify: sys::inotify().ok(), watched: 0, pauses: 0 };
@@ -51,7 +51,7 @@ impl<'a> Appearance<'a> {
         appearance
     }
 
-    /// Sleeps until it is worth to try again: something has appeared on the way to the path, a signal has come, or
+    /// Sleeps until it is worth trying again: something has appeared on the way to the path, a signal has arrived, or
     /// `limit` has passed.
     pub fn wait(&mut self, limit: Duration) -> Result<(), OsError> {
         let limit = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
@@ -79,7 +79,7 @@ impl<'a> Appearance<'a> {
         Ok(())
     }
 
-    /// Watches the nearest directory that exists, until no nearer one does.
+    /// Watches the nearest directory that exists, until there is no nearer one.
     fn watch_nearest(&mut self) {
         let Some(inotify) = &self.inotify else { return };
         let mut end = self.path.len();
@@ -97,7 +97,7 @@ impl<'a> Appearance<'a> {
             };
             match sys::watch_directory(inotify.as_fd(), directory) {
                 Ok(()) => {
-                    // What is in a nearer directory may have appeared before the watch did.
+                    // The content of a nearer directory may have appeared before the watch did.
                     if end > self.watched {
                         self.pauses = PAUSES;
                     }

@@ -1,8 +1,8 @@
-//! Set-up over a Unix socket that a std or tokio program holds already.
+//! Set-up over a Unix socket that a std or tokio program already holds.
 //!
-//! Such a socket is a stream or sends datagrams, and the protocol wants sequenced packets. So one side makes a pair of
-//! sockets of the right kind and passes one of them over the socket that there is, with the `sendfd` crate; the two
-//! sides then meet over the pair.
+//! Such a socket is a stream or sends datagrams, and the protocol needs sequenced packets. So one side makes a pair
+//! of the right kind and passes one end over the existing socket, with the `sendfd` crate; the two sides then connect
+//! over the pair.
 //!
 //! The crate's own descriptors never travel this way: `sendfd` allocates for each call.
 
@@ -17,7 +17,7 @@ use crate::sys::{self, Received};
 /// The byte that the descriptor travels with.
 const WORD: u8 = b'B';
 
-/// Passes one end of a new connection over `via` and answers the other end, to meet over.
+/// Passes one end of a new connection over `via` and returns the other end.
 ///
 /// ```
 /// use bowstring_transport::{handover, Deliveries, HandshakeConfig, Connector, SenderConfig};
@@ -40,10 +40,10 @@ pub fn offer(via: &impl SendWithFd) -> io::Result<OwnedFd> {
     }
 }
 
-/// Takes the end of a connection that [`offer`] passed over `via`, a connected Unix socket.
+/// Receives the end of a connection that [`offer`] passed over `via`, a connected Unix socket.
 ///
-/// The descriptor is received by this crate's own call, so that it is close-on-exec from the start and nobody else can
-/// have it. `via` waits or not, as it is set.
+/// This crate's own call receives the descriptor, so it is close-on-exec from the start and belongs to nobody else.
+/// Blocks if `via` does.
 pub fn accept(via: &impl AsFd) -> io::Result<OwnedFd> {
     let mut word = [0];
     let mut fds = [None, None];

@@ -19,13 +19,13 @@ use crate::receive::sealed::SealedReceiver;
 use crate::region::private::MapArc;
 use crate::sys;
 
-/// How long the other side may take for the handshake, unless said otherwise.
+/// The default time that the other side may take for the handshake.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 
-/// A receiver's agreement has a direction towards it, and nobody observes a receiver.
+/// A receiver's agreement always has a direction towards it, and nobody observes a receiver.
 const NOTHING_IN: HandshakeError = HandshakeError::Internal("a receiver agreed to nothing that comes in");
 
-/// How to meet a sender.
+/// The configuration of a receiver's side of the handshake.
 ///
 /// ```
 /// use bowstring_transport::{Deliveries, Delivery, Connector};
@@ -43,35 +43,36 @@ pub struct Connector<'a> {
 }
 
 impl<'a> Connector<'a> {
-    /// Wants one of `deliveries`; of those that the sender offers too, the first of pooled, copied, sealed is chosen.
+    /// Creates a configuration that accepts `deliveries`; of those that the sender offers too, the first of pooled,
+    /// copied, sealed is chosen.
     pub const fn new(deliveries: Deliveries) -> Connector<'a> {
         let wants = Wants { deliveries, max_pool: 64 << 30, huge_tlb: false };
         Connector { wants, access: Access::SameUser, greeting: &[], patience: PATIENCE }
     }
 
-    /// Whom to talk to; by default, processes of the same user.
+    /// Sets which users to talk to; by default, the same user only.
     pub const fn access(self, access: Access<'a>) -> Connector<'a> {
         Connector { access, ..self }
     }
 
-    /// What to tell the other application.
+    /// Sets the greeting for the other application.
     pub const fn greeting(self, greeting: &'a [u8]) -> Connector<'a> {
         Connector { greeting, ..self }
     }
 
-    /// How long the other side may take; by default two seconds.
+    /// Sets how long the other side may take; two seconds by default.
     pub const fn patience(self, patience: Duration) -> Connector<'a> {
         Connector { patience, ..self }
     }
 
-    /// The largest pool to map; by default 64 GiB.
+    /// Sets the largest pool to map; 64 GiB by default.
     pub const fn max_pool(mut self, bytes: u64) -> Connector<'a> {
         self.wants.max_pool = bytes;
         self
     }
 
-    /// Accepts a pool of reserved huge pages. They are checked to be there, but the host's administrator can take back
-    /// what was never touched; say so only where that is known not to happen.
+    /// Accepts a pool of reserved huge pages. They are checked to be allocated, but the host's administrator can take
+    /// back pages that were never touched: call this only if that is known not to happen.
     pub const fn allow_huge_tlb(mut self) -> Connector<'a> {
         self.wants.huge_tlb = true;
         self
@@ -91,8 +92,8 @@ impl<'a> Connector<'a> {
         self.connect_socket(listen::connect_abstract_within(name, self.nanos())?)
     }
 
-    /// Meets a sender over a connected socket, such as one end of a pair whose other end a child has. The sender must
-    /// take the part of the listener: see [`Sender::accept_socket`](crate::Sender::accept_socket).
+    /// Connects to a sender over a connected socket, such as one end of a pair whose other end a child has. The
+    /// sender must listen: see [`Sender::accept_socket`](crate::Sender::accept_socket).
     pub fn connect_socket(&self, socket: OwnedFd) -> Result<Incoming, HandshakeError> {
         let socket = listen::connected(socket)?;
         let joined =
@@ -108,7 +109,7 @@ impl<'a> Connector<'a> {
         loop {
             let answer = &mut |_: &ConnectRequest<'_>| Decision::Welcome(self.greeting);
             match pending.poll_accept(listener, terms, None, answer)? {
-                // A connector that fails is its own trouble.
+                // An error of one connector concerns nobody else.
                 Some(Err(e)) if e.fault() == crate::Fault::Peer => continue,
                 Some(outcome) => return outcome?.incoming.ok_or(NOTHING_IN),
                 None => {}
@@ -121,7 +122,7 @@ impl<'a> Connector<'a> {
         }
     }
 
-    /// Meets a sender over a connected socket as the side that listens.
+    /// Accepts a sender over a connected socket, as the listening side.
     pub fn accept_socket(&self, socket: OwnedFd) -> Result<Incoming, HandshakeError> {
         let socket = listen::connected(socket)?;
         let card = join::card(None, Some(&self.wants), false);
@@ -140,7 +141,7 @@ impl<'a> Connector<'a> {
     }
 }
 
-/// A channel from a sender. What it becomes depends on the delivery that was agreed to, and on trust.
+/// A channel from a sender. What it opens as depends on the delivery agreed to, and on trust.
 #[derive(Debug)]
 #[must_use]
 pub struct Incoming {
@@ -172,25 +173,25 @@ pub enum Opened {
 }
 
 impl Incoming {
-    /// The delivery agreed to.
+    /// Returns the delivery agreed to.
     #[must_use]
     pub fn delivery(&self) -> Delivery {
         self.delivery
     }
 
-    /// What the sender's application said.
+    /// Returns the greeting of the sender's application.
     #[must_use]
     pub fn greeting(&self) -> &[u8] {
         &self.greeting
     }
 
-    /// What the sender sent before this channel and will not send on it; zeroes from a sender that does not say.
+    /// Returns what the sender sent before this channel and will not send on it; zeroes if the sender does not say.
     #[must_use]
     pub fn past(&self) -> Past {
         self.past
     }
 
-    /// Who sends.
+    /// Returns the identity of the sender.
     #[must_use]
     pub fn peer(&self) -> Credentials {
         match &self.kept {
@@ -201,7 +202,7 @@ impl Incoming {
 
     /// Opens a channel of pooled delivery: messages are read where the sender wrote them.
     ///
-    /// Answers the channel itself if another delivery was agreed to.
+    /// Returns the channel itself if another delivery was agreed to.
     ///
     /// # Safety
     /// The sender is honest: it does not write to a slot between publishing it and seeing it released. The kernel keeps
@@ -222,7 +223,7 @@ impl Incoming {
 
     /// Opens a channel through slots without trusting the sender: its leases can only be copied.
     ///
-    /// Answers the channel itself if sealed delivery was agreed to.
+    /// Returns the channel itself if sealed delivery was agreed to.
     pub fn foreign(self) -> Result<Receiver<Foreign>, Incoming> {
         match self {
             Incoming { kept: Kept::Slots { channel, first }, greeting, past, .. } => {
@@ -234,7 +235,7 @@ impl Incoming {
 
     /// Opens a channel of sealed messages.
     ///
-    /// Answers the channel itself if another delivery was agreed to.
+    /// Returns the channel itself if another delivery was agreed to.
     pub fn sealed(self) -> Result<SealedReceiver, Incoming> {
         match self {
             Incoming { kept: Kept::Sealed(control, features), greeting, past, .. } => {
@@ -244,7 +245,7 @@ impl Incoming {
         }
     }
 
-    /// Opens the channel as it was agreed.
+    /// Opens the channel with the delivery agreed to.
     ///
     /// # Safety
     /// If pooled delivery was among those wanted: as for [`pooled`](Self::pooled).

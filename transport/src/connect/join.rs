@@ -1,8 +1,8 @@
 //! From an agreement to a channel: each side makes its own regions, hands over their descriptors, and checks the
 //! other's.
 //!
-//! Both ends of a connection do the same, with the steps in another order; so the steps are here and in [`regions`]
-//! once, and the orders in [`connecting`] and [`joining`].
+//! Both sides take the same steps in a different order; so the steps are here and in [`regions`] once, and the orders
+//! in [`connecting`] and [`joining`].
 
 mod connecting;
 mod joining;
@@ -25,7 +25,7 @@ pub(crate) use connecting::{connect, observe};
 pub(crate) use joining::{Joining, Step};
 use regions::{Ours, Theirs};
 
-/// What a receiving side wants.
+/// What a receiving side accepts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wants {
     pub(crate) deliveries: Deliveries,
@@ -33,7 +33,7 @@ pub(crate) struct Wants {
     pub(crate) huge_tlb: bool,
 }
 
-/// What a side brings to the table.
+/// Returns the parameters that a side announces.
 pub(crate) fn card(fanout: Option<&Fanout>, wants: Option<&Wants>, observer: bool) -> Card {
     let sends = fanout.map_or(Sends::default(), |fanout| Sends {
         deliveries: fanout.deliveries.bits(),
@@ -58,7 +58,7 @@ pub(crate) fn card(fanout: Option<&Fanout>, wants: Option<&Wants>, observer: boo
     }
 }
 
-/// What came of a meeting.
+/// The result of a handshake.
 #[derive(Debug)]
 pub(crate) struct Joined {
     /// The new receiver of this side's sender.
@@ -67,7 +67,7 @@ pub(crate) struct Joined {
     pub(crate) incoming: Option<Incoming>,
 }
 
-/// The two directions, built and not yet open: all that can fail is done.
+/// The two directions, built but not yet open: nothing after this can fail.
 #[derive(Debug)]
 struct Ready {
     subscriber: Option<Subscriber>,
@@ -85,7 +85,7 @@ impl Ready {
     }
 }
 
-/// Builds the two directions. `sockets` are for the direction of this side's messages and for that of the other's.
+/// Builds the two directions. `sockets` holds the socket for this side's messages and the one for the other's.
 fn build(
     agreement: &Agreement,
     ours: Ours,

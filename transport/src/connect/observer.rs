@@ -1,4 +1,4 @@
-//! Looking at a running sender's stats without disturbing it.
+//! Reads a running sender's stats without disturbing it.
 
 use crate::connect::join;
 use crate::connect::session::driver::{Greeting, HandshakeError};
@@ -39,30 +39,30 @@ impl Observer {
         Ok(Observer { stats_region, control, greeting })
     }
 
-    /// Returns what the sender greeted this observer with: for a table, its schema and hints.
+    /// Returns the sender's greeting: for a table, its schema and hints.
     #[must_use]
     pub fn greeting(&self) -> &[u8] {
         &self.greeting
     }
 
-    /// The sender's stats now. They are counted by the sender, one by one: two of them need not be of one moment.
+    /// Returns the sender's stats now. The sender updates them one by one, so two of them need not be of one moment.
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.stats_region.read()
     }
 
-    /// The stats of its receivers.
+    /// Returns the stats of its receivers.
     pub fn receivers(&self) -> impl Iterator<Item = SubscriberStats> {
         (0..MAX_RECEIVERS).filter_map(|place| self.stats_region.subscriber(place))
     }
 
-    /// The sender.
+    /// Returns the identity of the sender.
     #[must_use]
     pub fn peer(&self) -> Credentials {
         self.control.credentials()
     }
 
-    /// Whether the sender's process still lives. (The connection itself ends once the stats are handed over.)
+    /// Returns true if the sender's process is alive. (The connection itself ends once the stats are handed over.)
     pub fn is_alive(&self) -> Result<bool, OsError> {
         Ok(self.control.vital()? != Vital::Dead)
     }

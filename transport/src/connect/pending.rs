@@ -1,8 +1,8 @@
-//! Connections on their way in. They are heard side by side, so that one that says nothing keeps nobody else waiting.
+//! Connections in handshake. They are handled side by side, so a silent one delays nobody.
 //!
-//! There are a few places, and whoever floods them must not keep others out: when all are taken, the connection that
-//! has had its place for longest makes room, if it has said nothing yet or is slow to go on. An honest connector speaks
-//! at once, and what it has said is heard before anybody is turned out.
+//! The number of places is small, and flooding them must not keep others out: when all are taken, the oldest
+//! connection that has said nothing yet, or is slow to go on, is dropped. An honest connector speaks at once, and
+//! what it has said is read before anybody is dropped.
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
@@ -16,14 +16,14 @@ use crate::send::fanout::Fanout;
 use crate::sys;
 use crate::wait::Waits;
 
-/// Connections that may be on their way in at the same time.
+/// Connections that may be in handshake at the same time.
 const PLACES: usize = 16;
-/// Connections accepted between two rounds of hearing everybody: few enough that a newcomer is not turned out at once.
+/// Connections accepted between two rounds of reading from all: few enough that a newcomer is not dropped at once.
 const AT_ONCE: usize = PLACES / 2;
-/// How long a connection that has begun to speak may take before it can be turned out for another.
+/// How long a connection that has begun to speak may take before another can replace it.
 const GRACE: u64 = 100_000_000;
 
-/// Whom to let in, and how.
+/// Which connections to accept, and how.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms<'a> {
     pub(crate) access: Access<'a>,
@@ -38,11 +38,11 @@ struct Place {
     since: u64,
 }
 
-/// The connections on their way in.
+/// The connections in handshake.
 #[derive(Debug)]
 pub(crate) struct PendingHandshakes {
     places: [Option<Place>; PLACES],
-    /// A descriptor kept back: once this process has no other left, a connection is accepted in its place, and refused.
+    /// A spare descriptor: once this process has no other left, a connection is accepted in its place, and refused.
     spare: Option<OwnedFd>,
 }
 
@@ -51,18 +51,18 @@ impl PendingHandshakes {
         PendingHandshakes { places: [const { None }; PLACES], spare: None }
     }
 
-    /// Keeps a descriptor back, a duplicate of `any`.
+    /// Keeps a spare descriptor, a duplicate of `any`.
     pub(crate) fn with_spare(any: BorrowedFd<'_>) -> Result<PendingHandshakes, OsError> {
         Ok(PendingHandshakes { spare: Some(sys::duplicate(any)?), ..PendingHandshakes::new() })
     }
 
-    /// Returns how many there are.
+    /// Returns the number of connections in handshake.
     pub(crate) fn len(&self) -> usize {
         self.places.iter().flatten().count()
     }
 
-    /// Accepts who knocks and hears who speaks, as far as that goes without waiting. Answers the next connection that
-    /// has come in or failed; one that failed has been told why.
+    /// Accepts connections and reads from all, as far as possible without waiting. Returns the next connection whose
+    /// handshake has finished or failed; one that failed has been sent the reason.
     pub(crate) fn poll_accept<'g>(
         &mut self,
         listener: &Listener,
@@ -116,8 +116,8 @@ impl PendingHandshakes {
         None
     }
 
-    /// No descriptor is left to accept with: a connection that says nothing makes room for the next, and if there is
-    /// none, whoever knocks is refused. Returns what went wrong.
+    /// Handles running out of descriptors: a silent connection makes room for the next, and if there is none, the
+    /// connector is refused. Returns the error.
     fn make_do(&mut self, listener: &Listener, error: OsError) -> Result<HandshakeError, OsError> {
         if !self.turn_out(sys::now()) {
             self.spare = None;
@@ -129,7 +129,7 @@ impl PendingHandshakes {
         Ok(error.into())
     }
 
-    /// Turns out the connection that is the most dispensable, if there is one.
+    /// Drops the most dispensable connection, if there is one.
     fn turn_out(&mut self, now: u64) -> bool {
         let place = self.dispensable(now);
         if let Some(Place { joining, .. }) = place.and_then(|at| self.places[at].take()) {
@@ -138,18 +138,18 @@ impl PendingHandshakes {
         place.is_some()
     }
 
-    /// Returns true while connections are on their way in.
+    /// Returns true while there are connections in handshake.
     pub(crate) fn is_busy(&self) -> bool {
         self.places.iter().any(Option::is_some)
     }
 
-    /// A place that is free or may be taken from the connection in it.
+    /// Returns a place that is free or may be taken from its connection.
     fn room(&self, now: u64) -> Option<usize> {
         let free = self.places.iter().position(Option::is_none);
         free.or_else(|| self.dispensable(now))
     }
 
-    /// The place of the oldest connection that has said nothing yet, or is slow to go on.
+    /// Returns the place of the oldest connection that has said nothing yet, or is slow to go on.
     fn dispensable(&self, now: u64) -> Option<usize> {
         let taken = self.places.iter().enumerate().filter_map(|(at, place)| Some((at, place.as_ref()?)));
         let dispensable =
@@ -157,31 +157,31 @@ impl PendingHandshakes {
         taken.filter(|(_, place)| dispensable(place)).min_by_key(|(_, place)| place.since).map(|(at, _)| at)
     }
 
-    /// Sleeps until somebody knocks or speaks, for `nanos` at most.
+    /// Sleeps until a connection arrives or speaks, for `nanos` at most.
     pub(crate) fn sleep(&self, listener: &Listener, nanos: u64) -> Result<(), OsError> {
         let mut waits = Waits::new();
         let nanos = self.wait_for(listener, &mut waits, nanos);
         waits.sleep(nanos)
     }
 
-    /// Adds what a sleep has to wait for; returns how long it may take.
+    /// Adds the descriptors to sleep on; returns how long the sleep may last.
     pub(crate) fn wait_for<'a>(&'a self, listener: &'a Listener, waits: &mut Waits<'a>, nanos: u64) -> u64 {
         for place in self.places.iter().flatten() {
             waits.add(place.joining.socket());
         }
-        // While nobody can be accepted, a knock is no reason to wake up.
+        // While nothing can be accepted, a new connection is no reason to wake up.
         let free = self.room(sys::now()).is_some();
         if free {
             waits.add(listener.as_fd());
         }
-        // Whoever has not gone on in time is told so.
+        // A connection that misses its deadline is sent the reason.
         let due = self.places.iter().flatten().map(|place| place.joining.left()).min();
         let nanos = due.map_or(nanos, |due| nanos.min(due.max(1)));
         if free { nanos } else { nanos.min(GRACE) }
     }
 }
 
-/// Whether the process, or the host, has no descriptors left.
+/// Returns true if the process, or the host, has no descriptors left.
 fn is_want(e: OsError) -> bool {
     e.is(Errno::MFILE) || e.is(Errno::NFILE)
 }

@@ -1,4 +1,4 @@
-//! The handshake: from a path (or an inherited descriptor) to a channel that both sides have agreed to.
+//! The handshake: from a path or an inherited descriptor to a channel that both sides have agreed to.
 //!
 //! ```text
 //! connector                      listener
@@ -8,7 +8,7 @@
 //!            ◀───────────────────  START
 //! ```
 //!
-//! [`machine`] decides, without I/O; `driver` carries its words over a socket.
+//! [`machine`] decides, without I/O; `driver` carries the datagrams over a socket.
 
 mod delivery;
 pub(crate) mod driver;

@@ -1,7 +1,7 @@
-//! The receiver's inside: the mappings of one channel through slots, shared by the receiver and the leases it gave out.
+//! The core of a receiver: the mappings of one channel through slots, shared by the receiver and its leases.
 //!
-//! The last of them to go unmaps the memory and closes the socket, wherever and on whichever thread that is. A sender
-//! that sees the connection end therefore knows that nobody reads its slots any more.
+//! The last of them to be dropped unmaps the memory and closes the socket, on whichever thread that is. So when a
+//! sender sees the connection end, nobody reads its slots any more.
 
 use rustix::fd::{AsFd, OwnedFd};
 
@@ -14,7 +14,7 @@ use crate::send::fanout::subscriber::ring_socket;
 use crate::stats::PeerGauge;
 use crate::sync::{Ordering, futex};
 
-/// One channel through slots, receiver's side.
+/// One channel through slots, on the receiver's side.
 #[derive(Debug)]
 pub(crate) struct Channel {
     pool: PeerMap,
@@ -23,21 +23,21 @@ pub(crate) struct Channel {
     pub(crate) stats_region: PeerGauge,
     pub(crate) control: Control,
     pub(crate) geometry: Geometry,
-    /// Whether both sides know closing reasons.
+    /// True if both sides know closing reasons.
     pub(crate) reasons: bool,
-    /// [`wake_sender`](Self::wake_sender), which giving back calls now and then: by this, for the reason that
-    /// [`rare`](crate::send::fanout::rare) has.
+    /// [`wake_sender`](Self::wake_sender), which releasing calls now and then: a pointer for the reason given in
+    /// [`cold`](crate::send::fanout::cold).
     wake: fn(&Channel, Sleep),
 }
 
-/// A slot of the pool that exists, and the byte at which it begins. The first is one of the pool's own.
+/// An existing slot of the pool, and the byte at which it begins. The default is slot 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Spot {
     slot: u32,
     start: usize,
 }
 
-/// What the sender handed over for a channel, checked and mapped.
+/// A sender's part of a channel, checked and mapped.
 #[derive(Debug)]
 pub(crate) struct SenderMaps {
     pool: PeerMap,
@@ -65,7 +65,7 @@ impl SenderMaps {
     }
 }
 
-/// Makes the receiver's own part of a channel.
+/// Creates the receiver's own part of a channel.
 pub(crate) fn new_ledger(geometry: Geometry) -> Result<LedgerWords<Published>, OsError> {
     let region = Writable::create(c"bowstring-ledger", geometry.ledger_bytes(), Pages::Normal)?.publish()?;
     Ok(LedgerWords::of(region, geometry))
@@ -93,12 +93,12 @@ impl Channel {
         self.ledger.ledger()
     }
 
-    /// Where the bytes of a message lie, if its note is one that can be: a slot that exists and a length that stays in
-    /// the pool. The note is a private copy, so what is checked here is what is used later.
+    /// Returns the address of a message if its note is valid: the slot exists and the length stays within the pool.
+    /// The note is a private copy, so the values checked here are the values used later.
     ///
-    /// Where the message lies as `expected`, the answer is made of the expectation and not of the note. Comparing the
-    /// two is a branch, which the processor foresees, and so it fetches the message's first line while the entry's is
-    /// still on the way; an address computed from the note would have to wait for it.
+    /// If the message is where it was `expected`, the result is derived from the expectation and not from the note.
+    /// The comparison is a branch, which the processor predicts, and so it fetches the message's first line while the
+    /// entry's is still on the way; an address computed from the note would have to wait for it.
     #[inline(always)]
     pub(crate) fn place(&self, note: &Note, expected: Spot) -> Option<*const u8> {
         if note.slot == expected.slot && note.len <= self.geometry.slot_size() as u64 {
@@ -119,26 +119,26 @@ impl Channel {
         (note.len <= room).then(|| self.at(self.spot(note.slot)))
     }
 
-    /// A slot that exists.
+    /// Returns a slot that exists.
     #[inline(always)]
     fn spot(&self, slot: u32) -> Spot {
         Spot { slot, start: slot as usize * self.geometry.slot_size() }
     }
 
-    /// Where a slot begins.
+    /// Returns the address of a slot.
     #[inline(always)]
     pub(crate) fn at(&self, spot: Spot) -> *const u8 {
         self.pool.mapping().at(spot.start)
     }
 
-    /// The slot that comes after a message whose place was checked.
+    /// Returns the slot after a message whose place was checked.
     #[inline(always)]
     pub(crate) fn spot_after(&self, note: &Note) -> Spot {
         let next = note.slot + self.geometry.span(note.len as usize).unwrap_or(1);
         self.spot(if next < self.geometry.slots() { next } else { 0 })
     }
 
-    /// Gives a message back; any thread may.
+    /// Gives a message back; callable from any thread.
     #[inline(always)]
     pub(crate) fn release(&self, slot: u32, number: u64) {
         let wake = ring::release(self.board(), self.ledger(), slot, number);
@@ -149,19 +149,19 @@ impl Channel {
 
     pub(crate) fn wake_sender(&self, how: Sleep) {
         match how {
-            // The bell has been counted up, so a sender that is about to sleep will not.
+            // The bell has been incremented, so a sender that is about to sleep will not.
             Sleep::Futex => _ = futex::wake(&self.ledger().head.bell),
             Sleep::Socket => ring_socket(&self.control),
             Sleep::No | Sleep::Left => {}
         }
     }
 
-    /// The addresses at which the pool is mapped.
+    /// Returns the addresses at which the pool is mapped.
     pub(crate) fn pool_addresses(&self) -> core::ops::Range<usize> {
         self.pool.mapping().at(0) as usize..self.pool.mapping().at(self.pool.mapping().len()) as usize
     }
 
-    /// Counts in the ledger, which only this process writes.
+    /// Adds to a counter in the ledger, which only this process writes.
     pub(crate) fn count_copied(&self, bytes: u64) {
         let copied = &self.ledger().head.copied;
         copied.store(copied.load(Ordering::Relaxed) + bytes, Ordering::Relaxed);

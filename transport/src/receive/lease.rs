@@ -1,10 +1,10 @@
-//! A message on lease: the receiver may look at the sender's slots until it gives them back.
+//! A message on lease: the receiver may read the sender's slots until it gives them back.
 //!
 //! # Safety
 //!
 //! A lease reads memory that another process can write. Whether that may be a `&[u8]` is a question of trust, and the
-//! type answers it: `Lease<Honest>` exists only where the program has promised, in one `unsafe` at set-up, that the
-//! sender does not write to what is out on lease. Every other lease can only be copied out of, by [`copy_changing`].
+//! type decides it: `Lease<Honest>` exists only where the program has promised, in one `unsafe` at set-up, that the
+//! sender does not write to leased slots. Every other lease can only be copied out of, by [`copy_changing`].
 
 // claim: zero-copy
 #![allow(unsafe_code)]
@@ -19,15 +19,15 @@ use crate::receive::copy::copy_changing;
 use crate::region::private::MapArc;
 use crate::ring::Note;
 
-/// A sender that has been declared honest: it does not write to slots that are out on lease.
+/// A sender that was declared honest: it does not write to leased slots.
 #[derive(Clone, Copy, Debug)]
 pub enum Honest {}
 
-/// A sender that anything may be expected of.
+/// A sender that is not trusted.
 #[derive(Clone, Copy, Debug)]
 pub enum Foreign {}
 
-/// How far a sender is trusted.
+/// The level of trust in a sender.
 pub trait Trust: sealed::Sealed {}
 impl Trust for Honest {}
 impl Trust for Foreign {}
@@ -38,25 +38,25 @@ mod sealed {
     impl Sealed for super::Foreign {}
 }
 
-/// What came with a message besides its bytes.
+/// What accompanies a message besides its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Meta {
     /// The sender's number of the message; a gap means messages that this receiver was not given.
     pub number: u64,
     /// A word that belongs to the application.
     pub tag: u32,
-    /// The number of the request that this answers, or 0.
+    /// The number of the request that this replies to, or 0.
     pub reply_to: u64,
 }
 
 enum Owner<'a> {
     /// The receiver outlives the lease, as the compiler has checked.
     Borrowed(&'a MapArc<Channel>),
-    /// The lease keeps the channel's memory by itself.
+    /// The lease keeps the channel's memory alive itself.
     Counted(MapArc<Channel>),
 }
 
-/// A message that the receiver may read until it drops this. Dropping gives the slots back, on whichever thread.
+/// A message that the receiver may read until it drops this. Dropping it, on any thread, gives the slots back.
 pub struct Lease<'a, T: Trust> {
     owner: Owner<'a>,
     at: *const u8,
@@ -72,7 +72,7 @@ unsafe impl<T: Trust> Send for Lease<'_, T> where MapArc<Channel>: Send + Sync {
 unsafe impl<T: Trust> Sync for Lease<'_, T> where MapArc<Channel>: Send + Sync {}
 
 impl<'a, T: Trust> Lease<'a, T> {
-    /// A lease of `note`, whose place was checked and found to be `at`.
+    /// Creates a lease of `note`, whose checked address is `at`.
     #[inline]
     pub(crate) fn new(channel: &'a MapArc<Channel>, note: Note, at: *const u8) -> Lease<'a, T> {
         Lease { owner: Owner::Borrowed(channel), at, note, _trust: PhantomData }
@@ -86,26 +86,26 @@ impl<'a, T: Trust> Lease<'a, T> {
         }
     }
 
-    /// The message's bytes, counted.
+    /// Returns the length of the message in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.note.len as usize
     }
 
-    /// Whether the message has no bytes.
+    /// Returns true if the message has no bytes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.note.len == 0
     }
 
-    /// What came with the message.
+    /// Returns what accompanies the message.
     #[must_use]
     pub fn meta(&self) -> Meta {
         meta(&self.note)
     }
 
-    /// Copies the message to the start of `into` and answers the copy; `None` if `into` is too short. The copy is
-    /// private: it cannot change, and whatever is checked on it stays true.
+    /// Copies the message to the start of `into` and returns the copy; `None` if `into` is too short. The copy is
+    /// private: it cannot change, so the result of any check stays valid.
     pub fn copy_into<'b>(&self, into: &'b mut [u8]) -> Option<&'b [u8]> {
         let into = into.get_mut(..self.len())?;
         // SAFETY: 1. the place of `len` bytes was checked to lie in the pool, which stays mapped as long as the channel
@@ -115,13 +115,13 @@ impl<'a, T: Trust> Lease<'a, T> {
         Some(into)
     }
 
-    /// Where the message lies in this process: for showing that nothing was copied.
+    /// Returns the message's address in this process, to show that nothing was copied.
     #[must_use]
     pub fn as_ptr(&self) -> *const u8 {
         self.at
     }
 
-    /// A lease that does not borrow the receiver: it can go anywhere and outlive it. Costs two counted references.
+    /// Returns a lease that does not borrow the receiver and can outlive it. Costs two reference counts.
     #[must_use]
     pub fn detach(self) -> Lease<'static, T> {
         let this = ManuallyDrop::new(self);

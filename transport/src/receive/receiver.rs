@@ -31,18 +31,18 @@ pub use error::{RecvError, SenderFault};
 
 /// The receiving end of a channel through slots.
 ///
-/// `Receiver<Honest>` gives leases that are `&[u8]` in place; `Receiver<Foreign>` gives leases that can only be copied.
-/// It can move to another thread, but only one thread receives at a time; its leases go anywhere.
+/// `Receiver<Honest>` gives leases that are `&[u8]` in place; `Receiver<Foreign>` gives leases that can only be
+/// copied. It can move to another thread, but only one thread receives at a time; its leases may go to any thread.
 #[derive(Debug)]
 pub struct Receiver<T: Trust> {
     taker: Taker,
     /// The number of the last message.
     last: Cell<u64>,
-    /// Where the next message probably lies: right after the last one.
+    /// Where the next message is expected: right after the last one.
     expected: Cell<Spot>,
-    /// Set once the channel is over: every later call answers the same.
+    /// Set once the channel has ended: every later call returns the same.
     over: Cell<Option<RecvError>>,
-    /// The reason that a sender that broke off has given.
+    /// The reason given by a sender that broke off.
     reason: OnceCell<Words>,
     watch: Cell<Watch>,
     cold: Cold<T>,
@@ -55,7 +55,7 @@ pub struct Receiver<T: Trust> {
 /// A receiver that reads an honest sender's slots in place.
 pub type PooledReceiver = Receiver<Honest>;
 
-/// What receiving calls now and then: see [`rare`](crate::send::fanout::rare).
+/// Cold operations of receiving: see [`cold`](crate::send::fanout::cold).
 #[derive(Debug)]
 struct Cold<T: Trust> {
     wait: WaitForChange<T>,
@@ -81,11 +81,11 @@ impl<T: Trust> Receiver<T> {
         }
     }
 
-    // What a message passes through is inlined into the caller, so that the lease is made where it is wanted. Handed
-    // over in memory, it would be written in words and read back in pairs of them, which waits until the processor has
-    // carried out every store before: among them those of the message that the caller is writing itself.
+    // The hot path is inlined into the caller, so that the lease is made where it is needed. Returned through memory,
+    // it would be written in words and read back in pairs of them, which waits until the processor has carried out
+    // every earlier store: among them those of the message that the caller is writing itself.
 
-    /// The next message, if one is there. Makes no system call as long as messages come.
+    /// Returns the next message, if there is one. Makes no system call while messages keep coming.
     #[inline(always)]
     pub fn try_recv(&self) -> Result<Option<Lease<'_, T>>, RecvError> {
         let taken = self.take()?;
@@ -100,16 +100,16 @@ impl<T: Trust> Receiver<T> {
         Ok(taken)
     }
 
-    /// The next message; waits for it without end, spinning first and then asleep.
+    /// Returns the next message; waits for it forever, spinning first and then asleep.
     #[inline(always)]
     pub fn recv(&self) -> Result<Lease<'_, T>, RecvError> {
         self.recv_with(Wait::sleeping())
     }
 
-    /// The next message; waits as told.
+    /// Returns the next message; waits as `wait` says.
     #[inline(always)]
     pub fn recv_with(&self, wait: Wait) -> Result<Lease<'_, T>, RecvError> {
-        // One wait for as long as this takes: a sender that takes back what it published does not begin it anew.
+        // One wait in total: a sender that takes back what it published does not restart it.
         let mut waiting = None;
         loop {
             if let Some(lease) = self.take()? {
@@ -149,14 +149,14 @@ impl<T: Trust> Receiver<T> {
         Ok(Lease::new(&self.channel, note, at))
     }
 
-    /// Waits until the awaited entry is another than before.
+    /// Waits until the awaited entry changes.
     fn wait_for_change(&self, wait: Wait, waiting: &mut Option<Waiting>) -> Result<(), RecvError> {
         let board = self.channel.board();
         let waiting = waiting.get_or_insert_with(|| Waiting::begin(wait));
         loop {
             match waiting.step() {
                 Step::Look => {
-                    // Messages mostly lie one after the other: with the entry comes the message's first line.
+                    // Messages mostly follow each other in memory: with the entry, request the message's first line.
                     let first_line = self.channel.at(self.expected.get());
                     if self.taker.burst(board, || prefetch::to_read(first_line)) {
                         return Ok(());
@@ -176,7 +176,7 @@ impl<T: Trust> Receiver<T> {
         }
     }
 
-    /// Sees a sender that has closed, by the head word alone.
+    /// Detects a sender that has closed, from the head word alone.
     fn glance(&self) -> Result<(), RecvError> {
         let closed = self.channel.board().head.head.load(Ordering::Relaxed) & HEAD_CLOSED != 0;
         if closed { self.look_for_the_end() } else { Ok(()) }
@@ -195,10 +195,10 @@ impl<T: Trust> Receiver<T> {
         self.conclude(check)
     }
 
-    /// Looks whether the sender has closed or died; if so, and nothing is left to take, that is the end.
+    /// Checks whether the sender has closed or died; if so, and nothing is left to take, the channel has ended.
     #[cold]
     fn look_for_the_end(&self) -> Result<(), RecvError> {
-        // First the process, then the board: whatever it published before it died is then seen.
+        // The process first, then the board: whatever it published before it died is then seen.
         let (vital, spoken) = self.channel.control.wait(PollFlags::IN, 0)?;
         if spoken && let Err(fault) = drain(&self.channel) {
             return self.end(SenderFault::Datagram(fault));
@@ -229,20 +229,20 @@ impl<T: Trust> Receiver<T> {
         Err(end)
     }
 
-    /// Keeps what the sender says about it.
+    /// Keeps the reason that the sender gives.
     fn broken_off(&self, how: BreakOff) -> RecvError {
         let _ = self.reason.set(Words::read(self.channel.board()));
         RecvError::BrokenOff(how)
     }
 
-    /// Returns the reason of a sender that broke off, in its own words: quote them before a terminal sees them. Empty
-    /// before [`RecvError::BrokenOff`], and where the sender gave none.
+    /// Returns the reason of a sender that broke off, in its own words: escape them before printing to a terminal.
+    /// Empty before [`RecvError::BrokenOff`], and if the sender gave none.
     #[must_use]
     pub fn reason(&self) -> &str {
         self.reason.get().map_or("", Words::as_str)
     }
 
-    /// Ends the channel for a fault of the sender's.
+    /// Ends the channel because of a fault of the sender.
     #[cold]
     fn end<R>(&self, fault: SenderFault) -> Result<R, RecvError> {
         let end = RecvError::Fault(fault);
@@ -250,14 +250,14 @@ impl<T: Trust> Receiver<T> {
         Err(end)
     }
 
-    /// A descriptor for `poll`, `epoll` or an async runtime: after [`arm`](Self::arm) it becomes readable when a message
-    /// comes or the sender is gone. It belongs to the caller; make it once.
+    /// Returns a new descriptor for `poll`, `epoll` or an async runtime: after [`arm`](Self::arm) it becomes readable
+    /// when a message comes or the sender is gone. The caller owns it; make it once.
     pub fn pollable(&self) -> Result<OwnedFd, OsError> {
         pollable(&self.channel.control)
     }
 
-    /// Announces that this receiver will sleep on its [`pollable`](Self::pollable) descriptor. Answers `false` if it
-    /// should rather receive at once, because a message or the end is there.
+    /// Announces that this receiver will sleep on its [`pollable`](Self::pollable) descriptor. Returns `false` if
+    /// there is a message or the end to receive instead.
     pub fn arm(&self) -> Result<bool, RecvError> {
         if self.over.get().is_some() {
             return Ok(false);
@@ -265,58 +265,58 @@ impl<T: Trust> Receiver<T> {
         let check = self.taker.announce_sleep(self.channel.board(), self.channel.ledger(), Sleep::Socket);
         match check {
             SleepCheck::Sleep(_) => Ok(true),
-            // `try_recv` will find it; the end is told there and not here.
+            // `try_recv` will find it; the end is reported there and not here.
             other => self.conclude(other).map_or(Ok(false), |()| Ok(false)),
         }
     }
 
-    /// Ends the sleep that [`arm`](Self::arm) announced: reads the wake-up away, and looks whether the sender is gone.
+    /// Ends the sleep that [`arm`](Self::arm) announced: discards the wake-up, and checks whether the sender is gone.
     pub fn disarm(&self) -> Result<(), RecvError> {
         self.taker.awake(self.channel.ledger());
         if let Err(fault) = drain(&self.channel) {
             return self.end(SenderFault::Datagram(fault));
         }
-        // The end is told by the next receive, after whatever is left.
+        // The next receive reports the end, after what is left.
         let _ = self.look_for_the_end();
         Ok(())
     }
 
-    /// How often [`try_recv`](Self::try_recv) looks whether the sender lives; 50 ms unless said otherwise.
+    /// Sets how often [`try_recv`](Self::try_recv) checks that the sender is alive; every 50 ms by default.
     pub fn watch_every(&self, interval: Duration) {
         self.watch.set(Watch::every(interval));
     }
 
-    /// What the sender sent before this channel and will not send on it; zeroes from a sender that does not say.
+    /// Returns what the sender sent before this channel and will not send on it; zeroes if the sender does not say.
     #[must_use]
     pub fn past(&self) -> Past {
         self.past
     }
 
-    /// What the sender's application said when the channel was made.
+    /// Returns the greeting of the sender's application.
     #[must_use]
     pub fn greeting(&self) -> &[u8] {
         &self.greeting
     }
 
-    /// Who sends.
+    /// Returns the identity of the sender.
     #[must_use]
     pub fn peer(&self) -> Credentials {
         self.channel.control.credentials()
     }
 
-    /// The sender's stats.
+    /// Returns the sender's stats.
     #[must_use]
     pub fn sender_stats(&self) -> Stats {
         self.channel.stats_region.read()
     }
 
-    /// The sender's stats about the receiver in `place`, 0 to 63, if there is one.
+    /// Returns the sender's stats about the receiver in `place`, 0 to 63, if there is one.
     #[must_use]
     pub fn subscriber_stats(&self, place: usize) -> Option<SubscriberStats> {
         self.channel.stats_region.subscriber(place)
     }
 
-    /// This receiver's own stats.
+    /// Returns this receiver's own stats.
     #[must_use]
     pub fn stats(&self) -> ReceiverStats {
         let head = self.channel.ledger().head;
@@ -329,7 +329,7 @@ impl<T: Trust> Receiver<T> {
         }
     }
 
-    /// The range of addresses that the sender's pool is mapped at: for showing that nothing was copied.
+    /// Returns the addresses at which the sender's pool is mapped, to show that nothing was copied.
     #[must_use]
     pub fn pool_addresses(&self) -> core::ops::Range<usize> {
         self.channel.pool_addresses()
@@ -344,7 +344,7 @@ pub struct ReceiverStats {
     pub messages: u64,
     /// Bytes received.
     pub bytes: u64,
-    /// Messages that the sender says it did not give to this receiver because it was slow.
+    /// Messages that the sender did not give to this receiver because it was slow, as the sender reports it.
     pub missed: u64,
     /// Times it went to sleep, each a system call.
     pub sleeps: u64,
@@ -352,7 +352,7 @@ pub struct ReceiverStats {
     pub copied: u64,
 }
 
-/// One descriptor that becomes readable by the peer's datagrams as well as by its death.
+/// Returns one descriptor that becomes readable by the peer's datagrams as well as by its death.
 pub(crate) fn pollable(control: &crate::peer::Control) -> Result<OwnedFd, OsError> {
     match control.pidfd() {
         Some(pidfd) => sys::epoll(&[control.socket(), pidfd]),
@@ -360,7 +360,7 @@ pub(crate) fn pollable(control: &crate::peer::Control) -> Result<OwnedFd, OsErro
     }
 }
 
-/// Reads wake-ups away, a bounded number; anything else on the socket is against the protocol.
+/// Discards a bounded number of wake-ups; anything else on the socket is a protocol violation.
 fn drain(channel: &Channel) -> Result<(), wire::WireFault> {
     for _ in 0..16 {
         let mut datagram = [0; wire::PREFIX];

@@ -1,4 +1,4 @@
-//! Receiving messages that are files of their own: nobody can change them, so anybody may have sent them.
+//! Receives messages that are files of their own: nobody can change them, so anybody may have sent them.
 
 use core::ops::Deref;
 
@@ -26,7 +26,7 @@ pub struct SealedMessage {
 }
 
 impl SealedMessage {
-    /// What came with the message.
+    /// Returns what accompanies the message.
     #[must_use]
     pub fn meta(&self) -> Meta {
         self.meta
@@ -37,7 +37,7 @@ impl SealedMessage {
         sys::duplicate(self.fd.as_fd())
     }
 
-    /// Closes the descriptor and keeps the mapping: for messages that are kept in numbers.
+    /// Closes the descriptor and keeps the mapping, for programs that keep many messages.
     #[must_use]
     pub fn into_view(self) -> FrozenView {
         self.view
@@ -74,7 +74,7 @@ pub struct SealedReceiver {
     over: Option<RecvError>,
     /// The features in force.
     features: u64,
-    /// The closing reason that came.
+    /// The closing reason that was received.
     reason: Words,
     stats: ReceiverStats,
     watch: Watch,
@@ -95,7 +95,7 @@ impl SealedReceiver {
         }
     }
 
-    /// The next message, if one is there.
+    /// Returns the next message, if there is one.
     pub fn try_recv(&mut self) -> Result<Option<SealedMessage>, RecvError> {
         if let Some(over) = self.over {
             return Err(over);
@@ -109,8 +109,8 @@ impl SealedReceiver {
         self.conclude(outcome)
     }
 
-    /// Remembers the end, so that it stays the end. A message that this process had no descriptor for is gone, and what
-    /// comes after it must not pass for the whole.
+    /// Remembers the end, so that it stays the end. A message that this process had no descriptor for is lost, and
+    /// what comes after it must not pass for the whole.
     fn conclude(
         &mut self,
         outcome: Result<Option<SealedMessage>, RecvError>,
@@ -124,7 +124,7 @@ impl SealedReceiver {
     }
 
     fn read(&mut self) -> Result<Option<SealedMessage>, RecvError> {
-        // Wake-ups that lie in front of a message are read away, a bounded number.
+        // Discard a bounded number of wake-ups in front of a message.
         for _ in 0..16 {
             let mut datagram = [0; wire::MAX_BYE];
             let mut fds = [None, None];
@@ -170,8 +170,8 @@ impl SealedReceiver {
         Ok(None)
     }
 
-    /// Nothing is queued. If the process has ended as well, there never will be; what it sent in between the two looks
-    /// is still taken.
+    /// Handles an empty queue. If the process has ended as well, the queue stays empty; what was sent between the two
+    /// checks is still taken.
     fn look_for_the_end(&mut self) -> Result<Option<SealedMessage>, RecvError> {
         if self.control.vital()? == Vital::Alive {
             return Ok(None);
@@ -197,12 +197,12 @@ impl SealedReceiver {
         Ok(SealedMessage { view, fd, meta: Meta { number, tag, reply_to } })
     }
 
-    /// The next message; waits for it without end.
+    /// Returns the next message; waits for it forever.
     pub fn recv(&mut self) -> Result<SealedMessage, RecvError> {
         self.recv_with(Wait::sleeping())
     }
 
-    /// The next message; waits as told. Each look is a system call, so it spins little.
+    /// Returns the next message; waits as `wait` says. Each check is a system call, so it spins little.
     pub fn recv_with(&mut self, wait: Wait) -> Result<SealedMessage, RecvError> {
         if let Some(message) = self.try_recv()? {
             return Ok(message);
@@ -231,37 +231,38 @@ impl SealedReceiver {
         }
     }
 
-    /// A descriptor for `poll`, `epoll` or an async runtime: readable when a message is there or the sender is gone.
+    /// Returns a new descriptor for `poll`, `epoll` or an async runtime: readable when there is a message or the
+    /// sender is gone.
     pub fn pollable(&self) -> Result<OwnedFd, OsError> {
         pollable(&self.control)
     }
 
-    /// Returns the reason of a sender that broke off, in its own words: quote them before a terminal sees them. Empty
-    /// before [`RecvError::BrokenOff`], and where the sender gave none.
+    /// Returns the reason of a sender that broke off, in its own words: escape them before printing to a terminal.
+    /// Empty before [`RecvError::BrokenOff`], and if the sender gave none.
     #[must_use]
     pub fn reason(&self) -> &str {
         self.reason.as_str()
     }
 
-    /// What the sender sent before this channel and will not send on it; zeroes from a sender that does not say.
+    /// Returns what the sender sent before this channel and will not send on it; zeroes if the sender does not say.
     #[must_use]
     pub fn past(&self) -> Past {
         self.past
     }
 
-    /// What the sender's application said when the channel was made.
+    /// Returns the greeting of the sender's application.
     #[must_use]
     pub fn greeting(&self) -> &[u8] {
         &self.greeting
     }
 
-    /// Who sends.
+    /// Returns the identity of the sender.
     #[must_use]
     pub fn peer(&self) -> Credentials {
         self.control.credentials()
     }
 
-    /// This receiver's own stats.
+    /// Returns this receiver's own stats.
     #[must_use]
     pub fn stats(&self) -> ReceiverStats {
         self.stats
@@ -272,7 +273,7 @@ fn fault(fault: WireFault) -> RecvError {
     RecvError::Fault(SenderFault::Datagram(fault))
 }
 
-/// Says good-bye, so that the sender can tell an end from a crash.
+/// Says BYE, so that the sender can tell an end from a crash.
 impl Drop for SealedReceiver {
     fn drop(&mut self) {
         let _ = sys::send(self.control.socket(), &[&wire::leaving(), &[]], &[]);

@@ -1,7 +1,7 @@
-//! A file in memory that is written from front to back and then frozen, without ever being mapped by its writer.
+//! A memory file that is written from front to back and then frozen, without its writer ever mapping it.
 //!
-//! `write` neither faults pages in nor zeroes those that it fills whole, so for long contents this is twice as fast as
-//! filling a [`Writable`](super::Writable).
+//! `write` neither faults pages in nor zeroes those that it fills whole, so for long contents this is twice as fast
+//! as filling a [`Writable`](super::Writable).
 
 use core::ffi::CStr;
 
@@ -20,7 +20,7 @@ pub struct Appender {
 }
 
 impl Appender {
-    /// Makes an empty region. `name` is what `/proc/self/maps` shows.
+    /// Creates an empty region. `name` is what `/proc/self/maps` shows.
     ///
     /// ```
     /// use bowstring_transport::region::Appender;
@@ -34,11 +34,11 @@ impl Appender {
         Ok(Appender { fd: create_sealable(name, Pages::Normal)?, len: 0 })
     }
 
-    /// Writes `bytes` behind what is there. After an error the region is of no more use.
+    /// Appends `bytes`. After an error the region is unusable.
     pub fn append(&mut self, bytes: &[u8]) -> Result<(), OsError> {
         let end = self.len.checked_add(bytes.len()).filter(|&end| isize::try_from(end).is_ok());
         let end = end.ok_or(OsError::new(Call::Write, Errno::FBIG))?;
-        // Going beyond RLIMIT_FSIZE would raise a signal, whose default is to kill.
+        // Exceeding RLIMIT_FSIZE would raise a signal, which kills by default.
         if sys::file_size_limit().is_some_and(|most| end as u64 > most) {
             return Err(OsError::new(Call::Write, Errno::FBIG));
         }

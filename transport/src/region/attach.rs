@@ -1,7 +1,7 @@
 //! Accepting regions from another process: every property is checked on the descriptor before it is mapped.
 //!
-//! The order matters. `F_GET_SEALS` comes first: it is answered from the open file alone, and by tmpfs and hugetlbfs only,
-//! while `fstat` of a hostile file system could be made to wait for ever.
+//! The order matters. `F_GET_SEALS` comes first: it only looks at the open file, and only tmpfs and hugetlbfs support
+//! it, while `fstat` on a hostile file system could wait forever.
 //!
 //! # Safety
 //!
@@ -23,16 +23,16 @@ use super::words::Mapped;
 use crate::error::{Call, RegionFault};
 use crate::sys::{self, Hint};
 
-/// `TMPFS_MAGIC`: what a memfd of normal pages lives on.
+/// `TMPFS_MAGIC`: the file system of a memfd of normal pages.
 const TMPFS: u64 = 0x0102_1994;
-/// `HUGETLBFS_MAGIC`: what a memfd of reserved huge pages lives on.
+/// `HUGETLBFS_MAGIC`: the file system of a memfd of reserved huge pages.
 const HUGETLBFS: u64 = 0x9584_58f6;
-/// The size of the blocks of tmpfs where pages are of 4 KiB and none of them are huge.
+/// The block size of tmpfs where pages have 4 KiB and none of them are huge.
 const SMALLEST_PAGE: u64 = 4096;
 /// Sizes are compared after rounding to this when huge pages are reserved.
 const HUGE: u64 = 2 << 20;
 
-/// A published region of another process: readable, and changing by its owner's hand.
+/// A published region of another process: readable, and changed by its owner.
 #[derive(Debug)]
 pub(crate) struct PeerMap {
     map: Mapping,
@@ -54,7 +54,7 @@ impl Mapped for PeerMap {
     }
 }
 
-/// A frozen region, from whomever it came: immutable, and mapped for as long as this value lives.
+/// A frozen region from any process: immutable, and mapped while this value lives.
 #[derive(Debug)]
 pub struct Frozen {
     /// `None` for a region of no bytes, which cannot be mapped.
@@ -62,7 +62,7 @@ pub struct Frozen {
 }
 
 impl Frozen {
-    /// Checks that `fd` is immutable and at least `len` bytes long, and maps these.
+    /// Checks that `fd` is immutable and at least `len` bytes long, and maps those bytes.
     ///
     /// ```
     /// use bowstring_transport::region::{FrozenView, Pages, Writable};
@@ -83,7 +83,7 @@ impl Frozen {
 
 impl Frozen {
     /// Attaches like [`attach`](Self::attach), in a time that does not depend on `len`: pages are mapped as they are
-    /// read, not beforehand. For regions of which perhaps little is read.
+    /// read, not in advance. For regions that may be read only in part.
     pub fn attach_lazily(fd: BorrowedFd<'_>, len: usize) -> Result<Frozen, RegionFault> {
         check(fd, SealFlags::WRITE, false, len, |found, wanted| found >= wanted)?;
         let map = if len == 0 { None } else { Some(Mapping::frozen(fd, len)?) };
@@ -109,10 +109,10 @@ impl Deref for Frozen {
     }
 }
 
-/// Has every page mapped now.
+/// Maps every page now.
 fn fault_in(map: &Mapping) -> Result<(), RegionFault> {
     match map.advise(Hint::PopulateRead) {
-        // Before Linux 5.14: each page costs a fault at its first touch instead.
+        // Before Linux 5.14: each page faults at its first touch instead.
         Err(e) if e.is(Errno::INVAL) => Ok(()),
         outcome => Ok(outcome?),
     }
@@ -127,8 +127,8 @@ fn map_all(fd: BorrowedFd<'_>, len: usize) -> Result<Mapping, RegionFault> {
     Ok(map)
 }
 
-/// The checks that all attaching shares. `write` is the seal against writing that is asked for; `F_SEAL_WRITE` does for
-/// the weaker one as well.
+/// Makes the checks that all attaching shares. `write` is the required seal against writing; `F_SEAL_WRITE` also
+/// satisfies the weaker one.
 fn check(
     fd: BorrowedFd<'_>,
     write: SealFlags,
@@ -137,8 +137,8 @@ fn check(
     fits: impl FnOnce(u64, u64) -> bool,
 ) -> Result<(), RegionFault> {
     let seals = match sys::seals(fd) {
-        // Not a file of the kinds that can carry seals: a disk file, a device, a socket; or, with the second, no open
-        // file at all but an `O_PATH` descriptor.
+        // Not a file of a kind that supports seals: a disk file, a device, a socket; or, with the second error, an
+        // `O_PATH` descriptor instead of an open file.
         Err(e) if e.call() == Call::GetSeals && (e.is(Errno::INVAL) || e.is(Errno::BADF)) => {
             return Err(RegionFault::NotMemory);
         }
@@ -158,7 +158,7 @@ fn check(
         return Err(RegionFault::MayBeSealed);
     }
     let stat = sys::stat(fd)?;
-    // A file that has seals is one of the two, and the blocks of hugetlbfs are its pages: none are of 4 KiB.
+    // A file with seals is on one of the two, and the blocks of hugetlbfs are its pages: none have 4 KiB.
     let huge = u64::try_from(stat.st_blksize) != Ok(SMALLEST_PAGE)
         && match sys::file_system(fd)? {
             TMPFS => false,
@@ -171,8 +171,8 @@ fn check(
     if !fits(found, wanted) {
         return Err(RegionFault::Size { found, wanted });
     }
-    // Blocks are counted in 512 bytes whatever the page size. The whole file counts, also where less of it is read: what
-    // is allocated may lie behind what is read.
+    // Blocks are counted in units of 512 bytes for every page size. The whole file counts, even if less of it is
+    // read: what is allocated may be behind what is read.
     let allocated = u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512);
     if allocated < found {
         return Err(RegionFault::Holes { allocated, wanted: found });

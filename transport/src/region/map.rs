@@ -26,12 +26,13 @@ pub(crate) struct Mapping {
     len: usize,
 }
 
-// SAFETY: a mapping belongs to the process, not to a thread; what is reached through it is guarded by the views.
+// SAFETY: a mapping belongs to the process, not to a thread; the views guard what is reached through it.
 unsafe impl Send for Mapping {}
-// SAFETY: as above; `&Mapping` gives out views of atomics and raw pointers, nothing else.
+// SAFETY: a mapping belongs to the process, not to a thread; `&Mapping` gives out views of atomics and raw pointers,
+// nothing else.
 unsafe impl Sync for Mapping {}
 
-/// Types that may lie in memory which another process changes: atomics in and out.
+/// Types for memory that another process changes: atomics in and out.
 ///
 /// # Safety
 /// 1. Every bit pattern is a valid value.
@@ -40,9 +41,9 @@ unsafe impl Sync for Mapping {}
 pub(crate) unsafe trait Shared {}
 // SAFETY: made of atomics only, see `abi`; aligned to 128 or less.
 unsafe impl Shared for BoardHead {}
-// SAFETY: as above.
+// SAFETY: made of atomics only, see `abi`; aligned to a cache line.
 unsafe impl Shared for Entry {}
-// SAFETY: as above.
+// SAFETY: made of atomics only, see `abi`; aligned to 128 or less.
 unsafe impl Shared for LedgerHead {}
 // SAFETY: an atomic.
 unsafe impl Shared for Released {}
@@ -57,15 +58,15 @@ impl Mapping {
         Ok(mapping)
     }
 
-    /// Maps the first `len` bytes of a file that nobody can change any more. Children inherit the mapping: what they
-    /// still refer to is there, and as it was.
+    /// Maps the first `len` bytes of a file that nobody can change any more. Children inherit the mapping, so what
+    /// they still refer to stays there unchanged.
     pub(super) fn frozen(fd: BorrowedFd<'_>, len: usize) -> Result<Mapping, OsError> {
         // SAFETY: 1. the range goes into a `Mapping`, whose drop is the only unmapping; 2. nobody writes to the file.
         let at = unsafe { sys::map(fd, len, false) }?;
         Ok(Mapping::owning(at, len))
     }
 
-    /// Maps private, zeroed memory. Children inherit a copy of it, as of any heap.
+    /// Maps private, zeroed memory. Children inherit a copy, as of any heap.
     pub(crate) fn private(len: usize) -> Result<Mapping, OsError> {
         // SAFETY: the range goes into a `Mapping`, whose drop is the only unmapping.
         let at = unsafe { sys::map_private(len) }?;
@@ -73,16 +74,16 @@ impl Mapping {
     }
 
     fn owning(at: *mut u8, len: usize) -> Mapping {
-        // The kernel never places a mapping at address 0 for a caller that did not insist on it.
+        // The kernel never places a mapping at address 0 unless the caller insists.
         Mapping { at: NonNull::new(at).unwrap_or(NonNull::dangling()), len }
     }
 
-    /// Where the mapping begins.
+    /// Returns the start of the mapping.
     pub(super) fn start(&self) -> NonNull<u8> {
         self.at
     }
 
-    /// A mapping that was given up in parts.
+    /// Creates a mapping from the parts of one that was given up.
     ///
     /// # Safety
     /// The range is that of a mapping that was never dropped, and this becomes its only owner.
@@ -95,8 +96,8 @@ impl Mapping {
         unsafe { sys::advise(self.at.as_ptr(), self.len, hint) }
     }
 
-    /// Asks that the pages of `from..to` be there and writable; both are rounded outward to pages by the kernel's rule
-    /// that the start be page-aligned.
+    /// Makes the pages of `from..to` present and writable. Both are rounded outward to pages, as the kernel requires
+    /// a page-aligned start.
     pub(crate) fn populate(&self, from: usize, to: usize) -> Result<(), OsError> {
         debug_assert!(from <= to && to <= self.len && from.is_multiple_of(4096));
         // SAFETY: `from <= to <= len` keeps the range within ours.
@@ -107,14 +108,15 @@ impl Mapping {
         self.len
     }
 
-    /// Where byte `offset` lies; `offset` may be the end. Whoever reads or writes there has checked the offset.
+    /// Returns the address of byte `offset`, which may be the end. The caller has checked the offset of what it reads
+    /// or writes.
     #[inline(always)]
     pub(crate) fn at(&self, offset: usize) -> *mut u8 {
         debug_assert!(offset <= self.len, "an offset beyond its mapping");
         self.at.as_ptr().wrapping_add(offset)
     }
 
-    /// `count` values of `T` from byte `offset` on.
+    /// Returns `count` values of `T` from byte `offset` on.
     pub(crate) fn view<T: Shared>(&self, offset: usize, count: usize) -> &[T] {
         let end = count.checked_mul(size_of::<T>()).and_then(|bytes| bytes.checked_add(offset));
         assert!(

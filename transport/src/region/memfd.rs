@@ -1,4 +1,4 @@
-//! Making regions: a file in memory, allocated whole, and sealed before anyone else can touch it.
+//! Creates regions: memory files, allocated whole, and sealed before anyone else can touch them.
 //!
 //! # Safety
 //!
@@ -23,28 +23,28 @@ use super::words::Mapped;
 use crate::error::{Call, OsError};
 use crate::sys::{self, Hint};
 
-/// What kind of pages a region should have.
+/// The kind of pages of a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Pages {
     /// The page size of the machine.
     #[default]
     Normal,
-    /// Transparent huge pages, if the host grants them for shared memory; [`Writable::pages`] tells.
+    /// Transparent huge pages, if the host grants them for shared memory; [`Writable::pages`] shows it.
     Huge,
     /// Pages of 2 MiB from the host's reserve (`vm.nr_hugepages`); an error if there are none.
     HugeTlb,
 }
 
-/// The size of a page from the reserve that [`Pages::HugeTlb`] takes.
+/// The page size of the reserve that [`Pages::HugeTlb`] uses.
 const HUGE: usize = 2 << 20;
 
-/// Below this, faulting pages in as they are written is no slower than asking for all of them first.
+/// Below this, faulting pages in as they are written is no slower than requesting them all first.
 pub(super) const POPULATE_FROM: usize = 64 << 10;
 
-/// Below this, every machine that runs this has the memory, and asking for its size is not worth a system call.
+/// Below this, every supported machine has the memory, and checking its size is not worth a system call.
 const ASK_FROM: usize = 64 << 20;
 
-/// From here on, giving a region its memory takes so long that a handshake would not wait for it.
+/// From here on, allocating a region takes so long that a handshake would not wait for it.
 const WHOLE_FROM: usize = 256 << 20;
 
 /// A region whose descriptor has not left this process.
@@ -52,14 +52,14 @@ const WHOLE_FROM: usize = 256 << 20;
 pub struct Writable {
     fd: OwnedFd,
     map: Mapping,
-    /// The bytes asked for; a mapping of huge pages may be longer.
+    /// The length requested; a mapping of huge pages may be longer.
     len: usize,
     pages: Pages,
 }
 
 impl Writable {
-    /// Makes a region of `len` bytes, all of them zero and all of them backed by memory: what cannot be had is an
-    /// error here and never a signal later. `name` is what `/proc/self/maps` shows.
+    /// Creates a region of `len` zero bytes, all of them backed by memory: a shortage is an error here and never a
+    /// signal later. `name` is what `/proc/self/maps` shows.
     ///
     /// ```
     /// use bowstring_transport::region::{Pages, Writable};
@@ -72,7 +72,7 @@ impl Writable {
     pub fn create(name: &CStr, len: usize, pages: Pages) -> Result<Writable, OsError> {
         let size = match pages {
             Pages::HugeTlb => len.checked_next_multiple_of(HUGE).unwrap_or(usize::MAX),
-            // A mapping has at least one byte, even for a region of none.
+            // A mapping has at least one byte, even for an empty region.
             Pages::Normal | Pages::Huge => len.max(1),
         };
         affordable(size)?;
@@ -94,8 +94,8 @@ impl Writable {
         Ok(Writable { fd, map, len, pages: granted })
     }
 
-    /// Makes a region that has no memory yet, and publishes it: [`Published::back`] gives it its memory, before anybody
-    /// else is handed it. For what may never be used; large regions, and those of reserved pages, are made whole.
+    /// Creates and publishes a region without memory: [`Published::back`] allocates it before anybody else gets it.
+    /// For regions that may never be used; large ones, and those of reserved pages, are allocated at once.
     pub(crate) fn reserve(name: &CStr, len: usize, pages: Pages) -> Result<Published, OsError> {
         if len >= WHOLE_FROM || pages == Pages::HugeTlb {
             return Writable::create(name, len, pages)?.publish();
@@ -111,7 +111,7 @@ impl Writable {
         Ok(Published { fd, map, len, pages, backed: AtomicBool::new(false) })
     }
 
-    /// The pages that the host granted.
+    /// Returns the kind of pages that the host granted.
     #[must_use]
     pub const fn pages(&self) -> Pages {
         self.pages
@@ -119,7 +119,7 @@ impl Writable {
 
     /// Seals the region so that nobody but this process ever writes to it, and nobody resizes it.
     pub fn publish(self) -> Result<Published, OsError> {
-        // A large region was faulted in when it was made; what is published is used for long, however small.
+        // A large region was faulted in when it was created; a published one is used for long, however small.
         if self.map.len() < POPULATE_FROM {
             populate(&self.map)?;
         }
@@ -131,7 +131,7 @@ impl Writable {
     /// Seals the region so that nobody ever writes to it again, this process included.
     pub fn freeze(self) -> Result<Frozen, OsError> {
         let Writable { fd, map, len, .. } = self;
-        // The kernel refuses the seal while a writable mapping lives.
+        // The kernel refuses the seal while a writable mapping exists.
         drop(map);
         sys::add_seals(fd.as_fd(), FROZEN)?;
         Ok(Frozen { fd, len })
@@ -149,7 +149,8 @@ impl Deref for Writable {
 
 impl DerefMut for Writable {
     fn deref_mut(&mut self) -> &mut [u8] {
-        // SAFETY: as above, and `&mut self` makes this the only reference.
+        // SAFETY: mapped, `len` bytes at least, zeroed by the kernel; the descriptor has not left this process, and
+        // `&mut self` makes this the only reference.
         unsafe { core::slice::from_raw_parts_mut(self.map.at(0), self.len) }
     }
 }
@@ -161,12 +162,12 @@ pub struct Published {
     map: Mapping,
     len: usize,
     pages: Pages,
-    /// Whether all of it has memory.
+    /// True if all of it is allocated.
     backed: AtomicBool,
 }
 
 impl Published {
-    /// Gives all of a reserved region its memory, now. What cannot be had is an error here and never a signal later.
+    /// Allocates all of a reserved region now. A shortage is an error here and never a signal later.
     pub(crate) fn back(&self) -> Result<(), OsError> {
         if self.backed.load(Ordering::Relaxed) {
             return Ok(());
@@ -184,25 +185,25 @@ impl Published {
         Ok(())
     }
 
-    /// The bytes of the region.
+    /// Returns the length of the region in bytes.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there are none.
+    /// Returns true if the region is empty.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// The pages that the host granted.
+    /// Returns the kind of pages that the host granted.
     #[must_use]
     pub const fn pages(&self) -> Pages {
         self.pages
     }
 
-    /// The `len` bytes from `start` on, to write; `None` if the region is shorter.
+    /// Returns the `len` bytes from `start` on for writing; `None` if the region is shorter.
     #[inline]
     pub fn bytes_mut(&mut self, start: usize, len: usize) -> Option<&mut [u8]> {
         start.checked_add(len).filter(|&end| end <= self.len)?;
@@ -212,11 +213,12 @@ impl Published {
         Some(unsafe { core::slice::from_raw_parts_mut(self.map.at(start), len) })
     }
 
-    /// The `len` bytes from `start` on, to read back; `None` if the region is shorter.
+    /// Returns the `len` bytes from `start` on for reading back; `None` if the region is shorter.
     #[inline]
     pub(crate) fn bytes(&self, start: usize, len: usize) -> Option<&[u8]> {
         start.checked_add(len).filter(|&end| end <= self.len)?;
-        // SAFETY: as above, and `&self` keeps this process from writing through `bytes_mut`.
+        // SAFETY: mapped, for `start + len <= self.len`; the seals keep every other process from writing, and `&self`
+        // keeps this one from writing through `bytes_mut`.
         Some(unsafe { core::slice::from_raw_parts(self.map.at(start), len) })
     }
 }
@@ -246,21 +248,22 @@ impl Frozen {
         Frozen { fd, len }
     }
 
-    /// The bytes of the region.
+    /// Returns the length of the region in bytes.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there are none.
+    /// Returns true if the region is empty.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Makes a frozen region that holds a copy of `bytes`.
+    /// Creates a frozen region that holds a copy of `bytes`.
     ///
-    /// Pages of the usual size are written and not mapped: a mapping would fault and zero each page before it is filled.
+    /// Pages of the usual size are written and not mapped: a mapping would fault and zero each page before it is
+    /// filled.
     pub(crate) fn copy_of(name: &CStr, bytes: &[u8], pages: Pages) -> Result<Frozen, OsError> {
         if pages != Pages::Normal {
             let mut region = Writable::create(name, bytes.len(), pages)?;
@@ -273,7 +276,7 @@ impl Frozen {
         region.freeze()
     }
 
-    /// The descriptor itself, to be sent by other means.
+    /// Returns the descriptor itself, to be sent by other means.
     #[must_use]
     pub fn into_fd(self) -> OwnedFd {
         self.fd
@@ -286,21 +289,21 @@ impl AsFd for Frozen {
     }
 }
 
-/// What a published region carries: its owner's mapping, made before, stays writable; no new one can be.
+/// The seals of a published region: its owner's earlier mapping stays writable; there can be no new one.
 pub(crate) const PUBLISHED: SealFlags =
     SealFlags::FUTURE_WRITE.union(SealFlags::SHRINK).union(SealFlags::GROW).union(SealFlags::SEAL);
 
-/// What a frozen region carries.
+/// The seals of a frozen region.
 pub(crate) const FROZEN: SealFlags =
     SealFlags::WRITE.union(SealFlags::SHRINK).union(SealFlags::GROW).union(SealFlags::SEAL);
 
-/// Refuses what would end with a signal, and not with an error, while it is filled.
+/// Refuses a region whose filling would end with a signal and not with an error.
 pub(crate) fn affordable(size: usize) -> Result<(), OsError> {
-    // Going beyond RLIMIT_FSIZE would raise a signal, whose default is to kill.
+    // Exceeding RLIMIT_FSIZE would raise a signal, which kills by default.
     if sys::file_size_limit().is_some_and(|most| size as u64 > most) {
         return Err(OsError::new(Call::Allocate, Errno::FBIG));
     }
-    // Taking more page by page would end with the kernel killing a process.
+    // Taking more, page by page, would end with the kernel killing a process.
     if size >= ASK_FROM && size as u64 > sys::machine_memory() {
         return Err(OsError::new(Call::Allocate, Errno::NOMEM));
     }
@@ -313,13 +316,13 @@ pub(super) fn create_sealable(name: &CStr, pages: Pages) -> Result<OwnedFd, OsEr
         flags |= MemfdFlags::HUGETLB | MemfdFlags::HUGE_2MB;
     }
     match sys::memfd_create(name, flags | MemfdFlags::NOEXEC_SEAL) {
-        // Kernels before 6.3 do not know the flag, and there a memory file is executable like any other.
+        // Kernels before 6.3 do not know the flag; there a memory file is executable like any other.
         Err(e) if e.is(Errno::INVAL) => sys::memfd_create(name, flags),
         outcome => outcome,
     }
 }
 
-/// The pages that the host grants for a mapping.
+/// Returns the kind of pages that the host grants for a mapping.
 fn granted(wanted: Pages, map: &Mapping) -> Pages {
     match wanted {
         Pages::Huge if ask_for_huge(map) => Pages::Huge,
@@ -328,7 +331,7 @@ fn granted(wanted: Pages, map: &Mapping) -> Pages {
     }
 }
 
-/// Asks for huge pages and answers whether the host gives them to shared memory at all.
+/// Requests huge pages and returns whether the host grants them for shared memory.
 fn ask_for_huge(map: &Mapping) -> bool {
     let mut text = [0; 64];
     let read = sys::read_start(c"/sys/kernel/mm/transparent_hugepage/shmem_enabled", &mut text);
@@ -341,10 +344,10 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
     text.windows(part.len()).any(|w| w == part)
 }
 
-/// Has every page mapped and writable now.
+/// Makes every page present and writable now.
 fn populate(map: &Mapping) -> Result<(), OsError> {
     match map.advise(Hint::PopulateWrite) {
-        // Before Linux 5.14: the memory is allocated, only the first touch of each page costs a fault.
+        // Before Linux 5.14: the memory is allocated, but the first touch of each page faults.
         Err(e) if e.is(Errno::INVAL) => Ok(()),
         outcome => outcome,
     }

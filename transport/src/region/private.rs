@@ -1,4 +1,4 @@
-//! Memory of our own without an allocator: values, shared values and byte buffers in private mappings.
+//! Private memory without an allocator: values, shared values and byte buffers in private mappings.
 //!
 //! # Safety
 //!
@@ -17,7 +17,7 @@ use core::sync::atomic::{AtomicUsize, Ordering, fence};
 use super::map::Mapping;
 use crate::error::OsError;
 
-/// The smallest page of any machine; a mapping is aligned to it.
+/// The smallest page size of any machine; a mapping is aligned to it.
 const PAGE: usize = 4096;
 
 fn mapped_bytes<T>(count: usize) -> usize {
@@ -28,7 +28,7 @@ fn map_for<T>(count: usize) -> Result<Mapping, OsError> {
     const { assert!(align_of::<T>() <= PAGE) };
     let bytes = mapped_bytes::<T>(count);
     let map = Mapping::private(bytes)?;
-    // Fault the pages in at set-up; where the kernel cannot, the first touch does.
+    // Fault the pages in at set-up; if the kernel cannot, the first touch does.
     let _ = map.populate(0, bytes);
     Ok(map)
 }
@@ -52,7 +52,7 @@ impl<T> MapBox<T> {
     #[must_use]
     pub fn into_inner(self) -> T {
         let value = self.map.start().cast::<T>();
-        // Read out and then freed without dropping it there.
+        // Read out and then freed without being dropped in place.
         let taken = ManuallyDrop::new(self);
         // SAFETY: `new` has put a value there, which nobody drops: `taken` is never dropped.
         let value = unsafe { value.read() };
@@ -61,7 +61,7 @@ impl<T> MapBox<T> {
         value
     }
 
-    /// Gives the box up for a pointer to its value, which [`from_raw`](Self::from_raw) takes back.
+    /// Converts the box into a pointer to its value, which [`from_raw`](Self::from_raw) takes back.
     ///
     /// ```
     /// use bowstring_transport::region::MapBox;
@@ -75,7 +75,7 @@ impl<T> MapBox<T> {
         ManuallyDrop::new(self).map.start().cast()
     }
 
-    /// Takes back a box that was given up.
+    /// Takes back a box from its pointer.
     ///
     /// # Safety
     /// 1. The pointer came from [`into_raw`](Self::into_raw), of the same type.
@@ -98,7 +98,8 @@ impl<T> Deref for MapBox<T> {
 
 impl<T> DerefMut for MapBox<T> {
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: as above; `&mut self` makes the reference unique.
+        // SAFETY: `new` has put a value there, which stays until the drop of `self`; `&mut self` makes the reference
+        // unique.
         unsafe { &mut *self.map.at(0).cast::<T>() }
     }
 }
@@ -116,7 +117,7 @@ impl<T: fmt::Debug> fmt::Debug for MapBox<T> {
     }
 }
 
-/// A value in a mapping of its own, shared by counted handles as by `Arc`.
+/// A value in a mapping of its own, shared by counted handles as with `Arc`.
 pub(crate) struct MapArc<T> {
     inner: NonNull<Counted<T>>,
 }
@@ -129,7 +130,7 @@ struct Counted<T> {
 
 // SAFETY: as for `Arc`: a handle gives `&T` to any thread and drops the `T` on whichever thread is last.
 unsafe impl<T: Send + Sync> Send for MapArc<T> {}
-// SAFETY: as above.
+// SAFETY: as with `Arc`: `&MapArc` gives `&T` to any thread, and clones of it may drop the `T` on any.
 unsafe impl<T: Send + Sync> Sync for MapArc<T> {}
 
 impl<T> MapArc<T> {
@@ -151,7 +152,8 @@ impl<T> MapArc<T> {
 impl<T> Clone for MapArc<T> {
     fn clone(&self) -> MapArc<T> {
         let before = self.counted().handles.fetch_add(1, Ordering::Relaxed);
-        // As `Arc`: so many handles can only have been forgotten, and an overflow would free the value under them.
+        // As in `Arc`: this many handles can only have been forgotten, and an overflow would free the value under
+        // them.
         assert!(before < usize::MAX / 2, "too many handles");
         MapArc { inner: self.inner }
     }
@@ -169,7 +171,7 @@ impl<T> Drop for MapArc<T> {
         if self.counted().handles.fetch_sub(1, Ordering::Release) != 1 {
             return;
         }
-        // What other handles did happened before the drop of the value.
+        // Everything other handles did happens before the drop of the value.
         fence(Ordering::Acquire);
         // SAFETY: this was the last handle, so the value is ours alone; it is moved out, its mapping with it, and
         // dropped in the order of the fields: the value first. The `read` leaves bytes that are unmapped unread.
@@ -185,7 +187,7 @@ impl<T: fmt::Debug> fmt::Debug for MapArc<T> {
     }
 }
 
-/// A slice of plain values in a mapping of its own, sized once.
+/// A slice of plain values in a mapping of its own, with a fixed size.
 pub(crate) struct MapSlice<T> {
     map: Mapping,
     count: usize,
@@ -198,7 +200,7 @@ impl<T: Copy + Default> MapSlice<T> {
         for i in 0..count {
             // SAFETY: `i < count`, and the mapping has room for `count` values, aligned.
             let at = unsafe { map.at(0).cast::<T>().add(i) };
-            // SAFETY: as above; `T` is `Copy`, so what was there needs no drop.
+            // SAFETY: `at` is in bounds and aligned (`i < count`); `T` is `Copy`, so no old value needs a drop.
             unsafe { at.write(T::default()) };
         }
         Ok(MapSlice { map, count, _values: core::marker::PhantomData })
@@ -206,14 +208,14 @@ impl<T: Copy + Default> MapSlice<T> {
 }
 
 impl MapSlice<u8> {
-    /// Zeroes whose pages come as they are touched, or as [`populate`](Self::populate) asks for them.
+    /// Creates zeroes whose pages are allocated as they are touched, or by [`populate`](Self::populate).
     pub(crate) fn lazy(count: usize) -> Result<MapSlice<u8>, OsError> {
         Ok(MapSlice { map: Mapping::private(count.max(1))?, count, _values: core::marker::PhantomData })
     }
 
     /// Faults in the pages of the first `count` bytes.
     pub(crate) fn populate(&self, count: usize) {
-        // Where the kernel cannot (before 5.14), the first touch of each page does it.
+        // If the kernel cannot (before 5.14), the first touch of each page does it.
         let _ = self.map.populate(0, count.min(self.map.len()));
     }
 }
@@ -228,7 +230,8 @@ impl<T> Deref for MapSlice<T> {
 
 impl<T> DerefMut for MapSlice<T> {
     fn deref_mut(&mut self) -> &mut [T] {
-        // SAFETY: as above; `&mut self` makes the reference unique.
+        // SAFETY: mapped, aligned, and each of the `count` values was written (or is a zero byte); `&mut self` makes
+        // the reference unique.
         unsafe { core::slice::from_raw_parts_mut(self.map.at(0).cast::<T>(), self.count) }
     }
 }

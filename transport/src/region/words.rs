@@ -1,4 +1,5 @@
-//! A region seen as words, its places computed once: what is looked at for every message should cost no arithmetic.
+//! A region seen as words whose addresses are computed once, so that reading them for every message costs no
+//! arithmetic.
 //!
 //! # Safety
 //!
@@ -13,11 +14,11 @@ use super::map::{Mapping, Shared};
 
 /// Something that owns a mapping at a fixed address.
 pub(crate) trait Mapped {
-    /// The mapping; the same one at every call.
+    /// Returns the mapping; the same one at every call.
     fn mapping(&self) -> &Mapping;
 }
 
-/// A region that begins with an `H` and goes on with values of `T`.
+/// A region that consists of an `H` followed by values of `T`.
 #[derive(Debug)]
 pub(crate) struct Words<M, H, T> {
     owner: M,
@@ -28,12 +29,12 @@ pub(crate) struct Words<M, H, T> {
 
 // SAFETY: `H` and `T` are atomics (`Shared`), which any thread may use; the owner decides for itself.
 unsafe impl<M: Send, H: Shared, T: Shared> Send for Words<M, H, T> {}
-// SAFETY: as above.
+// SAFETY: `H` and `T` are atomics (`Shared`), which any thread may use through `&`; the owner decides for itself.
 unsafe impl<M: Sync, H: Shared, T: Shared> Sync for Words<M, H, T> {}
 
 impl<M: Mapped, H: Shared, T: Shared> Words<M, H, T> {
-    /// Sees `owner`'s region as an `H` and `count` values of `T`. The region is large enough: its size was computed from
-    /// the same geometry, and a peer's was checked against it.
+    /// Views `owner`'s region as an `H` and `count` values of `T`. The region is large enough: its size was computed
+    /// from the same geometry, and a peer's was checked against it.
     pub(crate) fn new(owner: M, count: usize) -> Words<M, H, T> {
         let map = owner.mapping();
         let (head, items) =
@@ -41,22 +42,23 @@ impl<M: Mapped, H: Shared, T: Shared> Words<M, H, T> {
         Words { head, items: items.cast(), count, owner }
     }
 
-    /// The beginning.
+    /// Returns the head.
     #[inline(always)]
     pub(crate) fn head(&self) -> &H {
         // SAFETY: inside the owner's mapping, aligned, any bits are an `H`, and it may change under the reference.
         unsafe { self.head.as_ref() }
     }
 
-    /// The rest.
+    /// Returns the items after the head.
     #[inline(always)]
     pub(crate) fn items(&self) -> &[T] {
         let items = NonNull::slice_from_raw_parts(self.items, self.count);
-        // SAFETY: as above, for `count` values.
+        // SAFETY: inside the owner's mapping for `count` values, aligned, any bits are a `T`, and it may change under
+        // the reference.
         unsafe { items.as_ref() }
     }
 
-    /// The region itself.
+    /// Returns the region itself.
     pub(crate) fn owner(&self) -> &M {
         &self.owner
     }

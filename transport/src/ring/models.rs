@@ -2,7 +2,7 @@
 //!
 //! `CARGO_TARGET_DIR=target/loom RUSTFLAGS="--cfg loom" cargo test --release -p bowstring-transport --lib models`
 //!
-//! A lost wake-up shows as a deadlock, for nothing here wakes up by itself. Bytes that are read before they are
+//! A lost wake-up shows as a deadlock, because nothing here wakes up by itself. Bytes that are read before they are
 //! written, or overwritten while they are read, show as a race on the slot. An entry that is torn, or overwritten
 //! before it was taken, shows in its words, each of which is derived from the message's number.
 
@@ -18,7 +18,7 @@ use ends::{Channel, Receiving, Sending, Waits, slots};
 
 const ALL: Depth = Depth::Exhaustive;
 
-/// A sender of `messages` on a thread of its own, and this thread's receiver, who gives each back at once.
+/// Runs a sender of `messages` on its own thread, with a receiver on this thread that gives each back at once.
 fn in_turn(messages: u32, slot_count: usize, waits: Waits) {
     let slots = slots(slot_count);
     let channel = Channel::new(&slots);
@@ -112,7 +112,7 @@ fn two_threads_give_back() {
     });
 }
 
-/// Whatever was published before is taken before the end is seen, and the reason with it.
+/// Everything published before is taken before the end is seen, and the reason with it.
 #[test]
 fn the_end_comes_last() {
     model("the_end_comes_last", Depth::Preemptions(3), || {
@@ -131,7 +131,7 @@ fn the_end_comes_last() {
     });
 }
 
-/// A sender that stops leaves all that it published: once its end is known, looking finds every message.
+/// A sender that stops leaves everything it published: once its end is known, looking finds every message.
 #[test]
 fn a_crash_takes_nothing_back() {
     model("a_crash_takes_nothing_back", ALL, || {
@@ -145,7 +145,7 @@ fn a_crash_takes_nothing_back() {
         let mut receiving = Receiving::new(&channel, Waits::Asleep);
         // Some of them may be taken while the sender lives.
         let mut taken: Vec<_> = [receiving.poll(), receiving.poll()].into_iter().flatten().collect();
-        // The end of the thread is the end of the process: what the socket and the pidfd tell.
+        // The end of the thread is the end of the process, as the socket and the pidfd would show it.
         sender.join().unwrap();
         taken.extend(core::iter::from_fn(|| receiving.poll()));
         assert_eq!(taken.len(), 2);

@@ -7,17 +7,17 @@ use crate::sync::{
     order::{Place, full_fence, release},
 };
 
-/// The reason's words are ordinary atomics even under loom, which has no need to know of them.
+/// The reason's words are ordinary atomics even under loom, which need not know them.
 const RELAXED: core::sync::atomic::Ordering = core::sync::atomic::Ordering::Relaxed;
 
-/// The sender's private place in a channel.
+/// The sender's private state of a channel.
 #[derive(Debug)]
 pub(crate) struct Publisher {
     /// The ticket of the next message.
     next: u64,
-    /// The sleep that was last found.
+    /// The sleep found last.
     found: u32,
-    /// The sleep for which the receiver has already been woken.
+    /// The sleep that the receiver was already woken from.
     woken: u32,
 }
 
@@ -27,10 +27,10 @@ impl Publisher {
         Publisher { next: first, found: 0, woken: 0 }
     }
 
-    /// Publishes a message whose bytes are already in its slot; answers whether it did.
+    /// Publishes a message whose bytes are already in its slot; returns true if it did.
     ///
-    /// `outstanding` counts the messages of this channel whose release the sender has not seen, this one not
-    /// included; see the module's argument why it stays below the number of entries. If it did not, publishing could
+    /// `outstanding` is the number of this channel's messages whose release the sender has not seen, without this
+    /// one; the module's page argues why it stays below the number of entries. If it did not, publishing could
     /// overwrite an entry that was not taken, so nothing is published.
     #[inline(always)]
     #[must_use]
@@ -49,9 +49,9 @@ impl Publisher {
         true
     }
 
-    /// Whether the receiver sleeps and has not been woken for it yet. To be asked after publishing, once for any
-    /// number of channels published to: the caller fences with [`publish_fence`] in between, and afterwards says
-    /// [`has_woken`](Self::has_woken) if there was somebody to wake.
+    /// Returns how the receiver sleeps, if it has not been woken from this sleep yet. Call it after publishing, once
+    /// for any number of channels: the caller fences with [`publish_fence`] in between, and afterwards calls
+    /// [`has_woken`](Self::has_woken) if it woke somebody.
     #[inline(always)]
     pub(crate) fn sleeper(&mut self, ledger: Ledger<'_>) -> Sleep {
         let word = ledger.head.waiting.load(Ordering::Relaxed);
@@ -66,16 +66,16 @@ impl Publisher {
         sleep
     }
 
-    /// Says that the sleep found last is over: the wake-up met the sleeper, or will be waiting for it.
+    /// Records that the sleep found last is over: the wake-up met the sleeper, or will be waiting for it.
     ///
-    /// A futex wakes only who sleeps already. A receiver can announce its sleep between a publication and the look
-    /// that goes with it, when it has taken that very message; a wake-up that comes before it sleeps is then lost on
-    /// it, and must not count, or the next message would find it "woken" and asleep.
+    /// A futex wakes only threads that already sleep. A receiver can announce its sleep between a publication and the
+    /// check that goes with it, when it has taken that very message; a wake-up that comes before it sleeps is then
+    /// lost on it, and must not count, or the next message would find it "woken" and asleep.
     pub(crate) fn has_woken(&mut self) {
         self.woken = self.found;
     }
 
-    /// Says that no more will come, and why: the receiver finds out from the head word. A reason is cut to the room that
+    /// Ends the channel with a reason, which the receiver reads with the head word. The reason is cut to the room
     /// there is.
     pub(crate) fn close(&mut self, board: Board<'_>, why: Closing, reason: &str) {
         let mut len = 0;
@@ -91,12 +91,12 @@ impl Publisher {
     }
 }
 
-/// Prepares a board whose first ticket will be `first`: before the receiver has it, for it looks at once.
+/// Prepares a board whose first ticket will be `first`: before the receiver has it, because it looks at once.
 pub(crate) fn begin(board: Board<'_>, first: u64) {
     board.head.head.store(head_word(first), Ordering::Relaxed);
 }
 
-/// The fence between publishing (or closing) and asking for the sleeper.
+/// The fence between publishing (or closing) and checking for a sleeper.
 #[inline]
 pub(crate) fn publish_fence() {
     full_fence(Place::PublishFence);

@@ -9,29 +9,30 @@ use crate::sync::{
     order::{Place, acquire, full_fence},
 };
 
-/// Looks in a burst.
+/// Checks in a burst.
 const BURST: u32 = 32;
 
-/// The receiver's private place in a channel: of one thread at a time, and in cells, so that taking needs no borrow.
+/// The receiver's private state of a channel: used by one thread at a time, and in cells, so that taking needs no
+/// borrow.
 #[derive(Debug)]
 pub(crate) struct Taker {
     /// The ticket awaited.
     next: Cell<u64>,
-    /// What the awaited entry may hold before it is published: the ticket of one round ago, or what it held at first.
+    /// What the awaited entry may hold before it is published: the ticket of one round ago, or its initial value.
     stale: Cell<u64>,
-    /// Counts the sleeps, so that the sender can tell one from the next.
+    /// Counts the sleeps, so that the sender can tell them apart.
     episode: Cell<u32>,
     first: u64,
 }
 
-/// What a look at the board found.
+/// The result of checking the board.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Polled {
-    /// A message: the entry's words, copied once and not yet believed.
+    /// A message: the entry's words, copied once and not yet checked.
     Message(Note),
     /// Nothing yet.
     Empty,
-    /// The entry holds a ticket that no honest sender can have put there.
+    /// The entry holds a ticket that no honest sender can have stored.
     Alien {
         /// The ticket awaited.
         awaited: u64,
@@ -43,13 +44,14 @@ pub(crate) enum Polled {
 /// The outcome of announcing a sleep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SleepCheck {
-    /// Sleep on the head word as long as it holds this value.
+    /// Sleep on the head word while it holds this value.
     Sleep(u32),
-    /// Do not sleep: look again, something has come.
+    /// Do not sleep: check again, something has come.
     Look,
-    /// The sender has closed and everything it published has been taken; the code that it gave, unchecked.
+    /// The sender has closed and everything it published has been taken; carries its closing code, unchecked.
     Ended(u32),
-    /// The head speaks of a message whose entry is not there, or of fewer messages than were taken but for the last.
+    /// The head refers to a message whose entry is not there, or to fewer messages than were taken, apart from the
+    /// last.
     Alien {
         /// The head word that was expected.
         awaited: u32,
@@ -59,12 +61,12 @@ pub(crate) enum SleepCheck {
 }
 
 impl Taker {
-    /// Starts at the ticket that the handshake named.
+    /// Starts at the ticket named in the handshake.
     pub(crate) fn new(first: u64) -> Taker {
         Taker { next: Cell::new(first), stale: Cell::new(0), episode: Cell::new(0), first }
     }
 
-    /// Takes the next message if it is there.
+    /// Takes the next message if there is one.
     #[inline(always)]
     pub(crate) fn poll(&self, board: Board<'_>) -> Polled {
         let next = self.next.get();
@@ -82,7 +84,7 @@ impl Taker {
         };
         let next = next + 1;
         self.next.set(next);
-        // The entry that comes next was used one round ago, unless the first round is not over.
+        // The next entry was used one round ago, unless the first round is not over.
         let round = board.entries.len() as u64;
         self.stale.set(if next - self.first >= round { next - round } else { 0 });
         Polled::Message(note)
@@ -97,14 +99,15 @@ impl Taker {
         }
     }
 
-    /// Whether the awaited entry is another than before, so that [`poll`](Self::poll) finds more than `Empty`.
+    /// Returns true if the awaited entry has changed, so that [`poll`](Self::poll) finds more than `Empty`.
     #[inline(always)]
     pub(crate) fn has_changed(&self, board: Board<'_>) -> bool {
         let entry = board.entry(self.next.get());
         entry.is_some_and(|entry| entry.ticket.load(acquire(Place::TakeTicket)) != self.stale.get())
     }
 
-    /// Looks at the awaited entry some dozens of times; whether it changed. `meanwhile` runs between two looks.
+    /// Checks the awaited entry some dozens of times; returns true if it changed. `meanwhile` runs between two
+    /// checks.
     #[inline(always)]
     pub(crate) fn burst(&self, board: Board<'_>, meanwhile: impl Fn()) -> bool {
         for _ in 0..BURST {
@@ -117,7 +120,7 @@ impl Taker {
         false
     }
 
-    /// Announces a sleep and looks once more. Whatever comes after this look wakes the sleeper.
+    /// Announces a sleep and checks once more. Anything that comes after this check wakes the sleeper.
     pub(crate) fn announce_sleep(&self, board: Board<'_>, ledger: Ledger<'_>, how: Sleep) -> SleepCheck {
         self.episode.set(self.episode.get().wrapping_add(1) & (u32::MAX >> 2));
         ledger.head.waiting.store(how.word(self.episode.get()), Ordering::Relaxed);
@@ -129,7 +132,7 @@ impl Taker {
         check
     }
 
-    /// Looks at the head and the awaited entry, without announcing anything.
+    /// Checks the head and the awaited entry, without announcing anything.
     pub(crate) fn look(&self, board: Board<'_>) -> SleepCheck {
         let next = self.next.get();
         let awaited = head_word(next);
@@ -148,25 +151,26 @@ impl Taker {
         SleepCheck::Alien { awaited, found }
     }
 
-    /// Whether `head` is the word from before the last message taken: its sender has stored the ticket and not yet the
-    /// head, or died in between. It can be no further behind, for every head is stored before the next ticket. Sleeping
-    /// on the old word loses no wake-up: the store that is to come changes it, and is followed by a look for sleepers.
+    /// Returns true if `head` is the word from before the last message taken: its sender has stored the ticket and
+    /// not yet the head, or died in between. It can be no further behind, because every head is stored before the
+    /// next ticket. Sleeping on the old word loses no wake-up: the coming store changes it, and a check for sleepers
+    /// follows.
     fn is_about_to_come(&self, head: u32) -> bool {
         self.next.get() > self.first && head == head_word(self.next.get() - 1)
     }
 
-    /// Says that the sleep is over.
+    /// Ends the announced sleep.
     pub(crate) fn awake(&self, ledger: Ledger<'_>) {
         ledger.head.waiting.store(Sleep::No.word(0), Ordering::Relaxed);
     }
 
-    /// Leaves: says that no more will be taken, and gives back unread what is published already. The module's page
-    /// says why nothing is missed. Answers how to wake the sender if it waits for room.
+    /// Leaves: announces that no more will be taken, and gives back unread what is published already. The module's
+    /// page argues why nothing is missed. Returns how to wake the sender if it waits for room.
     pub(crate) fn leave(&self, board: Board<'_>, ledger: Ledger<'_>) -> Sleep {
         ledger.head.waiting.store(Sleep::Left.word(0), Ordering::Release);
         full_fence(Place::SleepFence);
         let mut wake = Sleep::No;
-        // No more than a board's worth can be out; a sender that goes on publishing takes its messages back itself.
+        // At most a board's worth can be out; a sender that goes on publishing takes its messages back itself.
         for _ in 0..board.entries.len() {
             let Polled::Message(note) = self.poll(board) else { break };
             if (note.slot as usize) < ledger.released.len() {

@@ -1,5 +1,5 @@
-//! What each end says to the other, step by step. The models show that no order of the steps loses a message or a
-//! wake-up; these that nothing is said, counted or woken that need not be.
+//! What each end stores for the other, step by step. The models show that no order of the steps loses a message or a
+//! wake-up; these tests show that nothing superfluous is stored, counted or woken.
 
 use core::cell::Cell;
 
@@ -117,7 +117,7 @@ fn leaving_wakes_as_the_sender_waits() {
 }
 
 /// The pool has a slot for each message that is out, so there is always an entry; if there were not, nothing would be
-/// published over one that was not taken.
+/// published over an entry that was not taken.
 #[test]
 #[cfg_attr(debug_assertions, should_panic(expected = "more messages are out than there are slots"))]
 fn nothing_is_published_over_what_was_not_taken() {

@@ -1,7 +1,7 @@
-//! The sender's inside: one pool, up to 64 subscribers, a subscriber for each receiver.
+//! The core of a sender: one pool, and a subscriber for each of up to 64 receivers.
 //!
-//! All of it is private memory or memory that only this process writes. What a receiver can reach of it is what it was
-//! lent, and what it says is compared with what is written here.
+//! All of it is private memory or memory that only this process writes. A receiver can reach only what it was lent,
+//! and what it says is checked against the records here.
 
 // claim: oracle
 
@@ -40,46 +40,46 @@ pub(crate) struct Pool {
     pub(crate) occupation: Occupation,
 }
 
-/// Everything behind a `Sender`.
+/// The state behind a `Sender`.
 #[derive(Debug)]
 pub(crate) struct Fanout {
     /// `None` if only sealed messages are offered.
     pub(crate) pool: Option<Pool>,
     pub(crate) stats_region: StatsRegion,
     subscribers: [Option<Subscriber>; MAX_RECEIVERS],
-    /// The subscribers that are given new messages, a bit each.
+    /// The subscribers that are given new messages, one bit each.
     live: u64,
-    /// The subscribers that take messages as files, a bit each.
+    /// The subscribers that take messages as files, one bit each.
     pub(crate) sealed: u64,
     /// The number of the next message; the first is 1.
     next_number: u64,
     watch: Watch,
     timing: Timing,
-    /// What the way of a message calls now and then.
+    /// The cold operations of the hot path.
     pub(crate) cold: &'static cold::Cold,
-    /// How the last subscriber that went ended.
+    /// How the last subscriber that left ended.
     last_end: Option<End>,
-    /// Lanes that ended since the application last asked.
+    /// Subscribers that ended since the application last asked.
     ended: [Option<(ReceiverId, End)>; 8],
     pub(crate) deliveries: Deliveries,
     pub(crate) pages: Pages,
     /// The first ticket of every channel.
     pub(crate) first_ticket: u64,
     pub(crate) on_slow: OnSlow,
-    /// What newcomers are told was sent before them.
+    /// What newcomers learn was sent before them.
     pub(crate) past: Past,
     serial: u32,
-    /// Where a message is written that goes into no slots.
+    /// Where a message that uses no slots is written.
     pub(crate) staging: Staging,
-    /// The message that somebody lacks.
+    /// The message that some receiver still lacks.
     pending: Option<Pending>,
-    /// How long the commit of a loan waits for those who take files.
+    /// How long committing a loan waits for receivers that take files.
     wait: Option<Wait>,
-    /// Whether the message under way is one that nobody may be passed over for.
+    /// True if no receiver may be passed over for the current message.
     required: bool,
 }
 
-/// One receiver of a sender, for as long as it is connected. Never reused for another.
+/// One receiver of a sender, while it is connected. Never reused for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ReceiverId {
     pub(crate) subscriber: u8,
@@ -87,7 +87,7 @@ pub struct ReceiverId {
 }
 
 impl ReceiverId {
-    /// The id as a number, never 0, for handing it through another language.
+    /// Returns the id as a number, never 0, for passing it through another language.
     ///
     /// ```
     /// use bowstring_transport::ReceiverId;
@@ -100,7 +100,7 @@ impl ReceiverId {
         ((self.serial as u64) << 32) | (self.subscriber as u64 + 1)
     }
 
-    /// The id that has this number; `None` if none has. It need not be one that is connected.
+    /// Returns the id that has this number; `None` if there is none. The receiver need not be connected.
     #[must_use]
     pub const fn from_bits(bits: u64) -> Option<ReceiverId> {
         let subscriber = bits as u32;
@@ -155,7 +155,7 @@ impl Fanout {
         self.watch.set(interval);
     }
 
-    /// Lanes that are given new messages.
+    /// Returns the number of subscribers that are given new messages.
     pub(crate) fn receivers(&self) -> u32 {
         self.live.count_ones()
     }
@@ -164,7 +164,7 @@ impl Fanout {
         self.subscribers.iter().any(Option::is_none)
     }
 
-    /// Gives a new subscriber its place. The caller has made sure that there is one.
+    /// Stores a new subscriber. The caller has made sure that there is a free place.
     pub(crate) fn admit(&mut self, subscriber: Subscriber) -> Option<ReceiverId> {
         let place = self.subscribers.iter().position(Option::is_none)?;
         self.stats_region.open_subscriber(place, subscriber.control.credentials().pid);
@@ -180,7 +180,7 @@ impl Fanout {
         Some(id)
     }
 
-    /// The subscriber of `id`, if it is still there.
+    /// Returns the subscriber of `id`, if it is still there.
     pub(crate) fn subscriber(&self, id: ReceiverId) -> Option<&Subscriber> {
         self.subscribers.get(id.subscriber as usize)?.as_ref().filter(|subscriber| subscriber.id == Some(id))
     }
@@ -196,7 +196,7 @@ impl Fanout {
         self.subscribers.iter().enumerate().filter_map(|(i, subscriber)| Some((i, subscriber.as_ref()?)))
     }
 
-    /// The next subscriber, if any, that ended since this was last asked, and how. If more than eight end in between, the
+    /// Returns the next subscriber that ended since the last call, and how. If more than eight end in between, the
     /// oldest are kept.
     pub(crate) fn take_ended(&mut self) -> Option<(ReceiverId, End)> {
         let first = self.ended[0].take();
@@ -204,16 +204,16 @@ impl Fanout {
         first
     }
 
-    /// Looks at every subscriber's process and takes back what the dead, and the gone, still held.
+    /// Checks every subscriber's process and takes back what dead or departed receivers still held.
     pub(crate) fn reap(&mut self) -> Result<(), OsError> {
         for place in 0..MAX_RECEIVERS {
             let Some(subscriber) = &mut self.subscribers[place] else { continue };
-            // First the process, then its last words: a good-bye said before the end is then heard.
+            // The process first, then its last words: a BYE sent before the end is then seen.
             let vital = subscriber.control.vital()?;
             subscriber.drain_socket();
             let left = subscriber.has_left();
             match vital {
-                // Whoever breaks the protocol is owed nothing more, and holds nothing up: its slots come back now.
+                // A receiver that broke the protocol must not delay anybody: take its slots back now.
                 _ if subscriber.fault.is_some() => self.forget(place, End::Faulty),
                 Vital::Alive if !left && subscriber.state == SubscriberState::Live => {}
                 Vital::Alive => self.retire(place),
@@ -242,7 +242,7 @@ impl Fanout {
             Some(subscriber) if subscriber.fault.is_some() => End::Faulty,
             _ => End::Closed,
         };
-        // What keeps its slots a while has ended all the same, for who asks why nobody is left.
+        // A receiver that keeps its slots a while has ended all the same, in case the caller asks why nobody is left.
         self.last_end = Some(end);
         if let (Some(pool), Some(subscriber)) = (&mut self.pool, &self.subscribers[place]) {
             pool.occupation.reclaim_subscriber(place, |slot, number| subscriber.has_released(slot, number));
@@ -253,7 +253,7 @@ impl Fanout {
         self.forget(place, end);
     }
 
-    /// Takes back all that a subscriber holds, and ends it.
+    /// Takes back everything that a subscriber holds, and ends it.
     pub(crate) fn forget(&mut self, place: usize, end: End) {
         self.live &= !(1 << place);
         self.sealed &= !(1 << place);
@@ -272,7 +272,7 @@ impl Fanout {
         self.stats_region.set(Counter::Receivers, self.receivers().into());
     }
 
-    /// Brings the stats of the stats_region that are not kept at every message up to date.
+    /// Updates the stats that are not kept with every message.
     pub(crate) fn show(&self) {
         let Some(pool) = &self.pool else { return };
         self.stats_region.set(Counter::SlotsInUse, pool.occupation.in_use().into());
@@ -286,10 +286,10 @@ impl Fanout {
         self.last_end
     }
 
-    /// Ends every subscriber in good order. Messages that were committed stay with their receivers. Who still lacks one finds its
-    /// sender gone without a word: it has not got everything.
+    /// Closes every subscriber in good order. Committed messages stay with their receivers. A receiver that still
+    /// lacks a message sees its sender gone without a word, because it does not have everything.
     pub(crate) fn close(&mut self) {
-        // One more try; who lacks the message after it is told below.
+        // One more try; receivers that still lack the message afterwards are handled below.
         let _ = self.finish(None);
         for place in 0..MAX_RECEIVERS {
             let whole = !self.lacks(place);
@@ -306,8 +306,8 @@ impl Fanout {
 }
 
 impl Fanout {
-    /// Ends every subscriber before its end: without a word, as the death of this process would, or with a reason for those
-    /// that know such.
+    /// Ends every subscriber early: without a word, as the death of this process would, or with a reason for
+    /// receivers that know reasons.
     pub(crate) fn abandon(&mut self, why: Option<(BreakOff, &str)>) {
         (self.live, self.sealed, self.pending) = (0, 0, None);
         if let Some((how, reason)) = why {

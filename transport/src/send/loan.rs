@@ -8,16 +8,16 @@ use crate::send::fanout::Fanout;
 use crate::send::fanout::pending::Unfinished;
 use crate::send::fanout::publish::{Label, Receipt};
 
-/// Room for a message. Write into it, then [`commit`](Loan::commit); dropped instead, it is as if it had never been.
+/// Room for a message. Write into it, then [`commit`](Loan::commit); dropping it instead has no effect.
 ///
-/// The bytes are those of some earlier message, or zero. Write all that you commit.
+/// The bytes are those of an earlier message, or zero. Write all that you commit.
 ///
-/// A loan needs no clean-up of its own, so that it never keeps its sender borrowed longer than it is used.
+/// A loan has no destructor, so it never keeps its sender borrowed longer than it is used.
 #[must_use = "a loan that is dropped sends nothing"]
 pub struct Loan<'a> {
     fanout: &'a mut Fanout,
-    /// The first slot, and how many there are: none if the bytes are in the fanout's staging area. Numbers of full width, so
-    /// that the loan moves through registers.
+    /// The first slot and the number of slots: none if the bytes are in the fan-out's staging area. Full-width
+    /// numbers, so that the loan moves through registers.
     slot: usize,
     span: usize,
     len: usize,
@@ -33,14 +33,14 @@ impl<'a> Loan<'a> {
         Loan { fanout, slot: 0, span: 0, len }
     }
 
-    /// Sends the first `used` bytes to every receiver. One that takes files and is to be waited for is waited for as long
-    /// as the loan itself was: without end, for a time, or not at all.
+    /// Sends the first `used` bytes to every receiver. Receivers that take files and are to be waited for get as much
+    /// time as the loan had: forever, a limit, or none.
     ///
     /// # Errors
-    /// - [`CommitFault::Unfinished`]: the message is sent, and some receiver lacks it still. It is not to be committed
-    ///   again: it reaches those who lack it before anything else is sent. [`Sender::finish`](crate::Sender::finish) waits
-    ///   for that, and so does the next loan.
-    /// - Any other: nobody was given anything. [`try_commit`](Self::try_commit) hands the loan back then.
+    /// - [`CommitFault::Unfinished`]: the message is sent, and some receiver still lacks it. Do not commit it again:
+    ///   it reaches those receivers before anything else is sent. [`Sender::finish`](crate::Sender::finish) waits for
+    ///   that, and so does the next loan.
+    /// - Any other: nobody was given anything. [`try_commit`](Self::try_commit) returns the loan in that case.
     #[inline(always)]
     pub fn commit(self, used: usize) -> Result<Receipt, CommitFault> {
         self.try_commit_as(used, Label::default()).map_err(|error| error.why)
@@ -55,7 +55,7 @@ impl<'a> Loan<'a> {
         self.try_commit_as(used, label).map_err(|error| error.why)
     }
 
-    /// Sends the first `used` bytes, and hands the loan back, as it was, if nobody was given anything.
+    /// Sends the first `used` bytes; returns the loan unchanged if nobody was given anything.
     ///
     /// # Errors
     /// As for [`commit`](Self::commit).
@@ -64,7 +64,7 @@ impl<'a> Loan<'a> {
         self.try_commit_as(used, Label::default())
     }
 
-    /// Sends the first `used` bytes with a label, and hands the loan back, as it was, if nobody was given anything.
+    /// Sends the first `used` bytes with a label; returns the loan unchanged if nobody was given anything.
     ///
     /// # Errors
     /// As for [`commit`](Self::commit).
@@ -79,9 +79,9 @@ impl<'a> Loan<'a> {
         }
         let needed = match span {
             _ if fanout.sealed != 0 || label.required => {
-                return Loan { fanout, slot, span, len }.commit_rare(used, label);
+                return Loan { fanout, slot, span, len }.commit_cold(used, label);
             }
-            0 => return Loan { fanout, slot, span, len }.commit_rare(used, label),
+            0 => return Loan { fanout, slot, span, len }.commit_cold(used, label),
             1 => 1,
             // Slots beyond those used are not occupied.
             lent => {
@@ -94,7 +94,7 @@ impl<'a> Loan<'a> {
 
     #[cold]
     #[inline(never)]
-    fn commit_rare(self, used: usize, label: Label) -> Result<Receipt, CommitError<'a>> {
+    fn commit_cold(self, used: usize, label: Label) -> Result<Receipt, CommitError<'a>> {
         let pool = self.fanout.pool.as_ref().filter(|_| self.span > 0);
         let needed = pool.and_then(|pool| pool.geometry.span(used)).unwrap_or(0);
         match (self.fanout.cold.commit)(self.fanout, self.slot as u32, needed, used, label) {
@@ -139,20 +139,20 @@ impl fmt::Debug for Loan<'_> {
     }
 }
 
-/// Why a message did not reach everyone.
+/// Reasons why a message did not reach everyone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CommitFault {
-    /// More was committed than was lent.
+    /// More bytes were committed than were lent.
     TooLong {
-        /// What was committed.
+        /// The bytes committed.
         used: usize,
-        /// What was lent.
+        /// The bytes lent.
         len: usize,
     },
-    /// The message is sent, and somebody lacks it still.
+    /// The message is sent, and some receiver still lacks it.
     Unfinished(Unfinished),
-    /// The host would not do it.
+    /// A system call failed.
     Os(OsError),
 }
 
@@ -168,10 +168,10 @@ impl fmt::Display for CommitFault {
 
 impl core::error::Error for CommitFault {}
 
-/// A message that did not reach everyone; if it reached nobody, with the loan and its bytes, to try again.
+/// A message that did not reach everyone; if it reached nobody, with the loan to try again.
 #[derive(Debug)]
 pub struct CommitError<'a> {
-    /// Why.
+    /// The reason.
     pub why: CommitFault,
     /// The loan; `None` if the message is [`Unfinished`](CommitFault::Unfinished).
     pub loan: Option<Loan<'a>>,
@@ -185,7 +185,7 @@ impl fmt::Display for CommitError<'_> {
 
 impl core::error::Error for CommitError<'_> {}
 
-/// Lets go of the loan, so that the error can leave the function that borrowed the sender.
+/// Drops the loan, so that the error can leave the function that borrowed the sender.
 impl From<CommitError<'_>> for CommitFault {
     fn from(e: CommitError<'_>) -> CommitFault {
         e.why

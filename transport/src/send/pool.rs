@@ -1,11 +1,11 @@
-//! Which slots are free: the sender's private knowledge, out of every peer's reach.
+//! Tracks which slots are free: the sender's private knowledge, out of every peer's reach.
 //!
-//! Messages occupy runs of neighbouring slots. The next run is looked for from the end of the last one onward, so that
-//! in a steady stream the slots that have rested longest are reused: the lines of a slot used a moment ago still sit in
-//! the other core's cache, and writing them first has to fetch them back.
+//! Messages occupy runs of neighbouring slots. The search for the next run starts at the end of the last one, so that
+//! in a steady stream the slots that have rested longest are reused: the lines of a slot used a moment ago still sit
+//! in the other core's cache, and writing them first has to fetch them back.
 //!
-//! Nothing is freed eagerly. Only when no room is known is every occupied run asked after: whether its holders have
-//! released it meanwhile.
+//! Nothing is freed eagerly. Only when no room is known does the search check whether the holders of every occupied
+//! run have released it.
 
 use crate::abi::LINE;
 use crate::error::OsError;
@@ -14,7 +14,7 @@ use crate::region::private::MapSlice;
 /// The most receivers that one sender serves: the holders of a slot are the bits of a word.
 pub(crate) const MAX_RECEIVERS: usize = 64;
 
-/// The subscribers whose bits are set in a word, each below [`MAX_RECEIVERS`].
+/// Returns the subscribers whose bits are set in a word, each below [`MAX_RECEIVERS`].
 #[inline(always)]
 pub(crate) fn subscribers(mut bits: u64) -> impl Iterator<Item = usize> {
     core::iter::from_fn(move || {
@@ -27,18 +27,18 @@ pub(crate) fn subscribers(mut bits: u64) -> impl Iterator<Item = usize> {
     })
 }
 
-/// What the sender knows of the message that begins at a slot.
+/// The sender's record of the message that begins at a slot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Run {
     /// The message's number.
     number: u64,
-    /// The subscribers that have not released it yet, a bit each.
+    /// The subscribers that have not released it yet, one bit each.
     holders: u64,
-    /// The slots it occupies; 0 where no message begins.
+    /// The number of slots it occupies; 0 where no message begins.
     span: u32,
 }
 
-/// What a subscriber holds of the pool.
+/// The part of the pool that a subscriber holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Held {
     pub(crate) messages: u32,
@@ -50,11 +50,11 @@ pub(crate) struct Held {
 pub(crate) struct Occupation {
     runs: MapSlice<Run>,
     held: [Held; MAX_RECEIVERS],
-    /// Where the next search begins: the end of the last run placed, which is never inside of a run.
+    /// Where the next search begins: the end of the last run placed, never inside a run.
     cursor: usize,
-    /// Slots from the cursor on that have been asked after since they were last occupied; less than twice the stride.
+    /// Slots from the cursor on that were checked since they were last occupied; less than twice the stride.
     asked: usize,
-    /// Slots asked after at a time: those of one line of a ledger, or half of a small pool.
+    /// Slots checked at a time: those of one line of a ledger, or half of a small pool.
     stride: usize,
     in_use: u32,
     high_water: u32,
@@ -76,8 +76,8 @@ impl Occupation {
         })
     }
 
-    /// Looks for `span` free neighbours and answers the first of them. `released(subscriber, slot, number)` tells whether a
-    /// subscriber has given back a message. Nothing is occupied yet: that is [`occupy`](Self::occupy)'s to do.
+    /// Finds `span` free neighbours and returns the first of them. `released(subscriber, slot, number)` returns
+    /// whether a subscriber has given back a message. Occupies nothing: that is left to [`occupy`](Self::occupy).
     #[inline]
     pub(crate) fn find(&mut self, span: u32, released: impl FnMut(usize, u32, u64) -> bool) -> Option<u32> {
         debug_assert!(span >= 1 && span as usize <= self.runs.len(), "a span that fits no pool");
@@ -88,8 +88,8 @@ impl Occupation {
         self.search(span as usize, released)
     }
 
-    /// First among what is known to be free; then, having asked about everything that is not, once more. Asking in one
-    /// sweep, and not slot by slot as they come up, keeps the ledgers' lines with the receivers, who write them.
+    /// Searches among the slots known to be free; then checks all others and searches once more. Checking in one
+    /// sweep, and not slot by slot, keeps the ledgers' lines with the receivers, who write them.
     #[cold]
     fn search(&mut self, span: usize, released: impl FnMut(usize, u32, u64) -> bool) -> Option<u32> {
         self.search_known(span).or_else(|| {
@@ -117,8 +117,8 @@ impl Occupation {
         None
     }
 
-    /// Asks after the runs a little ahead of the next place, so that room there is known when it is wanted. To be called
-    /// after publishing: it is the part of finding room that need not wait until room is needed.
+    /// Checks the runs just ahead of the next place, so that room there is known when it is needed. Call it after
+    /// publishing: this part of finding room need not wait until room is needed.
     #[inline]
     pub(crate) fn look_ahead(&mut self, released: impl FnMut(usize, u32, u64) -> bool) {
         if self.asked < self.stride {
@@ -145,7 +145,7 @@ impl Occupation {
         }
     }
 
-    /// Clears the holders of the run at `at`, if one begins there, that have released it; once none is left the run is
+    /// Clears the holders of the run at `at`, if one begins there, that have released it; without holders the run is
     /// free.
     #[inline]
     fn reclaim(&mut self, at: usize, released: &mut impl FnMut(usize, u32, u64) -> bool) {
@@ -168,10 +168,10 @@ impl Occupation {
         }
     }
 
-    /// Occupies what [`find`](Self::find) answered, for the subscribers in `holders`.
+    /// Occupies the slots that [`find`](Self::find) returned, for the subscribers in `holders`.
     pub(crate) fn occupy(&mut self, slot: u32, span: u32, number: u64, holders: u64) {
         let at = slot as usize;
-        // What was asked after lies from the old cursor on; from another place it counts for nothing.
+        // The slots checked begin at the old cursor; from another place they do not count.
         self.asked = if at == self.cursor { self.asked.saturating_sub(span as usize) } else { 0 };
         self.cursor = at + span as usize;
         if self.cursor == self.runs.len() {
@@ -192,7 +192,7 @@ impl Occupation {
         self.high_water = self.high_water.max(self.in_use);
     }
 
-    /// Asks about every run that `subscriber` holds. The answers are this subscriber's and touch no other holder.
+    /// Checks every run that `subscriber` holds. Affects no other holder.
     pub(crate) fn reclaim_subscriber(
         &mut self,
         subscriber: usize,
@@ -205,7 +205,7 @@ impl Occupation {
         });
     }
 
-    /// Takes back all that `subscriber` holds: its process is gone.
+    /// Takes back everything that `subscriber` holds: its process is gone.
     pub(crate) fn forget_subscriber(&mut self, subscriber: usize) {
         self.each_run_of(subscriber, |this, at| this.drop_holder(at, subscriber));
     }
@@ -222,18 +222,18 @@ impl Occupation {
         }
     }
 
-    /// What `subscriber` holds, as far as the sender has seen its releases.
+    /// Returns what `subscriber` holds, as far as the sender has seen its releases.
     #[inline]
     pub(crate) fn held(&self, subscriber: usize) -> Held {
         self.held.get(subscriber).copied().unwrap_or_default()
     }
 
-    /// Slots occupied, as far as the sender has seen the releases.
+    /// Returns the number of occupied slots, as far as the sender has seen the releases.
     pub(crate) fn in_use(&self) -> u32 {
         self.in_use
     }
 
-    /// The most slots that were occupied at once.
+    /// Returns the largest number of slots occupied at once.
     pub(crate) fn high_water(&self) -> u32 {
         self.high_water
     }

@@ -53,19 +53,19 @@ struct Inner {
 impl Sender {
     // ---- messages ----
 
-    /// Room for a message of up to `len` bytes; waits for it without end.
+    /// Lends room for a message of up to `len` bytes; waits for it forever.
     #[inline(always)]
     pub fn loan(&mut self, len: usize) -> Result<Loan<'_>, LoanError> {
         self.loan_with(len, Wait::sleeping())
     }
 
-    /// Room for a message of up to `len` bytes; waits as told.
+    /// Lends room for a message of up to `len` bytes; waits as `wait` says.
     #[inline(always)]
     pub fn loan_with(&mut self, len: usize, wait: Wait) -> Result<Loan<'_>, LoanError> {
         self.lend(len, Some(wait))
     }
 
-    /// Room for a message of up to `len` bytes, if there is some now.
+    /// Lends room for a message of up to `len` bytes, if there is some now.
     #[inline(always)]
     pub fn try_loan(&mut self, len: usize) -> Result<Loan<'_>, LoanError> {
         self.lend(len, None)
@@ -82,29 +82,29 @@ impl Sender {
         Ok(Loan::in_slots(fanout, slot, span, len))
     }
 
-    /// Waits, as told, until a loan of `len` bytes would be lent at once.
+    /// Waits until a loan of `len` bytes would be lent at once.
     ///
-    /// For a program that does other things between two waits, such as letting newcomers in.
+    /// For a program that does other things between two waits, such as accepting receivers.
     #[inline]
     pub fn await_room(&mut self, len: usize, wait: Wait) -> Result<(), LoanError> {
         self.inner.fanout.await_room(len, wait)
     }
 
-    /// Waits, as told, until every receiver has been given what was committed.
+    /// Waits until every receiver has been given what was committed.
     ///
     /// There is something to wait for only after [`CommitFault::Unfinished`](crate::CommitFault::Unfinished). However
-    /// often this ends with an error, nothing is lost, and nothing is sent twice.
+    /// often this returns an error, nothing is lost, and nothing is sent twice.
     pub fn finish(&mut self, wait: Wait) -> Result<(), Unfinished> {
         self.inner.fanout.finish(Some(wait)).map(drop)
     }
 
-    /// The message that some receiver has not been given yet, and who that is.
+    /// Returns the message that some receiver has not been given yet, with that receiver.
     #[must_use]
     pub fn unfinished(&self) -> Option<Unfinished> {
         self.inner.fanout.unfinished()
     }
 
-    /// A message that is there already: loan, copy, commit.
+    /// Sends a message that exists elsewhere: loan, copy, commit.
     pub fn send(&mut self, message: &[u8]) -> Result<crate::Receipt, SendError> {
         let mut loan = self.loan(message.len()).map_err(SendError::Loan)?;
         loan.copy_from_slice(message);
@@ -112,7 +112,7 @@ impl Sender {
     }
 
     /// Announces that this sender will sleep on [`descriptors`](Self::descriptors) until a message of `len` bytes has
-    /// room. Answers `false` if there is room already.
+    /// room. Returns `false` if there is room already.
     pub fn arm(&mut self, len: usize) -> bool {
         let fanout = &mut self.inner.fanout;
         let span = fanout.pool.as_ref().and_then(|pool| pool.geometry.span(len));
@@ -124,85 +124,85 @@ impl Sender {
         self.inner.fanout.disarm_for_room();
     }
 
-    /// The sockets of the receivers: readable after [`arm`](Self::arm) when one has given something back, and whenever
-    /// one is gone.
+    /// Returns the sockets of the receivers: readable after [`arm`](Self::arm) when one has given something back, and
+    /// whenever one is gone.
     pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.inner.fanout.subscribers().map(|(_, subscriber)| subscriber.control.socket())
     }
 
     // ---- receivers ----
 
-    /// How many receivers are given new messages.
+    /// Returns the number of receivers that are given new messages.
     #[must_use]
     pub fn receivers(&self) -> u32 {
         self.inner.fanout.receivers()
     }
 
-    /// Returns how many connections are on their way in: they have been accepted, and have not finished their handshake.
+    /// Returns the number of connections that were accepted and have not finished their handshake.
     #[must_use]
     pub fn handshakes(&self) -> usize {
         self.inner.pending.len()
     }
 
-    /// The receivers that are connected, those that are being wound up included.
+    /// Returns the connected receivers, including those being wound up.
     pub fn subscribers(&self) -> impl Iterator<Item = ReceiverId> {
         self.inner.fanout.subscribers().filter_map(|(_, subscriber)| subscriber.id)
     }
 
-    /// Who a receiver is; `None` once it has gone.
+    /// Returns the identity of a receiver; `None` once it has gone.
     #[must_use]
     pub fn peer(&self, receiver: ReceiverId) -> Option<Credentials> {
         self.inner.fanout.subscriber(receiver).map(|subscriber| subscriber.control.credentials())
     }
 
-    /// Gives one receiver a policy of its own. Answers whether it is still there.
+    /// Sets the policy of one receiver. Returns `false` if it has gone.
     pub fn set_on_slow(&mut self, receiver: ReceiverId, on_slow: OnSlow) -> bool {
         self.inner.fanout.subscriber_mut(receiver).map(|subscriber| subscriber.on_slow = on_slow).is_some()
     }
 
-    /// Looks at all receivers' processes now and takes back what the dead still held.
+    /// Checks all receivers' processes now and takes back what the dead still held.
     pub fn reap(&mut self) -> Result<(), OsError> {
         self.inner.fanout.reap()
     }
 
-    /// The next receiver that has ended since this was last asked, and how.
+    /// Returns the next receiver that has ended since the last call, and how.
     pub fn next_ended(&mut self) -> Option<(ReceiverId, End)> {
         self.inner.fanout.take_ended()
     }
 
-    /// How often a busy sender looks whether its receivers live; 50 ms unless said otherwise.
+    /// Sets how often a busy sender checks that its receivers are alive; every 50 ms by default.
     pub fn watch_every(&mut self, interval: Duration) {
         self.inner.fanout.watch_every(interval);
     }
 
-    /// Ends without closing: to receivers it looks as if this process had died, once they have taken what was committed.
-    /// For a sender that cannot send all that it was to, so that nobody takes a part for the whole.
+    /// Ends without closing: once receivers have taken what was committed, it looks to them as if this process had
+    /// died. For a sender that cannot send everything, so that nobody takes a part for the whole.
     pub fn abandon(mut self) {
         self.inner.fanout.abandon(None);
     }
 
-    /// Ends without closing, and says why: receivers get [`RecvError::BrokenOff`](crate::RecvError::BrokenOff) and the
-    /// first 96 bytes of `reason` once they have taken what was committed. Receivers that do not know reasons see what
-    /// [`abandon`](Self::abandon) shows them.
+    /// Ends without closing, with a reason: receivers get [`RecvError::BrokenOff`](crate::RecvError::BrokenOff) and
+    /// the first 96 bytes of `reason` once they have taken what was committed. Receivers that do not know reasons see
+    /// the same as after [`abandon`](Self::abandon).
     pub fn abandon_with(mut self, how: BreakOff, reason: &str) {
         self.inner.fanout.abandon(Some((how, reason)));
     }
 
-    /// Sets what receivers that come from now on are told was sent before them and will not be sent to them.
+    /// Sets what later receivers learn was sent before them and will not be sent to them.
     pub fn set_past(&mut self, past: Past) {
         self.inner.fanout.past = past;
     }
 
     // ---- stats ----
 
-    /// The stats of this sender.
+    /// Returns the stats of this sender.
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.inner.fanout.show();
         self.inner.fanout.stats_region.read()
     }
 
-    /// The stats of one receiver; `None` once it has gone.
+    /// Returns the stats of one receiver; `None` once it has gone.
     #[must_use]
     pub fn subscriber_stats(&self, receiver: ReceiverId) -> Option<SubscriberStats> {
         self.inner.fanout.subscriber(receiver)?;
@@ -210,17 +210,17 @@ impl Sender {
         self.inner.fanout.stats_region.subscriber(receiver.subscriber as usize)
     }
 
-    /// The pages that the host granted for the pool; `None` without a pool.
+    /// Returns the kind of pages that the host granted for the pool; `None` without a pool.
     #[must_use]
     pub fn pages(&self) -> Option<Pages> {
         self.inner.fanout.pool.as_ref().map(|pool| pool.region.pages())
     }
 
-    /// The most receivers there can be.
+    /// The most receivers of one sender.
     pub const MAX_RECEIVERS: usize = MAX_RECEIVERS;
 }
 
-/// Why [`Sender::send`] did not send.
+/// Reasons why [`Sender::send`] did not send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendError {
     /// There was no room.

@@ -1,4 +1,4 @@
-//! What the models of the hand-off are made of: a runner, threads, and a slot that tells when it is misused.
+//! The parts of the hand-off's models: a runner, threads, and a slot that detects misuse.
 //!
 //! Under loom a model runs in every order that its threads allow; in every other build it runs once, or as often as
 //! [`ROUNDS`] says, on the machine's own threads and futexes, so that a model that no longer fits the code fails in the
@@ -6,8 +6,8 @@
 //!
 //! # Safety
 //!
-//! Threads share a slot, and what keeps them apart is the hand-off that the models are there to try. Only loom, which
-//! looks for itself, and the thread sanitizer, which reports what is not kept apart, see more than atomics.
+//! Threads share a slot, and the hand-off under test keeps them apart. Only loom, which checks itself, and the thread
+//! sanitizer, which reports violations, see more than atomics.
 #![allow(unsafe_code)]
 
 #[cfg(not(tsan))]
@@ -24,21 +24,21 @@ pub(crate) use std::thread;
 /// The variable that names the place to weaken, for a run that is to fail.
 pub(crate) const WEAKEN: &str = "BOWSTRING_WEAKEN";
 
-/// The variable that says how often a model runs on the machine's own threads.
+/// The variable that sets how often a model runs on the machine's own threads.
 #[cfg(not(loom))]
 const ROUNDS: &str = "BOWSTRING_ROUNDS";
 
-/// How much of a model's orders to run.
+/// How many of a model's orders to run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Depth {
     /// All of them.
     Exhaustive,
-    /// Those in which threads are taken off the processor against their will so many times at most.
+    /// Those in which threads are preempted at most this many times.
     #[cfg_attr(not(loom), allow(dead_code))]
     Preemptions(usize),
 }
 
-/// Runs `body` in every order and prints how many there were.
+/// Runs `body` in every order and prints the number of orders.
 pub(crate) fn model(name: &str, depth: Depth, body: impl Fn() + Send + Sync + 'static) {
     let executions = Arc::new(AtomicUsize::new(0));
     let counter = executions.clone();
@@ -47,12 +47,12 @@ pub(crate) fn model(name: &str, depth: Depth, body: impl Fn() + Send + Sync + 's
         body();
     });
     let executions = executions.load(Ordering::Relaxed);
-    // Not `println!`, which the test harness would keep to itself; and it may have left an unfinished line behind.
+    // Not `println!`, which the test harness captures; the harness may also have left an unfinished line.
     let _ = writeln!(std::io::stdout(), "\n{name}: {executions} executions");
     assert_ne!(executions, 0, "{name} has shown nothing");
 }
 
-/// A number that the environment gives.
+/// Returns a number from the environment.
 fn given(variable: &str) -> Option<usize> {
     std::env::var(variable).ok()?.parse().ok()
 }
@@ -84,12 +84,12 @@ fn run(_: Depth, body: impl Fn() + Send + Sync + 'static) {
     (0..given(ROUNDS).unwrap_or(1)).for_each(|_| body());
 }
 
-/// A slot's bytes. Loom fails a model in which one thread writes them and another looks, and nothing says who is first;
-/// the thread sanitizer reports it.
+/// A slot's bytes. Loom fails a model in which one thread writes them and another reads without an order between the
+/// two; the thread sanitizer reports it.
 #[derive(Debug, Default)]
 pub(crate) struct Payload {
-    /// The real library's loads and stores here are plain ones; this is atomic so that a broken hand-off ends in a
-    /// failed assertion and not in undefined behaviour.
+    /// The real library's loads and stores here are plain; this is atomic so that a broken hand-off ends in a failed
+    /// assertion and not in undefined behaviour.
     #[cfg(not(tsan))]
     bytes: AtomicU64,
     #[cfg(tsan)]
@@ -98,31 +98,33 @@ pub(crate) struct Payload {
     access: loom::cell::UnsafeCell<()>,
 }
 
-// SAFETY: the bytes are atomic, and loom's cell is empty: nothing is reached through it, it only tells loom of accesses.
-// For the thread sanitizer the bytes are plain: it is there to say whether the hand-off keeps threads apart.
+// SAFETY: the bytes are atomic, and loom's cell is empty: nothing is reached through it, it only reports accesses to
+// loom. For the thread sanitizer the bytes are plain: it is there to check whether the hand-off keeps threads apart.
 unsafe impl Sync for Payload {}
 
 impl Payload {
-    /// Writes the slot, as a sender does that has found it free.
+    /// Writes the slot, like a sender that has found it free.
     pub(crate) fn write(&self, bytes: u64) {
         #[cfg(loom)]
         self.access.with_mut(|_| ());
         #[cfg(not(tsan))]
         self.bytes.store(bytes, Ordering::Relaxed);
-        // SAFETY: as a sender that has found the slot free; if that does not keep others away the sanitizer says so.
+        // SAFETY: like a sender, the caller has found the slot free; the sanitizer reports it if the hand-off lets
+        // others in.
         #[cfg(tsan)]
         unsafe {
             *self.bytes.get() = bytes;
         }
     }
 
-    /// Reads the slot, as a receiver does that has it on lease.
+    /// Reads the slot, like a receiver that has it on lease.
     pub(crate) fn read(&self) -> u64 {
         #[cfg(loom)]
         self.access.with(|_| ());
         #[cfg(not(tsan))]
         return self.bytes.load(Ordering::Relaxed);
-        // SAFETY: as a receiver that has the slot on lease; if that does not keep the sender away the sanitizer says so.
+        // SAFETY: like a receiver, the caller has the slot on lease; the sanitizer reports it if the hand-off lets
+        // the sender in.
         #[cfg(tsan)]
         unsafe {
             *self.bytes.get()

@@ -11,10 +11,10 @@ use std::string::String;
 use super::model::WEAKEN;
 use super::order::{PLACES, Place};
 
-/// What is said of a slot that two use at once.
+/// The report about a slot that two threads use at once.
 const RACE: &str = if cfg!(tsan) { "data race" } else { "Causality violation" };
 
-/// The smallest model that shows what the ordering at `place` is for, and how it fails without.
+/// Returns the smallest model that shows the purpose of the ordering at `place`, and its failure without.
 fn witness(place: Place) -> (&'static str, &'static str) {
     const ASLEEP: &str = "deadlock";
     const FAULT: &str = "an honest sender's head is never alien";
@@ -27,7 +27,7 @@ fn witness(place: Place) -> (&'static str, &'static str) {
     }
 }
 
-/// Runs one model with one place weakened; answers whether it passed and what it said.
+/// Runs one model with one place weakened; returns whether it passed, and its output.
 fn run(model: &str, place: usize) -> (bool, String) {
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", &std::format!("ring::models::{model}"), "--nocapture"])
@@ -48,7 +48,7 @@ fn the_models_notice_every_weakened_ordering() {
     let mut unnoticed = String::new();
     for place in PLACES {
         let (model, how) = witness(place);
-        // The sanitizer sees what does happen: races, and no sleep that might have been too long.
+        // The sanitizer sees what actually happens: races, but no sleep that might have been too long.
         if cfg!(tsan) && how != RACE {
             continue;
         }
@@ -59,7 +59,7 @@ fn the_models_notice_every_weakened_ordering() {
         }
     }
     assert!(unnoticed.is_empty(), "orderings whose weakening went unnoticed:\n{unnoticed}");
-    // And without a weakness the same models pass, run in the same way.
+    // Without a weakness the same models pass, run in the same way.
     for model in ["a_message_wakes_a_sleeper", "room_wakes_a_sleeper"] {
         let (passed, said) = run(model, 0);
         assert!(passed && said.contains("executions"), "{model} fails by itself: {said}");

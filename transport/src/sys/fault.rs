@@ -1,4 +1,4 @@
-//! Failing system calls on purpose.
+//! Makes system calls fail on purpose.
 //!
 //! A plan names a call, which occurrence of it fails, and the errno it fails with. Plans are per thread, so that tests
 //! run beside each other.
@@ -15,9 +15,9 @@ use crate::error::Call;
 pub struct Plan {
     /// The call.
     pub call: Call,
-    /// How many of its occurrences go through before.
+    /// Occurrences that succeed first.
     pub after: u32,
-    /// How many fail then.
+    /// Occurrences that fail then.
     pub times: u32,
     /// The error number that they fail with.
     pub errno: i32,
@@ -28,7 +28,7 @@ thread_local! {
     static FAILED: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Runs `f` under a plan; answers its result and how many calls failed.
+/// Runs `f` under a plan; returns its result and the number of calls that failed.
 pub fn under<R>(plan: Plan, f: impl FnOnce() -> R) -> (R, u32) {
     PLAN.set(Some(plan));
     FAILED.set(0);

@@ -1,4 +1,4 @@
-//! Waiting for words in memory.
+//! Waits for words in memory.
 
 use core::sync::atomic::AtomicU32;
 
@@ -17,7 +17,7 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, nanos: u64) -> Sys<()> {
     }
 }
 
-/// Sleeps until one of `words` differs from what it should hold, or is woken, or `nanos` have passed.
+/// Sleeps until one of `words` differs from its expected value, or is woken, or `nanos` have passed.
 pub(crate) fn wait_any<'a>(words: impl Iterator<Item = (&'a AtomicU32, u32)>, nanos: u64) -> Sys<()> {
     let mut waits = [futex::Wait::new(); 64];
     let mut count = 0;
@@ -40,14 +40,14 @@ pub(crate) fn wait_any<'a>(words: impl Iterator<Item = (&'a AtomicU32, u32)>, na
     match outcome {
         Ok(_) => Ok(()),
         Err(e) if e.is(Errno::INTR) || e.is(Errno::AGAIN) || e.is(Errno::TIMEDOUT) => Ok(()),
-        // Before Linux 5.16 only one word can be waited on: do that, briefly, and let the caller look at all again.
+        // Before Linux 5.16 only one word can be waited on: do that, briefly, and let the caller check all again.
         Err(e) if e.is(Errno::NOSYS) => wait(word, expected, nanos.min(1_000_000)),
         Err(e) => Err(e),
     }
 }
 
-/// Wakes every sleeper on `word`; answers whether there was one.
+/// Wakes every sleeper on `word`; returns true if there was one.
 pub(crate) fn wake(word: &AtomicU32) -> bool {
-    // The word is mapped for as long as the reference lives, which leaves nothing that could fail here.
+    // The word is mapped while the reference lives, so nothing can fail here.
     futex::wake(word, futex::Flags::empty(), i32::MAX as u32).is_ok_and(|woken| woken > 0)
 }

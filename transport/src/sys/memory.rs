@@ -1,4 +1,4 @@
-//! Memory: files of it, their seals, and mappings.
+//! Memory: memory files, their seals, and mappings.
 //!
 //! # Safety
 //!
@@ -37,12 +37,12 @@ pub(crate) fn allocate(fd: BorrowedFd<'_>, len: u64) -> Sys<()> {
     retrying(Call::Allocate, || rustix::fs::fallocate(fd, FallocateFlags::empty(), 0, len))
 }
 
-/// The largest file that this process may make, or `None` without a limit.
+/// Returns the largest file that this process may make, or `None` without a limit.
 pub(crate) fn file_size_limit() -> Option<u64> {
     rustix::process::getrlimit(Resource::Fsize).current
 }
 
-/// The bytes of memory and swap that this machine has in all.
+/// Returns the total bytes of memory and swap of this machine.
 pub(crate) fn machine_memory() -> u64 {
     let info = rustix::system::sysinfo();
     let units = (info.totalram as u64).saturating_add(info.totalswap as u64);
@@ -59,8 +59,8 @@ pub(crate) fn machine_memory() -> u64 {
 pub(crate) unsafe fn map(fd: BorrowedFd<'_>, len: usize, writable: bool) -> Sys<*mut u8> {
     let prot = if writable { ProtFlags::READ | ProtFlags::WRITE } else { ProtFlags::READ };
     once(Call::Map, || {
-        // SAFETY: a null hint lets the kernel choose free addresses, so that no mapping of ours is replaced; what is
-        // done with the range is the caller's promise.
+        // SAFETY: a null hint lets the kernel choose free addresses, so no mapping of ours is replaced; the use of
+        // the range is the caller's promise.
         unsafe { rustix::mm::mmap(core::ptr::null_mut(), len, prot, MapFlags::SHARED, fd, 0) }
     })
     .map(<*mut c_void>::cast)
@@ -72,7 +72,8 @@ pub(crate) unsafe fn map(fd: BorrowedFd<'_>, len: usize, writable: bool) -> Sys<
 /// The caller owns the returned range and is the only one to unmap it.
 pub(crate) unsafe fn map_private(len: usize) -> Sys<*mut u8> {
     once(Call::Map, || {
-        // SAFETY: as above; the memory is anonymous and private, so nobody else can see it.
+        // SAFETY: a null hint lets the kernel choose free addresses; the memory is anonymous and private, so nobody
+        // else can see it; its use is the caller's promise.
         unsafe {
             rustix::mm::mmap_anonymous(
                 core::ptr::null_mut(),
@@ -95,7 +96,7 @@ pub(crate) unsafe fn unmap(at: *mut u8, len: usize) {
     debug_assert!(outcome.is_ok(), "a mapping of ours was not there to unmap");
 }
 
-/// Advice that neither changes nor drops what is in memory.
+/// Advice that neither changes nor drops the contents of memory.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Hint {
     DontFork,

@@ -1,8 +1,8 @@
-//! Who made the other end of a socket, asked of the kernel directly.
+//! Asks the kernel directly for the peer of a socket.
 //!
-//! The kernel answers process 0 where the peer is of a pid namespace that this one does not see. `rustix` 1 reads the
-//! answer into a type that has no 0, which must not be; so the one call is made here, on the machines whose way of
-//! calling is written down below.
+//! The kernel returns process 0 if the peer is in a PID namespace that this process cannot see. `rustix` 1 reads the
+//! result into a type without a 0, which is undefined behaviour; so this one call is made here, for the machines
+//! whose calling convention is written down below.
 //!
 //! # Safety
 //!
@@ -13,7 +13,7 @@
 use rustix::fd::BorrowedFd;
 use rustix::io::Errno;
 
-/// The process and the user at the other end.
+/// Returns the process and the user at the other end.
 #[cfg(any(all(target_arch = "x86_64", target_pointer_width = "64"), target_arch = "aarch64"))]
 pub(super) fn read(fd: BorrowedFd<'_>) -> Result<(i32, u32), Errno> {
     use rustix::fd::AsRawFd;
@@ -34,7 +34,7 @@ pub(super) fn read(fd: BorrowedFd<'_>) -> Result<(i32, u32), Errno> {
     let outcome: isize;
     #[cfg(target_arch = "x86_64")]
     // SAFETY: `getsockopt` writes no more than `len` bytes to `credentials`, and to `len` itself, both of which live
-    // and are borrowed for this alone; beside its result the kernel changes the two registers that are named.
+    // and are borrowed for this alone; apart from its result the kernel changes the two registers that are named.
     unsafe {
         core::arch::asm!(
             "syscall",
@@ -50,7 +50,8 @@ pub(super) fn read(fd: BorrowedFd<'_>) -> Result<(i32, u32), Errno> {
         );
     }
     #[cfg(target_arch = "aarch64")]
-    // SAFETY: as above; here the kernel changes no register but that of its result.
+    // SAFETY: `getsockopt` writes no more than `len` bytes to `credentials`, and to `len` itself, both of which live
+    // and are borrowed for this alone; the kernel changes no register but that of its result.
     unsafe {
         core::arch::asm!(
             "svc 0",
@@ -70,7 +71,7 @@ pub(super) fn read(fd: BorrowedFd<'_>) -> Result<(i32, u32), Errno> {
     }
 }
 
-/// The process and the user at the other end.
+/// Returns the process and the user at the other end.
 #[cfg(not(any(all(target_arch = "x86_64", target_pointer_width = "64"), target_arch = "aarch64")))]
 pub(super) fn read(fd: BorrowedFd<'_>) -> Result<(i32, u32), Errno> {
     let credentials = rustix::net::sockopt::socket_peercred(fd)?;

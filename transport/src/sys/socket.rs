@@ -1,4 +1,4 @@
-//! Sockets: making them, what is said over them, and who is at the other end.
+//! Sockets: creating them, their datagrams, and the peer.
 
 use core::mem::MaybeUninit;
 use core::time::Duration;
@@ -39,7 +39,7 @@ pub(crate) fn connect(fd: BorrowedFd<'_>, to: &SocketAddrUnix) -> Sys<()> {
     once(Call::Connect, || rustix::net::connect(fd, to))
 }
 
-/// Bounds how long a blocking call that sends, or connects, waits.
+/// Limits how long a blocking call that sends, or connects, waits.
 pub(crate) fn set_send_timeout(fd: BorrowedFd<'_>, nanos: u64) -> Sys<()> {
     use rustix::net::sockopt::{Timeout, set_socket_timeout};
     let limit = Duration::from_nanos(nanos).max(Duration::from_micros(1));
@@ -51,17 +51,17 @@ pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>) -> Sys<()> {
     once(Call::SetFlags, || rustix::fs::fcntl_setfl(fd, flags | OFlags::NONBLOCK))
 }
 
-/// Accepts a connection, or `None` if none waits.
+/// Accepts a connection, or returns `None` if none waits.
 pub(crate) fn accept(fd: BorrowedFd<'_>) -> Sys<Option<OwnedFd>> {
     match retrying(Call::Accept, || rustix::net::accept_with(fd, SocketFlags::CLOEXEC)) {
         Ok(socket) => Ok(Some(socket)),
-        // The second is a connection that went away while it waited.
+        // The second error is a connection that went away while it waited.
         Err(e) if e.is(Errno::AGAIN) || e.is(Errno::CONNABORTED) => Ok(None),
         Err(e) => Err(e),
     }
 }
 
-/// What kind of socket this is: whether Unix, whether of sequenced packets, whether it listens.
+/// Returns the kind of a socket: whether it is a Unix socket, has sequenced packets, and listens.
 pub(crate) fn socket_kind(fd: BorrowedFd<'_>) -> Sys<(bool, bool, bool)> {
     once(Call::SocketKind, || {
         use rustix::net::sockopt;
@@ -73,7 +73,7 @@ pub(crate) fn socket_kind(fd: BorrowedFd<'_>) -> Sys<(bool, bool, bool)> {
     })
 }
 
-/// Whether the socket was ever connected. Its peer may have gone since.
+/// Returns true if the socket was ever connected. Its peer may have gone since.
 pub(crate) fn is_connected(fd: BorrowedFd<'_>) -> Sys<bool> {
     match once(Call::SocketKind, || rustix::net::getpeername(fd)) {
         Ok(_) => Ok(true),
@@ -82,8 +82,8 @@ pub(crate) fn is_connected(fd: BorrowedFd<'_>) -> Sys<bool> {
     }
 }
 
-/// The peer's process and user, as the kernel recorded them when the connection was made. The process is 0 if it is of
-/// a pid namespace that this one does not see.
+/// Returns the peer's process and user, as the kernel recorded them when the connection was made. The process is 0 if
+/// it is in a PID namespace that this process cannot see.
 pub(crate) fn peer_credentials(fd: BorrowedFd<'_>) -> Sys<(i32, u32)> {
     once(Call::PeerCredentials, || peercred::read(fd))
 }
@@ -92,7 +92,7 @@ pub(crate) fn set_send_buffer(fd: BorrowedFd<'_>, bytes: usize) -> Sys<()> {
     once(Call::SetSendBuffer, || rustix::net::sockopt::set_socket_send_buffer_size(fd, bytes))
 }
 
-/// Most descriptors that one datagram carries, ours or a peer's: one more than any message of the protocol has.
+/// The most descriptors of one datagram, ours or a peer's: one more than any message of the protocol has.
 pub(crate) const MAX_FDS: usize = 8;
 
 /// Sends one datagram with descriptors; never blocks, never raises `SIGPIPE`.
@@ -110,19 +110,19 @@ pub(crate) fn send(fd: BorrowedFd<'_>, bytes: &[&[u8]; 2], fds: &[BorrowedFd<'_>
     .map(|_| ())
 }
 
-/// Returns the error that this process meets if it can open nothing more.
+/// Returns the error that this process gets if it can open nothing more.
 fn out_of_numbers(fd: BorrowedFd<'_>) -> Option<Errno> {
     rustix::io::fcntl_dupfd_cloexec(fd, 0).err().filter(|e| matches!(*e, Errno::MFILE | Errno::NFILE))
 }
 
-/// What `receive` found.
+/// The result of `receive`.
 #[derive(Debug)]
 pub(crate) enum Received {
-    /// A datagram of so many bytes.
+    /// A datagram.
     Datagram {
-        /// Its whole length, even if more than the buffer holds.
+        /// Its whole length, even if that exceeds the buffer.
         bytes: usize,
-        /// Whether bytes or descriptors did not fit.
+        /// True if bytes or descriptors did not fit.
         truncated: bool,
     },
     /// None is waiting.
@@ -131,12 +131,12 @@ pub(crate) enum Received {
     HungUp,
 }
 
-/// Receives one datagram; never blocks. Every descriptor that arrives is handed to `keep` and close-on-exec.
+/// Receives one datagram; never blocks. Passes every descriptor that arrives to `keep`, close-on-exec.
 pub(crate) fn receive(fd: BorrowedFd<'_>, into: &mut [u8], keep: impl FnMut(OwnedFd)) -> Sys<Received> {
     receive_by(fd, into, keep, RecvFlags::DONTWAIT)
 }
 
-/// Receives likewise, and blocks if the socket is set to.
+/// Receives in the same way, but blocks if the socket is set to.
 #[cfg(feature = "sendfd")]
 pub(crate) fn receive_as_set(
     fd: BorrowedFd<'_>,
@@ -162,8 +162,8 @@ fn receive_by(
             gate(Call::Receive).and_then(|()| rustix::net::recvmsg(fd, &mut iov, &mut control, flags));
         match received {
             Ok(message) => {
-                // The kernel cuts descriptors short where there is no room for them here, or no number left for them:
-                // the second is not the peer's fault. Asked while those that came are still held.
+                // The kernel cuts descriptors short if there is no room for them here, or no number left for them:
+                // the second is not the peer's fault. Checked while those that came are still held.
                 let starved = match message.flags.contains(ReturnFlags::CTRUNC) {
                     true => out_of_numbers(fd),
                     false => None,
@@ -184,7 +184,7 @@ fn receive_by(
             }
             Err(Errno::INTR) => {}
             Err(Errno::AGAIN) => return Ok(Received::Nothing),
-            // A peer that closed with our words unread leaves this error in front of what it sent: look behind it.
+            // A peer that closed with our datagrams unread leaves this error in front of what it sent: read past it.
             Err(Errno::CONNRESET) if resets < 2 => resets += 1,
             Err(Errno::CONNRESET) => return Ok(Received::HungUp),
             Err(errno) => return Err(OsError::new(Call::Receive, errno)),

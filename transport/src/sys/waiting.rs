@@ -1,4 +1,4 @@
-//! Waiting for descriptors, and the clocks that tell how long.
+//! Waits for descriptors, and reads clocks.
 
 use rustix::event::{PollFd, Timespec, epoll};
 use rustix::fd::{BorrowedFd, OwnedFd};
@@ -30,18 +30,18 @@ pub(crate) fn sleep(nanos: u64) {
 
 // ---- clocks ----
 
-/// Nanoseconds since some fixed point; read without entering the kernel.
+/// Returns the nanoseconds since a fixed point, without entering the kernel.
 pub(crate) fn now() -> u64 {
     clock(ClockId::Monotonic)
 }
 
-/// The same clock to within some milliseconds, cheaper.
+/// Returns the same clock to within some milliseconds, cheaper.
 pub(crate) fn now_coarse() -> u64 {
     clock(ClockId::MonotonicCoarse)
 }
 
-/// The call that reports an error instead of asserting that there is none. A host without the clock, of which there is
-/// none, would stand at 0: nothing is ever due there.
+/// Reads a clock by the call that reports an error instead of asserting that there is none. No known host lacks the
+/// clock; on one that did, it would stay at 0 and nothing would ever be due.
 #[inline]
 fn clock(id: ClockId) -> u64 {
     clock_gettime_dynamic(DynamicClockId::Known(id)).map_or(0, nanos)

@@ -10,10 +10,10 @@ use proptest::sample::Index;
 
 use crate::oracle::{Message, NoLoan, Oracle, Room, SLOT};
 
-/// Long enough for any machine: nothing that is waited for is still to happen.
+/// Long enough for any machine: everything that is waited for has already happened.
 const PATIENT: Wait = Wait::sleeping().at_most(Duration::from_secs(20));
 
-/// Sealed messages that may be under way to one receiver; its socket has room for about a dozen.
+/// Sealed messages that may be in flight to one receiver; its socket has room for about a dozen.
 const SEALED_IN_FLIGHT: usize = 4;
 
 #[derive(Clone, Debug)]
@@ -57,7 +57,7 @@ pub(crate) enum Op {
     Reap,
 }
 
-/// A lease that was kept, and what it must go on saying.
+/// A lease that was kept, and its expected content.
 struct Kept {
     receiver: usize,
     lease: Lease<'static, Honest>,
@@ -70,24 +70,24 @@ pub(crate) struct Machine {
     /// In the order of joining; `None` once it has left.
     receivers: Vec<(ReceiverId, Option<Opened>)>,
     kept: Vec<Kept>,
-    /// Where the pool lies; an empty one is filled from its start.
+    /// The address of the pool; an empty one is filled from its start.
     pool: Option<usize>,
 }
 
-/// Returns a new receiver of `sender`.
+/// Adds a receiver to `sender`.
 fn join(sender: &mut Sender, wanted: Delivery) -> (ReceiverId, Opened) {
     let (here, there) = socket_pair().unwrap();
     std::thread::scope(|scope| {
         let meeting = Connector::new(Deliveries::only(wanted));
         let incoming = scope.spawn(move || meeting.connect_socket(there).unwrap());
         let arrival = sender.accept_socket(here, &HandshakeConfig::new(b"")).unwrap();
-        // SAFETY: the sender is this test, which writes through loans alone and so to no slot that is out on lease.
+        // SAFETY: the sender is this test, which writes only through loans and so to no leased slot.
         let opened = unsafe { incoming.join().unwrap().open() }.unwrap();
         (arrival.receiver, opened)
     })
 }
 
-/// Returns a loan, if the model has one too, and the slot that it begins at if it lies in slots; that slot is free.
+/// Borrows a loan, if the model has one too; returns it with its first slot if it lies in slots, which must be free.
 fn lend<'s>(
     sender: &'s mut Sender,
     oracle: &Oracle,
@@ -115,7 +115,7 @@ fn lend<'s>(
     Some((loan, Some(offset / SLOT)))
 }
 
-/// Bytes that differ with the seed and along the message.
+/// Returns bytes that vary with the seed and along the message.
 fn pattern(len: usize, seed: u32) -> Vec<u8> {
     (0..len).map(|i| (seed as usize).wrapping_mul(31).wrapping_add(i * 7) as u8).collect()
 }
@@ -128,7 +128,7 @@ impl Machine {
     pub(crate) fn new(start: Start) -> Machine {
         let config = SenderConfig::new().slots(start.slots, SLOT).first_ticket(start.first_ticket);
         let mut sender = config.build().unwrap();
-        // Nothing happens by the clock: who has gone is seen when a message meets them or when the test says so.
+        // Nothing depends on the clock: an end is noticed when a message meets it or when the test checks.
         sender.watch_every(Duration::MAX);
         Machine {
             oracle: Oracle::new(start.slots as usize),
@@ -187,7 +187,7 @@ impl Machine {
         self.compare();
     }
 
-    /// Any receiver, one that has left included.
+    /// Picks any receiver, including those that have left.
     fn pick(&self, which: Index) -> Option<usize> {
         (!self.receivers.is_empty()).then(|| which.index(self.receivers.len()))
     }
@@ -265,7 +265,7 @@ impl Machine {
         assert_eq!(found, expected);
     }
 
-    /// The sender closes; every receiver gets what is left and then the end that is its own.
+    /// Closes the sender; every receiver gets what is left and then its own kind of end.
     pub(crate) fn finish(mut self) {
         drop(self.sender);
         for (i, (_, opened)) in self.receivers.iter_mut().enumerate() {
@@ -297,7 +297,7 @@ impl Machine {
     }
 }
 
-/// Returns the end that a receiver comes to that has taken everything.
+/// Returns the end that a receiver sees after taking everything.
 fn end(opened: &mut Opened) -> RecvError {
     let outcome = match opened {
         Opened::Pooled(receiver) => receiver.recv_with(PATIENT).map(drop),

@@ -1,4 +1,4 @@
-//! A sender and its receivers against a plain model of them: whatever the order of what they do, they do what it says.
+//! A sender and its receivers, compared with a plain model of them in random orders of operations.
 //!
 //! `PROPTEST_CASES=100000 cargo test --release -p bowstring-transport --test state_machine` is the deep run.
 

@@ -1,4 +1,4 @@
-//! What a sender and its receivers should do, in the dullest way: a list of slots, and a list of messages for each.
+//! What a sender and its receivers should do, in the simplest way: a list of slots, and a list of messages for each.
 
 use std::collections::VecDeque;
 
@@ -25,7 +25,7 @@ struct Run {
     holders: Vec<usize>,
 }
 
-/// A receiver, as both sides should see it. Its place in [`Oracle::receivers`] never changes.
+/// A receiver, as both sides should see it. Its index in [`Oracle::receivers`] never changes.
 #[derive(Clone, Debug)]
 pub(crate) struct Receiver {
     pub(crate) delivery: Delivery,
@@ -35,14 +35,14 @@ pub(crate) struct Receiver {
     /// True if the sender gives it messages.
     live: bool,
     pub(crate) cut_off: bool,
-    /// True if the receiver is still there; its leases may be there without it.
+    /// True if the receiver is still there; its leases may outlive it.
     pub(crate) here: bool,
     /// Sent and not taken.
     pub(crate) queue: VecDeque<Message>,
     pub(crate) missed: u64,
 }
 
-/// Why there is no loan.
+/// Reasons why there is no loan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoLoan {
     NoReceiver(Option<End>),
@@ -50,7 +50,7 @@ pub(crate) enum NoLoan {
     Full,
 }
 
-/// What a message is to be written in.
+/// Where a message is to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Room {
     Slots,
@@ -64,7 +64,7 @@ pub(crate) struct Oracle {
     next_number: u64,
     pub(crate) receivers: Vec<Receiver>,
     last_end: Option<End>,
-    /// The ends that the sender has to tell, in their order.
+    /// The ends that the sender has to report, in order.
     pub(crate) ended: VecDeque<(usize, End)>,
 }
 
@@ -104,7 +104,7 @@ impl Oracle {
         self.receivers[i].subscriber.is_some()
     }
 
-    /// How many receivers are given messages.
+    /// Returns the number of receivers that are given messages.
     pub(crate) fn live(&self) -> usize {
         self.receivers.iter().filter(|r| r.live).count()
     }
@@ -126,15 +126,15 @@ impl Oracle {
         if is_room { Ok(Room::Slots) } else { Err(NoLoan::Full) }
     }
 
-    /// Returns true if nobody holds any of the slots that a message of `len` bytes takes from `start` on. Which of
-    /// several such places the sender chooses is its own affair.
+    /// Returns true if all slots that a message of `len` bytes takes from `start` on are free. Which of several such
+    /// places the sender chooses is up to it.
     pub(crate) fn is_free(&self, start: usize, len: usize) -> bool {
         let end = start + span(len);
         end <= self.slots && self.runs.iter().all(|run| run.start + run.span <= start || end <= run.start)
     }
 
-    /// Sends, from slot `start` on if from any; answers the message's number, how many were given it and how many were
-    /// passed over.
+    /// Sends, from slot `start` on if from any; returns the message's number, and how many receivers were given it
+    /// and how many were skipped.
     pub(crate) fn commit(
         &mut self,
         start: Option<usize>,
@@ -147,8 +147,8 @@ impl Oracle {
         let mut addressed: Vec<usize> = (0..self.receivers.len())
             .filter(|&i| self.receivers[i].live && to.is_none_or(|only| only == i))
             .collect();
-        // The order of the subscribers decides in which order ends are told: those cut off first, then those found to have
-        // left their slots, then those found to have left their socket.
+        // The order of the subscribers decides the order of ends: those cut off first, then those found to have left
+        // their slots, then those found to have left their socket.
         addressed.sort_by_key(|&i| self.receivers[i].subscriber);
         let (mut holders, mut skipped, mut left, mut gone) = (Vec::new(), 0, Vec::new(), Vec::new());
         let mut given = 0;
@@ -197,7 +197,7 @@ impl Oracle {
         self.receivers[i].queue.pop_front()
     }
 
-    /// Receiver `i` gives back message `number`.
+    /// Lets receiver `i` give back message `number`.
     pub(crate) fn release(&mut self, i: usize, number: u64) {
         for run in self.runs.iter_mut().filter(|run| run.number == number) {
             run.holders.retain(|&holder| holder != i);
@@ -205,7 +205,7 @@ impl Oracle {
         self.runs.retain(|run| !run.holders.is_empty());
     }
 
-    /// Receiver `i` goes. It gives back what it has not taken; its leases stay out.
+    /// Removes receiver `i`. It gives back what it has not taken; its leases stay out.
     pub(crate) fn leave(&mut self, i: usize) {
         self.receivers[i].here = false;
         for message in std::mem::take(&mut self.receivers[i].queue) {
@@ -213,7 +213,7 @@ impl Oracle {
         }
     }
 
-    /// The sender looks at everybody.
+    /// Lets the sender check all receivers.
     pub(crate) fn reap(&mut self) {
         let mut subscribers: Vec<usize> =
             (0..self.receivers.len()).filter(|&i| self.receivers[i].subscriber.is_some()).collect();
@@ -225,7 +225,7 @@ impl Oracle {
         }
     }
 
-    /// No more messages for receiver `i`; its subscriber ends once it holds nothing, but for who asks, it has ended now.
+    /// Stops messages to receiver `i`; its subscriber ends once it holds nothing, but is reported as ended now.
     fn retire(&mut self, i: usize) {
         self.receivers[i].live = false;
         self.last_end = Some(self.how_ended(i));

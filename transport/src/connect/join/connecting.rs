@@ -1,4 +1,4 @@
-//! The side that speaks first; it waits for the other.
+//! The connecting side of a handshake; it waits for the other.
 
 use rustix::fd::{AsFd, OwnedFd};
 
@@ -14,11 +14,11 @@ use crate::send::fanout::Fanout;
 use crate::stats::PeerGauge;
 use crate::sys;
 
-/// The machine lets each datagram through only in its turn.
+/// The machine accepts each datagram only in its turn.
 const OUT_OF_TURN: HandshakeError =
     HandshakeError::Internal("the connector's machine let a datagram through out of turn");
 
-/// Meets as the side that speaks first; waits for the other.
+/// Performs the handshake as the connecting side; waits for the other.
 pub(crate) fn connect(
     socket: OwnedFd,
     patience: u64,
@@ -42,7 +42,7 @@ pub(crate) fn connect(
         .inspect_err(|e| driver.tell(e))?;
     let ConnectorHeard::Start(past) = driver.await_word()? else { return Err(OUT_OF_TURN) };
     let Driver { control, greeting, .. } = driver;
-    // From the connector's side, the first socket carries what comes in, unless nothing does.
+    // For the connector, the first socket carries the incoming direction, if there is one.
     let sockets = match second {
         Some(second) => (Some(control.beside(second)?), Some(control)),
         None if agreement.incoming.is_some() => (None, Some(control)),
@@ -51,7 +51,7 @@ pub(crate) fn connect(
     build(&agreement, ours, theirs, greeting, past, sockets, fanout.as_deref())?.open(fanout)
 }
 
-/// Hears the WELCOME, attaches what came with it, and answers with this side's descriptors.
+/// Reads the WELCOME, attaches its regions, and sends this side's descriptors.
 fn answer_welcome(
     driver: &mut Driver<Connector>,
     fanout: Option<&Fanout>,

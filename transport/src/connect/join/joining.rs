@@ -1,4 +1,4 @@
-//! The side that listens; it goes as far as it can without waiting.
+//! The listening side of a handshake; it goes as far as it can without waiting.
 
 use rustix::fd::{BorrowedFd, OwnedFd};
 
@@ -12,36 +12,36 @@ use crate::peer::Access;
 use crate::send::fanout::Fanout;
 use crate::sys;
 
-/// A connection that has knocked and is on its way in.
+/// A connection in handshake.
 #[derive(Debug)]
 pub(crate) struct Joining {
     driver: Driver<ListenerSide>,
     ours: Option<Ours>,
 }
 
-/// How far a connection has come.
+/// The progress of a connection.
 #[derive(Debug)]
 pub(crate) enum Step {
     /// It waits for the other side.
     Waiting,
-    /// It is done and needs nothing more: an observer that has what it came for.
+    /// It is complete and needs nothing more: an observer that has the stats.
     Done,
-    /// It is in.
+    /// It has connected.
     In(Joined),
 }
 
 impl Joining {
-    /// Begins to listen to a connection that was accepted. `ours` is this side's card.
+    /// Starts the handshake of an accepted connection. `ours` are this side's parameters.
     pub(crate) fn new(socket: OwnedFd, ours: Card, patience: u64) -> Result<Joining, HandshakeError> {
         Ok(Joining { driver: Driver::new(socket, ListenerSide::new(ours), patience)?, ours: None })
     }
 
-    /// Whether it has said nothing yet.
+    /// Returns true if it has said nothing yet.
     pub(crate) fn is_silent(&self) -> bool {
         self.driver.machine.is_silent()
     }
 
-    /// Nanoseconds until this side gives up.
+    /// Returns the nanoseconds until this side gives up.
     pub(crate) fn left(&self) -> u64 {
         self.driver.left()
     }
@@ -50,7 +50,7 @@ impl Joining {
         self.driver.control.socket()
     }
 
-    /// Goes as far as it can without waiting.
+    /// Goes as far as possible without waiting.
     pub(crate) fn advance<'g>(
         &mut self,
         access: Access<'_>,
@@ -127,7 +127,7 @@ impl Joining {
             return Err(HandshakeError::Full);
         }
         let theirs = Theirs::attach(&mut self.driver, agreement, &ours)?;
-        // The rest of the conversation happens on the channel itself: the driver keeps a duplicate to say START on.
+        // The rest of the conversation happens on the channel itself: the driver keeps a duplicate to send START on.
         let control = self.driver.control.beside(sys::duplicate(self.driver.control.socket())?)?;
         let sockets = match second {
             Some(second) => (Some(control), Some(self.driver.control.beside(second)?)),
@@ -136,7 +136,7 @@ impl Joining {
         };
         let greeting = core::mem::replace(&mut self.driver.greeting, Greeting::None);
         let ready = build(agreement, ours, theirs, greeting, past, sockets, fanout.as_deref())?;
-        // What fails until here is told as a refusal. START then goes ahead of the first message.
+        // A failure up to here is sent as a refusal. START then precedes the first message.
         let past = fanout.as_ref().map_or(Past::default(), |fanout| fanout.past);
         self.driver.say(Kind::Start, agreement.features, past, &[])?;
         Ok(Step::In(ready.open(fanout)?))

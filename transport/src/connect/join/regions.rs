@@ -16,9 +16,9 @@ use crate::send::fanout::subscriber::new_board;
 /// The regions that this side makes for a connection.
 #[derive(Debug)]
 pub(super) struct Ours {
-    /// Of the outgoing direction, with the shape of its pool.
+    /// For the outgoing direction, with the shape of its pool.
     pub(super) board: Option<(BoardWords<Published>, Geometry)>,
-    /// Of the incoming direction.
+    /// For the incoming direction.
     pub(super) ledger: Option<LedgerWords<Published>>,
 }
 
@@ -27,7 +27,7 @@ impl Ours {
         let pool = fanout.and_then(|fanout| Some((fanout.pool.as_ref()?.geometry, fanout.first_ticket)));
         let board = match (agreement.outgoing, pool) {
             (Some(delivery), Some((geometry, first))) if delivery.uses_slots() => {
-                // The first receiver is what the pool needs its memory for.
+                // The pool is allocated for its first receiver.
                 fanout.and_then(|fanout| fanout.pool.as_ref()).map_or(Ok(()), |pool| pool.region.back())?;
                 Some((new_board(geometry, first)?, geometry))
             }
@@ -68,7 +68,7 @@ pub(super) struct Theirs {
 }
 
 impl Theirs {
-    /// Takes the descriptors of a datagram in the order of the protocol. The machine has checked their number.
+    /// Takes the descriptors of a datagram in the order of the protocol. The machine has checked the count.
     pub(super) fn attach<M: Machine>(
         driver: &mut Driver<M>,
         agreement: &Agreement,

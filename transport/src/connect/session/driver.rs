@@ -1,4 +1,5 @@
-//! The handshake over a socket: carries the machine's words, keeps the time, and closes whatever arrives unasked.
+//! The handshake over a socket: carries the machine's datagrams, enforces the deadline, and closes unexpected
+//! descriptors.
 
 use core::fmt;
 use core::ops::Deref;
@@ -17,13 +18,13 @@ use crate::region::private::MapSlice;
 use crate::region::{FrozenView, Pages, Writable};
 use crate::sys::{self, Received};
 
-/// Why two sides did not come together.
+/// Reasons why a handshake failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HandshakeError {
-    /// The host would not do it.
+    /// A system call failed.
     Os(OsError),
-    /// The peer's datagram made no sense.
+    /// The peer's datagram was malformed.
     Wire(WireFault),
     /// A descriptor from the peer was refused.
     Region(RegionKind, RegionFault),
@@ -33,20 +34,20 @@ pub enum HandshakeError {
     Declined(RefusalCode),
     /// The peer runs as a user that this side does not talk to.
     Denied {
-        /// That user.
+        /// The user.
         uid: u32,
     },
-    /// The peer hung up in the middle of it.
+    /// The peer hung up during the handshake.
     HungUp,
-    /// The peer did not say this in time.
+    /// The peer did not send this datagram in time.
     TimedOut(&'static str),
-    /// The listener's queue stayed full for as long as was waited.
+    /// The listener's queue stayed full for the whole wait.
     QueueFull,
-    /// Somebody listens on that path already.
+    /// Somebody already listens on that path.
     InUse,
     /// The path names something that is not a socket, and is left alone.
     NotASocket,
-    /// The descriptor is not a Unix socket of sequenced packets, or not one of the state needed.
+    /// The descriptor is not a Unix socket of sequenced packets, or not in the right state.
     WrongSocket,
     /// Our greeting is longer than [`wire::MAX_GREETING`].
     GreetingTooLong(usize),
@@ -56,12 +57,12 @@ pub enum HandshakeError {
     FirstTicket(u64),
     /// Every place for a receiver is taken.
     Full,
-    /// This crate contradicts itself here: a bug of ours.
+    /// An internal contradiction: a bug in this crate.
     Internal(&'static str),
 }
 
 impl HandshakeError {
-    /// Returns true if nobody is there, or nobody lets anybody in, so that it is worth to try again later.
+    /// Returns true if nobody is listening, or nobody was accepted in time, so that it is worth trying again later.
     #[must_use]
     pub fn is_absence(&self) -> bool {
         match self {
@@ -73,7 +74,7 @@ impl HandshakeError {
         }
     }
 
-    /// Whose fault it was.
+    /// Returns whose fault it was.
     #[must_use]
     pub fn fault(&self) -> Fault {
         match self {
@@ -162,27 +163,27 @@ impl core::error::Error for HandshakeError {
     }
 }
 
-/// A connector that knocks: what the listening application decides on.
+/// A connector's request, which the listening application decides on.
 #[derive(Clone, Copy, Debug)]
 pub struct ConnectRequest<'a> {
-    /// Who it is.
+    /// The identity of the connector.
     pub peer: Credentials,
-    /// What it says: bytes that belong to the application.
+    /// Its greeting: bytes that belong to the application.
     pub greeting: &'a [u8],
-    /// Whether it only wants to see the stats.
+    /// True if it only wants to read the stats.
     pub observer: bool,
 }
 
-/// What the listening application answers.
+/// The listening application's decision.
 #[derive(Clone, Copy, Debug)]
 pub enum Decision<'a> {
-    /// Come in; with a greeting in return.
+    /// Accept, with a greeting.
     Welcome(&'a [u8]),
-    /// No, and why.
+    /// Refuse, with a reason.
     Refuse(&'a str),
 }
 
-/// The descriptors that came with a datagram, in order; whatever is not taken out is closed.
+/// The descriptors that came with a datagram, in order; any that are not taken are closed.
 #[derive(Debug, Default)]
 pub(crate) struct Descriptors {
     slots: [Option<OwnedFd>; sys::MAX_FDS],
@@ -195,11 +196,11 @@ impl Descriptors {
         if let Some(slot) = self.slots.get_mut(self.count) {
             *slot = Some(fd);
         }
-        // One beyond the last is counted and closed: the count is then wrong, which is the error.
+        // One beyond the last is counted and closed: the wrong count is then the error.
         self.count += 1;
     }
 
-    /// The next one. The machine has checked their number, so that there is one wherever this is asked.
+    /// Takes the next one. The machine has already checked the count, so this only fails on a bug.
     pub(crate) fn take(&mut self) -> Result<OwnedFd, WireFault> {
         let at = self.taken;
         self.taken += 1;
@@ -208,7 +209,7 @@ impl Descriptors {
     }
 }
 
-/// The other side's greeting, kept for as long as the channel.
+/// The other side's greeting, kept as long as the channel.
 #[derive(Debug)]
 pub(crate) enum Greeting {
     None,
@@ -227,12 +228,12 @@ impl Deref for Greeting {
     }
 }
 
-/// A side's machine, as the socket drives it.
+/// The state machine of one side, as the socket drives it.
 pub(crate) trait Machine {
     type Heard: Copy;
     fn hear(&mut self, datagram: &[u8], descriptors: usize) -> Result<Self::Heard, Stop>;
     fn awaiting(&self) -> &'static str;
-    /// Returns the peer's card if that is what was heard.
+    /// Returns the peer's parameters if the datagram carried them.
     fn card(heard: &Self::Heard) -> Option<Card>;
 }
 
@@ -268,7 +269,7 @@ impl Machine for ListenerSide {
     }
 }
 
-/// A handshake under way on a socket.
+/// A handshake in progress on a socket.
 #[derive(Debug)]
 pub(crate) struct Driver<M> {
     pub(crate) control: Control,
@@ -281,7 +282,7 @@ pub(crate) struct Driver<M> {
 }
 
 impl<M: Machine> Driver<M> {
-    /// Begins on a connected socket. A peer that this side has no means to talk to is refused.
+    /// Starts a handshake on a connected socket. Refuses a peer that this side lacks the resources for.
     pub(crate) fn new(socket: OwnedFd, machine: M, patience: u64) -> Result<Driver<M>, HandshakeError> {
         let mut control = Control::new(socket)?;
         let prepared = control.watch().and_then(|()| MapSlice::lazy(wire::MAX_DATAGRAM));
@@ -291,7 +292,7 @@ impl<M: Machine> Driver<M> {
         Ok(Driver { control, machine, fds, greeting, inbox, deadline })
     }
 
-    /// Sends a card with its greeting and `fds`.
+    /// Sends the parameters with the greeting and `fds`.
     pub(crate) fn introduce(
         &self,
         kind: Kind,
@@ -324,7 +325,7 @@ impl<M: Machine> Driver<M> {
         }
     }
 
-    /// A peer that hung up before it heard us may have said why: then that is the error.
+    /// Returns the refusal that a peer left before it hung up, if there is one; otherwise `error`.
     pub(crate) fn or_last_words(&mut self, error: HandshakeError) -> HandshakeError {
         if error != HandshakeError::HungUp {
             return error;
@@ -347,13 +348,13 @@ impl<M: Machine> Driver<M> {
         self.send(&[datagram.get(..len).unwrap_or(&[]), &[]], fds)
     }
 
-    /// Tells the other side why this one will not go on. It may be gone already, which changes nothing.
+    /// Tells the other side why this one will not go on. It may already be gone, which changes nothing.
     pub(crate) fn refuse(&self, code: RefusalCode, reason: &str) {
         refuse(self.control.socket(), code, reason);
     }
 
-    /// Hears one datagram if one is there. A refusal of the other side and every fault are errors; of a fault the other
-    /// side is told.
+    /// Reads one datagram if there is one. A refusal by the other side and every fault are errors; a fault is
+    /// reported to the other side.
     pub(crate) fn hear(&mut self) -> Result<Option<M::Heard>, HandshakeError> {
         self.hear_untold().inspect_err(|e| self.tell(e))
     }
@@ -375,7 +376,7 @@ impl<M: Machine> Driver<M> {
         Ok(Some(heard))
     }
 
-    /// Keeps what a card brings: the greeting, and the peer's word for its process.
+    /// Keeps the peer's greeting and its own word for its process.
     fn note_card(&mut self, card: Card, bytes: usize) -> Result<(), HandshakeError> {
         self.control.trust_pid(i32::try_from(card.pid).unwrap_or(0))?;
         let len = card.greeting as usize;
@@ -393,7 +394,7 @@ impl<M: Machine> Driver<M> {
         Ok(())
     }
 
-    /// Nanoseconds until this side gives up.
+    /// Returns the nanoseconds until this side gives up.
     pub(crate) fn left(&self) -> u64 {
         self.deadline.saturating_sub(sys::now())
     }
@@ -406,7 +407,7 @@ impl<M: Machine> Driver<M> {
         if self.control.vital()? == Vital::Dead { Err(HandshakeError::HungUp) } else { Ok(None) }
     }
 
-    /// Tells the other side of an error that it can learn from.
+    /// Reports an error to the other side, if it can learn from it.
     pub(crate) fn tell(&self, error: &HandshakeError) {
         match error {
             HandshakeError::Wire(WireFault::Version(_)) => {
@@ -446,7 +447,7 @@ impl<M: Machine> Driver<M> {
         }
     }
 
-    /// Hears one datagram, waiting for it until the deadline.
+    /// Reads one datagram, waiting for it until the deadline.
     pub(crate) fn await_word(&mut self) -> Result<M::Heard, HandshakeError> {
         loop {
             if let Some(heard) = self.hear()? {
@@ -463,7 +464,7 @@ fn refuse(socket: BorrowedFd<'_>, code: RefusalCode, reason: &str) {
     let _ = sys::send(socket, &[&wire::refuse(code as u32, reason.len()), reason], &[]);
 }
 
-/// Tells a peer that this side has no memory or descriptors left.
+/// Refuses a peer because this side has no memory or descriptors left.
 pub(crate) fn refuse_for_want(socket: BorrowedFd<'_>) {
     refuse(socket, RefusalCode::Resources, "this side ran out of memory or descriptors");
     // Closing with something unread would make the peer read a reset ahead of the refusal.

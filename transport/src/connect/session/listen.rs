@@ -1,4 +1,4 @@
-//! Listening on a path (or an abstract name, or an inherited socket), and connecting to one.
+//! Listens on a path, an abstract name or an inherited socket, and connects to one.
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{FileType, Stat};
@@ -10,11 +10,11 @@ use crate::connect::incoming::PATIENCE;
 use crate::error::{Call, OsError};
 use crate::sys;
 
-/// The longest path that a Unix socket's name can hold.
+/// The longest path that a Unix socket address can hold.
 pub(crate) const MAX_PATH: usize = 107;
-/// Connections that wait to be accepted.
+/// Connections that may wait to be accepted.
 const BACKLOG: i32 = 64;
-/// How often, and how long apart, to try for the lock that two starting listeners contend for.
+/// How often, and how long apart, to try for the lock that starting listeners contend for.
 const LOCK_TRIES: u32 = 100;
 const LOCK_PAUSE: u64 = 10_000_000;
 
@@ -33,7 +33,7 @@ const LOCK_PAUSE: u64 = 10_000_000;
 #[must_use]
 pub struct Listener {
     socket: OwnedFd,
-    /// The path and its file, to remove when this goes.
+    /// The path and its file, to be removed on drop.
     bound: Option<Bound>,
 }
 
@@ -58,15 +58,15 @@ impl Bound {
 impl Listener {
     /// Listens on `path`, readable and writable by this user only.
     ///
-    /// A socket that nobody listens on any more is taken over. One that somebody listens on is [`HandshakeError::InUse`],
-    /// and a file that is no socket is [`HandshakeError::NotASocket`]; both are left as they are. Of several processes that
-    /// start at the same moment one gets the path: they take turns by a lock on its directory.
+    /// A socket whose listener is gone is taken over. One that somebody listens on is [`HandshakeError::InUse`], and
+    /// a file that is not a socket is [`HandshakeError::NotASocket`]; both are left as they are. Of several processes
+    /// that start at the same moment one gets the path: they take turns by a lock on its directory.
     pub fn bind(path: &[u8]) -> Result<Listener, HandshakeError> {
         let address = address(path)?;
         let _turn = lock_directory(path)?;
         clear_the_way(path, &address)?;
         let socket = sys::socket()?;
-        // Set before binding, the name never exists with a wider mode.
+        // Set before binding, so that the name never exists with a wider mode.
         sys::set_mode(socket.as_fd(), 0o600)?;
         sys::bind(socket.as_fd(), &address)?;
         let mut bound = Bound { path: [0; MAX_PATH], len: path.len(), device: 0, inode: 0 };
@@ -83,8 +83,8 @@ impl Listener {
         Ok(listener)
     }
 
-    /// Listens on a name in the abstract namespace, which has no mode and belongs to the network namespace: every user
-    /// on the host can knock there, and is turned away only by the check of credentials.
+    /// Listens on a name in the abstract namespace, which has no mode and belongs to the network namespace: every
+    /// user on the host can connect, and only the check of credentials turns them away.
     pub fn bind_abstract(name: &[u8]) -> Result<Listener, HandshakeError> {
         let address = SocketAddrUnix::new_abstract_name(name).map_err(|e| OsError::new(Call::Bind, e))?;
         let socket = sys::socket()?;
@@ -97,7 +97,7 @@ impl Listener {
         Ok(listener)
     }
 
-    /// Takes over a socket that listens already, such as one handed down by a service manager.
+    /// Takes over a listening socket, such as one handed down by a service manager.
     pub fn inherited(socket: OwnedFd) -> Result<Listener, HandshakeError> {
         if sys::socket_kind(socket.as_fd()) != Ok((true, true, true)) {
             return Err(HandshakeError::WrongSocket);
@@ -112,19 +112,19 @@ impl Listener {
         Ok(sys::listen(self.socket.as_fd(), BACKLOG)?)
     }
 
-    /// Accepts the next connection that waits, if any, for a protocol other than this crate's: nothing is said over it,
-    /// and nobody has looked who is there. Never blocks.
+    /// Accepts the next waiting connection, if any, for a protocol other than this crate's: sends nothing, and does
+    /// not check the peer. Never blocks.
     pub fn accept_socket(&self) -> Result<Option<OwnedFd>, OsError> {
         self.next()
     }
 
-    /// The next connection that waits, if any.
+    /// Returns the next waiting connection, if any.
     pub(crate) fn next(&self) -> Result<Option<OwnedFd>, OsError> {
         sys::accept(self.socket.as_fd())
     }
 }
 
-/// Readable when somebody knocks.
+/// Readable when a connection is waiting.
 impl AsFd for Listener {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
@@ -134,7 +134,7 @@ impl AsFd for Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         let Some(bound) = &self.bound else { return };
-        // Another listener may have taken the path over after somebody removed ours: then it is not ours to remove.
+        // If somebody removed our file, another listener may have taken over the path: then it is not ours to remove.
         if let Ok(Some(stat)) = sys::look_at(bound.path())
             && bound.is(&stat)
         {
@@ -153,7 +153,7 @@ fn address(path: &[u8]) -> Result<SocketAddrUnix, OsError> {
     SocketAddrUnix::new(path).map_err(|e| OsError::new(Call::Bind, e))
 }
 
-/// Locks the directory of `path` as long as the answer lives.
+/// Locks the directory of `path` while the returned descriptor is open.
 fn lock_directory(path: &[u8]) -> Result<OwnedFd, OsError> {
     let directory = match path.iter().rposition(|&b| b == b'/') {
         None => &b"."[..],
@@ -179,22 +179,22 @@ fn clear_the_way(path: &[u8], address: &SocketAddrUnix) -> Result<(), HandshakeE
     let probe = sys::socket()?;
     sys::set_nonblocking(probe.as_fd())?;
     match sys::connect(probe.as_fd(), address) {
-        // The kernel's word that no socket is bound to this file any more.
+        // The kernel reports that no socket is bound to this file any more.
         Err(e) if e.is(Errno::CONNREFUSED) => Ok(sys::unlink(path)?),
         Err(e) if e.is(Errno::NOENT) => Ok(()),
         Err(e) if e.is(Errno::ACCESS) || e.is(Errno::PERM) => Err(e.into()),
-        // Connected, a full backlog, a socket of another type: somebody is there.
+        // Connected, a full backlog, or a socket of another type: it is in use.
         _ => Err(HandshakeError::InUse),
     }
 }
 
-/// Connects a socket to a path, for [`Sender::connect_socket`](crate::Sender::connect_socket) and its like. Waits up to
-/// two seconds while the listener's queue is full.
+/// Connects a socket to a path, for [`Sender::connect_socket`](crate::Sender::connect_socket) and similar calls.
+/// Waits up to two seconds while the listener's queue is full.
 pub fn connect(path: &[u8]) -> Result<OwnedFd, HandshakeError> {
     connect_within(path, PATIENCE.as_nanos() as u64)
 }
 
-/// Connects a socket to a name in the abstract namespace, and waits likewise.
+/// Connects a socket to a name in the abstract namespace; waits in the same way.
 pub fn connect_abstract(name: &[u8]) -> Result<OwnedFd, HandshakeError> {
     connect_abstract_within(name, PATIENCE.as_nanos() as u64)
 }
@@ -204,7 +204,7 @@ pub(crate) fn connect_within(path: &[u8], patience: u64) -> Result<OwnedFd, Hand
     connect_to(&address(path)?, patience)
 }
 
-/// Connects to a name in the abstract namespace, and waits likewise.
+/// Connects to a name in the abstract namespace; waits in the same way.
 pub(crate) fn connect_abstract_within(name: &[u8], patience: u64) -> Result<OwnedFd, HandshakeError> {
     let address = SocketAddrUnix::new_abstract_name(name).map_err(|e| OsError::new(Call::Connect, e))?;
     connect_to(&address, patience)
@@ -214,7 +214,7 @@ fn connect_to(address: &SocketAddrUnix, patience: u64) -> Result<OwnedFd, Handsh
     let socket = sys::socket()?;
     let until = sys::now().saturating_add(patience);
     loop {
-        // The kernel waits for room in the queue as long as it may send: a listener that never accepts costs no more.
+        // With a send timeout, the kernel waits for room in the queue: a listener that never accepts costs no more.
         let left = until.saturating_sub(sys::now());
         sys::set_send_timeout(socket.as_fd(), left)?;
         match sys::connect(socket.as_fd(), address) {
@@ -233,7 +233,7 @@ pub(crate) fn connected(socket: OwnedFd) -> Result<OwnedFd, HandshakeError> {
     if sys::socket_kind(socket.as_fd()) != Ok((true, true, false)) || !sys::is_connected(socket.as_fd())? {
         return Err(HandshakeError::WrongSocket);
     }
-    // Whoever left it open for this process did not mean this process's children.
+    // A descriptor left open for this process is not meant for its children.
     sys::set_close_on_exec(socket.as_fd())?;
     Ok(socket)
 }

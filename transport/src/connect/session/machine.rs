@@ -1,8 +1,8 @@
 //! The handshake as two machines without I/O, one for each side: datagrams in, decisions out.
 //!
-//! They know which datagram may come when, how many descriptors each must carry, and what two cards agree to. Each has
-//! events of its own, so that a side never has to handle what only the other side can hear. `driver` drives them over a
-//! socket; the tests drive them with arbitrary bytes.
+//! They know which datagram may come when, how many descriptors each must carry, and what two sides' parameters agree
+//! to. Each has its own events, so a side never has to handle what only the other side can receive. `driver` drives
+//! them over a socket; the tests drive them with arbitrary bytes.
 
 mod connector;
 mod listener;
@@ -13,22 +13,22 @@ use crate::abi::Geometry;
 pub use connector::{Connector, ConnectorHeard};
 pub use listener::{ListenerHeard, ListenerSide};
 
-// The machine's vocabulary, by the paths that it is known by.
+// The machine's vocabulary, under its public paths.
 pub use super::delivery::{Deliveries, Delivery};
 pub use super::refusal::{Refusal, RefusalCode};
 
 /// What the two sides have agreed to, from this side's point of view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Agreement {
-    /// How this side's messages go out, if it sends.
+    /// The delivery of this side's messages, if it sends.
     pub outgoing: Option<Delivery>,
-    /// How the other side's messages come in, if it sends.
+    /// The delivery of the other side's messages, if it sends.
     pub incoming: Option<Incoming>,
-    /// Whether the connector only observes.
+    /// True if the connector only observes.
     pub observer: bool,
     /// The features that both sides know: see [`wire::features`].
     pub features: u64,
-    /// The other side's card.
+    /// The other side's parameters.
     pub theirs: Card,
 }
 
@@ -43,14 +43,14 @@ pub enum Incoming {
         geometry: Geometry,
         /// The first ticket.
         first: u64,
-        /// Whether the pool is made of reserved huge pages.
+        /// True if the pool is made of reserved huge pages.
         huge_tlb: bool,
     },
     /// As sealed files.
     Sealed,
 }
 
-/// Descriptors that belong to a pool: pool, board, stats_region.
+/// Descriptors that belong to a pool: pool, board, stats region.
 const SENDER_DESCRIPTORS: usize = 3;
 
 impl Agreement {
@@ -62,22 +62,22 @@ impl Agreement {
         self.outgoing.is_some_and(Delivery::uses_slots)
     }
 
-    /// Whether both directions are open, and the connector therefore makes a second socket.
+    /// Returns true if both directions are open, in which case the connector makes a second socket.
     pub(crate) fn is_duplex(&self) -> bool {
         self.outgoing.is_some() && self.incoming.is_some()
     }
 
-    /// Descriptors that the other side hands over besides a greeting's: its pool, board and stats_region if it sends through
-    /// slots, and its ledger if it receives through slots.
+    /// Returns the number of descriptors that the other side hands over in addition to a greeting's: its pool, board
+    /// and stats region if it sends through slots, and its ledger if it receives through slots.
     fn descriptors_in(&self) -> usize {
         SENDER_DESCRIPTORS * usize::from(self.slots_in()) + usize::from(self.slots_out())
     }
 }
 
-/// Why a side hears no more.
+/// Reasons why a side stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// What came makes no sense here.
+    /// The datagram makes no sense here.
     Fault(WireFault),
     /// The other side will not go on.
     Refused(Refusal),
@@ -89,12 +89,12 @@ impl From<WireFault> for Stop {
     }
 }
 
-/// Checks how many descriptors came.
+/// Checks the number of descriptors.
 fn descriptors(found: usize, wanted: usize) -> Result<(), WireFault> {
     if found == wanted { Ok(()) } else { Err(WireFault::Descriptors { found, wanted }) }
 }
 
-/// Reads a REFUSE.
+/// Decodes a REFUSE.
 fn refused(datagram: &[u8], found: usize) -> Stop {
     let read = descriptors(found, 0).and_then(|()| wire::read_refuse(datagram));
     match read {
@@ -103,13 +103,13 @@ fn refused(datagram: &[u8], found: usize) -> Stop {
     }
 }
 
-/// The first delivery in the order pooled, copied, sealed that both sides know.
+/// Returns the first delivery in the order pooled, copied, sealed that both sides know.
 fn common(offered: u32, wanted: u32) -> Option<Delivery> {
     let both = offered & wanted;
     Delivery::from_bit(both & both.wrapping_neg())
 }
 
-/// What a listener with card `ours` answers to `theirs`.
+/// Returns the reply of a listener with parameters `ours` to `theirs`.
 fn agree(ours: &Card, theirs: Card) -> Result<(Card, Agreement), RefusalCode> {
     let mut welcome = Card { features: ours.features & theirs.features, observer: theirs.observer, ..*ours };
     if theirs.observer {
@@ -153,7 +153,7 @@ fn agree(ours: &Card, theirs: Card) -> Result<(Card, Agreement), RefusalCode> {
     Ok((welcome, Agreement { outgoing, incoming, observer: false, features: welcome.features, theirs }))
 }
 
-/// What a connector with card `ours` makes of the WELCOME `theirs`.
+/// Returns the agreement of a connector with parameters `ours` from the WELCOME `theirs`.
 fn accept(ours: &Card, theirs: Card) -> Result<Agreement, WireFault> {
     if theirs.observer != ours.observer || theirs.features & !ours.features != 0 {
         return Err(WireFault::Choice);
@@ -186,7 +186,7 @@ fn incoming_direction(
 }
 
 impl Incoming {
-    /// The delivery agreed to.
+    /// Returns the delivery agreed to.
     #[must_use]
     pub fn delivery(&self) -> Delivery {
         match self {

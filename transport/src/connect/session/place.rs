@@ -1,4 +1,4 @@
-//! What the environment says about where to meet. The only part of the crate that needs `std`.
+//! Socket addresses from the environment. The only part of the crate that needs `std`.
 
 #![allow(unsafe_code)]
 
@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use super::driver::HandshakeError;
 use super::listen::Listener;
 
-/// The socket that a program uses when it is not told another: `$XDG_RUNTIME_DIR/bowstring.sock`, else the same under
-/// `/run/user/UID`. `None` if neither directory exists; then the user has to name a path.
+/// Returns the default socket: `$XDG_RUNTIME_DIR/bowstring.sock`, else the same under `/run/user/UID`. `None` if
+/// neither directory exists; then the user has to name a path.
 #[must_use]
 pub fn default_socket() -> Option<PathBuf> {
     let stated = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|dir| dir.is_absolute());
@@ -21,9 +21,9 @@ pub fn default_socket() -> Option<PathBuf> {
 /// The first descriptor passed by systemd's socket activation.
 const FIRST: RawFd = 3;
 
-/// The socket handed down by a service manager, by the protocol of `sd_listen_fds(3)`: the descriptors from 3 on if
-/// `LISTEN_PID` is this process. The first that is a listening Unix socket of sequenced packets is taken; `None` if
-/// there is none.
+/// Returns the socket handed down by a service manager, by the protocol of `sd_listen_fds(3)`: the descriptors from 3
+/// on if `LISTEN_PID` is this process. Takes the first that is a listening Unix socket of sequenced packets; `None`
+/// if there is none.
 ///
 /// # Safety
 /// 1. Nothing else in the program uses the descriptors that `LISTEN_FDS` counts.
@@ -36,8 +36,8 @@ pub unsafe fn inherited_listener() -> Option<Result<Listener, HandshakeError>> {
     let count = RawFd::try_from(number("LISTEN_FDS")?).ok().filter(|n| (1..=1024).contains(n))?;
     let mut failed = None;
     for fd in FIRST..FIRST + count {
-        // SAFETY: only looked at while it is borrowed, and -1, which it must not be, is below `FIRST`. A number that is
-        // not open fails the call, which does nothing else.
+        // SAFETY: used only during the borrow, and -1, which it must not be, is below `FIRST`. A number that is not
+        // open fails the call, which does nothing else.
         let seen = unsafe { BorrowedFd::borrow_raw(fd) };
         if !crate::sys::is_open(seen) {
             continue;

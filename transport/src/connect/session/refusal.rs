@@ -1,14 +1,14 @@
-//! Why a side will not go on: a code, and a reason in words.
+//! Refusals: a code, and a reason in words.
 
 use super::wire::MAX_REASON;
 
-/// Why a side will not go on.
+/// The code of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum RefusalCode {
     /// It speaks another version of the protocol.
     Version = 1,
-    /// It could not make sense of what it heard.
+    /// It received a malformed datagram.
     Malformed = 2,
     /// It does not talk to this user.
     Denied = 3,
@@ -32,7 +32,7 @@ pub enum RefusalCode {
     Unknown = 0,
 }
 
-/// What the one who refused has to say, of itself and of the other.
+/// Describes the refusal as a sentence about the side that refused.
 impl core::fmt::Display for RefusalCode {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
@@ -77,7 +77,7 @@ impl RefusalCode {
     }
 }
 
-/// A refusal as it came from the other side.
+/// A refusal received from the other side.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Refusal {
     /// The code.
@@ -95,12 +95,12 @@ impl Refusal {
         refusal
     }
 
-    /// A refusal of this side's own, in its application's words.
+    /// Creates a refusal by this side, in its application's words.
     pub(crate) fn ours(reason: &str) -> Refusal {
         Refusal::new(RefusalCode::Application as u32, reason)
     }
 
-    /// The reason, in the other side's words. They come from outside: quote them before a terminal sees them.
+    /// Returns the reason, in the other side's words: escape them before printing to a terminal.
     #[must_use]
     pub fn reason(&self) -> &str {
         core::str::from_utf8(&self.reason[..self.len as usize]).unwrap_or("")
@@ -113,7 +113,7 @@ impl core::fmt::Debug for Refusal {
     }
 }
 
-/// As much of `reason` as a refusal can carry, cut between characters.
+/// Returns as much of `reason` as a refusal can carry, cut between characters.
 pub(crate) fn fit(reason: &str) -> &str {
     let mut end = reason.len().min(MAX_REASON);
     while !reason.is_char_boundary(end) {

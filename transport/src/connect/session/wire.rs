@@ -1,4 +1,4 @@
-//! The datagrams on the socket, byte for byte; see `PROTOCOL.md`. Pure: bytes in, values out.
+//! The datagrams on the socket, byte by byte; see `PROTOCOL.md`. Pure: bytes in, values out.
 //!
 //! Numbers are little-endian. Every datagram begins with the same sixteen bytes: magic, version, kind, length.
 
@@ -16,11 +16,11 @@ pub use message::{Announcement, BYE, Bye, COUNTING_BYE, MAX_BYE, MESSAGE, leavin
 pub use opening::{OPENING, Past, opening, read_opening};
 pub use refuse::{MAX_REASON, REFUSE, read_refuse, refuse};
 
-/// What every datagram begins with.
+/// The first bytes of every datagram.
 pub const MAGIC: [u8; 8] = *b"bowstrng";
 /// The version of the protocol that this crate speaks.
 pub const VERSION: u16 = 1;
-/// The bytes of the common beginning.
+/// The length of the common prefix.
 pub const PREFIX: usize = 16;
 /// The longest datagram.
 pub const MAX_DATAGRAM: usize = CARD + INLINE_GREETING;
@@ -29,9 +29,9 @@ pub const MAX_DATAGRAM: usize = CARD + INLINE_GREETING;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u16)]
 pub enum Kind {
-    /// The connector's card.
+    /// The connector's parameters.
     Hello = 1,
-    /// The listener's card.
+    /// The listener's parameters.
     Welcome = 2,
     /// The connector's descriptors.
     Attach = 3,
@@ -84,7 +84,7 @@ struct Fields<'a>(&'a [u8]);
 impl Fields<'_> {
     fn bytes<const N: usize>(&self, at: usize) -> [u8; N] {
         let mut word = [0; N];
-        // A place beyond the end reads as zero; the length checks keep that from happening.
+        // An offset beyond the end reads as zero; the length checks prevent that.
         if let Some(bytes) = self.0.get(at..at + N) {
             word.copy_from_slice(bytes);
         }
@@ -105,10 +105,10 @@ fn put(into: &mut [u8], at: usize, bytes: &[u8]) {
     into[at..at + bytes.len()].copy_from_slice(bytes);
 }
 
-/// Checks the common beginning of a datagram, which is all there is of some kinds, and answers its kind.
+/// Checks the common prefix of a datagram, which is the whole of some kinds, and returns its kind.
 pub fn kind(datagram: &[u8]) -> Result<Kind, WireFault> {
     let fields = Fields(datagram);
-    // Magic and version come first: a foreign program's short words should be called foreign, not short.
+    // Magic and version come first: a foreign program's short datagram should be called foreign, not short.
     if datagram.len() < 8 || fields.bytes::<8>(0) != MAGIC {
         return Err(if MAGIC.starts_with(datagram) { short(datagram, PREFIX) } else { WireFault::Magic });
     }
@@ -129,8 +129,8 @@ pub fn kind(datagram: &[u8]) -> Result<Kind, WireFault> {
     Ok(kind)
 }
 
-/// Checks that a datagram is as long as its kind is. A later version of the protocol that adds words to a kind says so
-/// in the version or in the features of the cards, so that nothing is read that its writer did not mean.
+/// Checks that a datagram has the length of its kind. A later protocol that adds words to a kind announces it by the
+/// version or the features, so nothing is read that its writer did not mean.
 fn exactly(datagram: &[u8], wanted: usize) -> Result<(), WireFault> {
     match datagram.len() {
         found if found < wanted => Err(WireFault::Short { found, wanted }),
@@ -143,7 +143,7 @@ fn short(datagram: &[u8], wanted: usize) -> WireFault {
     WireFault::Short { found: datagram.len(), wanted }
 }
 
-/// The common beginning of a datagram of `kind` and `length` bytes.
+/// Returns the common prefix of a datagram of `kind` and `length` bytes.
 #[must_use]
 pub fn prefix(kind: Kind, length: usize) -> [u8; PREFIX] {
     let mut bytes = [0; PREFIX];

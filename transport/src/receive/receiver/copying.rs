@@ -1,4 +1,4 @@
-//! Receiving through slots from a sender of any kind: every message is copied before anyone looks at it.
+//! Receives through slots from an untrusted sender: every message is copied before anyone reads it.
 
 use super::{Receiver, RecvError};
 use crate::error::OsError;
@@ -6,11 +6,11 @@ use crate::receive::lease::{Foreign, Lease, Meta};
 use crate::region::private::MapSlice;
 use crate::wait::Wait;
 
-/// A receiver that copies each message out of the slots before anyone looks at it: for senders of any kind.
+/// A receiver that copies each message out of the slots before anyone reads it, for untrusted senders.
 #[derive(Debug)]
 pub struct CopyingReceiver {
     receiver: Receiver<Foreign>,
-    /// As long as the longest message; its pages come as messages need them and then stay.
+    /// As long as the longest message; its pages are allocated as messages need them and then stay.
     buffer: MapSlice<u8>,
     /// Bytes of the buffer that are faulted in.
     ready: usize,
@@ -21,7 +21,7 @@ pub struct CopyingReceiver {
 pub struct Copied<'a> {
     /// Its bytes.
     pub bytes: &'a [u8],
-    /// What came with it.
+    /// What accompanies it.
     pub meta: Meta,
 }
 
@@ -34,25 +34,25 @@ impl Receiver<Foreign> {
 }
 
 impl CopyingReceiver {
-    /// The next message, if one is there.
+    /// Returns the next message, if there is one.
     pub fn try_recv(&mut self) -> Result<Option<Copied<'_>>, RecvError> {
         let Self { receiver, buffer, ready } = self;
         Ok(receiver.try_recv()?.map(|lease| copy(&lease, buffer, ready)))
     }
 
-    /// The next message; waits for it without end.
+    /// Returns the next message; waits for it forever.
     pub fn recv(&mut self) -> Result<Copied<'_>, RecvError> {
         self.recv_with(Wait::sleeping())
     }
 
-    /// The next message; waits as told.
+    /// Returns the next message; waits as `wait` says.
     pub fn recv_with(&mut self, wait: Wait) -> Result<Copied<'_>, RecvError> {
         let Self { receiver, buffer, ready } = self;
         let lease = receiver.recv_with(wait)?;
         Ok(copy(&lease, buffer, ready))
     }
 
-    /// The receiver itself: for its stats, for waiting on a descriptor, for copying elsewhere.
+    /// Returns the receiver itself: for its stats, for waiting on a descriptor, for copying elsewhere.
     #[must_use]
     pub fn inner(&self) -> &Receiver<Foreign> {
         &self.receiver

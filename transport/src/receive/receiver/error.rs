@@ -1,4 +1,4 @@
-//! Why nothing was received, and how a sender can break the protocol.
+//! Errors of receiving, and the ways in which a sender can break the protocol.
 
 use core::fmt;
 
@@ -6,7 +6,7 @@ use crate::connect::session::WireFault;
 use crate::error::{OsError, RegionFault};
 use crate::reason::BreakOff;
 
-/// Why nothing was received.
+/// Reasons why nothing was received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RecvError {
@@ -16,18 +16,18 @@ pub enum RecvError {
     Crashed,
     /// The sender found this receiver too slow and cut it off.
     CutOff,
-    /// The sender broke off before the end, and said why. Everything it had committed has been received; the receiver's
-    /// `reason` has its own words.
+    /// The sender broke off before the end, with a reason. Everything it had committed has been received; the
+    /// receiver's `reason` has its own words.
     BrokenOff(BreakOff),
     /// Nothing came in time.
     TimedOut,
     /// The sender broke the protocol.
     Fault(SenderFault),
-    /// The host would not do it.
+    /// A system call failed.
     Os(OsError),
 }
 
-/// How a sender broke the protocol.
+/// The ways in which a sender can break the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SenderFault {
@@ -38,32 +38,32 @@ pub enum SenderFault {
         /// The ticket found.
         found: u64,
     },
-    /// The head speaks of a message that is not there.
+    /// The head refers to a message that is not there.
     Head {
         /// The head word awaited.
         awaited: u32,
         /// The head word found.
         found: u32,
     },
-    /// A message does not lie in the pool.
+    /// A message is not within the pool.
     Place {
         /// Its first slot.
         slot: u32,
         /// Its length.
         len: u64,
     },
-    /// A message's number is not above that of the one before.
+    /// A message's number is not above the previous one.
     Number {
-        /// The number before.
+        /// The previous number.
         last: u64,
         /// The number found.
         found: u64,
     },
     /// A sealed message is longer than any memory.
     Length(u64),
-    /// It closed with a code that means nothing here.
+    /// It closed with an unknown code.
     Closing(u32),
-    /// A datagram on the socket made no sense.
+    /// A datagram on the socket was malformed.
     Datagram(WireFault),
     /// The descriptor of a sealed message was refused.
     Region(RegionFault),

@@ -1,5 +1,5 @@
-//! The two ends of a channel as the models drive them: the hand-off's own code, and around it no more than
-//! [`fanout`](crate::send::fanout) and [`receiver`](crate::receive::receiver) put around it, without their time limits.
+//! The two ends of a channel as the models drive them: the hand-off's own code, wrapped as in
+//! [`fanout`](crate::send::fanout) and [`receiver`](crate::receive::receiver) but without their time limits.
 
 use std::sync::Arc;
 use std::vec::Vec;
@@ -74,7 +74,7 @@ impl Channel {
     }
 }
 
-/// What the entry of message `number` says.
+/// Returns the entry of message `number`.
 fn note(number: u64, slot: u32) -> Note {
     Note { number, len: 10 + number, reply_to: 20 + number, slot, tag: 30 + number as u32 }
 }
@@ -87,7 +87,7 @@ pub(super) struct Sending {
     occupation: Occupation,
     number: u64,
     waits: Waits,
-    /// The channels whose receiver has not been seen to leave, a bit each.
+    /// The channels whose receiver has not been seen to leave, one bit each.
     pub(super) live: u64,
 }
 
@@ -179,7 +179,7 @@ impl Sending {
         }
     }
 
-    /// Says that no more will come.
+    /// Closes all channels.
     pub(super) fn close(mut self, why: Closing) {
         for (channel, publisher) in &mut self.channels {
             publisher.close(channel.board(), why, "");
@@ -187,7 +187,7 @@ impl Sending {
         self.wake_sleepers(self.live);
     }
 
-    /// How many messages are with receivers, as far as their ledgers say now.
+    /// Returns the number of messages that receivers hold, as far as their ledgers say now.
     pub(super) fn reclaim(&mut self) -> u32 {
         for (place, (channel, _)) in self.channels.iter().enumerate() {
             self.occupation
@@ -212,7 +212,7 @@ impl Receiving {
         Receiving { channel: channel.clone(), taker: Taker::new(FIRST), waits, last: 0 }
     }
 
-    /// The next message if it is there, read and on lease.
+    /// Returns the next message if it is there, read and on lease.
     pub(super) fn poll(&mut self) -> Option<Note> {
         match self.taker.poll(self.channel.board()) {
             Polled::Message(note) => {
@@ -226,7 +226,7 @@ impl Receiving {
         }
     }
 
-    /// The next message, read and on lease; waits for it.
+    /// Returns the next message, read and on lease; waits for it.
     pub(super) fn next(&mut self) -> Result<Note, Closing> {
         loop {
             if let Some(note) = self.poll() {
@@ -249,7 +249,7 @@ impl Receiving {
         }
     }
 
-    /// Whether a look at the board finds that everything published was taken.
+    /// Returns true if checking the board finds that everything published was taken.
     pub(super) fn has_taken_all(&self) -> bool {
         matches!(self.taker.look(self.channel.board()), SleepCheck::Sleep(_))
     }

@@ -1,8 +1,8 @@
-//! What a message meets rarely on its way out: waiting, waking, files, the ends of receivers.
+//! Operations that a message rarely needs: waiting, waking, files, the ends of receivers.
 //!
-//! The way of a message calls these through a table that the fanout carries, and not by name. A linker that is given the
-//! way of a message alone therefore finds what every message passes through and nothing else, and can show that none of
-//! it panics (`transport/bare`). Behind the table there are system calls, next to which a call more or less is nothing.
+//! The hot path calls these through a table that the fan-out carries, and not by name. So a linker that is given the
+//! hot path alone finds what every message passes through and nothing else, and can show that none of it panics
+//! (`transport/bare`). The operations behind the table make system calls, next to which an indirect call is nothing.
 
 use crate::abi::Sleep;
 use crate::error::OsError;

@@ -1,10 +1,11 @@
-//! Giving a message to receivers that take a file of its own.
+//! Gives a message to receivers that take it as a file.
 //!
-//! A message that some receiver takes as a file is committed in this order, so that it reaches either everyone or nobody:
+//! Such a message is committed in this order, so that it reaches either everyone or nobody:
 //!
-//! 1. the file is made: if that fails, nobody was given anything, and the loan goes back;
-//! 2. the message gets its number and is published to those who take it in slots, which cannot fail;
-//! 3. the file is sent. Who cannot take it now and is to be waited for is noted in [`Pending`](super::pending::Pending).
+//! 1. Make the file. If that fails, nobody was given anything, and the loan goes back.
+//! 2. Number the message and publish it to receivers that take slots, which cannot fail.
+//! 3. Send the file. Receivers that cannot take it now and are to be waited for are recorded in
+//!   [`Pending`](super::pending::Pending).
 
 use rustix::fd::AsFd;
 use rustix::io::Errno;
@@ -25,25 +26,25 @@ use super::subscriber::{End, OnSlow, Subscriber};
 
 // claim: nothing-lost
 
-/// What became of offering a file to some subscribers, a bit each.
+/// The result of offering a file to some subscribers, one bit each.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Offered {
     pub(super) given: u64,
     /// To be waited for.
     pub(super) lacking: u64,
-    /// Passed over, as their policy has it.
+    /// Passed over by policy.
     pub(super) skipped: u32,
-    /// Why one of `lacking` was not given it.
+    /// The error of one of `lacking`.
     pub(super) refused: Option<OsError>,
 }
 
-/// Whether a refusal ends by itself, once the receiver reads or descriptors under way arrive.
+/// Returns true if a refusal ends by itself, once the receiver reads or descriptors in flight arrive.
 pub(super) fn is_want_of_room(e: OsError) -> bool {
     e.is(Errno::AGAIN) || e.is(Errno::NOBUFS) || e.is(Errno::TOOMANYREFS)
 }
 
 impl Fanout {
-    /// Lends room for a message of `len` bytes that some receiver takes as a file. Whatever is pending comes first.
+    /// Lends room for a message of `len` bytes that some receiver takes as a file. A pending message comes first.
     pub(super) fn lend_to_files(&mut self, len: usize, wait: Option<Wait>) -> Result<Loan<'_>, LoanError> {
         self.reap_if_due()?;
         let left = self.finish_for_room(wait)?;
@@ -61,8 +62,8 @@ impl Fanout {
     /// Commits the first `used` bytes of `span` slots from `slot` on, or of the staging area if `span` is 0.
     ///
     /// # Errors
-    /// [`CommitFault::Unfinished`] if somebody lacks the message when the loan's wait is over; with any other error nobody
-    /// was given it.
+    /// [`CommitFault::Unfinished`] if some receiver lacks the message when the loan's wait is over; with any other
+    /// error nobody was given it.
     pub(super) fn commit(
         &mut self,
         slot: u32,
@@ -110,17 +111,17 @@ impl Fanout {
         Ok(receipt)
     }
 
-    /// Gives a message that lies in no slots its number.
+    /// Numbers a message that uses no slots.
     fn number_it(&mut self, used: usize) -> Receipt {
         let number = self.next_number;
         self.next_number += 1;
         self.count(0, used);
-        // A failure to look at the peers now is found again at the next look.
+        // A failure to check the peers now shows again at the next check.
         let _ = self.reap_if_due();
         Receipt { number, receivers: 0, skipped: 0 }
     }
 
-    /// The bytes of a loan.
+    /// Returns the bytes of a loan.
     fn lent(&self, slot: u32, span: u32, used: usize) -> &[u8] {
         match (span, &self.pool) {
             (0, _) => self.staging.get(..used),
@@ -130,7 +131,7 @@ impl Fanout {
         .unwrap_or(&[])
     }
 
-    /// Whether a subscriber of `to` is neither to be passed over nor to be cut off.
+    /// Returns true if a subscriber of `to` must be neither passed over nor cut off.
     fn is_anybody_waited_for(&self, to: u64) -> bool {
         subscribers(to).any(|place| {
             self.subscribers[place].as_ref().is_some_and(|subscriber| subscriber.on_slow == OnSlow::Block)
@@ -147,7 +148,7 @@ impl Fanout {
         let mut offered = Offered::default();
         for place in subscribers(to & self.live) {
             let Some(subscriber) = &self.subscribers[place] else { continue };
-            // Its low half: the receiver adds up the differences.
+            // The low half: the receiver adds up the differences.
             let datagram = Announcement { skipped: subscriber.skipped() as u32, ..what }.encode();
             match sys::send(subscriber.control.socket(), &[&datagram, &[]], &[file.as_fd()]) {
                 Ok(()) => {
@@ -157,7 +158,7 @@ impl Fanout {
                 Err(e) if e.is(Errno::PIPE) || e.is(Errno::CONNRESET) => self.forget_gone(place),
                 Err(e) if subscriber.on_slow == OnSlow::Block => {
                     offered.lacking |= 1 << place;
-                    // A refusal that does not end by itself is told before one that does.
+                    // Prefer to report a refusal that does not end by itself.
                     if offered.refused.is_none_or(is_want_of_room) {
                         offered.refused = Some(e);
                     }
@@ -171,7 +172,7 @@ impl Fanout {
         offered
     }
 
-    /// Ends a subscriber whose socket says that nobody is there.
+    /// Ends a subscriber whose socket shows that nobody is there.
     fn forget_gone(&mut self, place: usize) {
         let said_bye = self.subscribers[place].as_mut().is_some_and(|subscriber: &mut Subscriber| {
             subscriber.drain_socket();

@@ -1,8 +1,8 @@
 //! A message that some of its receivers were given and others still lack.
 //!
-//! There is at most one. It comes before everything else that its sender does: no loan is lent while somebody lacks it, so
-//! that every receiver gets every message, in their order. It stays until each receiver has it, has ended, or has got a
-//! policy that lets it be passed over; a wait that ends, an interruption and a refusal of the host change nothing about it.
+//! There is at most one. It comes before everything else that its sender does: no loan is lent while a receiver lacks
+//! it, so every receiver gets every message in order. It stays until each receiver has it, has ended, or has a policy
+//! that allows passing it over. A wait that ends, an interruption and a system call that fails do not affect it.
 
 use core::fmt;
 
@@ -23,14 +23,14 @@ use super::{Fanout, ReceiverId};
 
 // claim: nothing-lost
 
-/// How long to rest if a file is refused for another reason than a full socket, which cannot be waited for.
+/// How long to rest if a file is refused for a reason other than a full socket, which cannot be waited for.
 const REST: u64 = 2_000_000;
 
 #[derive(Debug)]
 pub(crate) struct Pending {
     file: Frozen,
     what: Announcement,
-    /// The subscribers that lack it, a bit each.
+    /// The subscribers that lack it, one bit each.
     lacking: u64,
     refused: Option<OsError>,
     required: bool,
@@ -42,20 +42,20 @@ impl Pending {
     }
 }
 
-/// A message that was committed and that some receiver has not been given yet. It will be, before anything else is sent:
-/// see [`Sender::finish`](crate::Sender::finish). It must not be committed again.
+/// A committed message that some receiver has not been given yet. It will be, before anything else is sent: see
+/// [`Sender::finish`](crate::Sender::finish). Do not commit it again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unfinished {
     /// The message's number.
     pub number: u64,
-    /// How many receivers lack it.
+    /// The number of receivers that lack it.
     pub receivers: u32,
     /// The first of them.
     pub receiver: ReceiverId,
-    /// Its process; 0 if it is of a pid namespace that this process does not see.
+    /// Its process; 0 if it is in a PID namespace that this process cannot see.
     pub pid: i32,
-    /// Why the host would not send it, if it is not for the receiver to make room.
+    /// Why the host could not send it, if the cause is not the receiver.
     pub host: Option<OsError>,
 }
 
@@ -75,7 +75,7 @@ impl fmt::Display for Unfinished {
 impl core::error::Error for Unfinished {}
 
 impl Fanout {
-    /// The message that somebody lacks, if there is one.
+    /// Returns the message that some receiver lacks, if there is one.
     pub(crate) fn unfinished(&self) -> Option<Unfinished> {
         let pending = self.pending.as_ref()?;
         let subscriber = self.subscribers.get(pending.lacking.trailing_zeros() as usize)?.as_ref()?;
@@ -88,13 +88,13 @@ impl Fanout {
         })
     }
 
-    /// Whether a subscriber lacks the message that is pending.
+    /// Returns true if a subscriber lacks the pending message.
     pub(super) fn lacks(&self, place: usize) -> bool {
         self.pending.as_ref().is_some_and(|pending| pending.lacking & 1 << place != 0)
     }
 
-    /// Gives the message that is pending to those who lack it; returns how many were given it. `wait` is `None` for a
-    /// single try.
+    /// Gives the pending message to the receivers that lack it; returns how many were given it. `wait` is `None` for
+    /// a single try.
     pub(crate) fn finish(&mut self, wait: Option<Wait>) -> Result<u32, Unfinished> {
         let mut given = 0;
         let mut waiting = None;
@@ -114,7 +114,7 @@ impl Fanout {
                 Step::Watch => self.reap().map_err(failed)?,
                 Step::Sleep(nanos) => self.sleep_for_sockets(nanos).map_err(failed)?,
                 Step::TimedOut => {
-                    // Somebody may have died without anyone looking, and is then waited for no more.
+                    // A receiver may have died unnoticed; then it need not be waited for.
                     self.reap().map_err(failed)?;
                     given += self.offer_pending();
                     return self.unfinished().map_or(Ok(given), Err);
@@ -123,7 +123,7 @@ impl Fanout {
         }
     }
 
-    /// Finishes what is pending on the way to a loan; returns what is left of the wait.
+    /// Finishes what is pending on the way to a loan; returns the rest of the wait.
     pub(super) fn finish_for_room(&mut self, wait: Option<Wait>) -> Result<Option<Wait>, LoanError> {
         if self.pending.is_none() {
             return Ok(wait);
@@ -149,14 +149,14 @@ impl Fanout {
         offered.given.count_ones()
     }
 
-    /// A subscriber has ended, and lacks nothing any more.
+    /// Forgets a subscriber that has ended and lacks nothing any more.
     pub(super) fn forgive(&mut self, place: usize) {
         if let Some(pending) = &mut self.pending {
             pending.lacking &= !(1 << place);
         }
     }
 
-    /// Sleeps until a socket of those that lack the message has room or is at its end, for `nanos` at most.
+    /// Sleeps until a socket of the receivers that lack the message has room or has hung up, for `nanos` at most.
     fn sleep_for_sockets(&self, nanos: u64) -> Result<(), OsError> {
         let Some(pending) = &self.pending else { return Ok(()) };
         if pending.refused.is_some_and(|e| !e.is(Errno::AGAIN)) {
@@ -166,7 +166,7 @@ impl Fanout {
         let lacking =
             |place: usize| self.subscribers[place].as_ref().filter(|_| pending.lacking & 1 << place != 0);
         let Some(first) = subscribers(pending.lacking).find_map(lacking) else { return Ok(()) };
-        // The first one's socket stands in where there is nobody to wait for.
+        // The first socket stands in for the unused places.
         let mut polled: [PollFd<'_>; MAX_RECEIVERS] = core::array::from_fn(|place| {
             let (subscriber, events) = match lacking(place) {
                 Some(subscriber) => (subscriber, PollFlags::OUT),

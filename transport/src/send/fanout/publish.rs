@@ -1,4 +1,4 @@
-//! Giving a message to every receiver that is to have it.
+//! Publishes a message to its receivers.
 
 use crate::abi::Sleep;
 use crate::ring::{self, Note};
@@ -8,7 +8,7 @@ use crate::stats::Counter;
 use super::subscriber::{End, OnSlow, Subscriber};
 use super::{Fanout, ReceiverId};
 
-/// Who is to have a message.
+/// The addressees of a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum To {
     /// Every receiver.
@@ -18,33 +18,33 @@ pub enum To {
     Only(ReceiverId),
 }
 
-/// What goes with a message besides its bytes.
+/// What accompanies a message besides its bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Label {
     /// A word that belongs to the application.
     pub tag: u32,
-    /// The number of the request that this answers, or 0.
+    /// The number of the request that this replies to, or 0.
     pub reply_to: u64,
-    /// Who is to have it.
+    /// The addressees.
     pub to: To,
-    /// Whether what follows cannot be read without it. A receiver that may be skipped is not skipped for such a message:
-    /// it may hold twice its quota, and is cut off if it has no room even so.
+    /// True if later messages cannot be read without it. A receiver that may be skipped is not skipped for such a
+    /// message: it may hold twice its quota, and is cut off if it has no room even so.
     pub required: bool,
 }
 
-/// What became of a message.
+/// The result of sending a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Receipt {
     /// Its number; a reply names it.
     pub number: u64,
     /// The receivers that were given it.
     pub receivers: u32,
-    /// The receivers that were passed over because they are slow.
+    /// The receivers that were skipped because they are slow.
     pub skipped: u32,
 }
 
-/// Whether the subscriber in `place` has given back a message, or is gone.
+/// Returns true if the subscriber in `place` has given back a message, or is gone.
 #[inline]
 pub(crate) fn has_released(subscribers: &[Option<Subscriber>], place: usize, slot: u32, number: u64) -> bool {
     let subscriber = subscribers.get(place).and_then(Option::as_ref);
@@ -60,17 +60,17 @@ impl Fanout {
         }
     }
 
-    /// Whether the message can do without slots: everyone who gets it gets a file.
+    /// Returns true if the message needs no slots, because all its receivers take files.
     pub(crate) fn all_sealed(&self) -> bool {
         self.pool.is_none() || self.subscribers().all(|(_, subscriber)| subscriber.slots.is_none())
     }
 
     /// Publishes the message in `span` slots from `slot` on.
     ///
-    /// What is inlined into the caller is what lies between the message's bytes and its ticket when there is one receiver,
-    /// who is waited for. A processor that owns neither the message's line nor the entry's asks for both at once only if
-    /// the two stores are near each other in its queue: with some forty stores in between, such as a call's saved
-    /// registers, it gets the one and then the other, which takes half as long again.
+    /// Only the code between the message's bytes and its ticket is inlined into the caller, for the case of one
+    /// receiver that is waited for. A processor that owns neither the message's line nor the entry's requests both at
+    /// once only if the two stores are near each other in its queue: with some forty stores in between, such as a
+    /// call's saved registers, it gets one after the other, which takes half as long again.
     #[inline(always)]
     pub(crate) fn publish(&mut self, slot: u32, span: u32, used: usize, label: Label) -> Receipt {
         // A required message does not come here: see `Loan::commit_as`.
@@ -83,8 +83,8 @@ impl Fanout {
         }
     }
 
-    /// Publishes to one receiver that takes slots and is waited for; `None`, and nothing is done, if that is not how it
-    /// is, or if the message is to be timed. Answers its bit.
+    /// Publishes to a single receiver that takes slots and is waited for, and returns its bit. Returns `None`, and
+    /// does nothing, in any other case or if the message is to be timed.
     #[inline(always)]
     fn publish_to_sole(&mut self, note: Note, addressed: u64) -> Option<u64> {
         let place = addressed.trailing_zeros() as usize % MAX_RECEIVERS;
@@ -97,7 +97,7 @@ impl Fanout {
         publisher.publish(board, note, outstanding).then_some(addressed)
     }
 
-    /// Everything after the only publication of a message: it happens while the message travels.
+    /// Does everything that follows the only publication of a message, while the message travels.
     #[inline(never)]
     fn follow_up(&mut self, slot: u32, span: u32, used: usize, given: u64) -> Receipt {
         let number = self.next_number;
@@ -106,7 +106,7 @@ impl Fanout {
         if left != 0 {
             subscribers(left).for_each(|place| (self.cold.retire)(self, place));
         }
-        // A failure to look at the peers now is found again at the next look.
+        // A failure to check the peers now shows again at the next check.
         let _ = self.reap_if_due();
         Receipt { number, receivers: (given & !left).count_ones(), skipped: 0 }
     }
@@ -135,7 +135,7 @@ impl Fanout {
                 continue;
             }
             let (Some(pool), Some(subscriber)) = (&self.pool, &mut self.subscribers[place]) else { continue };
-            // Who takes files is given its own by `commit`.
+            // Receivers of files are given theirs by `commit`.
             let Some(slots) = &mut subscriber.slots else { continue };
             let outstanding = pool.occupation.held(place).messages;
             let (publisher, board, _) = slots.views();
@@ -146,16 +146,16 @@ impl Fanout {
         let left = self.settle(slot, span, used, given);
         if left | broken != 0 {
             subscribers(left).for_each(|place| (self.cold.retire)(self, place));
-            // Nobody misses a message without finding out, not even by a fault in the counting here.
+            // No receiver misses a message without finding out, not even through a miscount here.
             subscribers(broken).for_each(|place| (self.cold.forget)(self, place, End::Faulty));
             given &= !left;
         }
-        // A failure to look at the peers now is found again at the next look.
+        // A failure to check the peers now shows again at the next check.
         let _ = self.reap_if_due();
         Receipt { number, receivers: given.count_ones(), skipped }
     }
 
-    /// Wakes who sleeps and books what was published; answers the subscribers that have left.
+    /// Wakes sleepers and records what was published; returns the subscribers that have left.
     #[inline(always)]
     fn settle(&mut self, slot: u32, span: u32, used: usize, given: u64) -> u64 {
         let number = self.next_number - 1;
@@ -183,7 +183,8 @@ impl Fanout {
         }
     }
 
-    /// Whether the policy of a subscriber lets it have a message of `span` slots. If not, it is passed over or cut off.
+    /// Returns true if the policy of a subscriber allows it a message of `span` slots. If not, it is skipped or cut
+    /// off.
     #[inline]
     fn may_have(&mut self, place: usize, span: u32) -> bool {
         let Some(subscriber) = &self.subscribers[place] else { return false };
@@ -198,7 +199,7 @@ impl Fanout {
         let (Some(pool), Some(subscriber)) = (&mut self.pool, &mut self.subscribers[place]) else {
             return false;
         };
-        // A message larger than the quota may be had by a receiver that holds nothing else.
+        // A receiver that holds nothing else may have a message larger than its quota.
         let fits = |held: u32| held == 0 || held.saturating_add(span) <= quota;
         if fits(pool.occupation.held(place).slots) {
             return true;
@@ -211,7 +212,7 @@ impl Fanout {
         false
     }
 
-    /// What the policy of a subscriber has for a message that it cannot take.
+    /// Applies the policy of a subscriber to a message that it cannot take.
     pub(super) fn pass_over(&mut self, place: usize) {
         let Some(subscriber) = &mut self.subscribers[place] else { return };
         match subscriber.on_slow {
@@ -223,12 +224,12 @@ impl Fanout {
                 subscriber.cut_off();
                 self.retire(place);
             }
-            // Nobody asks this of a receiver that is waited for. If it were asked, the receiver must find out.
+            // Never called for a receiver that is waited for. If it were, the receiver must find out.
             OnSlow::Block => self.forget(place, End::Faulty),
         }
     }
 
-    /// Wakes those of `given` that sleep; answers those that have left.
+    /// Wakes the sleepers among `given`; returns the subscribers that have left.
     #[inline]
     fn wake_sleepers(&mut self, given: u64) -> u64 {
         let mut left = 0;

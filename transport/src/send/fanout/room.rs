@@ -1,4 +1,4 @@
-//! Finding room for a message: at once, or by waiting for receivers to give slots back.
+//! Finds room for a message: at once, or by waiting for receivers to give slots back.
 
 use crate::abi::Sleep;
 use crate::error::OsError;
@@ -13,24 +13,24 @@ use super::publish::has_released;
 use super::subscriber::End;
 use super::{Fanout, Pool};
 
-/// Why there is no room to write a message in.
+/// Reasons why there is no room for a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LoanError {
-    /// Nobody is there to receive it; how the last receiver ended, if there was one.
+    /// There is no receiver; carries how the last one ended, if there was one.
     NoReceiver(Option<End>),
     /// The message is longer than the whole pool.
     TooLong {
         /// Its length.
         len: usize,
-        /// The longest that there can be.
+        /// The longest possible message.
         most: usize,
     },
-    /// No room at this moment; only calls that do not wait say so.
+    /// No room at this moment; only returned by calls that do not wait.
     Full,
-    /// No room came free in time.
+    /// No room became free in time.
     TimedOut,
-    /// The host would not do it.
+    /// A system call failed.
     Os(OsError),
 }
 
@@ -58,7 +58,7 @@ impl core::fmt::Display for LoanError {
 impl core::error::Error for LoanError {}
 
 impl Fanout {
-    /// Finds `span` neighbouring slots. `wait` is `None` for a single look.
+    /// Finds `span` neighbouring slots. `wait` is `None` for a single try.
     #[inline(always)]
     pub(crate) fn find_room(&mut self, span: u32, wait: Option<Wait>) -> Result<u32, LoanError> {
         if self.live != 0
@@ -94,7 +94,7 @@ impl Fanout {
                 }
                 Step::Sleep(nanos) => self.sleep_for_room(span, nanos)?,
                 Step::TimedOut => {
-                    // Somebody may have died without anyone looking: a last look, so that a short wait sees it too.
+                    // A receiver may have died unnoticed: check once more, so that a short wait sees it too.
                     self.reap()?;
                     self.somebody_is_there()?;
                     return self.look_for_room(span).ok_or(LoanError::TimedOut);
@@ -106,7 +106,7 @@ impl Fanout {
         }
     }
 
-    /// Waits, as told, until a loan of `len` bytes would be lent at once.
+    /// Waits until a loan of `len` bytes would be lent at once.
     pub(crate) fn await_room(&mut self, len: usize, wait: Wait) -> Result<(), LoanError> {
         let wait = if self.sealed == 0 { Some(wait) } else { self.finish_for_room(Some(wait))? };
         if self.all_sealed() {
@@ -116,7 +116,7 @@ impl Fanout {
         self.find_room(span, wait).map(drop)
     }
 
-    /// The slots that a message of `len` bytes takes.
+    /// Returns the number of slots for a message of `len` bytes.
     #[inline(always)]
     pub(crate) fn span(&self, len: usize) -> Result<u32, LoanError> {
         let geometry = self.pool.as_ref().map(|pool| pool.geometry);
@@ -130,7 +130,7 @@ impl Fanout {
         if self.live == 0 { Err(LoanError::NoReceiver(self.last_end())) } else { Ok(()) }
     }
 
-    /// Looks at the receivers' processes if the last look is long enough ago.
+    /// Checks the receivers' processes if the last check is long enough ago.
     pub(crate) fn reap_if_due(&mut self) -> Result<(), OsError> {
         if self.watch.is_due() { (self.cold.reap)(self) } else { Ok(()) }
     }
@@ -156,7 +156,7 @@ impl Fanout {
         slept
     }
 
-    /// The bells to sleep on: of the subscribers that hold something.
+    /// Returns the bells to sleep on: those of the subscribers that hold something.
     fn bells<'a>(
         &'a self,
         rooms: &'a [Option<Room>; MAX_RECEIVERS],
@@ -168,7 +168,7 @@ impl Fanout {
         })
     }
 
-    /// Announces that this sender sleeps on its sockets until there is room; or answers `false` if there is some.
+    /// Announces that this sender sleeps on its sockets until there is room; returns `false` if there is some.
     pub(crate) fn arm_for_room(&mut self, span: u32) -> bool {
         for slots in self.subscribers.iter().flatten().filter_map(|subscriber| subscriber.slots.as_ref()) {
             let _ = Room::announce(slots.board(), slots.ledger(), Sleep::Socket);
@@ -181,7 +181,7 @@ impl Fanout {
         false
     }
 
-    /// Says that the sleep on sockets is over and reads the wake-ups away.
+    /// Ends the sleep on sockets and discards the wake-ups.
     pub(crate) fn disarm_for_room(&mut self) {
         for subscriber in self.subscribers.iter_mut().flatten() {
             if let Some(slots) = &subscriber.slots {

@@ -1,7 +1,7 @@
-//! Where a message is written that goes into a file of its own and into no slots.
+//! The buffer for messages that go into a file and use no slots.
 //!
-//! Private memory, used again for every message: its pages are there, and mostly in the cache, when the file is written
-//! from it.
+//! Private memory, reused for every message: when the file is written from it, its pages are present and mostly in
+//! the cache.
 
 use core::ops::{Deref, DerefMut};
 
@@ -18,11 +18,11 @@ pub(crate) struct Staging {
 }
 
 impl Staging {
-    /// Makes room for `len` bytes. What they hold is a former message's, or zero.
+    /// Makes room for `len` bytes, which hold an earlier message or zeroes.
     pub(super) fn make_ready(&mut self, len: usize) -> Result<(), OsError> {
         if self.len() < len {
             affordable(len)?;
-            // Given up first, so that there are never two.
+            // Freed first, so that there are never two.
             self.memory = None;
             let roomy = len.checked_next_power_of_two().filter(|&roomy| roomy <= KEPT);
             self.memory = Some(MapSlice::lazy(roomy.unwrap_or(len))?);
@@ -30,7 +30,7 @@ impl Staging {
         Ok(())
     }
 
-    /// Gives back what only a very long message needed.
+    /// Frees the part that only a very long message needed.
     pub(super) fn trim(&mut self) {
         if self.len() > KEPT {
             self.memory = None;

@@ -1,4 +1,4 @@
-//! One receiver, seen from its sender.
+//! One receiver, as its sender sees it.
 
 use crate::abi::{Closing, Geometry, Sleep};
 use crate::connect::session::wire::{self, Bye, Kind, features};
@@ -12,17 +12,17 @@ use crate::sys;
 
 use super::ReceiverId;
 
-/// What to do with a receiver that does not keep up.
+/// What to do with a receiver that cannot keep up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnSlow {
     /// Wait for it. It gets every message, and the others wait with it.
     Block,
-    /// Let it hold so many slots at most; messages beyond are not given to it, and it sees the gap.
+    /// Let it hold at most this many slots; it is not given further messages, and sees the gap.
     Skip {
         /// The slots that it may hold.
         quota: u32,
     },
-    /// Let it hold so many slots at most; if it would need more, it is cut off.
+    /// Let it hold at most this many slots; disconnect it if it would need more.
     CutOff {
         /// The slots that it may hold.
         quota: u32,
@@ -34,15 +34,15 @@ pub enum OnSlow {
 pub enum End {
     /// It said that it takes no more.
     Closed,
-    /// It went without a word: its process died, or dropped the connection.
+    /// It left without a word: its process died, or dropped the connection.
     Crashed,
-    /// It was too slow for the policy it was given.
+    /// It was too slow for its policy.
     CutOff,
     /// It broke the protocol.
     Faulty,
 }
 
-/// As what is said of a receiver: "it …".
+/// Completes a sentence about a receiver: "it …".
 impl core::fmt::Display for End {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
@@ -60,7 +60,7 @@ pub(crate) enum SubscriberState {
     CutOff,
 }
 
-/// The memory of a channel through slots, sender's side.
+/// The memory of a channel through slots, on the sender's side.
 #[derive(Debug)]
 pub(crate) struct Slots {
     pub(crate) board: BoardWords<Published>,
@@ -81,13 +81,13 @@ pub(crate) struct Subscriber {
     pub(crate) id: Option<ReceiverId>,
     /// Messages that it was not given because it was slow.
     skipped: u64,
-    /// Whether it said good-bye; only sealed subscribers say so in a datagram.
+    /// True if it said BYE; only sealed subscribers say so in a datagram.
     said_bye: bool,
     /// The features in force.
     features: u64,
 }
 
-/// A board that is ready to be handed over and published to.
+/// Creates a board, ready to be handed over and published to.
 pub(crate) fn new_board(geometry: Geometry, first: u64) -> Result<BoardWords<Published>, OsError> {
     let region = Writable::create(c"bowstring-board", geometry.board_bytes(), Pages::Normal)?.publish()?;
     let board = BoardWords::of(region, geometry);
@@ -131,18 +131,18 @@ impl Subscriber {
         }
     }
 
-    /// Whether the receiver says that it has given back the message `number` at `slot`.
+    /// Returns true if the receiver reports that it has given back the message `number` at `slot`.
     #[inline]
     pub(crate) fn has_released(&self, slot: u32, number: u64) -> bool {
         self.slots.as_ref().is_none_or(|s| ring::is_released(s.ledger(), slot, number))
     }
 
-    /// Whether the receiver says that it takes no more.
+    /// Returns true if the receiver reports that it takes no more.
     pub(crate) fn has_left(&self) -> bool {
         self.said_bye || self.slots.as_ref().is_some_and(|s| ring::has_left(s.ledger()))
     }
 
-    /// Messages that the receiver says it has taken: for the stats, not to rely on.
+    /// Returns the number of messages taken, as the receiver reports it: for the stats, not to rely on.
     pub(crate) fn taken(&self) -> u64 {
         self.slots.as_ref().map_or(0, |s| s.ledger().head.taken.load(Ordering::Relaxed))
     }
@@ -156,7 +156,7 @@ impl Subscriber {
         }
     }
 
-    /// Messages that it was not given because it was slow.
+    /// Returns the number of messages that it was not given because it was slow.
     pub(crate) fn skipped(&self) -> u64 {
         self.skipped
     }
@@ -179,8 +179,8 @@ impl Subscriber {
         }
     }
 
-    /// Reads what lies on the socket, a bounded amount: wake-ups are what they are, a good-bye is noted, and all else
-    /// is against the protocol.
+    /// Reads a bounded number of datagrams from the socket: wake-ups are ignored, a BYE is recorded, and anything
+    /// else is a protocol violation.
     pub(crate) fn drain_socket(&mut self) {
         for _ in 0..16 {
             let mut datagram = [0; wire::BYE];
@@ -193,7 +193,7 @@ impl Subscriber {
     fn understand(&mut self, datagram: &[u8]) -> Result<(), wire::WireFault> {
         match wire::kind(datagram)? {
             Kind::Wake => Ok(()),
-            // Through slots, leaving is said in the ledger.
+            // On slot channels, leaving is said in the ledger.
             Kind::Bye if self.slots.is_none() => {
                 match Bye::decode(datagram, 0)?.code {
                     0 | 1 => self.said_bye = true,
@@ -205,20 +205,20 @@ impl Subscriber {
         }
     }
 
-    /// Ends the channel for want of speed.
+    /// Disconnects a receiver that cannot keep up.
     pub(crate) fn cut_off(&mut self) {
         self.state = SubscriberState::CutOff;
         self.end(Closing::CutOff, "");
     }
 
-    /// Ends the channel in good order.
+    /// Closes the channel in good order.
     pub(crate) fn close(&mut self) {
         if self.state == SubscriberState::Live {
             self.end(Closing::Done, "");
         }
     }
 
-    /// Ends the channel before its end, with a reason if the receiver knows such.
+    /// Ends the channel early, with a reason if the receiver knows reasons.
     pub(crate) fn break_off(&mut self, how: BreakOff, reason: &str) {
         if self.state == SubscriberState::Live && self.features & features::REASONS != 0 {
             self.end(how.closing(), reason);
@@ -227,7 +227,7 @@ impl Subscriber {
 
     fn end(&mut self, why: Closing, reason: &str) {
         let Some(slots) = &mut self.slots else {
-            // Room for one more datagram, whatever is queued: the good-bye must not be lost to a full buffer.
+            // Room for one more datagram, whatever is queued: the BYE must not be lost to a full buffer.
             let _ = sys::set_send_buffer(self.control.socket(), SEALED_WINDOW * 4);
             let bye = Bye { code: why as u32, missed: self.skipped, reason };
             let (head, len) = bye.head(self.features);
@@ -246,7 +246,7 @@ impl Subscriber {
 /// The send buffer of a sealed channel: about a dozen messages in flight, each of which holds its file's memory.
 pub(crate) const SEALED_WINDOW: usize = 8 << 10;
 
-/// Rings a peer that sleeps on its socket. If the socket is full, something is there to wake it already.
+/// Rings a peer that sleeps on its socket. If the socket is full, there is something to wake it already.
 pub(crate) fn ring_socket(control: &Control) {
     let _ = sys::send(control.socket(), &[&wire::prefix(Kind::Wake, wire::PREFIX), &[]], &[]);
 }

@@ -1,31 +1,31 @@
-//! How long messages are on their way, measured now and then.
+//! Samples the latency of messages.
 //!
-//! Some twenty times a second, whenever the sender has looked after its receivers, the next message is timed: the clock is
-//! read before it is published, and then its receivers' own counts of messages taken, which they keep anyway, are watched
-//! until they have come to it. A look at such a count fetches a cache line that another core writes, so there are few of
-//! them: after the next messages, ever more seldom, and when the sender looks after its receivers. All other messages pay
-//! for two tests of a flag.
+//! About twenty times a second, when the sender has checked its receivers, the next message is timed: the clock is
+//! read before it is published, and then its receivers' own counts of messages taken, which they keep anyway, are
+//! watched until they reach it. Reading such a count fetches a cache line that another core writes, so it is done
+//! rarely: after the next messages, at growing distances, and when the sender checks its receivers. All other
+//! messages pay for two tests of a flag.
 //!
-//! What comes out is an interval, from the last look that found the message untaken to the first that found it taken. It
-//! is narrow while messages follow each other quickly. A sender that rests looks seldom, and its intervals are as wide as
-//! its rests.
+//! The result is an interval, from the last check that found the message untaken to the first that found it taken. It
+//! is narrow while messages follow each other quickly. A sender that pauses checks rarely, and its intervals are as
+//! wide as its pauses.
 
 use crate::send::pool::{MAX_RECEIVERS, subscribers};
 use crate::sys;
 
 use super::Fanout;
 
-/// Which messages are timed.
+/// Decides which messages are timed.
 #[derive(Debug)]
 pub(crate) struct Timing {
-    /// Whether the next message is to be timed.
+    /// True if the next message is to be timed.
     due: bool,
-    /// The clock just before the message that is being published, if it is to be timed; 0 if not.
+    /// The time just before the current message, if it is to be timed; otherwise 0.
     begins: u64,
-    /// The subscribers that have not taken a message that is timed, a bit each.
+    /// The subscribers that have not taken a timed message, one bit each.
     waiting: u64,
     timed: [Timed; MAX_RECEIVERS],
-    /// Messages published since the last one was timed, and how many they are to be at the next look.
+    /// Messages published since the last one was timed, and the count at which to check next.
     since: u32,
     next_look: u32,
 }
@@ -34,9 +34,9 @@ pub(crate) struct Timing {
 #[derive(Clone, Copy, Debug, Default)]
 struct Timed {
     began: u64,
-    /// How long after that it was last looked for, in vain.
+    /// How long after that it was last found untaken.
     untaken_for: u64,
-    /// What the receiver counts once it has taken it.
+    /// The receiver's count once it has taken it.
     target: u64,
 }
 
@@ -46,32 +46,32 @@ impl Timing {
         Timing { due: false, begins: 0, waiting: 0, timed, since: 0, next_look: 0 }
     }
 
-    /// Whether the next message is to be timed.
+    /// Returns true if the next message is to be timed.
     #[inline(always)]
     pub(crate) fn is_due(&self) -> bool {
         self.due
     }
 
-    /// Whether there is something to do after a message was published.
+    /// Returns true if there is something to do after a message was published.
     #[inline(always)]
     pub(crate) fn is_under_way(&self) -> bool {
         self.begins | self.waiting != 0
     }
 
-    /// A subscriber has ended: nobody takes anything there any more.
+    /// Forgets a subscriber that has ended.
     pub(crate) fn forget(&mut self, place: usize) {
         self.waiting &= !(1 << place);
     }
 }
 
 impl Fanout {
-    /// Before a message is published that is to be timed.
+    /// Starts timing, before the message is published.
     pub(crate) fn begin_timing(&mut self) {
         self.timing.due = false;
         self.timing.begins = sys::now();
     }
 
-    /// After a message was published to the subscribers in `given`: one that is to be timed, or one behind it.
+    /// Handles a message published to the subscribers in `given`: the timed one, or a later one.
     #[cold]
     pub(crate) fn time(&mut self, given: u64) {
         let timing = &mut self.timing;
@@ -95,7 +95,7 @@ impl Fanout {
         }
     }
 
-    /// Looks at what is under way, and has the next message timed.
+    /// Checks the messages being timed, and schedules the next one.
     pub(crate) fn time_on(&mut self) {
         self.look_at_timed();
         self.timing.due = self.pool.is_some();
@@ -110,7 +110,7 @@ impl Fanout {
                 continue;
             };
             if subscriber.taken() >= timed.target {
-                // Not before it is seen to be taken.
+                // Never before it is seen to be taken.
                 let taken_within = sys::now().saturating_sub(timed.began).max(1);
                 self.stats_region.timed(place, timed.untaken_for, taken_within);
                 self.timing.forget(place);

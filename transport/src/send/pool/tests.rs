@@ -1,4 +1,4 @@
-//! The occupation of a pool against a list of runs.
+//! The occupation of a pool, compared with a list of runs.
 
 use std::vec::Vec;
 
@@ -6,21 +6,21 @@ use proptest::prelude::*;
 
 use super::{Held, MAX_RECEIVERS, Occupation};
 
-/// A message in the pool, as the dullest bookkeeper would write it down.
+/// A message in the pool, in the simplest possible form.
 #[derive(Clone, Debug)]
 struct Run {
     start: u32,
     span: u32,
     number: u64,
-    /// Lanes that the sender has not seen release it.
+    /// Subscribers that the sender has not seen release it.
     holders: u64,
-    /// Lanes that have released it, seen or not.
+    /// Subscribers that have released it, seen or not.
     released: u64,
 }
 
 #[derive(Clone, Debug)]
 enum Op {
-    /// Find room, and occupy `less` slots fewer for `holders`.
+    /// Finds room, and occupies `less` slots fewer for `holders`.
     Place {
         span: u32,
         less: u32,
@@ -30,7 +30,7 @@ enum Op {
         run: prop::sample::Index,
         subscriber: usize,
     },
-    /// Ask after the runs that come next, which changes nothing but what is known.
+    /// Checks the runs that come next, which changes only what is known.
     LookAhead,
     Reclaim {
         subscriber: usize,
@@ -40,7 +40,7 @@ enum Op {
     },
 }
 
-/// Lanes at both ends of the word.
+/// Subscribers at both ends of the word.
 fn subscriber() -> impl Strategy<Value = usize> {
     prop_oneof![0..3_usize, Just(MAX_RECEIVERS - 1)]
 }
@@ -58,12 +58,12 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// Whether nobody holds any of `span` slots from `start` on.
+/// Returns true if nobody holds any of `span` slots from `start` on.
 fn is_free(runs: &[Run], start: u32, span: u32) -> bool {
     runs.iter().all(|r| r.holders & !r.released == 0 || r.start + r.span <= start || start + span <= r.start)
 }
 
-/// Whether a subscriber has released the message at a slot: what its ledger says.
+/// Returns true if a subscriber's ledger says that it has released the message at a slot.
 fn has_released(runs: &[Run], subscriber: usize, slot: u32, number: u64) -> bool {
     runs.iter().any(|r| (r.start, r.number) == (slot, number) && r.released & 1 << subscriber != 0)
 }
@@ -129,7 +129,7 @@ proptest! {
     }
 }
 
-/// In a steady stream no message has to ask for its room: that has been asked after before, slot by slot and none twice.
+/// In a steady stream no message has to check for its room: that was done before, slot by slot and once each.
 #[test]
 fn looking_ahead_asks_after_each_slot_in_turn() {
     for slots in [2, 5, 16, 20, 41] {
@@ -149,7 +149,7 @@ fn looking_ahead_asks_after_each_slot_in_turn() {
                 asked += 1;
                 true
             });
-            // A line of a ledger at a time, and no further than needed: what was used a moment ago is left alone.
+            // One line of a ledger at a time, and no further than needed: slots used a moment ago are left alone.
             assert!(asked == 0 || asked == stride, "{asked} of {slots} at a time");
             assert!(slots - pool.in_use() < 2 * stride, "of {slots}");
             place(&mut pool, number);

@@ -1,4 +1,4 @@
-//! How a sender is made.
+//! The configuration of a sender.
 
 use super::{Inner, Sender};
 use crate::abi::Geometry;
@@ -11,7 +11,7 @@ use crate::region::private::MapBox;
 use crate::send::fanout::Fanout;
 use crate::send::fanout::subscriber::OnSlow;
 
-/// How a sender is made.
+/// The configuration of a sender.
 ///
 /// ```
 /// use bowstring_transport::SenderConfig;
@@ -32,7 +32,8 @@ pub struct SenderConfig {
 }
 
 impl SenderConfig {
-    /// 64 slots of 64 KiB, which stay in the cache of most machines; every delivery; slow receivers are waited for.
+    /// Creates a configuration: 64 slots of 64 KiB, which stay in the cache of most machines; every delivery; slow
+    /// receivers are waited for.
     pub const fn new() -> SenderConfig {
         SenderConfig {
             slots: 64,
@@ -44,32 +45,32 @@ impl SenderConfig {
         }
     }
 
-    /// The shape of the pool. A message may be as long as the whole pool; it takes neighbouring slots.
+    /// Sets the shape of the pool. A message may be as long as the whole pool; it takes neighbouring slots.
     pub const fn slots(self, slots: u32, slot_size: usize) -> SenderConfig {
         SenderConfig { slots, slot_size: slot_size as u64, ..self }
     }
 
-    /// The pages of the pool.
+    /// Sets the kind of pages of the pool.
     pub const fn pages(self, pages: Pages) -> SenderConfig {
         SenderConfig { pages, ..self }
     }
 
-    /// The deliveries to offer. A sender of sealed messages only has no pool.
+    /// Sets the deliveries to offer. A sender of sealed messages only has no pool.
     pub const fn deliveries(self, deliveries: Deliveries) -> SenderConfig {
         SenderConfig { deliveries, ..self }
     }
 
-    /// What to do with receivers that are slow; each can be given its own policy later.
+    /// Sets what to do with slow receivers; each can have a policy of its own later.
     pub const fn on_slow(self, on_slow: OnSlow) -> SenderConfig {
         SenderConfig { on_slow, ..self }
     }
 
-    /// The ticket of the first message of every channel. Anything but 1 is for testing what happens when counts wrap.
+    /// Sets the first ticket of every channel. Values other than 1 are for testing counters that wrap.
     pub const fn first_ticket(self, first: u64) -> SenderConfig {
         SenderConfig { first_ticket: first, ..self }
     }
 
-    /// Makes the sender. A pool of less than 256 MiB gets its memory when the first receiver that uses it is agreed with.
+    /// Creates the sender. A pool of less than 256 MiB is allocated when the first receiver that uses it agrees.
     pub fn build(self) -> Result<Sender, HandshakeError> {
         let geometry = if self.deliveries.use_slots() {
             Some(Geometry::new(self.slots, self.slot_size, u64::MAX).map_err(HandshakeError::Geometry)?)

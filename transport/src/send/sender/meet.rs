@@ -1,4 +1,4 @@
-//! How a sender's receivers are let in: over a listener, by connecting, or over a socket that is there already.
+//! Accepts and connects a sender's receivers: over a listener, by connecting, or over an existing socket.
 
 use core::time::Duration;
 
@@ -16,16 +16,16 @@ use crate::send::fanout::ReceiverId;
 use crate::sys;
 use crate::wait::{Wait, Waits};
 
-/// A receiver that has come in.
+/// A receiver that has connected.
 #[derive(Debug)]
 pub struct Arrival {
-    /// Its place.
+    /// Its id.
     pub receiver: ReceiverId,
     /// The channel towards this program, if both directions were agreed to.
     pub(crate) incoming: Option<Incoming>,
 }
 
-/// How a sender introduces itself to a receiver over a connection.
+/// The configuration of a sender's side of the handshake.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub struct HandshakeConfig<'a> {
@@ -35,12 +35,12 @@ pub struct HandshakeConfig<'a> {
 }
 
 impl<'a> HandshakeConfig<'a> {
-    /// Says `greeting` to the other application.
+    /// Creates a configuration with a greeting for the other application.
     pub const fn new(greeting: &'a [u8]) -> HandshakeConfig<'a> {
         HandshakeConfig { access: Access::SameUser, greeting, patience: PATIENCE }
     }
 
-    /// Whom to talk to; by default, processes of the same user.
+    /// Sets which users to talk to; by default, the same user only.
     pub const fn access(self, access: Access<'a>) -> HandshakeConfig<'a> {
         HandshakeConfig { access, ..self }
     }
@@ -49,17 +49,17 @@ impl<'a> HandshakeConfig<'a> {
         u64::try_from(self.patience.as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// How long the other side may take; by default two seconds.
+    /// Sets how long the other side may take; two seconds by default.
     pub const fn patience(self, patience: Duration) -> HandshakeConfig<'a> {
         HandshakeConfig { patience, ..self }
     }
 }
 
 impl Sender {
-    /// Lets in whoever knocks, as far as that goes without waiting, and takes back what the dead still held. Call it
-    /// now and then; a connection that says nothing costs nobody else anything.
+    /// Accepts connections, as far as possible without waiting, and takes back what the dead still held. Call it now
+    /// and then; a silent connection does not delay the others.
     ///
-    /// `answer` decides on each connector and says what to greet it with.
+    /// `answer` decides on each connector and supplies the greeting.
     pub fn poll_accept<'g>(
         &mut self,
         listener: &Listener,
@@ -68,7 +68,7 @@ impl Sender {
         self.poll_accept_as(listener, Access::SameUser, None, answer)
     }
 
-    /// As [`poll_accept`](Self::poll_accept), for receivers of other users too.
+    /// Like [`poll_accept`](Self::poll_accept), for receivers of other users too.
     pub fn poll_accept_from<'g>(
         &mut self,
         listener: &Listener,
@@ -93,15 +93,15 @@ impl Sender {
             match pending.poll_accept(listener, terms, Some(fanout), answer)? {
                 None => return Ok(None),
                 Some(Ok(joined)) => return arrival(joined).map(Some),
-                // This process has too little for even one connection: nobody will ever come in.
+                // This process lacks resources for even one connection: nobody can ever come in.
                 Some(Err(e)) if !pending.is_busy() && is_ours(&e) => return Err(e),
-                // A connector that fails is its own trouble.
+                // An error of one connector concerns nobody else.
                 Some(Err(_)) => {}
             }
         }
     }
 
-    /// Waits until a receiver has come in.
+    /// Waits until a receiver has connected.
     pub fn accept<'g>(
         &mut self,
         listener: &Listener,
@@ -111,7 +111,7 @@ impl Sender {
         self.accept_for(listener, Access::SameUser, wait, answer)
     }
 
-    /// Waits until a receiver has come in, of other users too.
+    /// Waits until a receiver has connected, of other users too.
     pub fn accept_for<'g>(
         &mut self,
         listener: &Listener,
@@ -143,9 +143,9 @@ impl Sender {
         }
     }
 
-    /// Sleeps until there is something for a sender to do that is not sending: somebody knocks or goes on with a
-    /// handshake, a receiver leaves or dies, `also` becomes readable, or a signal comes; for `limit` at most. What the
-    /// dead held is taken back. Then call [`poll_accept`](Self::poll_accept).
+    /// Sleeps until there is something to do other than sending: somebody connects or continues a handshake, a
+    /// receiver leaves or dies, `also` becomes readable, a signal arrives, or `limit` passes. Takes back what the
+    /// dead held. Then call [`poll_accept`](Self::poll_accept).
     pub fn await_events(
         &mut self,
         listener: Option<&Listener>,
@@ -190,7 +190,7 @@ impl Sender {
         self.connect_socket(listen::connect_abstract_within(name, meeting.nanos())?, meeting)
     }
 
-    /// Meets a receiver over a connected socket, as the side that speaks first. The receiver must listen: see
+    /// Connects to a receiver over a connected socket. The receiver must listen: see
     /// [`Connector::accept_socket`](crate::Connector::accept_socket).
     pub fn connect_socket(
         &mut self,
@@ -213,8 +213,8 @@ impl Sender {
         arrival(join::connect(socket, patience, access, greeting, Some(&mut self.inner.fanout), wants)?)
     }
 
-    /// Meets a receiver over a connected socket, such as one end of a pair whose other end a child has, as the side that
-    /// listens. The receiver connects with [`Connector::connect_socket`](crate::Connector::connect_socket).
+    /// Accepts a receiver over a connected socket, such as one end of a pair whose other end a child has. The
+    /// receiver connects with [`Connector::connect_socket`](crate::Connector::connect_socket).
     pub fn accept_socket(
         &mut self,
         socket: OwnedFd,
@@ -245,7 +245,7 @@ impl Sender {
         }
     }
 
-    /// How long a connection may take for the handshake; two seconds unless said otherwise.
+    /// Sets how long a connection may take for the handshake; two seconds by default.
     pub fn set_patience(&mut self, patience: Duration) {
         self.inner.patience = patience;
     }
@@ -257,7 +257,7 @@ fn arrival(joined: Joined) -> Result<Arrival, HandshakeError> {
     Ok(Arrival { receiver, incoming })
 }
 
-/// Whether an error says more of this process, or its host, than of who knocked.
+/// Returns true if an error concerns this process or its host rather than the connector.
 fn is_ours(e: &HandshakeError) -> bool {
     e.fault() == Fault::Host || matches!(e, HandshakeError::Internal(_))
 }

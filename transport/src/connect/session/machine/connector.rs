@@ -1,14 +1,14 @@
-//! The side that speaks first.
+//! The side that connects, and speaks first.
 
 use super::{Agreement, Past, Stop, accept, descriptors, refused};
 use crate::connect::session::wire::{self, Card, Kind, WireFault};
 
-/// What the connector hears.
+/// The connector's events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectorHeard {
-    /// The listener's card: the agreement stands.
+    /// The listener's parameters: the agreement is made.
     Welcome(Agreement),
-    /// The channel is open; with what the listener sent before.
+    /// The channel is open; carries what the listener sent before.
     Start(Past),
 }
 
@@ -27,13 +27,13 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// Begins a handshake in which this side brings `ours`.
+    /// Starts a handshake with this side's parameters.
     #[must_use]
     pub fn new(ours: Card) -> Connector {
         Connector { ours, state: State::AwaitWelcome }
     }
 
-    /// Names the datagram that is awaited.
+    /// Returns the name of the awaited datagram.
     #[must_use]
     pub fn awaiting(&self) -> &'static str {
         match self.state {
@@ -43,7 +43,7 @@ impl Connector {
         }
     }
 
-    /// Hears a datagram that came with `found` descriptors.
+    /// Handles a datagram that came with `found` descriptors.
     pub fn hear(&mut self, datagram: &[u8], found: usize) -> Result<ConnectorHeard, Stop> {
         let state = core::mem::replace(&mut self.state, State::Over);
         match (wire::kind(datagram)?, state) {

@@ -1,21 +1,21 @@
-//! The side that answers.
+//! The side that listens.
 
 use super::{Agreement, Past, RefusalCode, Stop, agree, descriptors, refused};
 use crate::connect::session::wire::{self, Card, Kind, WireFault};
 
-/// What the listener hears.
+/// The listener's events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListenerHeard {
-    /// The connector's card; decide with [`ListenerSide::decide`].
+    /// The connector's parameters; decide with [`ListenerSide::decide`].
     Hello(Card),
-    /// The connector's descriptors; with what the connector sent before.
+    /// The connector's descriptors; carries what the connector sent before.
     Attach(Agreement, Past),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     AwaitHello,
-    /// A card has come and the application decides.
+    /// The parameters have come and the application decides.
     Deciding,
     AwaitAttach(Agreement),
     Over,
@@ -29,13 +29,13 @@ pub struct ListenerSide {
 }
 
 impl ListenerSide {
-    /// Begins a handshake in which this side brings `ours`.
+    /// Starts a handshake with this side's parameters.
     #[must_use]
     pub fn new(ours: Card) -> ListenerSide {
         ListenerSide { ours, state: State::AwaitHello }
     }
 
-    /// Names the datagram that is awaited.
+    /// Returns the name of the awaited datagram.
     #[must_use]
     pub fn awaiting(&self) -> &'static str {
         match self.state {
@@ -51,7 +51,7 @@ impl ListenerSide {
         self.state == State::AwaitHello
     }
 
-    /// Hears a datagram that came with `found` descriptors.
+    /// Handles a datagram that came with `found` descriptors.
     pub fn hear(&mut self, datagram: &[u8], found: usize) -> Result<ListenerHeard, Stop> {
         let state = core::mem::replace(&mut self.state, State::Over);
         match (wire::kind(datagram)?, state) {
@@ -71,8 +71,8 @@ impl ListenerSide {
         }
     }
 
-    /// Decides on the card that was heard. Returns the WELCOME to send, without its greeting, and the agreement that it
-    /// stands for; or the code to refuse with.
+    /// Decides on the parameters that were received. Returns the WELCOME to send, without its greeting, and the
+    /// resulting agreement; or the code to refuse with.
     pub fn decide(&mut self, theirs: Card) -> Result<(Card, Agreement), RefusalCode> {
         debug_assert_eq!(self.state, State::Deciding, "decided before a HELLO");
         self.state = State::Over;

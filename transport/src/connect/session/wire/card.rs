@@ -1,35 +1,35 @@
-//! HELLO and WELCOME: how a side introduces itself.
+//! HELLO and WELCOME: the parameters of a side.
 
 use super::{Fields, Kind, WireFault, prefix, put, short};
 use crate::abi::Geometry;
 
-/// The bytes of a HELLO or WELCOME before its greeting.
+/// The length of a HELLO or WELCOME before its greeting.
 pub const CARD: usize = 96;
-/// The longest greeting that travels inside of its datagram; a longer one travels as a sealed descriptor.
+/// The longest greeting inside its datagram; a longer one travels as a sealed descriptor.
 pub const INLINE_GREETING: usize = 32 << 10;
 /// The longest greeting.
 pub const MAX_GREETING: usize = 64 << 20;
 
-/// How a side introduces itself: HELLO and WELCOME have the same form.
+/// The parameters of a side: HELLO and WELCOME have the same form.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Card {
     /// Features offered, or in a WELCOME those agreed to: see [`features`](super::features).
     pub features: u64,
-    /// The process, as it knows itself.
+    /// The process id, as the process knows itself.
     pub pid: u32,
-    /// Whether the side only wants to see stats.
+    /// True if the side only wants to read stats.
     pub observer: bool,
-    /// What it sends.
+    /// The parameters of sending.
     pub sends: Sends,
-    /// What it receives.
+    /// The parameters of receiving.
     pub receives: Receives,
     /// The bytes of its greeting.
     pub greeting: u32,
-    /// Whether the greeting is the first descriptor and not part of the datagram.
+    /// True if the greeting is the first descriptor and not part of the datagram.
     pub greeting_in_descriptor: bool,
 }
 
-/// The sending half of a card.
+/// The sending half of the parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sends {
     /// Bits of the deliveries offered; one bit in a WELCOME; 0 if the side sends nothing.
@@ -40,22 +40,22 @@ pub struct Sends {
     pub slot_size: u64,
     /// The first ticket of the channel.
     pub first: u64,
-    /// Whether the pool is made of reserved huge pages.
+    /// True if the pool is made of reserved huge pages.
     pub huge_tlb: bool,
 }
 
-/// The receiving half of a card.
+/// The receiving half of the parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Receives {
     /// Bits of the deliveries wanted; one bit in a WELCOME; 0 if the side receives nothing.
     pub deliveries: u32,
     /// The largest pool it would map.
     pub max_pool: u64,
-    /// Whether it would map reserved huge pages.
+    /// True if it would map reserved huge pages.
     pub huge_tlb: bool,
 }
 
-/// The largest first ticket: the last ticket stays far away from the end of the numbers, however long the channel runs.
+/// The largest first ticket: tickets never come near the end of the numbers, however long the channel runs.
 pub const MAX_FIRST_TICKET: u64 = u64::MAX / 2;
 
 /// Returns true if a channel may begin with this ticket.
@@ -64,7 +64,7 @@ pub(crate) const fn is_first_ticket(ticket: u64) -> bool {
 }
 
 impl Sends {
-    /// The shape of the pool offered, checked, and no larger than `most`.
+    /// Checks and returns the shape of the pool offered; it may have at most `most` bytes.
     pub fn geometry(&self, most: u64) -> Result<Geometry, WireFault> {
         if !is_first_ticket(self.first) {
             return Err(WireFault::FirstTicket(self.first));
@@ -73,11 +73,11 @@ impl Sends {
     }
 }
 
-/// The bits of deliveries that exist.
+/// The bits of existing deliveries.
 const DELIVERIES: u32 = 0b111;
 
 impl Card {
-    /// Writes a HELLO or WELCOME without its greeting.
+    /// Encodes a HELLO or WELCOME without its greeting.
     #[must_use]
     pub fn encode(&self, kind: Kind) -> [u8; CARD] {
         let inline = if self.greeting_in_descriptor { 0 } else { self.greeting as usize };
@@ -99,7 +99,7 @@ impl Card {
         out
     }
 
-    /// Reads a datagram whose kind is Hello or Welcome. An inline greeting is `datagram[CARD..]`.
+    /// Decodes a datagram of kind Hello or Welcome. An inline greeting is `datagram[CARD..]`.
     pub fn decode(datagram: &[u8]) -> Result<Card, WireFault> {
         if datagram.len() < CARD {
             return Err(short(datagram, CARD));

@@ -1,11 +1,11 @@
-//! What is wrong with a datagram.
+//! Faults of a datagram.
 
 use core::fmt;
 
 use super::{Kind, VERSION};
 use crate::abi::GeometryError;
 
-/// What is wrong with a datagram.
+/// Faults of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WireFault {
@@ -25,41 +25,41 @@ pub enum WireFault {
     },
     /// It does not begin with the magic bytes: the other program speaks something else.
     Magic,
-    /// It is of another version.
+    /// It has another version.
     Version(u16),
-    /// It is of a kind that does not exist.
+    /// It has an unknown kind.
     Kind(u16),
-    /// It is of a kind that has no place here.
+    /// Its kind is not allowed here.
     Unexpected(Kind),
-    /// It says another length than it has.
+    /// Its length differs from what it says.
     Length {
         /// Its bytes.
         found: usize,
-        /// What it says.
+        /// The length that it says.
         said: u32,
     },
-    /// It was longer than any datagram that has a place here, or carried more descriptors.
+    /// It was longer than any datagram allowed here, or carried more descriptors.
     Truncated,
-    /// It carried another number of descriptors than it should.
+    /// It carried the wrong number of descriptors.
     Descriptors {
-        /// How many came.
+        /// The number that came.
         found: usize,
-        /// How many should have.
+        /// The number that should have.
         wanted: usize,
     },
     /// The second socket of a connection is not a connected Unix socket of sequenced packets.
     Socket,
-    /// Bits are set that mean nothing.
+    /// Bits without a meaning are set.
     Flags(u32),
-    /// A greeting is longer than allowed, or than the datagram.
+    /// A greeting is longer than allowed, or longer than the datagram.
     Greeting(u64),
     /// The shape of a pool is impossible.
     Geometry(GeometryError),
     /// A first ticket of 0 or too close to the end of the numbers.
     FirstTicket(u64),
-    /// The listener chose what was not offered.
+    /// The listener chose something that was not offered.
     Choice,
-    /// The reason of a refusal is not UTF-8 or not as long as it says.
+    /// The reason of a refusal is not UTF-8, or its length is wrong.
     Reason,
 }
 

@@ -1,4 +1,4 @@
-//! MESSAGE and BYE: what a channel of sealed messages says.
+//! MESSAGE and BYE: the datagrams of a channel of sealed messages.
 
 use super::{Fields, Kind, MAX_REASON, WireFault, exactly, features, prefix, put};
 
@@ -12,7 +12,7 @@ pub struct Announcement {
     pub number: u64,
     /// Its bytes, from the start of the file.
     pub len: u64,
-    /// The number of the request that it answers, or 0.
+    /// The number of the request that it replies to, or 0.
     pub reply_to: u64,
     /// A word that belongs to the application.
     pub tag: u32,
@@ -21,7 +21,7 @@ pub struct Announcement {
 }
 
 impl Announcement {
-    /// Writes the datagram.
+    /// Encodes the datagram.
     #[must_use]
     pub fn encode(&self) -> [u8; MESSAGE] {
         let mut out = [0; MESSAGE];
@@ -34,7 +34,7 @@ impl Announcement {
         out
     }
 
-    /// Reads a datagram whose kind is Message.
+    /// Decodes a datagram of kind Message.
     pub fn decode(datagram: &[u8]) -> Result<Announcement, WireFault> {
         exactly(datagram, MESSAGE)?;
         let fields = Fields(datagram);
@@ -48,26 +48,27 @@ impl Announcement {
     }
 }
 
-/// The bytes of a BYE datagram before its reason: the short one's, which is all that a receiver sends.
+/// The length of a BYE before its reason: the short form, which is all that a receiver sends.
 pub const BYE: usize = 24;
-/// The same where [`features::MISSED`] is in force.
+/// The same if [`features::MISSED`] is in force.
 pub const COUNTING_BYE: usize = 32;
 /// The longest BYE.
 pub const MAX_BYE: usize = COUNTING_BYE + MAX_REASON;
 
-/// What a BYE says.
+/// The content of a BYE.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bye<'a> {
-    /// Why: see `Closing`.
+    /// The code: see `Closing`.
     pub code: u32,
-    /// Messages that the receiver was not given in all because it was slow; 0 where [`features::MISSED`] is not in force.
+    /// Messages that the receiver was not given because it was slow, in all; 0 unless [`features::MISSED`] is in
+    /// force.
     pub missed: u64,
-    /// The reason in words; empty where [`features::REASONS`] is not in force.
+    /// The reason in words; empty unless [`features::REASONS`] is in force.
     pub reason: &'a str,
 }
 
 impl Bye<'_> {
-    /// Writes what goes before the reason, which is [`BYE`] or [`COUNTING_BYE`] bytes long; the length is the second part.
+    /// Encodes the part before the reason, [`BYE`] or [`COUNTING_BYE`] bytes long; returns that length too.
     #[must_use]
     pub fn head(&self, agreed: u64) -> ([u8; COUNTING_BYE], usize) {
         let len = bye_len(agreed);
@@ -79,8 +80,8 @@ impl Bye<'_> {
         (out, len)
     }
 
-    /// Reads a datagram whose kind is Bye. The code may be any. Without [`features::REASONS`] the word for the reason's
-    /// length means nothing.
+    /// Decodes a datagram of kind Bye; accepts any code. Without [`features::REASONS`] the word for the reason's
+    /// length is ignored.
     pub fn decode(datagram: &[u8], agreed: u64) -> Result<Bye<'_>, WireFault> {
         let (len, reasons) = (bye_len(agreed), agreed & features::REASONS != 0);
         if !reasons {
@@ -101,7 +102,7 @@ fn bye_len(agreed: u64) -> usize {
     if agreed & features::MISSED == 0 { BYE } else { COUNTING_BYE }
 }
 
-/// Writes the BYE of a receiver that leaves, which is always short.
+/// Encodes the BYE of a receiver that leaves, which is always short.
 #[must_use]
 pub fn leaving() -> [u8; BYE] {
     let mut out = [0; BYE];

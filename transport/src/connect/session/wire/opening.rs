@@ -1,8 +1,8 @@
-//! ATTACH and START: the last words before a channel opens.
+//! ATTACH and START: the last datagrams before a channel opens.
 
 use super::{Fields, Kind, PREFIX, WireFault, exactly, features, prefix, put};
 
-/// The bytes of an ATTACH or START where [`features::PAST`] is in force.
+/// The length of an ATTACH or START if [`features::PAST`] is in force.
 pub const OPENING: usize = 32;
 
 /// What a side has sent before a channel opens and will not send on it: zeroes if it sends nothing, or does not say.
@@ -10,11 +10,11 @@ pub const OPENING: usize = 32;
 pub struct Past {
     /// Messages, as the application counts them: batches, for a table.
     pub messages: u64,
-    /// What they held, in the application's own unit: rows, for a table.
+    /// Their content in the application's own unit: rows, for a table.
     pub items: u64,
 }
 
-/// Writes an ATTACH or START, which is [`PREFIX`] or [`OPENING`] bytes long; the length is the second part.
+/// Encodes an ATTACH or START, [`PREFIX`] or [`OPENING`] bytes long; returns that length too.
 #[must_use]
 pub fn opening(kind: Kind, agreed: u64, past: Past) -> ([u8; OPENING], usize) {
     let len = if agreed & features::PAST == 0 { PREFIX } else { OPENING };
@@ -25,7 +25,7 @@ pub fn opening(kind: Kind, agreed: u64, past: Past) -> ([u8; OPENING], usize) {
     (out, len)
 }
 
-/// Reads a datagram whose kind is Attach or Start.
+/// Decodes a datagram of kind Attach or Start.
 pub fn read_opening(datagram: &[u8], agreed: u64) -> Result<Past, WireFault> {
     if agreed & features::PAST == 0 {
         exactly(datagram, PREFIX)?;

@@ -4,10 +4,10 @@ use super::{Fields, Kind, WireFault, prefix, put, short};
 
 /// The longest reason in a refusal.
 pub const MAX_REASON: usize = 96;
-/// The bytes of a REFUSE before its reason.
+/// The length of a REFUSE before its reason.
 pub const REFUSE: usize = 24;
 
-/// Writes a REFUSE without its reason, which is cut to [`MAX_REASON`] bytes.
+/// Encodes a REFUSE without its reason, which is cut to [`MAX_REASON`] bytes.
 #[must_use]
 pub fn refuse(code: u32, reason: usize) -> [u8; REFUSE] {
     let mut out = [0; REFUSE];
@@ -17,7 +17,7 @@ pub fn refuse(code: u32, reason: usize) -> [u8; REFUSE] {
     out
 }
 
-/// Reads a datagram whose kind is Refuse: the code and the reason.
+/// Decodes a datagram of kind Refuse: the code and the reason.
 pub fn read_refuse(datagram: &[u8]) -> Result<(u32, &str), WireFault> {
     if datagram.len() < REFUSE {
         return Err(short(datagram, REFUSE));
