@@ -1,5 +1,5 @@
-//! Streams made into arrays and used: whatever rows they claim, memory and time stay bounded. The limits are libFuzzer's;
-//! `fuzz/run` sets them.
+//! Streams made into arrays and used: whatever rows they claim, memory and time stay bounded. The limits are
+//! libFuzzer's; `fuzz/run` sets them.
 #![no_main]
 
 // checks: rows-bounded

@@ -1,4 +1,4 @@
-//! Running a claim's command and judging what it says.
+//! Runs a claim's command and judges its output.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -6,18 +6,18 @@ use std::time::{Duration, Instant};
 
 use crate::claim::{Claim, Tool};
 
-/// What came of a check.
+/// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// The claim holds, with this figure.
     Holds(String),
-    /// It does not, or nothing was shown; and why.
+    /// It does not, or nothing was shown; with the reason.
     Fails(String),
-    /// It could not be checked here, because.
+    /// It could not be checked here, with the reason.
     Skipped(String),
 }
 
-/// A claim and what came of it.
+/// A claim and the result of its check.
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {
     pub(crate) claim: &'static Claim,
@@ -35,7 +35,7 @@ pub(crate) fn check(claim: &'static Claim, root: &Path) -> Outcome {
     Outcome { claim, verdict, took: began.elapsed() }
 }
 
-/// Why a tool cannot be used, if it cannot.
+/// Returns why a tool cannot be used, if it cannot.
 fn missing(tool: Tool) -> Option<String> {
     let (program, arguments) = tool.probe();
     let found = Command::new(program)
@@ -48,8 +48,8 @@ fn missing(tool: Tool) -> Option<String> {
     (!found).then(|| format!("there is no {}", tool.name()))
 }
 
-/// Returns a command that runs the one in its arguments, which ends when this process does. `timeout` makes a process
-/// group of its own, which a terminal's Ctrl-C does not reach.
+/// Returns a command that runs the one in its arguments, and ends when this process does. `timeout` makes its own
+/// process group, which a terminal's Ctrl-C does not reach.
 fn mortal() -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "TERM"]);
@@ -57,7 +57,7 @@ fn mortal() -> Command {
     if probe.is_ok_and(|status| status.success()) { command } else { Command::new("env") }
 }
 
-/// What `timeout` answers if it had to end the command.
+/// The exit status of `timeout` if it had to end the command.
 const TIMED_OUT: i32 = 124;
 
 fn run(claim: &Claim, root: &Path) -> Verdict {
@@ -80,7 +80,7 @@ fn run(claim: &Claim, root: &Path) -> Verdict {
         _ => judge(claim, output.status.success(), &said),
     };
     if let Verdict::Fails(_) = verdict {
-        // Whoever reads the log of a failed run should not have to run it again to see why.
+        // The log of a failed run should show why, without another run.
         eprintln!("---- {} said:\n{}----", claim.command, tail(&said, 60));
     }
     verdict

@@ -1,4 +1,4 @@
-//! What a claim is made of.
+//! The parts of a claim.
 
 use core::fmt;
 use std::time::Duration;
@@ -34,7 +34,7 @@ impl Strength {
     }
 }
 
-/// What a figure must be.
+/// The required range of a figure.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Bound {
     AtLeast(u64),
@@ -42,7 +42,7 @@ pub(crate) enum Bound {
 }
 
 impl Bound {
-    /// Returns true if a figure is as it must be. Zero shows nothing, whatever the bound.
+    /// Returns true if a figure is within bounds. Zero shows nothing, whatever the bound.
     pub(crate) fn allows(self, figure: u64) -> bool {
         match self {
             Bound::AtLeast(least) => figure >= least.max(1),
@@ -68,7 +68,7 @@ pub(crate) enum Level {
 }
 
 impl Level {
-    /// After which a check counts as hung. Generous: it is there for a run that nobody watches.
+    /// Returns the time after which a check counts as hung; generous, for unattended runs.
     pub(crate) fn patience(self) -> Duration {
         Duration::from_secs(match self {
             Level::Quick => 30 * 60,
@@ -77,7 +77,7 @@ impl Level {
     }
 }
 
-/// What a command needs besides cargo.
+/// A tool that a command needs in addition to cargo.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Tool {
     Compiler,
@@ -122,13 +122,13 @@ impl Tool {
     }
 }
 
-/// Something that this project says of itself, and how to see that it is so.
+/// A statement that this project makes about itself, and how to check it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Claim {
     pub(crate) id: &'static str,
     pub(crate) statement: &'static str,
     pub(crate) strength: Strength,
-    /// What has to be believed for the check to mean what it says.
+    /// The assumptions of the check.
     pub(crate) rests_on: &'static str,
     /// Run by bash in the project's root.
     pub(crate) command: &'static str,

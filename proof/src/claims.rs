@@ -1,7 +1,7 @@
-//! What is claimed, as data. `PROOF.md` shows the same as tables, which are made from this.
+//! The claims, as data. `PROOF.md` shows them as tables, which are generated from this.
 //!
 //! In the code a claim is marked where it is upheld (`claim: ID`) and where it is checked (`checks: ID`); the test
-//! `marks` sees to it that there are always both.
+//! `marks` ensures that there are always both.
 
 use crate::claim::Bound::{AtLeast, AtMost};
 use crate::claim::Level::{Deep, Quick};

@@ -1,27 +1,27 @@
-//! Finding the figure in what a command printed.
+//! Finds the figure in a command's output.
 
-/// How a command's output tells how much it has shown.
+/// How a command's output shows its figure.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Figure {
-    /// The tests that passed, as the test harnesses count them; those ignored are named beside.
+    /// The tests that passed, as the test harnesses count them; ignored ones are counted separately.
     Tests,
-    /// The sum of all numbers that stand directly before these words.
+    /// The sum of all numbers directly before these words.
     Sum(&'static str),
-    /// The last number that stands directly before these words.
+    /// The last number directly before these words.
     Last(&'static str),
 }
 
-/// What was found: the number that the bound is about, and how to show it.
+/// The number that the bound applies to, and how to show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) number: u64,
     pub(crate) shown: String,
-    /// Tests that said they could not run.
+    /// Tests that reported that they could not run.
     pub(crate) ignored: u64,
 }
 
 impl Figure {
-    /// Reads the output. `None` if it says nothing of the kind.
+    /// Finds the figure in the output; `None` if there is none.
     pub(crate) fn find(self, output: &str) -> Option<Found> {
         match self {
             Figure::Tests => {

@@ -1,12 +1,12 @@
-//! The host in a line: whose figures they are.
+//! Describes the host in a line, for the figures.
 
 use std::fs;
 use std::process::Command;
 
-/// How the line on the page begins.
+/// The beginning of the line on the page.
 const BEGINS: &str = "Last written on ";
 
-/// Returns the page with its line about the host made anew.
+/// Returns the page with its line about the host updated.
 pub(crate) fn sign(page: &str) -> String {
     let mut signed: Vec<String> = page.lines().map(str::to_owned).collect();
     if let Some(line) = signed.iter_mut().find(|line| line.starts_with(BEGINS)) {
@@ -25,7 +25,7 @@ fn describe() -> String {
         rustc.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
     format!(
         "Linux {} ({}), {cores} cores of {}, {rustc}",
-        // Without what its builder has appended to the version.
+        // Without the builder's suffix to the version.
         kernel.trim().split('-').next().unwrap_or_default(),
         std::env::consts::ARCH,
         model.map_or("an unnamed kind", |(_, model)| model),

@@ -2,14 +2,14 @@
 //!
 //! `cargo run --release -p proof -- [--deep] [--json] [--check] [--only ID] [--list]`
 //!
-//! | module | what it is |
+//! | module | contents |
 //! |---|---|
-//! | [`claim`], [`claims`] | what is claimed, as data |
-//! | [`check`] | running a claim's command and judging what it says |
-//! | [`figure`] | finding the figure in a command's output |
-//! | [`page`], [`host`] | the tables of `PROOF.md`, and whose figures they show |
+//! | [`claim`], [`claims`] | the claims, as data |
+//! | [`check`] | runs a claim's command and judges its output |
+//! | [`figure`] | finds the figure in a command's output |
+//! | [`page`], [`host`] | the tables of `PROOF.md`, and the host of their figures |
 //! | [`options`] | the command line |
-//! | [`report`] | what is printed |
+//! | [`report`] | the printed report |
 
 mod check;
 mod claim;
@@ -56,12 +56,12 @@ fn main() -> ExitCode {
     }
     report.summary(&outcomes);
     let failed = outcomes.iter().any(|outcome| matches!(outcome.verdict, Verdict::Fails(_)));
-    // Nothing that holds is no proof of anything.
+    // A run in which nothing holds proves nothing.
     let nothing = !outcomes.iter().any(|outcome| matches!(outcome.verdict, Verdict::Holds(_)));
     if failed || nothing || page.is_err() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-/// Brings the page's tables up to date; or, if it is only to be checked, says where they differ from the claims.
+/// Updates the page's tables; or, with `--check`, reports where they differ from the claims.
 fn keep(path: &Path, outcomes: &[Outcome], check: bool) -> Result<(), String> {
     let old = std::fs::read_to_string(path).map_err(|e| e.to_string())?;
     let new = page::rewrite(&old, outcomes)?;

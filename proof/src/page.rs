@@ -1,4 +1,4 @@
-//! The tables of `PROOF.md`: they are made from the claims, and keep the figures of earlier runs for what was not run.
+//! The tables of `PROOF.md`: generated from the claims, keeping earlier figures for claims that were not run.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +6,12 @@ use crate::check::{Outcome, Verdict};
 use crate::claim::{Claim, Level, Strength};
 use crate::claims::ALL;
 
-/// What stands where a figure will be.
+/// Stands in for a missing figure.
 const NOT_YET: &str = "not run yet";
 
 const HEAD: &str = "| claim | what is claimed | what it rests on | bound | latest figure | command |\n|---|---|---|---|---|---|\n";
 
-/// Returns the page with its tables made anew. Prose is left as it is.
+/// Returns the page with its tables regenerated. Prose is left as it is.
 pub(crate) fn rewrite(page: &str, outcomes: &[Outcome]) -> Result<String, String> {
     let mut figures = figures_of(page);
     for outcome in outcomes {
@@ -55,8 +55,7 @@ fn figures_of(page: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Returns true if two pages say the same of every claim; figures may differ from host to host, and have bounds of
-/// their own.
+/// Checks that two pages agree on every claim; figures may differ from host to host, and have their own bounds.
 pub(crate) fn same_but_for_figures(old: &str, new: &str) -> Result<(), String> {
     let without = |page: &str| -> Vec<String> { page.lines().map(without_figure).collect() };
     let (old, new) = (without(old), without(new));
@@ -67,8 +66,8 @@ pub(crate) fn same_but_for_figures(old: &str, new: &str) -> Result<(), String> {
     }
 }
 
-/// What is wrong with the figures that a page shows: one outside of its bound, or none for a claim that any run checks.
-/// What they are otherwise is the host's affair.
+/// Checks the figures of a page: each must be within its bound, and none may be missing for a claim that every run
+/// checks. Otherwise they depend on the host.
 pub(crate) fn figures_within_bounds(page: &str) -> Result<(), String> {
     let figures = figures_of(page);
     for claim in ALL {

@@ -1,4 +1,4 @@
-//! What is printed: a line for each claim, for people or as JSON, and the counts at the end.
+//! The printed report: a line for each claim, for people or as JSON, and the counts at the end.
 
 use crate::check::{Outcome, Verdict};
 use crate::claim::Claim;
@@ -45,7 +45,7 @@ impl Report {
             count(|v| matches!(v, Verdict::Fails(_))),
             count(|v| matches!(v, Verdict::Skipped(_))),
         );
-        // Beside a stream of JSON there is no place for it.
+        // There is no place for it beside a stream of JSON.
         if self.json { eprintln!("{line}") } else { println!("{line}") }
     }
 }

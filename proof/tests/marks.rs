@@ -1,5 +1,5 @@
-//! A claim is marked where it is upheld, `claim: ID`, and where it is checked, `checks: ID`. Every claim has both, and
-//! every mark names a claim that exists.
+//! A claim is marked where it is upheld, `claim: ID`, and where it is checked, `checks: ID`. Every claim has both,
+//! and every mark names an existing claim.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -20,7 +20,7 @@ fn files(directory: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Returns true if a file without an ending in its name begins as a script does.
+/// Returns true if a file without an extension begins like a script.
 fn is_script(path: &Path) -> bool {
     let begins = |mut file: std::fs::File| {
         let mut first = [0; 2];
@@ -40,7 +40,7 @@ fn marked(text: &str, mark: &str) -> Vec<String> {
         .collect()
 }
 
-/// Returns the claims' ids, as their source has them.
+/// Returns the claims' ids from their source.
 fn claimed(root: &Path) -> BTreeSet<String> {
     let source = std::fs::read_to_string(root.join("proof/src/claims.rs")).expect("the claims");
     let ids = source.lines().filter_map(|line| line.trim().strip_prefix("id: \"")?.strip_suffix("\","));

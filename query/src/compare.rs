@@ -1,5 +1,5 @@
-//! Floating-point numbers compared as DuckDB does: NaN equals itself and is greater than every number; the two zeros are
-//! equal. (Arrow's own kernels tell the zeros apart, and order NaNs by their sign.)
+//! Compares floating-point numbers as DuckDB does: NaN equals itself and is greater than every number; the two zeros
+//! are equal. (Arrow's own kernels distinguish the zeros, and order NaNs by their sign.)
 
 use arrow_array::types::ArrowPrimitiveType;
 use arrow_array::{Array, BooleanArray, PrimitiveArray};
@@ -47,7 +47,7 @@ fn less<F: Float>(a: F, b: F) -> bool {
     (a < b) | (b.is_nan() & !a.is_nan())
 }
 
-/// Compares two columns, of which either may be a single value.
+/// Compares two columns, either of which may be a single value.
 pub(crate) fn floats<T: ArrowPrimitiveType>(
     op: Op,
     a: &PrimitiveArray<T>,

@@ -1,4 +1,4 @@
-//! From SQL to nodes that know their types.
+//! Compiles SQL to typed nodes.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ const LONGEST: usize = 64 << 10;
 /// How deep expressions may be nested.
 const DEEPEST: usize = 100;
 
-/// Sums and their like.
+/// Arithmetic operators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sum {
     Add,
@@ -31,7 +31,7 @@ pub(crate) enum Sum {
     Remainder,
 }
 
-/// An expression whose type is known.
+/// A typed expression.
 #[derive(Clone, Debug)]
 pub(crate) enum Node {
     Column(usize, DataType),
@@ -42,14 +42,14 @@ pub(crate) enum Node {
     Or(Vec<Node>),
     Not(Box<Node>),
     IsNull(Box<Node>),
-    /// True where the value is that one, and false otherwise, also where it is null.
+    /// True if the value is that one, and otherwise false, also for null.
     Is(Box<Node>, bool),
     Like {
         value: Box<Node>,
         pattern: Box<Node>,
         any_case: bool,
     },
-    /// With null instead of an error where that was asked for.
+    /// With null instead of an error if that was requested.
     Cast(Box<Node>, DataType, bool),
     Sum(Sum, Box<Node>, Box<Node>, DataType),
     Negative(Box<Node>),
@@ -65,7 +65,7 @@ impl Node {
         }
     }
 
-    /// The columns that are read.
+    /// Collects the columns that are read.
     pub(crate) fn columns(&self, into: &mut Vec<usize>) {
         match self {
             Node::Column(place, _) => into.push(*place),
@@ -146,7 +146,7 @@ impl Compiler<'_> {
             },
             Expr::Interval(interval) => self.interval(interval),
             Expr::BinaryOp { op: op @ (BinaryOperator::And | BinaryOperator::Or), .. } => {
-                // Long chains lean to the left; they are walked and not descended into.
+                // Long chains lean to the left; they are walked in a loop, not by recursion.
                 let (mut parts, mut rest) = (Vec::new(), expr);
                 while let Expr::BinaryOp { left, op: this, right } = rest
                     && this == op
@@ -217,7 +217,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// Finds a column: by its very name, or, if it is not quoted, whatever its case.
+    /// Finds a column: by its exact name, or, if it is not quoted, ignoring case.
     fn column(&self, name: &str, quoted: bool) -> Compiled {
         let fields = self.schema.fields();
         let exact = fields.iter().position(|field| field.name() == name);
@@ -280,7 +280,7 @@ impl Compiler<'_> {
         };
         let text = literal.as_any().downcast_ref::<StringArray>().filter(|_| is_string(&string));
         let text = text.ok_or_else(|| QueryError::Type(format!("like needs text, and this is {string}")))?;
-        // Arrow's patterns are escaped by a backslash; in SQL nothing is, unless a character is named.
+        // Arrow's patterns use a backslash to escape; in SQL nothing is escaped unless a character is named.
         let (mut out, mut chars) = (String::new(), text.value(0).chars());
         while let Some(c) = chars.next() {
             match c {
@@ -324,7 +324,7 @@ fn literal(value: &Value) -> Compiled {
     }
 }
 
-/// Returns a number: an integer, a decimal as it is written, or with an exponent a floating-point number.
+/// Compiles a number: an integer, a decimal as written, or with an exponent a floating-point number.
 fn number(digits: &str) -> Compiled {
     let digits = digits.replace('_', "");
     if let Ok(value) = digits.parse::<i64>() {
@@ -346,7 +346,7 @@ fn number(digits: &str) -> Compiled {
     Ok(Node::Literal(Arc::new(Float64Array::from(vec![value]))))
 }
 
-/// Returns the node as a value of that type.
+/// Converts the node to a type.
 fn convert(node: Node, target: &DataType, null: bool) -> Compiled {
     let from = node.data_type();
     if from == target {
@@ -371,7 +371,7 @@ fn compare(op: Op, a: Node, b: Node) -> Compiled {
     let (a_type, b_type) = (a.data_type().clone(), b.data_type().clone());
     let a_text = matches!(a, Node::Literal(_)) && is_string(&a_type);
     let b_text = matches!(b, Node::Literal(_)) && is_string(&b_type);
-    // A text between quotes is whatever it is compared with.
+    // A quoted text takes the type that it is compared with.
     let target = match (a_text, b_text) {
         (true, false) if b_type != DataType::Null => b_type,
         (false, true) if a_type != DataType::Null => a_type,
@@ -407,7 +407,7 @@ fn binary(op: &BinaryOperator, a: Node, b: Node) -> Compiled {
     let moment = |t: &DataType| matches!(t, DataType::Date32 | DataType::Date64 | DataType::Timestamp(..));
     let stretch = |t: &DataType| matches!(t, DataType::Interval(_) | DataType::Duration(_));
     if sums && moment(&a_type) && stretch(&b_type) {
-        // A date and a span make a time of day, as in DuckDB.
+        // A date plus an interval gives a timestamp, as in DuckDB.
         let target = match &a_type {
             DataType::Timestamp(..) => a_type.clone(),
             _ => DataType::Timestamp(TimeUnit::Microsecond, None),

@@ -1,10 +1,10 @@
-//! What can be wrong with a condition.
+//! Errors of a condition.
 
 use std::fmt;
 
 use arrow_schema::ArrowError;
 
-/// Why a condition could not be parsed, fitted to a schema, or evaluated.
+/// Reasons why a condition could not be parsed, fitted to a schema, or evaluated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum QueryError {
@@ -14,14 +14,14 @@ pub enum QueryError {
     NoColumn {
         /// The name.
         name: String,
-        /// The columns that there are.
+        /// The existing columns.
         there: Vec<String>,
     },
-    /// It is SQL, but nothing that a condition here may have.
+    /// Valid SQL that a condition does not support.
     Unsupported(String),
-    /// Types that do not go together.
+    /// Incompatible types.
     Type(String),
-    /// A value that cannot be computed for some row, such as a sum that is too large.
+    /// A value that cannot be computed for some row, such as an overflowing sum.
     Value(String),
 }
 

@@ -1,4 +1,4 @@
-//! Nodes evaluated over a batch.
+//! Evaluates nodes over a batch.
 
 // claim: conditions
 
@@ -42,13 +42,13 @@ impl Evaluated {
         self.get().1
     }
 
-    /// Of the same kind as this, with other values.
+    /// Returns the same kind with other values.
     fn with(&self, array: ArrayRef) -> Evaluated {
         if self.is_single() { Evaluated::Single(Scalar::new(array)) } else { Evaluated::Column(array) }
     }
 }
 
-/// Evaluates a node that is true or false, for each row of the batch.
+/// Evaluates a boolean node for each row of the batch.
 pub(crate) fn boolean(node: &Node, batch: &RecordBatch) -> Result<BooleanArray, QueryError> {
     let rows = batch.num_rows();
     Ok(match node {
@@ -98,7 +98,7 @@ pub(crate) fn boolean(node: &Node, batch: &RecordBatch) -> Result<BooleanArray, 
     })
 }
 
-/// One value for all rows, if there is just one and should be more.
+/// Repeats a single value for all rows, if necessary.
 fn spread(value: BooleanArray, rows: usize) -> BooleanArray {
     if value.len() == rows {
         return value;
@@ -159,7 +159,7 @@ fn compute(sum: Sum, a: &Evaluated, b: &Evaluated) -> Result<ArrayRef, QueryErro
     })
 }
 
-/// Returns the same integers with null in the place of zero.
+/// Returns the same integers with null instead of zero.
 fn without_zeros(value: &Evaluated) -> Evaluated {
     fn nulled<T: arrow_array::ArrowPrimitiveType>(array: &dyn Array) -> ArrayRef
     where

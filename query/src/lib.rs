@@ -1,8 +1,8 @@
 //! SQL conditions over Arrow batches, such as `size > 1e6 and backend in ('s3', 'ipfs')`.
 //!
-//! A [`Condition`] is parsed and fitted to a schema once: unknown columns and types that do not go together are errors
-//! before any row is read. It is then evaluated with Arrow's kernels, some thousand rows at a time, so that memory does
-//! not grow with the table.
+//! A [`Condition`] is parsed and fitted to a schema once: unknown columns and incompatible types are errors before
+//! any row is read. It is then evaluated with Arrow's kernels, some thousand rows at a time, so memory does not grow
+//! with the table.
 //!
 //! The logic is SQL's, with three values: a row is kept if the condition is true, and not if it is false or null. Where
 //! databases differ, this does as DuckDB does: NaN equals itself and is greater than every number, `/` divides into
@@ -23,7 +23,7 @@
 //!
 //! # Map
 //!
-//! `compile` turns SQL into nodes, each of a type; `types` says which types go together; `eval` evaluates nodes;
+//! `compile` turns SQL into typed nodes; `types` decides which types are compatible; `eval` evaluates nodes;
 //! `compare` compares floating-point numbers as DuckDB does.
 
 mod compare;
@@ -40,7 +40,7 @@ use arrow_select::filter::filter_record_batch;
 use crate::compile::Node;
 pub use crate::error::QueryError;
 
-/// Rows that are evaluated at a time: what is in between stays in the processor's cache.
+/// Rows evaluated at a time: intermediate values stay in the processor's cache.
 const WINDOW: usize = 1 << 14;
 
 /// A condition on the rows of a schema.
@@ -67,7 +67,7 @@ impl Condition {
         Ok(Condition { node, columns })
     }
 
-    /// Returns the places of the columns that the condition reads.
+    /// Returns the indices of the columns that the condition reads.
     #[must_use]
     pub fn columns(&self) -> &[usize] {
         &self.columns
@@ -88,7 +88,7 @@ impl Condition {
         Ok(BooleanArray::from(whole.to_data()))
     }
 
-    /// Returns which rows the condition is true for; null is not.
+    /// Returns the rows for which the condition is true; null counts as false.
     pub fn mask(&self, batch: &RecordBatch) -> Result<BooleanArray, QueryError> {
         let rows = batch.num_rows();
         let mut bits = BooleanBufferBuilder::new(rows);
@@ -102,7 +102,7 @@ impl Condition {
         Ok(BooleanArray::new(bits.finish(), None))
     }
 
-    /// Returns the rows that the condition is true for. If that is all of them, nothing is copied.
+    /// Returns the rows for which the condition is true. If that is all of them, nothing is copied.
     pub fn filter(&self, batch: &RecordBatch) -> Result<RecordBatch, QueryError> {
         let mask = self.mask(batch)?;
         match mask.true_count() {

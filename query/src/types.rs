@@ -1,4 +1,4 @@
-//! Which types go together, and in which type two of them are compared or computed.
+//! Decides which types are compatible, and in which type two of them are compared or computed.
 
 use arrow_schema::{DataType, TimeUnit};
 
@@ -23,7 +23,7 @@ pub(crate) fn is_number(data_type: &DataType) -> bool {
     data_type.is_numeric()
 }
 
-/// Digits before the point, and behind it.
+/// Returns the digits before and after the point.
 fn digits(data_type: &DataType) -> Option<(u8, i8)> {
     Some(match data_type {
         DataType::Int8 | DataType::UInt8 => (3, 0),
@@ -95,7 +95,7 @@ fn number(a: &DataType, b: &DataType) -> Option<DataType> {
     }
 }
 
-/// Returns the types in which two values are computed with: for sums and products, of two numbers.
+/// Returns the types in which two values are computed: for sums and products, of two numbers.
 pub(crate) fn arithmetic(a: &DataType, b: &DataType) -> Option<(DataType, DataType)> {
     use DataType as T;
     let plain = |t: &DataType| match t {

@@ -1,4 +1,4 @@
-//! Conditions that need no oracle: names, errors, memory.
+//! Tests of conditions without an oracle: names, errors, memory.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -53,7 +53,7 @@ fn what_makes_no_sense_is_said_before_a_row_is_read() {
     assert!(matches!(error("n = 'many'"), QueryError::Type(_)));
     assert!(matches!(error("n in (select 1)"), QueryError::Unsupported(_)));
     assert!(matches!(error("pg_sleep(10) = 1"), QueryError::Unsupported(_)));
-    // However long or deep it is.
+    // Errors, however long or deep it is.
     let deep = format!("{}n{}", "-(".repeat(5000), ")".repeat(5000));
     assert!(matches!(error(&deep), QueryError::Syntax(_) | QueryError::Unsupported(_)));
     let long = vec!["n = 1"; 5000].join(" or ");

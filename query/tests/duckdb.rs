@@ -1,6 +1,6 @@
-//! Thousands of random conditions over random tables with nulls and NaN: the same rows as DuckDB keeps.
+//! Thousands of random conditions over random tables with nulls and NaN, compared with DuckDB.
 //!
-//! Runs where Python has `duckdb` and `pyarrow`, by the name of `python3` or what `PYTHON` says.
+//! Runs if Python has `duckdb` and `pyarrow`; `PYTHON` names the interpreter, `python3` by default.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -22,7 +22,7 @@ use bowstring_query::Condition;
 const CONDITIONS: usize = 4000;
 const ROWS: usize = 300;
 
-/// Reads a stream and conditions; says of each which rows it keeps, or why none.
+/// Reads a stream and conditions; prints for each the rows it keeps, or the error.
 const ORACLE: &str = r#"
 import sys, json, duckdb, pyarrow as pa
 n = int(sys.stdin.buffer.readline())
@@ -38,7 +38,7 @@ for c in conditions:
         print(json.dumps(str(e).splitlines()[0]))
 "#;
 
-/// Numbers from a seed, the same each time.
+/// Pseudo-random numbers from a seed.
 struct Dice(u64);
 
 impl Dice {
@@ -53,7 +53,7 @@ impl Dice {
         from[self.roll(from.len())]
     }
 
-    /// Sometimes nothing.
+    /// Returns `None` sometimes.
     fn some<T>(&mut self, value: T) -> Option<T> {
         (self.roll(5) > 0).then_some(value)
     }
@@ -241,7 +241,7 @@ fn conditions_keep_the_rows_that_duckdb_keeps() {
                     agreed += 1;
                     telling += usize::from(ids != "[]" && ids.matches(',').count() + 1 < ROWS);
                 }
-                // Where DuckDB has an error, such as a sum that is too large for its narrower types, we may have none.
+                // Where DuckDB has an error, such as a sum that overflows its narrower types, we may have none.
                 Ok(_) if answer.starts_with('"') => agreed += 1,
                 Ok(ids) => wrong.push(format!("{sql}\n  duckdb {answer}\n  ours   {ids}")),
                 Err(_) if answer.starts_with('"') => agreed += 1,

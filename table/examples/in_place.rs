@@ -1,4 +1,4 @@
-//! Computes a column straight into the memory that the receiver reads it from, and sums it there: no copy on either side.
+//! Computes a column in the memory that the receiver reads it from, and sums it there: no copy on either side.
 
 use bowstring::arrow_array::types::Int64Type;
 use bowstring::arrow_schema::{DataType, Field, Schema};

@@ -1,4 +1,4 @@
-//! An allocator that counts, so that a program can state from fact what its hot path asks of the heap.
+//! A counting allocator, for programs that state what their hot path asks of the heap.
 //!
 //! ```
 //! use bowstring::allocations::{self, Counting};
@@ -18,7 +18,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-/// The system's allocator, with a count of calls for each thread. To be a program's `#[global_allocator]`.
+/// The system's allocator, with a count of calls for each thread, for use as a program's `#[global_allocator]`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Counting;
 
@@ -27,13 +27,13 @@ thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Allocations and reallocations made on this thread so far; 0 where [`Counting`] is not the allocator.
+/// Returns the allocations and reallocations made on this thread; 0 if [`Counting`] is not the allocator.
 #[must_use]
 pub fn on_this_thread() -> u64 {
     COUNT.get()
 }
 
-/// Does some work and says how many allocations it made on this thread.
+/// Does some work and returns its result with the number of allocations it made on this thread.
 pub fn count<R>(work: impl FnOnce() -> R) -> (R, u64) {
     let before = COUNT.get();
     let result = work();
@@ -54,7 +54,7 @@ unsafe impl GlobalAlloc for Counting {
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         note();
-        // SAFETY: as for `alloc`.
+        // SAFETY: the caller's promises about `layout` are those that `System` asks for.
         unsafe { System.alloc_zeroed(layout) }
     }
 

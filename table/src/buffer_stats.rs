@@ -1,4 +1,4 @@
-//! Counting, by address, what lies in the memory that a message came in and what was copied out of it.
+//! Counts buffers by address: which are in the memory of their message and which were copied out of it.
 
 // claim: zero-copy-tables
 
@@ -9,7 +9,7 @@ use arrow_data::ArrayData;
 use arrow_schema::DataType;
 use bowstring_codec::view::{BatchView, ColumnView, Level};
 
-/// How many buffers lie where. Buffers without bytes lie nowhere and are not counted; neither are a dictionary's values,
+/// Buffers counted by address. Empty buffers have no place and are not counted; neither are a dictionary's values,
 /// which are not part of a batch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct BufferStats {
@@ -24,7 +24,7 @@ pub struct BufferStats {
 }
 
 impl BufferStats {
-    /// All buffers.
+    /// Returns the number of all buffers.
     #[must_use]
     pub fn buffers(&self) -> u64 {
         self.inside + self.outside
@@ -46,7 +46,7 @@ impl BufferStats {
         buffer_stats
     }
 
-    /// Adds what another counted.
+    /// Adds the counts of another.
     pub fn add(&mut self, other: &BufferStats) {
         self.inside += other.inside;
         self.bytes_inside += other.bytes_inside;

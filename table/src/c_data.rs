@@ -1,15 +1,14 @@
-//! Arrow's C data interface, in and out: structs that came from another language are allegations until they are checked.
+//! Arrow's C data interface, in and out: structs from another language are untrusted until they are checked.
 //!
-//! [`Schema`]s and batches are checked before Arrow's importer reads them, since it believes what
-//! it reads: that a struct is not released, that counts and lengths are not negative and fit the type, that what must be
-//! there is not null, that offsets rise, and that nothing is nested deeper than [`MAX_DEPTH`]. Afterwards the values are
-//! validated as those of a message are. What cannot be checked is that a pointer points to as much memory as the struct
-//! says.
+//! [`Schema`]s and batches are checked before Arrow's importer reads them, since it believes what it reads: that a
+//! struct is not released, that counts and lengths are not negative and fit the type, that required pointers are not
+//! null, that offsets rise, and that nothing is nested deeper than [`MAX_DEPTH`]. Afterwards the values are validated
+//! like those of a message. What cannot be checked is that a pointer points to as much memory as the struct says.
 //!
 //! # Safety
 //!
-//! The structs are read through copies of their published layout. Whoever calls promises that pointers which are not null
-//! point to what the interface says; each is looked at only after the counts that say so were checked.
+//! The structs are read through copies of their published layout. The caller promises that pointers which are not
+//! null point to what the interface says; each is followed only after its counts were checked.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_char, c_void};
@@ -21,14 +20,14 @@ use arrow_array::{Array, RecordBatch, RecordBatchOptions, StructArray};
 use arrow_data::ArrayData;
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, UnionMode};
 
-/// The deepest that types are nested.
+/// The deepest nesting of types.
 pub const MAX_DEPTH: usize = 64;
-/// The most fields that a schema has, nested ones included.
+/// The most fields of a schema, nested ones included.
 pub const MAX_FIELDS: usize = 1 << 16;
 /// The most rows of an array, so that no sum or product with them overflows.
 const MAX_LEN: i64 = 1 << 48;
 
-/// Why a struct of the C data interface was refused.
+/// Reasons for refusing a struct of the C data interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CDataError {
@@ -54,7 +53,7 @@ pub enum CDataError {
     NotUtf8,
     /// Types are nested deeper than [`MAX_DEPTH`], or there are more than [`MAX_FIELDS`] of them.
     TooDeep,
-    /// What Arrow says of the type or the values.
+    /// Arrow's error about the type or the values.
     Arrow(String),
 }
 
@@ -119,10 +118,10 @@ struct RawArray {
 const _: () = assert!(size_of::<RawSchema>() == size_of::<FFI_ArrowSchema>());
 const _: () = assert!(size_of::<RawArray>() == size_of::<FFI_ArrowArray>());
 
-/// Reads a schema: that of a struct, whose fields are the columns.
+/// Imports a schema: that of a struct, whose fields are the columns.
 ///
 /// # Safety
-/// What the struct points to, so far as it is not null, is as the C data interface says.
+/// Every pointer of the struct that is not null points to what the C data interface says.
 pub unsafe fn import_schema(schema: &FFI_ArrowSchema) -> Result<SchemaRef, CDataError> {
     let mut fields = MAX_FIELDS;
     // SAFETY: the same layout; the rest is the caller's promise.
@@ -134,7 +133,7 @@ pub unsafe fn import_schema(schema: &FFI_ArrowSchema) -> Result<SchemaRef, CData
 }
 
 /// # Safety
-/// `at` points to a schema, as [`import_schema`] wants it.
+/// `at` points to a schema that meets the contract of [`import_schema`].
 unsafe fn check_schema(at: *const RawSchema, depth: usize, fields: &mut usize) -> Result<(), CDataError> {
     if depth > MAX_DEPTH || *fields == 0 {
         return Err(CDataError::TooDeep);
@@ -160,7 +159,7 @@ unsafe fn check_schema(at: *const RawSchema, depth: usize, fields: &mut usize) -
         unsafe { check_schema(*child, depth + 1, fields) }?;
     }
     if !schema.dictionary.is_null() {
-        // SAFETY: as above.
+        // SAFETY: not null (the branch checks it), and by the caller's promise a schema.
         unsafe { check_schema(schema.dictionary, depth + 1, fields) }?;
     }
     Ok(())
@@ -169,7 +168,7 @@ unsafe fn check_schema(at: *const RawSchema, depth: usize, fields: &mut usize) -
 /// Returns the children of a struct, none of them null.
 ///
 /// # Safety
-/// `at` points to `count` pointers if that is a count that can be.
+/// If `count` is a possible count, `at` points to that many pointers.
 unsafe fn children<'a, T>(at: *mut *mut T, count: i64) -> Result<&'a [*mut T], CDataError> {
     let len = usize::try_from(count).ok().filter(|&count| count <= MAX_FIELDS);
     let len = len.ok_or(CDataError::Count { what: "number of children", found: count })?;
@@ -187,18 +186,19 @@ unsafe fn children<'a, T>(at: *mut *mut T, count: i64) -> Result<&'a [*mut T], C
     Ok(found)
 }
 
-/// Takes a batch of this schema over. Its buffers are used where they lie, and released with the last array made of them,
-/// on whatever thread.
+/// Imports a batch of this schema. Its buffers are used in place, and released with the last array made of them, on
+/// any thread.
 ///
 /// # Safety
-/// What the struct points to, so far as it is not null, is as the C data interface says, and stays so until it is
-/// released; its release callback may be called on any thread.
+/// Every pointer of the struct that is not null points to what the C data interface says, until it is released; its
+/// release callback may be called on any thread.
 pub unsafe fn import_batch(array: FFI_ArrowArray, schema: &SchemaRef) -> Result<RecordBatch, CDataError> {
     let data_type = DataType::Struct(schema.fields().clone());
     // SAFETY: the same layout; the rest is the caller's promise.
     unsafe { check_array((&raw const array).cast(), &data_type, 0, 0) }?;
     let rows = array.len();
-    // SAFETY: what the importer believes was checked above, as far as it can be; the rest is the caller's promise.
+    // SAFETY: everything the importer believes was checked above, as far as possible; the rest is the caller's
+    // promise.
     let data = unsafe { from_ffi_and_data_type(array, data_type) }?;
     data.validate_full()?;
     let (_, columns, nulls) = StructArray::from(data).into_parts();
@@ -209,11 +209,11 @@ pub unsafe fn import_batch(array: FFI_ArrowArray, schema: &SchemaRef) -> Result<
     Ok(RecordBatch::try_new_with_options(schema.clone(), columns, &options)?)
 }
 
-/// Checks an array against its type before the importer believes it. It must have `rows` rows at least, counted from its
-/// offset.
+/// Checks an array against its type before the importer believes it. It must have at least `rows` rows, counted from
+/// its offset.
 ///
 /// # Safety
-/// `at` points to an array, as [`import_batch`] wants it.
+/// `at` points to an array that meets the contract of [`import_batch`].
 unsafe fn check_array(
     at: *const RawArray,
     data_type: &DataType,
@@ -244,7 +244,7 @@ unsafe fn check_array(
     let nulls = usize::from(layout.can_contain_null_mask);
     let due = layout.buffers.len() + nulls;
     let found = usize::try_from(array.n_buffers).ok().filter(|&found| match layout.variadic {
-        // Behind the views come any number of data buffers, and one with their lengths.
+        // The views are followed by any number of data buffers, and one with their lengths.
         true => found > due && found <= MAX_FIELDS,
         false => found == due,
     });
@@ -259,7 +259,7 @@ unsafe fn check_array(
     };
     if end > 0
         && buffers.iter().take(due).skip(nulls).enumerate().any(|(nth, buffer)| {
-            // Data behind offsets may be nothing at all.
+            // Data behind offsets may be empty.
             buffer.is_null() && !(nth == 1 && has_offsets(data_type))
         })
     {
@@ -353,7 +353,7 @@ unsafe fn check_offsets(at: *const c_void, wide: bool, rows: usize) -> Result<i6
     if at.is_null() {
         return Ok(0);
     }
-    // An empty array need not have the one offset that it should.
+    // An empty array may lack the one offset that it should have.
     if rows == 0 {
         return Ok(0);
     }
@@ -362,7 +362,7 @@ unsafe fn check_offsets(at: *const c_void, wide: bool, rows: usize) -> Result<i6
         let found = match wide {
             // SAFETY: within the offsets, by the caller's promise; the importer aligns what is not aligned.
             true => unsafe { at.cast::<i64>().wrapping_add(nth).read_unaligned() },
-            // SAFETY: as above.
+            // SAFETY: within the offsets, by the caller's promise; `read_unaligned` needs no alignment.
             false => i64::from(unsafe { at.cast::<i32>().wrapping_add(nth).read_unaligned() }),
         };
         if found < last || found > MAX_LEN {
@@ -373,7 +373,7 @@ unsafe fn check_offsets(at: *const c_void, wide: bool, rows: usize) -> Result<i6
     Ok(last)
 }
 
-/// Checks the lengths of variadic buffers, which lie in the last buffer.
+/// Checks the lengths of variadic buffers, which are in the last buffer.
 ///
 /// # Safety
 /// The last buffer, unless it is null, holds a length for each buffer between the first `due` and itself.
@@ -398,12 +398,12 @@ unsafe fn check_lengths(buffers: &[*const c_void], due: usize) -> Result<(), CDa
     Ok(())
 }
 
-/// Gives a schema out, as that of a struct. Its consumer releases it.
+/// Exports a schema, as that of a struct. Its consumer releases it.
 pub fn export_schema(schema: &Schema) -> Result<FFI_ArrowSchema, CDataError> {
     Ok(FFI_ArrowSchema::try_from(schema)?)
 }
 
-/// Gives a batch out, as a struct. Its buffers stay where they are; releasing it, on any thread, gives them back.
+/// Exports a batch, as a struct. Its buffers stay where they are; releasing it, on any thread, gives them back.
 #[must_use]
 pub fn export_batch(batch: RecordBatch) -> FFI_ArrowArray {
     let rows = batch.num_rows();
@@ -428,11 +428,11 @@ mod tests {
     }
 
     fn import(array: FFI_ArrowArray) -> Result<RecordBatch, CDataError> {
-        // SAFETY: exported by this library, and damaged only where a check is to see it.
+        // SAFETY: exported by this library, and damaged only where a check must detect it.
         unsafe { import_batch(array, &batch().schema()) }
     }
 
-    /// Exports the batch, damages a struct of it, imports it, and mends it before it is released.
+    /// Exports the batch, damages one of its structs, imports it, and repairs it before it is released.
     fn damaged(column: usize, damage: impl Fn(&mut RawArray)) -> CDataError {
         let mut array = export_batch(batch());
         let raw = (&raw mut array).cast::<RawArray>();
@@ -443,7 +443,7 @@ mod tests {
             // SAFETY: it has two children.
             nth => unsafe { *children.wrapping_add(nth - 1) },
         };
-        // SAFETY: as above. What is damaged are words that releasing does not read.
+        // SAFETY: a struct that this library has just exported. Only words that releasing does not read are damaged.
         damage(unsafe { &mut *target });
         import(array).unwrap_err()
     }

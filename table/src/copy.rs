@@ -1,4 +1,4 @@
-//! A batch in private memory: the rows that it shows and nothing else, so that it keeps no slot, file or parent alive.
+//! Copies a batch into private memory: only the rows that it shows, so that it keeps no slot, file or parent alive.
 
 use std::fmt;
 
@@ -48,7 +48,7 @@ fn written(
     Ok(bytes.into())
 }
 
-/// Why a batch was not copied.
+/// Reasons why a batch was not copied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CopyError {

@@ -1,4 +1,4 @@
-//! What can go wrong between two ends of a table, and whose fault it was.
+//! Errors of the two ends of a table, and whose fault they are.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -17,26 +17,26 @@ use bowstring_transport::{
 pub enum SetUpError {
     /// The name or path cannot be listened at or connected to.
     Address {
-        /// The name or path as it was given.
+        /// The name or path, as given.
         address: OsString,
         /// The reason.
         error: Box<AddressError>,
     },
     /// No message can be laid out for the schema.
     Layout(LayoutError),
-    /// The two sides did not come together, or the host did not give what a side needs.
+    /// The handshake failed, or the host lacks what a side needs.
     Meet(HandshakeError),
     /// The sender's greeting does not begin with a schema message.
     Greeting(ReadError),
-    /// The host would not do it.
+    /// A system call failed.
     Host(OsError),
     /// Waiting was interrupted.
     Interrupted,
-    /// A newcomer could not be sent the dictionaries in force.
+    /// The dictionaries in force could not be sent to a newcomer.
     Dictionary(SendError),
 }
 
-/// Why a batch was not sent.
+/// Reasons why a batch was not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendError {
@@ -44,7 +44,7 @@ pub enum SendError {
     Encode(EncodeError),
     /// The columns built in place do not make a batch.
     Build(BuildError),
-    /// Nobody is left to send to; how the last receiver ended, if there was one.
+    /// There is no receiver; carries how the last one ended, if there was one.
     NoReceiver(Option<End>),
     /// One row, or one dictionary, takes more than a message may.
     TooLarge {
@@ -57,58 +57,58 @@ pub enum SendError {
     },
     /// The receivers did not make room in time. Nothing was sent.
     TimedOut,
-    /// The batch is sent, and some receiver lacks it still: see [`Sender::resume`](crate::Sender::resume).
+    /// The batch is sent, and some receiver still lacks it: see [`Sender::resume`](crate::Sender::resume).
     Unfinished(Unfinished),
     /// A batch that takes several messages is sent in part, and the sender keeps the rest: see
     /// [`Sender::resume`](crate::Sender::resume).
     Partly {
         /// Rows that are not sent yet.
         rows: usize,
-        /// Why the host stopped it, if it is not that the receivers made no room in time.
+        /// The error of the host that stopped it; `None` if the receivers made no room in time.
         host: Option<OsError>,
     },
     /// Waiting for room was interrupted.
     Interrupted,
-    /// The host would not do it.
+    /// A system call failed.
     Host(OsError),
-    /// What should be impossible: a defect of this crate, or two crates of different versions.
+    /// An impossible state: a bug of this crate, or two crates of different versions.
     Internal(&'static str),
 }
 
-/// Why no batch was received.
+/// Reasons why no batch was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReceiveError {
-    /// The sender died before the table's end, or gave up sending it. Everything it had committed has been received.
+    /// The sender died before the table's end, or gave up on it. Everything it had committed has been received.
     Crashed,
     /// The sender broke off before the table's end, and said so. Everything it had committed has been received.
     BrokenOff {
-        /// How it came to that.
+        /// How it broke off.
         how: BreakOff,
-        /// Why, in the sender's own words, which may be empty: quote them before a terminal sees them.
+        /// The reason in the sender's own words, possibly empty: escape them before printing to a terminal.
         reason: String,
     },
     /// The sender found this receiver too slow and cut it off.
     CutOff,
-    /// The sender skipped this receiver without having said beforehand that it may. What comes later can still be received.
+    /// The sender skipped this receiver without having announced that it may. Later batches can still be received.
     Missed {
         /// Batches that were skipped since the last one.
         batches: u64,
     },
-    /// Nothing came in time. What comes later can still be received.
+    /// Nothing came in time. Later batches can still be received.
     TimedOut,
-    /// A message is not sound: the sender's fault.
+    /// A message is malformed: the sender's fault.
     Malformed {
         /// The number of the message.
         message: u64,
-        /// What is wrong with it, and where.
+        /// The fault and its position.
         error: ReadError,
     },
-    /// A message is sound but does not become Arrow arrays.
+    /// A message is valid but does not become Arrow arrays.
     Import {
         /// The number of the message.
         message: u64,
-        /// Why not.
+        /// The reason.
         error: ImportError,
     },
     /// A message is neither a dictionary nor a batch: the sender's fault.
@@ -118,13 +118,13 @@ pub enum ReceiveError {
         /// Its tag.
         tag: u32,
     },
-    /// The sender broke the protocol of the transport.
+    /// The sender violated the transport's protocol.
     Protocol(SenderFault),
     /// The async runtime cannot watch the channel.
     Runtime(std::io::ErrorKind),
-    /// The host would not do it.
+    /// A system call failed.
     Host(OsError),
-    /// What should be impossible: a defect of this crate, or two crates of different versions.
+    /// An impossible state: a bug of this crate, or two crates of different versions.
     Internal(&'static str),
 }
 
@@ -133,7 +133,7 @@ impl SetUpError {
         SetUpError::Address { address: address.to_owned(), error: Box::new(error) }
     }
 
-    /// Returns true if the sender is one that speaks Arrow in the byte order of other machines.
+    /// Returns true if the sender uses the other byte order.
     #[must_use]
     pub fn is_foreign_endianness(&self) -> bool {
         matches!(self, Self::Greeting(ReadError::Schema { fault: SchemaFault::ForeignEndianness, .. }))
@@ -207,7 +207,7 @@ impl From<CommitFault> for SendError {
 }
 
 impl ReceiveError {
-    /// What an end of the transport means here; `None` for a clean close, which is the end of the table.
+    /// Converts an error of the transport; `None` for a clean close, which is the end of the table.
     pub(crate) fn from_transport(error: RecvError, reason: impl FnOnce() -> String) -> Option<Self> {
         Some(match error {
             RecvError::Closed => return None,

@@ -1,8 +1,8 @@
-//! What was asked of the heap so far, if the program counts it.
+//! Counts heap allocations, if the program's allocator does.
 
 // claim: table-heap-free
 
-/// Allocations made on this thread so far; always 0 without the feature `count-allocations`.
+/// Returns the allocations made on this thread; always 0 without the feature `count-allocations`.
 pub(crate) fn allocations() -> u64 {
     #[cfg(feature = "count-allocations")]
     return crate::allocations::on_this_thread();

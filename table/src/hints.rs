@@ -1,8 +1,8 @@
-//! What a sender tells of its table beforehand, and a receiver may ignore: lines of `key=value` behind the schema.
+//! Hints that a sender gives about its table, and a receiver may ignore: lines of `key=value` after the schema.
 
 use std::fmt::Write;
 
-/// Hints about a table. None of them binds anybody.
+/// Hints about a table. None is binding.
 ///
 /// ```
 /// use bowstring::Hints;
@@ -11,9 +11,9 @@ use std::fmt::Write;
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Hints {
-    /// Rows that will come in all, if that is known.
+    /// Total rows that will come, if known.
     pub rows: Option<u64>,
-    /// What the table is called.
+    /// The name of the table.
     pub name: Option<String>,
     /// Rows that were sent before this greeting. A sender fills this in itself.
     pub rows_sent: Option<u64>,
@@ -42,7 +42,7 @@ impl Hints {
         lines
     }
 
-    /// Reads lines, of which those with an unknown key, or that make no sense, are no hints.
+    /// Parses lines; ignores unknown keys and malformed values.
     #[must_use]
     pub fn parse(lines: &[u8]) -> Hints {
         let mut hints = Hints::default();
@@ -59,8 +59,7 @@ impl Hints {
     }
 }
 
-/// Returns the pairs in lines of `key=value`, such as the greeting of a receiver; whatever is no such line is left
-/// out.
+/// Returns the pairs in lines of `key=value`, such as the greeting of a receiver; skips any other line.
 pub fn pairs(lines: &[u8]) -> impl Iterator<Item = (&str, &str)> {
     lines.split(|&byte| byte == b'\n').filter_map(|line| str::from_utf8(line).ok()?.split_once('='))
 }

@@ -1,8 +1,8 @@
 //! Arrow tables from one process to another on a Linux host.
 //!
-//! A [`Sender`] has a schema and a pool of shared memory. Whoever connects gets the schema, and then every batch. A
-//! [`Receiver`] reads the batches where they lie: as `RecordBatch`es whose buffers are the shared memory, which goes back
-//! to the sender when the last of them is dropped, or as borrowed views that need no heap.
+//! A [`Sender`] has a schema and a pool of shared memory. Each receiver that connects gets the schema, and then every
+//! batch. A [`Receiver`] reads the batches in place: as `RecordBatch`es whose buffers are the shared memory, which
+//! goes back to the sender when the last of them is dropped, or as borrowed views that need no heap.
 //!
 //! The sender gives the table a name:
 //!
@@ -30,14 +30,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`names`] says where names live. A text with a `/` in it is the path of a socket instead. The two ends can also meet
-//! over a socket pair: [`SenderBuilder::accept_socket`], [`ReceiverBuilder::connect_socket`].
+//! [`names`] defines where names live. A text with a `/` in it is the path of a socket instead. The two ends can also
+//! connect over a socket pair: [`SenderBuilder::accept_socket`], [`ReceiverBuilder::connect_socket`].
 //!
 //! # Map
 //!
-//! [`protocol`] says what travels; [`hints`] what a sender tells of its table beforehand; `send` and `receive` are the
-//! two ends; [`buffer_stats`] counts by address what lies in shared memory and what was copied. Below are two crates that do
-//! not know each other: [`transport`] moves bytes, [`codec`] gives them their meaning.
+//! [`protocol`] describes the messages; [`hints`] are what a sender announces about its table; `send` and `receive`
+//! are the two ends; [`buffer_stats`] counts by address what is in shared memory and what was copied. Below are two
+//! crates that do not know each other: [`transport`] moves bytes, [`codec`] gives them their meaning.
 
 #[cfg(feature = "count-allocations")]
 pub mod allocations;

@@ -26,7 +26,7 @@ pub use self::stats::ReceiverStats;
 use crate::error::{ReceiveError, SetUpError};
 use crate::{Hints, heap, protocol};
 
-/// What went before a receiver.
+/// What was sent before a receiver connected.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Missed {
     /// Batches, as messages.
@@ -38,9 +38,8 @@ pub struct Missed {
 /// Receives the batches of one table.
 ///
 /// It is an iterator of `RecordBatch`es whose buffers are the memory that they came in, and a
-/// [`RecordBatchReader`](arrow_array::RecordBatchReader). [`next_batch`](Self::next_batch) borrows instead and needs no
-/// heap. The cost of receiving depends on the delivery that the two sides agreed to: see
-/// [`transport`](bowstring_transport#).
+/// [`RecordBatchReader`](arrow_array::RecordBatchReader). [`next_batch`](Self::next_batch) borrows instead and needs
+/// no heap. The cost of receiving depends on the delivery agreed to: see [`transport`](bowstring_transport#).
 ///
 /// ```no_run
 /// use bowstring::Receiver;
@@ -55,26 +54,26 @@ pub struct Receiver {
     channel: Channel,
     decoder: Decoder,
     hints: Hints,
-    /// True if the sender said that it may skip this receiver.
+    /// True if the sender announced that it may skip this receiver.
     may_skip: bool,
     /// The number of the last message.
     last: u64,
-    /// Batches missed, as far as the caller knows.
+    /// Batches missed, as last reported to the caller.
     missed: u64,
-    /// A message that came behind a gap, until the caller knows of the gap.
+    /// A message after a gap, held back until the gap has been reported.
     behind_gap: Option<(Memory<'static>, Meta)>,
     align: Align,
     /// Set once the table has ended.
     ended: bool,
-    /// Set once iterating has met an error, which is the last item.
+    /// Set once iterating has returned an error, which is the last item.
     failed: bool,
     outstanding: Arc<Outstanding>,
     stats: ReceiverStats,
 }
 
 impl Receiver {
-    /// Receives from a sender that need not be honest: where pooled delivery was agreed to, messages are copied out of
-    /// the pool before they are looked at.
+    /// Receives from an untrusted sender: with pooled delivery, messages are copied out of the pool before they are
+    /// read.
     pub fn open(incoming: Incoming) -> Result<Receiver, SetUpError> {
         let opened = match incoming.foreign() {
             Ok(receiver) => Opened::Copied(receiver.copying()?),
@@ -88,9 +87,8 @@ impl Receiver {
         Receiver::from_opened(opened)
     }
 
-    /// Receives over a channel that was opened already, with
-    /// [`Incoming::open`](bowstring_transport::Incoming::open) if the sender is known to be honest: then batches are
-    /// read where the sender wrote them.
+    /// Receives over an open channel: opened with [`Incoming::open`](bowstring_transport::Incoming::open) if the
+    /// sender is known to be honest, in which case batches are read where the sender wrote them.
     pub fn from_opened(opened: Opened) -> Result<Receiver, SetUpError> {
         let greeting = match &opened {
             Opened::Pooled(receiver) => receiver.greeting(),
@@ -101,7 +99,7 @@ impl Receiver {
         let (_, len) = decoder.measure(greeting).map_err(SetUpError::Greeting)?;
         let lines = greeting.get(len..).unwrap_or_default();
         let (hints, may_skip) = (Hints::parse(lines), protocol::may_skip(lines));
-        // Whatever comes now is one message and nothing else.
+        // From here on every datagram is exactly one message.
         decoder.refuse_trailing_bytes();
         let stats = ReceiverStats::default();
         Ok(Receiver {
@@ -120,13 +118,13 @@ impl Receiver {
         })
     }
 
-    /// Refuses batches of which a buffer would have to be copied to become a Rust array (by default it is copied, and
-    /// counted). A sender of this project never makes that necessary.
+    /// Refuses batches with a buffer that would have to be copied to become a Rust array (by default it is copied,
+    /// and counted). Senders of this project never send one.
     pub fn refuse_misaligned(&mut self) {
         self.align = Align::Refuse;
     }
 
-    /// Sets what a message may ask of this receiver; [`Limits::default`] unless called. A message beyond a limit ends in
+    /// Sets the limits of a message; [`Limits::default`] by default. A message beyond a limit returns
     /// [`ReceiveError::Malformed`].
     pub fn set_limits(&mut self, limits: Limits) {
         self.decoder.set_limits(limits);
@@ -138,34 +136,34 @@ impl Receiver {
         self.decoder.schema()
     }
 
-    /// What the sender said of the table beforehand.
+    /// Returns the hints that the sender gave about the table.
     #[must_use]
     pub fn hints(&self) -> &Hints {
         &self.hints
     }
 
-    /// Returns what the sender sent before this receiver came and will not send to it: with 0 rows, the table is whole
-    /// from its beginning. A sender in another language may not say, which looks like 0.
+    /// Returns what the sender sent before this receiver connected and will not send to it: with 0 rows, the table is
+    /// complete. A sender in another language may not report it, which looks like 0.
     #[must_use]
     pub fn missed_before(&self) -> Missed {
         let past = self.channel.past();
         Missed { batches: past.messages, rows: past.items }
     }
 
-    /// True if the sender said beforehand that it may skip this receiver for being slow. If it did not,
-    /// [`next`](Self::next) ends with [`ReceiveError::Missed`] where a batch is missing.
+    /// True if the sender announced that it may skip this receiver for being slow. Otherwise [`next`](Self::next)
+    /// returns [`ReceiveError::Missed`] where a batch is missing.
     #[must_use]
     pub fn may_skip(&self) -> bool {
         self.may_skip
     }
 
-    /// How messages come.
+    /// Returns the delivery agreed to.
     #[must_use]
     pub fn delivery(&self) -> Delivery {
         self.channel.delivery()
     }
 
-    /// Who sends.
+    /// Returns the identity of the sender.
     #[must_use]
     pub fn peer(&self) -> Credentials {
         self.channel.peer()
@@ -199,8 +197,8 @@ impl Receiver {
                     }
                 },
             };
-            // Only where numbers have a gap can there be something to ask for: the count lies next to what is written for
-            // every message, and looking at it costs its line.
+            // Only a gap in the numbers can mean that something was missed: the count is on a line that the sender
+            // writes for every message, and reading it costs that line.
             if meta.number != last.wrapping_add(1)
                 && let Err(error) = note_missed(channel, missed, may_skip)
             {
@@ -231,43 +229,43 @@ impl Receiver {
         Ok(Some(Batch::new(memory, meta, pool, decoder, *align, outstanding, stats)))
     }
 
-    /// What was received so far.
+    /// Returns the counts of what was received.
     #[must_use]
     pub fn stats(&self) -> ReceiverStats {
         ReceiverStats { transport: self.channel.stats(), ..self.stats }
     }
 
-    /// Returns what the arrays that were made of batches still hold.
+    /// Returns what the arrays made of batches still hold.
     #[must_use]
     pub fn outstanding(&self) -> &Arc<Outstanding> {
         &self.outstanding
     }
 
-    /// Returns a descriptor for `poll`, `epoll` or an async runtime: readable, after [`arm`](Self::arm), when a message
-    /// comes or the sender is gone. It belongs to the caller; make it once.
+    /// Returns a new descriptor for `poll`, `epoll` or an async runtime: readable, after [`arm`](Self::arm), when a
+    /// message comes or the sender is gone. The caller owns it; make it once.
     pub fn pollable(&self) -> Result<OwnedFd, ReceiveError> {
         self.channel.pollable().map_err(ReceiveError::Host)
     }
 
-    /// Announces that this receiver will sleep on its [`pollable`](Self::pollable) descriptor. Returns `false` if a
-    /// message or the end is there already: then receive at once.
+    /// Announces that this receiver will sleep on its [`pollable`](Self::pollable) descriptor. Returns `false` if
+    /// there is a message or the end already: then receive at once.
     pub fn arm(&self) -> bool {
         !self.ended && self.channel.arm()
     }
 
-    /// Ends the sleep that [`arm`](Self::arm) announced. The next receive reports what is wrong, if anything is.
+    /// Ends the sleep that [`arm`](Self::arm) announced. The next receive returns any error.
     pub fn disarm(&self) {
         self.channel.disarm();
     }
 
-    /// Returns the stats that the sender keeps, if it shows them: a sender of sealed messages does not.
+    /// Returns the stats that the sender shows; a sender of sealed messages shows none.
     #[must_use]
     pub fn sender_stats(&self) -> Option<Stats> {
         self.channel.sender_stats()
     }
 }
 
-/// Looks whether the sender has left out batches, and whether it said that it might.
+/// Checks whether the sender has skipped batches, and whether it announced that it might.
 #[cold]
 fn note_missed(channel: &Channel, missed: &mut u64, may_skip: bool) -> Result<(), ReceiveError> {
     let now = channel.stats().missed;
@@ -276,8 +274,8 @@ fn note_missed(channel: &Channel, missed: &mut u64, may_skip: bool) -> Result<()
     if batches == 0 || may_skip { Ok(()) } else { Err(ReceiveError::Missed { batches }) }
 }
 
-/// Returns a dictionary's message, to be kept for as long as batches refer to it. One that lies in the sender's slots
-/// is copied: on lease it would take them from the sender for good.
+/// Returns a dictionary's message, to be kept while batches refer to it. One in the sender's slots is copied: on
+/// lease it would occupy them forever.
 fn keep(memory: Memory<'_>, stats: &mut ReceiverStats) -> Buffer {
     match memory {
         Memory::Lease(lease) => {

@@ -34,12 +34,12 @@ pub use self::stats::SenderStats;
 use crate::error::{SendError, SetUpError};
 use crate::{Hints, heap, protocol};
 
-/// How long a wait goes on before newcomers and interruptions are looked at.
+/// How long to wait before checking for newcomers and interruptions.
 const SLICE: Duration = Duration::from_millis(50);
 
 /// Sends the batches of one table to up to 64 receivers.
 ///
-/// Dropping it closes the table: receivers are given what was sent, and then its end.
+/// Dropping it closes the table: receivers get what was sent, and then its end.
 ///
 /// ```no_run
 /// use bowstring::{Sender, transport::{Listener, SenderConfig}};
@@ -70,14 +70,14 @@ pub struct Sender {
     /// True if the first batch waits for a receiver.
     awaits_first: bool,
     polled: Instant,
-    /// What went wrong with a newcomer while nobody was there to be told.
+    /// The error of a newcomer that no caller has seen yet.
     trouble: Option<HandshakeError>,
     on_slow: OnSlow,
     stats: SenderStats,
 }
 
 impl Sender {
-    /// Returns a sender of batches of this schema, over a pool of its own.
+    /// Creates a sender of batches of this schema, with its own pool.
     pub fn new(schema: SchemaRef, config: SenderConfig) -> Result<Sender, SetUpError> {
         let plan = Plan::new(schema)?;
         Ok(Sender {
@@ -99,31 +99,31 @@ impl Sender {
         })
     }
 
-    /// Tells whoever comes from now on something about the table.
+    /// Sets the hints for later receivers.
     pub fn set_hints(&mut self, hints: &Hints) {
         self.hints = hints.clone();
         self.greeting = Greeting::new(&protocol::greeting(self.encoder.plan(), &self.hints, self.on_slow));
     }
 
-    /// What to do with receivers that come from now on and are slow. For those that skip, the dictionaries of a table
-    /// may take twice the quota, since no later batch could be read without them; who has no room left for one even so
-    /// is cut off.
+    /// Sets the policy for later receivers that are slow. For those that skip, the dictionaries of a table may take
+    /// twice the quota, since no later batch could be read without them; a receiver without room for one even so is
+    /// cut off.
     pub fn set_on_slow(&mut self, on_slow: OnSlow) {
         self.on_slow = on_slow;
         self.greeting = Greeting::new(&protocol::greeting(self.encoder.plan(), &self.hints, on_slow));
     }
 
-    /// Keeps the last `messages` for receivers that come later: they are sent those first, and then everything from then
-    /// on. A batch that takes several messages counts as so many. With 0, the default, nothing is kept.
+    /// Keeps the last `messages` for receivers that connect later: they are sent those first, and then everything
+    /// from then on. A batch that takes several messages counts as several. With 0, the default, nothing is kept.
     ///
-    /// While nobody is there, sending succeeds, and what is sent is kept. Arrays are kept as they are, so they live on; what
-    /// was built in place is copied.
+    /// While there is no receiver, sending succeeds, and what is sent is kept. Arrays are kept as they are, so they
+    /// live on; what was built in place is copied.
     pub fn set_keep(&mut self, messages: usize) {
         self.history.set_most(messages);
         self.awaits_first &= messages == 0;
     }
 
-    /// How to wait for room: spinning first or not, and for how long.
+    /// Sets how to wait for room: spinning first or not, and for how long.
     pub fn set_wait(&mut self, wait: Wait, patience: Option<Duration>) {
         self.outlet.wait = wait;
         self.outlet.patience = patience;
@@ -140,22 +140,22 @@ impl Sender {
         self.encoder.plan().schema()
     }
 
-    /// What was planned for the schema, for building batches in place.
+    /// Returns the plan of the schema, for building batches in place.
     #[must_use]
     pub fn plan(&self) -> &Arc<Plan> {
         self.encoder.plan()
     }
 
-    /// Sends a batch: its dictionaries as far as receivers do not have them, then the batch itself, copied once, into the
-    /// slots that receivers read it in. A batch with more than half the pool's bytes is sent as several.
+    /// Sends a batch: its dictionaries if receivers lack them, then the batch itself, copied once, into the slots
+    /// that receivers read. A batch with more than half the pool's bytes is sent as several.
     ///
-    /// What an error leaves behind:
+    /// After an error:
     ///
-    /// - [`SendError::Unfinished`]: the batch is sent, and some receiver lacks it still. [`SendError::Partly`]: some rows
-    ///   are sent, and the sender keeps the others. Do not send the batch again: [`resume`](Self::resume) goes on with it,
-    ///   and so does the next call that sends.
-    /// - [`SendError::TooLarge`] and [`SendError::NoReceiver`]: of a batch that takes several messages, some may have been
-    ///   sent, and the rest is dropped.
+    /// - [`SendError::Unfinished`]: the batch is sent, and some receiver still lacks it. [`SendError::Partly`]: some
+    ///   rows are sent, and the sender keeps the others. Do not send the batch again: [`resume`](Self::resume)
+    ///   continues, and so does the next call that sends.
+    /// - [`SendError::TooLarge`] and [`SendError::NoReceiver`]: of a batch that takes several messages, some may have
+    ///   been sent, and the rest is dropped.
     /// - Any other: nothing of the batch was sent, except dictionaries, which are not sent twice.
     pub fn send(&mut self, batch: &RecordBatch) -> Result<(), SendError> {
         self.poll_accept_if_due()?;
@@ -180,13 +180,13 @@ impl Sender {
         Ok(self.encoder.encoded_len(batch).map(drop)?)
     }
 
-    /// Sends a batch that is a message's length.
+    /// Sends a batch that fits into one message.
     fn send_whole(&mut self, batch: &RecordBatch, len: usize) -> Result<(), SendError> {
         let before = heap::allocations();
         if self.has_room_or_keeps(len)? {
             let Self { outlet, encoder, history, .. } = self;
             match outlet.publish(len, protocol::batch(), |region| Ok(encoder.encode(batch, region)?)) {
-                // The last one left just now; whoever comes finds it kept.
+                // The last one has just left; later receivers find the batch kept.
                 Err(SendError::NoReceiver(_)) if history.is_on() => {}
                 published => published?,
             }
@@ -207,8 +207,8 @@ impl Sender {
         Shape::new(self.plan(), rows, capacity)
     }
 
-    /// Sends a batch whose columns `build` computes straight into the slots that receivers read them in. It is handed
-    /// the columns to fill, and says how many rows it made.
+    /// Sends a batch whose columns `build` computes in the slots that receivers read. It gets the columns to fill,
+    /// and returns the number of rows it made.
     ///
     /// Dictionaries are not part of it: see [`set_dictionary`](Self::set_dictionary).
     ///
@@ -271,8 +271,8 @@ impl Sender {
         self.finish()
     }
 
-    /// Sees that receivers have these values for the dictionary at `index` of
-    /// [`Layout::dictionaries`](bowstring_codec::Layout::dictionaries), before batches that are built with keys into it.
+    /// Gives receivers these values for the dictionary at `index` of
+    /// [`Layout::dictionaries`](bowstring_codec::Layout::dictionaries), before batches are built with keys into it.
     pub fn set_dictionary(&mut self, index: usize, values: &ArrayRef) -> Result<(), SendError> {
         let mut updates = Vec::new();
         self.dictionaries.update(index, values, &mut updates)?;
@@ -283,7 +283,7 @@ impl Sender {
         for update in updates.drain(..) {
             let len = self.encoder.dictionary_len(update.index, &update.values)?;
             if !self.has_room_or_keeps(len)? {
-                // Whoever comes is sent it then.
+                // Newcomers are sent it later.
                 self.dictionaries.note(update);
                 continue;
             }
@@ -298,8 +298,8 @@ impl Sender {
         Ok(())
     }
 
-    /// Waits for room, and lets newcomers in meanwhile. Afterwards nobody lacks what was sent before, and every receiver
-    /// has what it needs to read the next message.
+    /// Waits for room, and accepts newcomers meanwhile. Afterwards nobody lacks what was sent before, and every
+    /// receiver has what it needs to read the next message.
     #[inline]
     fn make_room(&mut self, len: usize) -> Result<(), SendError> {
         let mut deadline = None;
@@ -312,7 +312,7 @@ impl Sender {
         }
     }
 
-    /// Waits for room; false if nobody is there to send to, and what is sent is kept.
+    /// Waits for room; returns false if there is no receiver and what is sent is kept.
     #[inline]
     fn has_room_or_keeps(&mut self, len: usize) -> Result<bool, SendError> {
         match self.make_room(len) {
@@ -322,7 +322,7 @@ impl Sender {
         }
     }
 
-    /// Waits until nobody lacks what was sent, and lets newcomers in meanwhile.
+    /// Waits until nobody lacks what was sent, and accepts newcomers meanwhile.
     #[inline]
     fn finish(&mut self) -> Result<(), SendError> {
         let mut deadline = None;
@@ -332,8 +332,8 @@ impl Sender {
         Ok(())
     }
 
-    /// Goes on with what [`SendError::Unfinished`], [`SendError::Partly`] or an interruption left behind, and waits for it
-    /// as sending does. If there is nothing, it does nothing.
+    /// Continues after [`SendError::Unfinished`], [`SendError::Partly`] or an interruption, and waits as sending
+    /// does. Does nothing if everything is sent.
     pub fn resume(&mut self) -> Result<(), SendError> {
         if let Some(rest) = self.rest.take() {
             self.send_in_slices(&rest, true)?;
@@ -341,8 +341,8 @@ impl Sender {
         self.finish()
     }
 
-    /// Sends what is left of an earlier batch before a new one begins. What goes wrong says nothing about the new one but
-    /// that it is not sent.
+    /// Sends the rest of an earlier batch before a new one begins. For the new one an error only means that it is not
+    /// sent.
     #[inline]
     fn resume_first(&mut self) -> Result<(), SendError> {
         if self.rest.is_none() {
@@ -356,37 +356,39 @@ impl Sender {
         })
     }
 
-    /// True if every receiver was given all that was sent, and no batch was sent in part.
+    /// True if every receiver was given everything that was sent, and no batch was sent in part.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.rest.is_none() && self.outlet.sender.unfinished().is_none()
     }
 
-    /// Returns the message that some receiver lacks, and who that is.
+    /// Returns the message that some receiver lacks, with that receiver.
     #[must_use]
     pub fn unfinished(&self) -> Option<Unfinished> {
         self.outlet.sender.unfinished()
     }
 
-    /// Bytes that a message may have, beyond which batches are sent in slices: half the pool. `None` without a pool.
+    /// Returns the largest message in bytes, beyond which batches are sent in slices: half the pool. `None` without a
+    /// pool.
     #[must_use]
     pub fn longest_message(&self) -> Option<usize> {
         self.outlet.most()
     }
 
-    /// Gives the table up before its end. Receivers get what was sent, and then
-    /// [`ReceiveError::Crashed`](crate::ReceiveError::Crashed) in place of the end: nobody takes a part for the whole.
+    /// Gives up the table before its end. Receivers get what was sent, and then
+    /// [`ReceiveError::Crashed`](crate::ReceiveError::Crashed) instead of the end, so nobody takes a part for the
+    /// whole.
     pub fn abandon(self) {
         self.outlet.sender.abandon();
     }
 
-    /// Gives the table up before its end and says why: receivers get
+    /// Gives up the table before its end, with a reason: receivers get
     /// [`ReceiveError::BrokenOff`](crate::ReceiveError::BrokenOff) with the first 96 bytes of `reason`.
     pub fn abandon_with(self, how: BreakOff, reason: &str) {
         self.outlet.sender.abandon_with(how, reason);
     }
 
-    /// Has the transport tell newcomers what went before them.
+    /// Sets what newcomers learn was sent before them.
     fn tell_past(&mut self) {
         let SenderStats { batches, rows, .. } = self.stats;
         let (kept, kept_rows) = self.history.totals();
@@ -394,7 +396,7 @@ impl Sender {
         self.outlet.sender.set_past(past);
     }
 
-    /// What was sent so far.
+    /// Returns the counts of what was sent.
     #[must_use]
     pub fn stats(&self) -> SenderStats {
         let transport = self.outlet.sender.stats();

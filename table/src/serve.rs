@@ -1,11 +1,12 @@
 //! A sender that serves its receivers between calls.
 //!
-//! A [`Sender`] does its housekeeping while it sends. A program that pauses (a stream that is silent, a user at a
-//! prompt) would let nobody in meanwhile. [`Served`] has a thread for that: it sleeps until somebody knocks, speaks or
-//! hangs up, takes the sender for its turn, lets newcomers in, looks after the dead, and sleeps again.
+//! A [`Sender`] does its housekeeping while it sends. In a program that pauses (a stream that is silent, a user at a
+//! prompt) nobody could connect meanwhile. [`Served`] has a thread for that: it sleeps until somebody connects,
+//! speaks or hangs up, takes the sender for its turn, accepts newcomers, takes back what the dead held, and sleeps
+//! again.
 //!
-//! What is sent while nobody is there waits for the next receiver, as far as there is room for it. A sender that
-//! [keeps](Sender::set_keep) its last messages never waits for a first receiver: whoever comes gets what is kept.
+//! Without a receiver, what is sent waits for the next one, if there is room. A sender that [keeps](Sender::set_keep)
+//! its last messages never waits for a first receiver: later receivers get what is kept.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -20,7 +21,7 @@
 //!
 //! let sender = Sender::new(batch.schema(), SenderConfig::new())?;
 //! let served = Served::new(sender, Some(Listener::bind(path)?), 1 << 20)?;
-//! served.send(&batch, None)?; // Nobody is there yet: the batch waits.
+//! served.send(&batch, None)?; // There is no receiver yet: the batch waits.
 //!
 //! // This thread calls nothing of the sender's from here on.
 //! let mut receiver = Receiver::open(Connector::new(Deliveries::ANY).connect(path)?)?;
@@ -46,13 +47,13 @@ use crate::error::{SendError, SetUpError};
 use crate::send::{Interrupt, Sender};
 use crate::turn::{Taken, Turn};
 
-/// How long to wait for a turn before interruptions are looked at.
+/// How long to wait for a turn before checking for interruptions.
 const SLICE: Duration = Duration::from_millis(50);
 
 /// A sender with a thread that serves its receivers between calls. Any thread may send.
 ///
-/// Dropping it ends the table at once: what still waits for a first receiver is lost. [`finish`](Self::finish) first if
-/// somebody may still come.
+/// Dropping it ends the table at once: batches that wait for a first receiver are lost. Call [`finish`](Self::finish)
+/// first if somebody may still connect.
 #[derive(Debug)]
 pub struct Served {
     turn: Turn<Serving>,
@@ -60,7 +61,7 @@ pub struct Served {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What the thread is told.
+/// Signals to the thread.
 #[derive(Debug)]
 struct Signals {
     /// Wakes the thread.
@@ -78,17 +79,17 @@ pub struct Serving {
     waiting: WaitingRoom,
     /// True if a receiver has crashed and no caller knows of it.
     crashed: bool,
-    /// True if something is kept that was sent while nobody was there, and nobody has come since.
+    /// True if something kept was sent without a receiver, and none has come since.
     unseen: bool,
-    /// Why a batch that waited could not be sent, until a caller knows of it.
+    /// The error of a waiting batch that could not be sent, until a caller knows of it.
     lost: Option<SendError>,
     /// True if there was such a batch.
     incomplete: bool,
 }
 
 impl Served {
-    /// Serves `sender` on a thread of its own. Batches that are sent while no receiver is there are kept for the next
-    /// one, up to `room` bytes of them.
+    /// Serves `sender` on a thread of its own. Batches sent without a receiver are kept for the next one, up to
+    /// `room` bytes of them.
     pub fn new(mut sender: Sender, listener: Option<Listener>, room: usize) -> Result<Served, SetUpError> {
         let set = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(host)?;
         let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(host)?;
@@ -166,20 +167,20 @@ impl Served {
         }
     }
 
-    /// Ends the table once what waits for a first receiver has been handed over. Does not wait for that: see
+    /// Ends the table once the waiting batches have been handed over. Does not wait for that: see
     /// [`wait_finished`](Self::wait_finished).
     pub fn finish(&self) {
         self.signals.finish.store(true, Ordering::Release);
         self.signals.ring();
     }
 
-    /// Returns whether the table has ended: everything was handed over, and the path is gone.
+    /// Returns true if the table has ended: everything was handed over, and the path is gone.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    /// Waits up to `patience` for the end that [`finish`](Self::finish) asked for. Returns whether it came.
+    /// Waits up to `patience` for the end requested by [`finish`](Self::finish). Returns true if it came.
     pub fn wait_finished(&self, patience: Duration) -> bool {
         let until = Instant::now().checked_add(patience);
         let mut pause = Duration::from_micros(100);
@@ -206,7 +207,7 @@ impl Drop for Served {
 
 impl Signals {
     fn ring(&self) {
-        // A bell that is full has been heard of already.
+        // A bell that is full has been noticed already.
         let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
     }
 }
@@ -217,27 +218,28 @@ impl Serving {
         &mut self.sender
     }
 
-    /// Gives the table up before its end, and what waits with it: see [`Sender::abandon`].
+    /// Gives up the table before its end, and what waits with it: see [`Sender::abandon`].
     pub fn abandon(self) {
         self.sender.abandon();
     }
 
-    /// Returns how many batches wait for a receiver, or for a newcomer to make room for them.
+    /// Returns the number of batches that wait for a receiver, or for a newcomer to make room for them.
     #[must_use]
     pub fn waiting(&self) -> usize {
         let kept = if self.unseen { self.sender.kept() } else { 0 };
         self.waiting.len() + kept + self.sender.newcomers()
     }
 
-    /// Notes once a receiver has all that is kept.
+    /// Records that a receiver has everything that is kept.
     fn note_seen(&mut self) {
         self.unseen &= self.sender.receivers() == 0 || self.sender.newcomers() > 0;
     }
 
-    /// Sends a batch to the receivers that are there. If there are none it is copied and waits for the next one; if there
-    /// is no room left for it either, this waits until one comes. A sender that keeps its last messages keeps this one.
+    /// Sends a batch to the connected receivers. If there are none it is copied and waits for the next one; without
+    /// room for it, this waits until one connects. A sender that keeps its last messages keeps this one.
     ///
-    /// Unless messages are kept, the crash of the last receiver is reported once, by [`SendError::NoReceiver`], and the batch is not kept then.
+    /// Unless messages are kept, the crash of the last receiver is reported once, by [`SendError::NoReceiver`], and
+    /// the batch is not kept then.
     pub fn send(
         &mut self,
         batch: &RecordBatch,
@@ -288,7 +290,7 @@ impl Serving {
                 }
             };
             match sent {
-                // The last one left while it was waited for.
+                // The last one left during the wait.
                 Err(SendError::NoReceiver(_)) => {}
                 sent => return sent,
             }
@@ -307,7 +309,7 @@ impl Serving {
             Err(SetUpError::Interrupted) => Err(SendError::Interrupted),
             Err(SetUpError::Meet(HandshakeError::TimedOut(_))) => Err(SendError::TimedOut),
             Err(SetUpError::Host(error)) => Err(SendError::Host(error)),
-            // A newcomer that failed is its own trouble.
+            // An error of a newcomer concerns nobody else.
             Err(_) => Ok(()),
         }
     }

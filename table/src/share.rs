@@ -1,8 +1,8 @@
 //! A table in one frozen file, for any number of processes of the host.
 //!
-//! [`freeze`] writes a table once, as an Arrow IPC stream in a memory file that nobody can change any more. Whoever gets
-//! its descriptor [`attach`]es it: the arrays lie in the file itself, which goes with the last of them and the last
-//! descriptor.
+//! [`freeze`] writes a table once, as an Arrow IPC stream in a memory file that nobody can change any more. A process
+//! that gets its descriptor [`attach`]es it: the arrays are in the file itself, which is freed with the last of them
+//! and the last descriptor.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -55,7 +55,7 @@ fn create() -> Result<OwnedFd, ShareError> {
     }
 }
 
-/// Maps a frozen file of `len` bytes, from whomever it came, and checks it in full. The descriptor may be closed afterwards.
+/// Maps a frozen file of `len` bytes from any process and checks it in full. The descriptor may be closed afterwards.
 pub fn attach(file: BorrowedFd<'_>, len: usize) -> Result<(SchemaRef, Vec<RecordBatch>), ShareError> {
     let view = FrozenView::attach(file, len).map_err(ShareError::Region)?;
     let mut reader = StreamReader::new(share(view)).map_err(ImportError::from)?;
@@ -66,7 +66,7 @@ pub fn attach(file: BorrowedFd<'_>, len: usize) -> Result<(SchemaRef, Vec<Record
     Ok((reader.schema().clone(), batches))
 }
 
-/// Why a table was not shared or attached.
+/// Reasons why a table was not shared or attached.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ShareError {
@@ -74,13 +74,13 @@ pub enum ShareError {
     Layout(LayoutError),
     /// A batch does not fit the schema, or the file cannot take it.
     Write(WriteError),
-    /// Whoever produces the batches failed.
+    /// The source of the batches failed.
     Source(Box<str>),
     /// The file is not frozen, or shorter than it should be.
     Region(RegionFault),
-    /// The file holds no sound table.
+    /// The file holds no valid table.
     Import(ImportError),
-    /// The host would not do it.
+    /// A system call failed.
     Host(Errno),
 }
 

@@ -2,8 +2,8 @@
 //!
 //! # Safety
 //!
-//! Tokio watches a descriptor by its number, so that number must stay open and stay the same file for as long as it is
-//! watched. Here it is an `OwnedFd` that lives inside the `AsyncFd` itself.
+//! Tokio watches a descriptor by its number, so that number must stay open and stay the same file while it is
+//! watched. Here it is an `OwnedFd` inside the `AsyncFd` itself.
 #![allow(unsafe_code)]
 
 use std::os::fd::OwnedFd;
@@ -20,7 +20,7 @@ use tokio::io::unix::AsyncFd;
 
 use crate::{ReceiveError, Receiver};
 
-/// The batches of a table as a [`Stream`]. While none comes, the task sleeps on a descriptor and holds no thread.
+/// The batches of a table as a [`Stream`]. While none comes, the task sleeps on a descriptor and blocks no thread.
 ///
 /// An error is the last item.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl Receiver {
     /// Turns the rest of the table into a stream.
     ///
     /// # Panics
-    /// Outside of a Tokio runtime whose I/O is enabled.
+    /// Outside a Tokio runtime with I/O enabled.
     pub fn into_stream(self) -> Result<BatchStream, ReceiveError> {
         let descriptor = self.pollable()?;
         // SAFETY: the `AsyncFd` owns the descriptor, and nobody else has its number: see the top of this file.
@@ -58,7 +58,7 @@ impl BatchStream {
         &self.receiver
     }
 
-    /// Receives what is there already; `None` if nothing is.
+    /// Receives what is there already; `None` if there is nothing.
     fn take(&mut self) -> Option<Option<Result<RecordBatch, ReceiveError>>> {
         let item = match self.receiver.next_batch_with(Wait::sleeping().at_most(Duration::ZERO)) {
             Ok(Some(batch)) => Some(batch.into_record_batch()),
@@ -93,7 +93,7 @@ impl Stream for BatchStream {
             }
             match this.ready.poll_read_ready(context) {
                 Poll::Pending => return Poll::Pending,
-                // Cleared before the wake-ups are read away, so that one that comes in between is not missed.
+                // Cleared before the wake-ups are discarded, so that one that comes in between is not missed.
                 Poll::Ready(Ok(mut guard)) => guard.clear_ready(),
                 Poll::Ready(Err(error)) => {
                     this.over = true;

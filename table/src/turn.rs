@@ -1,6 +1,6 @@
 //! A value that one thread at a time takes, uses, and puts back.
 //!
-//! Unlike a mutex guard, what was taken can outlive the call that took it, and waiting for it can end. Taking and
+//! Unlike a mutex guard, a taken value can outlive the call that took it, and waiting for it can time out. Taking and
 //! putting back make no system call while nobody waits.
 
 use std::fmt;
@@ -32,11 +32,11 @@ struct Shared<T> {
 
 #[derive(Debug)]
 struct Place<T> {
-    /// The value; `None` while somebody has it.
+    /// The value; `None` while it is taken.
     value: Option<Box<T>>,
     /// Threads that wait for it.
     waiting: usize,
-    /// True if who has it puts it back soon, whatever anybody else does.
+    /// True if the holder puts it back soon, whatever anybody else does.
     briefly: bool,
 }
 
@@ -54,14 +54,14 @@ impl<T> Turn<T> {
         Turn { shared: Arc::new(Shared { place, back: Condvar::new() }) }
     }
 
-    /// Takes the value; waits up to `patience` while another thread has it. Returns `None` if it does not come back in
-    /// time. A thread that took it [briefly](Self::take_briefly) is waited for in any case.
+    /// Takes the value; waits up to `patience` while another thread has it. Returns `None` if it does not come back
+    /// in time. Always waits for a thread that took it [briefly](Self::take_briefly).
     pub fn take(&self, patience: Duration) -> Option<Taken<T>> {
         self.take_as(patience, false)
     }
 
-    /// Takes the value as [`take`](Self::take) does, for work that waits for nobody: others who want the value wait for
-    /// it even if they have no time to wait.
+    /// Takes the value like [`take`](Self::take), for work that waits for nobody: other threads wait for it even with
+    /// a patience of zero.
     pub fn take_briefly(&self, patience: Duration) -> Option<Taken<T>> {
         self.take_as(patience, true)
     }
@@ -109,7 +109,7 @@ impl<T> Taken<T> {
     pub fn keep(mut self) -> T {
         let mut place = self.home.lock();
         place.briefly = false;
-        // Whoever waited for it because it was taken briefly must see that it does not come back.
+        // Threads that wait for a brief holder must see that the value does not come back.
         self.home.back.notify_all();
         drop(place);
         match self.value.take() {

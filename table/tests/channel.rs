@@ -23,14 +23,14 @@ fn connect(sender: &mut Sender, delivery: Delivery) -> Receiver {
     let (here, there) = socket_pair().unwrap();
     let receiver = std::thread::spawn(move || {
         let incoming = Connector::new(Deliveries::only(delivery)).connect_socket(there).unwrap();
-        // SAFETY: the sender is this test's `Sender`, which writes to no slot that is out on lease.
+        // SAFETY: the sender is this test's `Sender`, which does not write to leased slots.
         Receiver::from_opened(unsafe { incoming.open() }.unwrap()).unwrap()
     });
     sender.accept_socket(here).unwrap();
     receiver.join().unwrap()
 }
 
-/// Takes everything as arrays, on a thread of its own.
+/// Receives everything as arrays, on a thread of its own.
 fn collect(mut receiver: Receiver) -> JoinHandle<(Vec<RecordBatch>, ReceiverStats)> {
     std::thread::spawn(move || {
         let mut batches = Vec::new();
@@ -285,7 +285,7 @@ fn newcomers_are_let_in_while_the_sender_waits_for_room() {
     sender.send(&batch).unwrap();
     sender.send(&batch).unwrap();
     std::thread::scope(|scope| {
-        // The pool is full, and only this thread makes room, after the other receiver was let in.
+        // The pool is full, and only this thread makes room, after the other receiver was accepted.
         scope.spawn(move || {
             let late = Connector::new(Deliveries::ANY).connect(&path).unwrap();
             let mut late = Receiver::open(late).unwrap();

@@ -1,4 +1,4 @@
-//! What most programs use: names, and batches from an iterator.
+//! The interface that most programs use: names, and batches from an iterator.
 #![allow(unsafe_code)]
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The hot path takes no heap: counted by the allocator, on both sides.
+//! The hot path allocates nothing: counted by the allocator, on both sides.
 
 // checks: table-heap-free
 #![allow(unsafe_code)]
@@ -26,7 +26,7 @@ fn connect(sender: &mut Sender, delivery: Delivery) -> Receiver {
     let (here, there) = socket_pair().unwrap();
     let receiver = std::thread::spawn(move || {
         let incoming = Connector::new(Deliveries::only(delivery)).connect_socket(there).unwrap();
-        // SAFETY: the sender is this test's `Sender`, which writes to no slot that is out on lease.
+        // SAFETY: the sender is this test's `Sender`, which does not write to leased slots.
         Receiver::from_opened(unsafe { incoming.open() }.unwrap()).unwrap()
     });
     sender.accept_socket(here).unwrap();
@@ -51,10 +51,10 @@ fn sending_and_viewing_take_no_heap_from_the_second_batch_on() {
                 "{delivery:?}: {sent} sent, {received} received"
             );
         }
-        // What the ends say of themselves is the same.
+        // The counters of the ends agree.
         assert_eq!(sender.stats().hot_allocations, 0);
         assert_eq!(receiver.stats().hot_allocations, 0);
-        // And the count does count: arrays are objects of the heap.
+        // And the counter does count: arrays are heap objects.
         sender.send(&batch).unwrap();
         receiver.next_batch().unwrap().unwrap().into_record_batch().unwrap();
         assert!(receiver.stats().array_allocations > 0);

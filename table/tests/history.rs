@@ -1,4 +1,5 @@
-//! What is kept reaches receivers that come later: first the last messages, then everything, without gap or repetition.
+//! Kept messages reach receivers that connect later: first the last messages, then everything, without gap or
+//! repetition.
 
 // checks: history
 
@@ -15,7 +16,7 @@ use bowstring::{Receiver, Sender};
 const DELIVERIES: [Delivery; 3] = [Delivery::Pooled, Delivery::Copied, Delivery::Sealed];
 
 /// Returns a row of the batch with this number: its number, and a word of a dictionary that grows at odd numbers and
-/// is another one from every fourth on.
+/// is replaced at every fourth.
 fn row(number: i64) -> (i64, String) {
     (number, format!("{}-{}", number / 4, number % 4))
 }
@@ -34,12 +35,12 @@ fn rows(batch: &RecordBatch) -> (i64, String) {
     (batch.column(0).as_primitive::<Int64Type>().value(0), words.into_iter().next().flatten().unwrap().into())
 }
 
-/// Returns a receiver that takes everything, in a thread of its own.
+/// Returns a receiver that takes everything, on its own thread.
 fn join(sender: &mut Sender, delivery: Delivery) -> JoinHandle<Vec<(i64, String)>> {
     let (here, there) = socket_pair().unwrap();
     let receiving = std::thread::spawn(move || {
         let incoming = Connector::new(Deliveries::only(delivery)).connect_socket(there).unwrap();
-        // SAFETY: the sender is this test's, which writes to no slot that is out on lease.
+        // SAFETY: the sender is this test's, which does not write to leased slots.
         #[allow(unsafe_code)]
         let opened = unsafe { incoming.open() }.unwrap();
         let receiver = Receiver::from_opened(opened).unwrap();

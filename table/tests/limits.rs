@@ -1,5 +1,5 @@
-//! Messages that claim more than their bytes pay for, and messages that are not alone: refused through every delivery,
-//! before anything is built.
+//! Messages that claim more than their bytes pay for, and messages with bytes after them: refused through every
+//! delivery, before anything is built.
 
 // checks: rows-bounded
 #![allow(unsafe_code)]
@@ -22,7 +22,7 @@ fn connect(delivery: Delivery, plan: &Plan) -> (Sender, Receiver) {
         std::thread::spawn(move || Connector::new(Deliveries::only(delivery)).connect_socket(there).unwrap());
     let mut sender = SenderConfig::new().build().unwrap();
     sender.accept_socket(here, &HandshakeConfig::new(plan.schema_message())).unwrap();
-    // SAFETY: the sender is this test's, which writes to no slot that is out on lease.
+    // SAFETY: the sender is this test's, which does not write to leased slots.
     let opened = unsafe { incoming.join().unwrap().open() }.unwrap();
     (sender, Receiver::from_opened(opened).unwrap())
 }
@@ -49,7 +49,7 @@ fn plan(data_type: DataType) -> Arc<Plan> {
     Plan::new(Arc::new(Schema::new(vec![Field::new("a", data_type, true)]))).unwrap()
 }
 
-/// Returns a message of an honest encoder, made to claim other rows: every number of it that is `ROWS`.
+/// Returns a message of an honest encoder, made to claim other rows: every number in it that is `ROWS`.
 fn claiming(plan: &Arc<Plan>, rows: u64) -> Vec<u8> {
     const ROWS: u64 = 1_234_567;
     let batch = arrow_array::RecordBatch::new_empty(plan.schema().clone());

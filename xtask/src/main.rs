@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-/// A task: what it is called, what it does, the folder it runs in, and its command.
+/// A task: its name, its description, the folder it runs in, and its command.
 struct Task {
     name: &'static str,
     about: &'static str,

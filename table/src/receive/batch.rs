@@ -1,4 +1,4 @@
-//! One batch, before it was looked at.
+//! One batch, not yet checked.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,11 +16,10 @@ use super::stats::ReceiverStats;
 use crate::error::ReceiveError;
 use crate::{BufferStats, heap};
 
-/// A batch that came, in the memory it came in. Dropping it gives that memory back.
+/// A received batch, in the memory it came in. Dropping it gives that memory back.
 ///
-/// Nothing of it has been looked at yet. How far it is checked is up to what it is turned into: a view of its
-/// *structure* checks counts and bounds, a *full* one every value that another value relies on; arrays are always
-/// checked in full.
+/// Nothing of it has been checked yet. The result determines the check: a view of its *structure* checks counts and
+/// bounds, a *full* one every value that another value relies on; arrays are always checked in full.
 ///
 /// ```
 /// # use bowstring::{Batch, ReceiveError};
@@ -35,13 +34,13 @@ use crate::{BufferStats, heap};
 pub struct Batch<'a> {
     memory: Memory<'a>,
     meta: Meta,
-    /// The addresses of the memory that is shared with the sender; none where the batch was copied.
+    /// The addresses of the memory shared with the sender; empty if the batch was copied.
     shared: Range<usize>,
     decoder: &'a mut Decoder,
     align: Align,
     outstanding: &'a Arc<Outstanding>,
     stats: &'a mut ReceiverStats,
-    /// True if the stats have its rows and buffers.
+    /// True if the stats include its rows and buffers.
     counted: bool,
 }
 
@@ -66,13 +65,13 @@ impl<'a> Batch<'a> {
         Batch { memory, meta, shared, decoder, align, outstanding, stats, counted: false }
     }
 
-    /// Returns the sender's number of the message. A gap between two means messages that were not for this receiver.
+    /// Returns the sender's number of the message. A gap means messages that were not for this receiver.
     #[must_use]
     pub fn number(&self) -> u64 {
         self.meta.number
     }
 
-    /// Bytes of the message.
+    /// Returns the length of the message in bytes.
     #[must_use]
     pub fn message_len(&self) -> usize {
         self.memory.len()
@@ -84,8 +83,8 @@ impl<'a> Batch<'a> {
         &self.memory
     }
 
-    /// Returns the addresses of the memory that is shared with the sender: its pool, or the message's file. An empty
-    /// range where the message was copied.
+    /// Returns the addresses of the memory shared with the sender: its pool, or the message's file. Empty if the
+    /// message was copied.
     #[must_use]
     pub fn shared_addresses(&self) -> Range<usize> {
         self.shared.clone()
@@ -112,13 +111,13 @@ impl<'a> Batch<'a> {
     }
 
     /// Returns the batch as Arrow arrays whose buffers are the memory it came in. That memory goes back to the sender
-    /// when the last of them is dropped, on whatever thread; until then it is taken out of the sender's pool.
+    /// when the last of them is dropped, on any thread; until then it is missing from the sender's pool.
     pub fn into_record_batch(self) -> Result<RecordBatch, ReceiveError> {
         let outstanding = self.outstanding;
         self.arrays_over(|memory| match memory {
             Memory::Lease(lease) => share(Held::new(lease.detach(), outstanding)),
             Memory::Copy(copy) => share(copy),
-            // The descriptor goes, so that batches that are kept take none.
+            // The descriptor is closed, so that batches that are kept need none.
             Memory::Sealed(message) => share(Held::new(message.into_view(), outstanding)),
         })
     }

@@ -11,10 +11,10 @@ use rustix::fd::OwnedFd;
 use super::{Receiver, trust};
 use crate::error::SetUpError;
 
-/// Time between two looks for a sender that is waited for.
+/// The pause between two attempts to find a sender.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Says how to connect to a sender.
+/// The configuration of a receiver.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -66,13 +66,13 @@ impl ReceiverBuilder {
         self
     }
 
-    /// Also talks to senders of this user. Their messages are not read in place: they are copied, or sealed.
+    /// Also accepts senders of this user. Their messages are not read in place: they are copied, or sealed.
     pub fn allow_user(mut self, uid: u32) -> ReceiverBuilder {
         self.users.push(uid);
         self
     }
 
-    /// Tells the sender something about this receiver. Control characters become spaces.
+    /// Sets a hint for the sender. Control characters become spaces.
     pub fn hint(mut self, key: &str, value: &str) -> ReceiverBuilder {
         let plain = |text: &str| -> String {
             text.chars().map(|c| if c.is_control() || c == '=' { ' ' } else { c }).collect()
@@ -82,7 +82,7 @@ impl ReceiverBuilder {
         self
     }
 
-    /// Sets what a message may ask of this receiver; [`Limits::default`] unless called.
+    /// Sets the limits of a message; [`Limits::default`] by default.
     pub fn limits(mut self, limits: Limits) -> ReceiverBuilder {
         self.limits = limits;
         self
@@ -106,7 +106,7 @@ impl ReceiverBuilder {
         self.connect_socket(socket)
     }
 
-    /// Meets a sender over a connected socket, such as one end of a pair whose other end another process has.
+    /// Connects to a sender over a connected socket, such as one end of a pair whose other end another process has.
     pub fn connect_socket(&self, socket: OwnedFd) -> Result<Receiver, SetUpError> {
         let own = rustix::process::getuid().as_raw();
         let users: Vec<u32> = self.users.iter().copied().chain([own]).collect();
@@ -124,13 +124,13 @@ impl ReceiverBuilder {
 impl Receiver {
     /// Connects to the sender of this name, or at this path, and receives from now on.
     ///
-    /// A sender that runs as the same user is taken for honest, and its batches are read in place. Other users are not
-    /// talked to: see [`ReceiverBuilder::allow_user`].
+    /// A sender that runs as the same user is considered honest, and its batches are read in place. Other users are
+    /// refused: see [`ReceiverBuilder::allow_user`].
     pub fn connect(address: impl AsRef<OsStr>) -> Result<Receiver, SetUpError> {
         Receiver::builder().connect(address)
     }
 
-    /// Returns a builder, for all that [`connect`](Self::connect) leaves at its default.
+    /// Returns a builder for everything that [`connect`](Self::connect) leaves at its default.
     pub fn builder() -> ReceiverBuilder {
         ReceiverBuilder::new()
     }

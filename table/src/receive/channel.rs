@@ -1,4 +1,4 @@
-//! The three kinds of channel, and what a message lies in.
+//! The three kinds of channel, and the memory of their messages.
 
 use std::cell::RefCell;
 use std::ops::{Deref, Range};
@@ -20,7 +20,7 @@ pub(super) enum Channel {
     Sealed(RefCell<SealedReceiver>),
 }
 
-/// What a message lies in.
+/// The memory of a message.
 #[derive(Debug)]
 pub(super) enum Memory<'a> {
     /// Slots of an honest sender.
@@ -51,7 +51,7 @@ impl Channel {
             Channel::Copied(receiver, copies) => {
                 let lease = receiver.inner().recv_with(wait)?;
                 let mut copy = copies.take(lease.len());
-                // The copy has the lease's length, so there is no other way out.
+                // The copy has the lease's length, so this cannot fail.
                 let _ = lease.copy_into(copy.bytes_mut());
                 Ok((Memory::Copy(copy), lease.meta()))
             }
@@ -106,12 +106,12 @@ impl Channel {
         }
     }
 
-    /// Returns whether to sleep; a fault is left for the next receive.
+    /// Returns true if the caller should sleep; a fault is left for the next receive.
     pub(super) fn arm(&self) -> bool {
         match self {
             Channel::Pooled(receiver) => receiver.arm().unwrap_or(false),
             Channel::Copied(receiver, _) => receiver.inner().arm().unwrap_or(false),
-            // Messages lie in the socket itself.
+            // Messages are in the socket itself.
             Channel::Sealed(_) => true,
         }
     }
@@ -151,7 +151,7 @@ impl Channel {
 }
 
 impl Memory<'_> {
-    /// Returns the same, kept beyond the borrow.
+    /// Returns the same memory, kept beyond the borrow.
     pub(super) fn detach(self) -> Memory<'static> {
         match self {
             Memory::Lease(lease) => Memory::Lease(lease.detach()),

@@ -1,21 +1,21 @@
-//! Private memory for copies of messages, used again and again.
+//! Private memory for copies of messages, reused.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_buffer::MutableBuffer;
 
-/// Buffers that are kept for the next copy. More come into being only while batches are held on to.
+/// Buffers that are kept for the next copy. More exist only while batches are held.
 const KEPT: usize = 8;
 
 type Free = Arc<Mutex<Vec<MutableBuffer>>>;
 
-/// Where buffers for copies come from, and go back to.
+/// The source of buffers for copies, to which they return.
 #[derive(Debug)]
 pub(crate) struct Copies {
     free: Free,
 }
 
-/// A private copy of a message. Dropping it, on whatever thread, gives the memory back for the next copy.
+/// A private copy of a message. Dropping it, on any thread, gives the memory back for the next copy.
 #[derive(Debug)]
 pub(crate) struct Copy {
     bytes: MutableBuffer,
@@ -27,7 +27,7 @@ impl Copies {
         Copies { free: Arc::new(Mutex::new(Vec::with_capacity(KEPT))) }
     }
 
-    /// Memory for `len` bytes, which holds some earlier copy or zeroes.
+    /// Returns memory for `len` bytes, which holds an earlier copy or zeroes.
     pub(crate) fn take(&self, len: usize) -> Copy {
         let kept = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut bytes = kept.unwrap_or_else(|| MutableBuffer::new(len));
@@ -59,7 +59,7 @@ impl Drop for Copy {
     fn drop(&mut self) {
         let bytes = std::mem::take(&mut self.bytes);
         let mut free = self.home.lock().unwrap_or_else(PoisonError::into_inner);
-        // Within capacity, so that giving back takes no heap.
+        // Within capacity, so that giving back does not allocate.
         if free.len() < KEPT {
             free.push(bytes);
         }

@@ -7,12 +7,12 @@ use super::Receiver;
 use crate::error::ReceiveError;
 
 impl Receiver {
-    /// Waits for the next batch and makes arrays of it; `None` once the sender has closed the table.
+    /// Waits for the next batch and converts it to arrays; `None` once the sender has closed the table.
     fn next_record_batch(&mut self) -> Result<Option<RecordBatch>, ReceiveError> {
         self.next_batch()?.map(super::Batch::into_record_batch).transpose()
     }
 
-    /// Turns the rest of the table into a C stream, for libraries in other languages.
+    /// Converts the rest of the table into a C stream, for libraries in other languages.
     #[cfg(feature = "ffi")]
     #[must_use]
     pub fn into_ffi_stream(self) -> arrow_array::ffi_stream::FFI_ArrowArrayStream {

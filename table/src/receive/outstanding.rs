@@ -1,11 +1,11 @@
-//! Batches that are still held: their memory, and how much of it there is.
+//! Counts the batches that are still held, and their memory.
 
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-/// What a receiver's arrays hold on to: counted when arrays are made over shared memory, and uncounted when the last of
-/// them is dropped, on whatever thread.
+/// The memory that a receiver's arrays hold: counted when arrays are made over shared memory, and uncounted when the
+/// last of them is dropped, on any thread.
 #[derive(Debug, Default)]
 pub struct Outstanding {
     messages: AtomicUsize,
@@ -13,31 +13,31 @@ pub struct Outstanding {
 }
 
 impl Outstanding {
-    /// Messages that are held: leases of slots, or mappings of sealed files.
+    /// Returns the number of messages held: leases of slots, or mappings of sealed files.
     #[must_use]
     pub fn messages(&self) -> usize {
         self.messages.load(Ordering::Relaxed)
     }
 
-    /// Bytes of these.
+    /// Returns their size in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
     }
 }
 
-/// Changes in a forked child that says so: see [`in_forked_child`].
+/// Changes in a forked child that reports itself: see [`in_forked_child`].
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 
 /// Tells this crate that the process is a forked child.
 ///
-/// Leases are the parent's. Arrays that the child inherits no longer give anything back when they are dropped: the
-/// parent does that.
+/// Leases belong to the parent. Arrays that the child inherits no longer give anything back when they are dropped:
+/// the parent does that.
 pub fn in_forked_child() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Memory of a message for as long as arrays refer to it.
+/// The memory of a message, kept while arrays refer to it.
 #[derive(Debug)]
 pub(super) struct Held<M: AsRef<[u8]>> {
     memory: ManuallyDrop<M>,

@@ -1,4 +1,4 @@
-//! Making a sender.
+//! Builds a sender.
 
 use std::ffi::OsStr;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::{Interrupt, Sender};
 use crate::Hints;
 use crate::error::SetUpError;
 
-/// Says how a sender is made.
+/// The configuration of a sender.
 ///
 /// ```no_run
 /// # use std::sync::Arc;
@@ -47,19 +47,19 @@ impl SenderBuilder {
         self
     }
 
-    /// Sets what happens to receivers that are slow; by default they are waited for.
+    /// Sets the policy for slow receivers; by default the sender waits for them.
     pub fn on_slow(mut self, on_slow: OnSlow) -> SenderBuilder {
         self.on_slow = on_slow;
         self
     }
 
-    /// Keeps the last `messages` for receivers that come later: see [`Sender::set_keep`].
+    /// Keeps the last `messages` for receivers that connect later: see [`Sender::set_keep`].
     pub fn keep(mut self, messages: usize) -> SenderBuilder {
         self.keep = messages;
         self
     }
 
-    /// Tells receivers something about the table.
+    /// Sets hints about the table for receivers.
     pub fn hints(mut self, hints: Hints) -> SenderBuilder {
         self.hints = hints;
         self
@@ -71,13 +71,13 @@ impl SenderBuilder {
         self
     }
 
-    /// Sets the longest wait for a first receiver and for room; without end by default.
+    /// Sets the longest wait for a first receiver and for room; unlimited by default.
     pub fn timeout(mut self, patience: Duration) -> SenderBuilder {
         self.patience = Some(patience);
         self
     }
 
-    /// Makes the sender and lets receivers in under this name, or at this path: a text with a `/` in it is a path,
+    /// Creates the sender and accepts receivers under this name, or at this path: a text with a `/` in it is a path,
     /// `@NAME` an abstract name.
     pub fn bind(self, address: impl AsRef<OsStr>) -> Result<Sender, SetUpError> {
         let text = address.as_ref();
@@ -90,14 +90,14 @@ impl SenderBuilder {
         Ok(sender)
     }
 
-    /// Makes the sender, and meets a receiver over a connected socket.
+    /// Creates the sender, and accepts a receiver over a connected socket.
     pub fn accept_socket(self, socket: OwnedFd) -> Result<Sender, SetUpError> {
         let mut sender = self.build()?;
         sender.accept_socket(socket)?;
         Ok(sender)
     }
 
-    /// Makes the sender, and lets nobody in yet.
+    /// Creates the sender; accepts nobody yet.
     pub fn build(self) -> Result<Sender, SetUpError> {
         let mut sender = Sender::new(self.schema, self.config)?;
         sender.set_on_slow(self.on_slow);
@@ -110,9 +110,9 @@ impl SenderBuilder {
 }
 
 impl Sender {
-    /// Lets receivers in under this name, or at this path.
+    /// Accepts receivers under this name, or at this path.
     ///
-    /// The first batch waits until a receiver is there.
+    /// The first batch waits until there is a receiver.
     ///
     /// ```no_run
     /// # use std::sync::Arc;
@@ -128,7 +128,7 @@ impl Sender {
         Sender::builder(schema).bind(address)
     }
 
-    /// Returns a builder, for all that [`bind`](Self::bind) leaves at its default.
+    /// Returns a builder for everything that [`bind`](Self::bind) leaves at its default.
     pub fn builder(schema: impl Into<SchemaRef>) -> SenderBuilder {
         SenderBuilder {
             schema: schema.into(),

@@ -1,19 +1,19 @@
-//! What a newcomer is greeted with: the schema message, the hints, and how much was sent before it came.
+//! The greeting for a newcomer: the schema message, the hints, and how much was sent before it connected.
 
-/// Digits of the greatest count.
+/// Digits of the largest count.
 const DIGITS: usize = 20;
 
 /// A greeting whose counts are kept up to date in place, without the heap.
 #[derive(Debug)]
 pub(super) struct Greeting {
     bytes: Vec<u8>,
-    /// Where the digits of `rows-sent` and of `batches-sent` begin.
+    /// The offsets of the digits of `rows-sent` and `batches-sent`.
     rows_at: usize,
     batches_at: usize,
 }
 
 impl Greeting {
-    /// Puts the counts behind `greeting`.
+    /// Appends the counts to `greeting`.
     pub(super) fn new(greeting: &[u8]) -> Greeting {
         let mut bytes = greeting.to_vec();
         let mut line = |key: &[u8]| {
@@ -28,7 +28,7 @@ impl Greeting {
         Greeting { bytes, rows_at, batches_at }
     }
 
-    /// Returns the greeting for somebody who comes after this many rows and batches.
+    /// Returns the greeting for a receiver that connects after this many rows and batches.
     pub(super) fn after(&mut self, rows: u64, batches: u64) -> &[u8] {
         for (at, mut count) in [(self.rows_at, rows), (self.batches_at, batches)] {
             for digit in self.bytes[at..at + DIGITS].iter_mut().rev() {

@@ -1,8 +1,8 @@
-//! The last messages of a table, kept for receivers that come later.
+//! The last messages of a table, kept for receivers that connect later.
 //!
-//! A batch is kept as the arrays that it came as, which costs no copy and no room in the pool; one that was built in place
-//! is kept as a copy of its message. A newcomer is sent what is kept, each message with the dictionaries that it needs,
-//! then the dictionaries in force, and from then on what all are sent.
+//! A batch is kept as the arrays that it came as, which costs no copy and no room in the pool; one that was built in
+//! place is kept as a copy of its message. A newcomer is sent what is kept, each message with the dictionaries that
+//! it needs, then the dictionaries in force, and from then on the same as everybody.
 
 // claim: history
 
@@ -32,7 +32,7 @@ enum What {
 pub(super) struct History {
     most: usize,
     kept: VecDeque<Kept>,
-    /// Messages that were kept once and are not any more.
+    /// Messages that were kept once and no longer are.
     gone: u64,
 }
 
@@ -46,7 +46,7 @@ impl Kept {
         Kept { rows, what: What::Message(bytes, needed.collect()) }
     }
 
-    /// Finds the dictionaries that whoever has `known` needs beforehand.
+    /// Finds the dictionaries that a receiver with `known` needs first.
     pub(super) fn needs(
         &self,
         known: &mut Dictionaries,
@@ -100,7 +100,7 @@ impl History {
         }
     }
 
-    /// Returns the place of the oldest message that is kept, counted from the first that ever was.
+    /// Returns the position of the oldest message kept, counted from the first ever sent.
     pub(super) fn oldest(&self) -> u64 {
         self.gone
     }
@@ -109,7 +109,7 @@ impl History {
         self.kept.get(usize::try_from(place.checked_sub(self.gone)?).ok()?)
     }
 
-    /// Messages and rows that are kept.
+    /// Returns the number of messages and rows kept.
     pub(super) fn totals(&self) -> (u64, u64) {
         (self.kept.len() as u64, self.kept.iter().map(|kept| kept.rows as u64).sum())
     }

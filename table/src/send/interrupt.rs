@@ -15,18 +15,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[derive(Clone, Default)]
 pub struct Interrupt {
     flag: Arc<AtomicBool>,
-    /// Asked as well, if there is one.
+    /// Also checked, if there is one.
     question: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
 }
 
 impl Interrupt {
-    /// Asks `question` some twenty times a second during a wait, which ends once it returns true: for programs that learn
-    /// of signals by asking, as Python does.
+    /// Calls `question` about twenty times a second during a wait, which ends once it returns true: for programs that
+    /// poll for signals, as Python does.
     pub fn asking(question: impl Fn() -> bool + Send + Sync + 'static) -> Interrupt {
         Interrupt { flag: Arc::default(), question: Some(Arc::new(question)) }
     }
 
-    /// Ends the waits. There is no way back.
+    /// Ends the waits. It cannot be undone.
     pub fn set(&self) {
         self.flag.store(true, Ordering::Relaxed);
     }
@@ -38,7 +38,7 @@ impl Interrupt {
     }
 }
 
-/// A flag that something else raises, such as a signal handler.
+/// A flag that something else sets, such as a signal handler.
 impl From<Arc<AtomicBool>> for Interrupt {
     fn from(flag: Arc<AtomicBool>) -> Interrupt {
         Interrupt { flag, question: None }

@@ -1,4 +1,4 @@
-//! Where messages go: the transport's sender, and how to wait for it.
+//! The transport's sender, and how to wait for it.
 
 use std::time::{Duration, Instant};
 
@@ -11,11 +11,11 @@ use crate::error::SendError;
 pub(super) struct Outlet {
     pub(super) sender: Sender,
     pub(super) wait: Wait,
-    /// The longest wait for room; `None` is without end.
+    /// The longest wait for room; `None` is unlimited.
     pub(super) patience: Option<Duration>,
     pub(super) interrupt: Interrupt,
-    /// Bytes that a message may have: half the pool, so that one can be written while another is read. `None` if there
-    /// is no pool.
+    /// Largest message in bytes: half the pool, so that one can be written while another is read. `None` without a
+    /// pool.
     most: Option<usize>,
 }
 
@@ -33,8 +33,8 @@ impl Outlet {
         self.most
     }
 
-    /// Waits for up to `slice` until there is room for `len` bytes, and nobody lacks what was sent before. `deadline` is the
-    /// caller's to keep over the slices of one wait, and begins empty.
+    /// Waits for up to `slice` until there is room for `len` bytes, and nobody lacks what was sent before. The caller
+    /// keeps `deadline` over the slices of one wait, initially empty.
     #[inline]
     pub(super) fn has_room(
         &mut self,
@@ -73,7 +73,7 @@ impl Outlet {
         if self.interrupt.is_set() {
             return Err(SendError::Interrupted);
         }
-        // Who waits without end need not read the clock for every message.
+        // An unlimited wait need not read the clock for every message.
         let Some(patience) = self.patience else { return Ok(self.wait.at_most(slice)) };
         let now = Instant::now();
         let left = match *deadline {
@@ -98,7 +98,7 @@ impl Outlet {
         let mut loan = self.sender.try_loan(len)?;
         let used = fill(&mut loan)?;
         match loan.commit_as(used, label) {
-            // Who lacks it is given it before anything else is sent.
+            // A receiver that lacks it is given it before anything else is sent.
             Ok(_) | Err(CommitFault::Unfinished(_)) => Ok(()),
             Err(fault) => Err(fault.into()),
         }

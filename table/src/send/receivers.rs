@@ -1,4 +1,4 @@
-//! The receivers of a table: how they come in, what a newcomer is given first, and who is there.
+//! The receivers of a table: accepting them, what a newcomer is given first, and the list of them.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -16,31 +16,31 @@ use super::{SLICE, Sender};
 use crate::error::{SendError, SetUpError};
 use crate::protocol;
 
-/// How often a busy sender looks whether somebody knocks: seldom enough that the look, a system call, costs nothing.
+/// How often a busy sender checks for connections: rarely enough that the check, a system call, costs nothing.
 const TEND_EVERY: Duration = Duration::from_millis(10);
 
-/// A receiver that has come in and has not been given everything yet that it needs to read the table.
+/// A receiver that has connected and still lacks something that it needs to read the table.
 #[derive(Debug)]
 pub(super) struct Newcomer {
     receiver: ReceiverId,
-    /// Its policy from then on. Until then it is waited for.
+    /// Its policy from then on. Until then the sender waits for it.
     on_slow: OnSlow,
     since: Instant,
     /// The dictionaries that it has.
     dictionaries: Dictionaries,
-    /// Dictionaries that it is to be given next.
+    /// The dictionaries that it is given next.
     updates: VecDeque<DictionaryUpdate>,
-    /// The place of the message in the history that it is to be given next.
+    /// The position in the history of the message that it is given next.
     next: u64,
-    /// True if `updates` has what the message needs, or all that is in force.
+    /// True if `updates` has what the message needs, or everything in force.
     is_prepared: bool,
 }
 
-/// How long a newcomer that may be skipped or cut off is waited for.
+/// How long the sender waits for a newcomer that may be skipped or cut off.
 const WELCOME: Duration = Duration::from_secs(1);
 
 impl Newcomer {
-    /// Finds the dictionaries that it needs next: for a message that is kept, or for those to come.
+    /// Finds the dictionaries that it needs next: for a kept message, or for later ones.
     fn prepare(&mut self, kept: Option<&Kept>, in_force: &Dictionaries) -> Result<(), SendError> {
         let mut updates = Vec::new();
         match kept {
@@ -54,17 +54,17 @@ impl Newcomer {
     }
 }
 
-/// The longest sleep while receivers are waited for. A signal ends it, unless it comes just before; an interruption by
+/// The longest sleep while waiting for receivers. A signal ends it, unless it comes just before; an interruption by
 /// another thread does not.
 const NAP: Duration = Duration::from_secs(1);
 
 impl Sender {
-    /// Lets in whoever knocks at `listener`, from now on and while sending.
+    /// Accepts connections at `listener`, from now on and while sending.
     pub fn listen(&mut self, listener: Listener) {
         self.listener = Some(listener);
     }
 
-    /// Meets a receiver over one end of a pair of sockets, such as a child's that has the other end.
+    /// Accepts a receiver over one end of a socket pair, such as a child's that has the other end.
     pub fn accept_socket(&mut self, socket: OwnedFd) -> Result<ReceiverId, SetUpError> {
         self.tell_past();
         let greeting = self.greeting.after(self.stats.rows, self.stats.batches);
@@ -74,7 +74,7 @@ impl Sender {
         Ok(arrival.receiver)
     }
 
-    /// Waits until `count` receivers are there; an end may be set to that, and an interruption ends it too.
+    /// Waits until there are `count` receivers; a time limit and an interruption end it too.
     pub fn wait_for_receivers(&mut self, count: u32, patience: Option<Duration>) -> Result<(), SetUpError> {
         self.tell_past();
         let until = patience.and_then(|patience| Instant::now().checked_add(patience));
@@ -97,18 +97,18 @@ impl Sender {
         Ok(())
     }
 
-    /// Lets in whoever connects, and goes on with what receivers lack, without waiting for anybody; returns how many came.
-    /// Sending does this by itself now and then; who pauses between batches calls it meanwhile.
+    /// Accepts connections, and continues with what receivers lack, without waiting; returns how many connected.
+    /// Sending does this itself now and then; a program that pauses between batches calls it meanwhile.
     pub fn poll_accept(&mut self) -> Result<u32, SendError> {
         let came = self.let_in();
         let mut deadline = None;
-        // Who has no room yet is given the rest the next time.
+        // A receiver without room is given the rest the next time.
         self.outlet.is_finished(&mut deadline, Duration::ZERO)?;
         self.welcome(&mut deadline, Duration::ZERO)?;
         Ok(came)
     }
 
-    /// Lets in whoever connects, without waiting; returns how many came. Sends nothing.
+    /// Accepts connections without waiting; returns how many there were. Sends nothing.
     pub(super) fn let_in(&mut self) -> u32 {
         self.polled = Instant::now();
         self.tell_past();
@@ -121,7 +121,7 @@ impl Sender {
                     came += 1;
                 }
                 Ok(None) => break,
-                // Whoever is served already shall not suffer from it.
+                // Receivers that are already served must not suffer from it.
                 Err(error) => {
                     self.trouble = Some(error);
                     break;
@@ -131,7 +131,7 @@ impl Sender {
         came
     }
 
-    /// Notes that somebody came in, who is to be [welcomed](Self::welcome).
+    /// Records a newcomer to be [welcomed](Self::welcome).
     fn note(&mut self, arrival: &Arrival) {
         let (receiver, on_slow) = (arrival.receiver, self.on_slow);
         self.newcomers.push_back(Newcomer {
@@ -145,8 +145,8 @@ impl Sender {
         });
     }
 
-    /// Gives newcomers what is kept and what they need to read the batches to come; false if a slice of waiting for room
-    /// was not enough. They are given it before anything that is for all.
+    /// Gives newcomers what is kept and what they need to read later batches; returns false if a slice of waiting for
+    /// room was not enough. They get it before anything that is for all.
     pub(super) fn welcome(
         &mut self,
         deadline: &mut Option<Instant>,
@@ -158,7 +158,7 @@ impl Sender {
                 self.newcomers.pop_front();
                 continue;
             }
-            // One that may be skipped or cut off does not hold the others up for long.
+            // One that may be skipped or cut off does not delay the others for long.
             let is_late = newcomer.on_slow != OnSlow::Block && newcomer.since.elapsed() > WELCOME;
             if is_late {
                 self.outlet.sender.set_on_slow(receiver, newcomer.on_slow);
@@ -208,7 +208,7 @@ impl Sender {
         Ok(())
     }
 
-    /// How many receivers are there.
+    /// Returns the number of receivers.
     #[must_use]
     pub fn receivers(&self) -> u32 {
         self.outlet.sender.receivers()
@@ -220,7 +220,7 @@ impl Sender {
         sender.subscribers().filter_map(|subscriber| Some((subscriber, sender.subscriber_stats(subscriber)?)))
     }
 
-    /// Looks at all receivers now and takes back what the dead still held.
+    /// Checks all receivers now and takes back what the dead still held.
     pub(crate) fn reap(&mut self) -> Result<(), SendError> {
         self.outlet.sender.reap().map_err(SendError::Host)
     }
@@ -230,32 +230,32 @@ impl Sender {
         self.outlet.sender.descriptors()
     }
 
-    /// Returns how many connections are on their way in.
+    /// Returns the number of connections in handshake.
     pub(crate) fn handshakes(&self) -> usize {
         self.outlet.sender.handshakes()
     }
 
-    /// Returns whether messages are kept for receivers that come later.
+    /// Returns true if messages are kept for receivers that connect later.
     pub(crate) fn keeps(&self) -> bool {
         self.history.is_on()
     }
 
-    /// Returns how many messages are kept.
+    /// Returns the number of messages kept.
     pub(crate) fn kept(&self) -> usize {
         self.history.totals().0 as usize
     }
 
-    /// Returns how many receivers have come in and lack something still that was sent before.
+    /// Returns the number of receivers that have connected and still lack something that was sent before.
     pub(crate) fn newcomers(&self) -> usize {
         self.newcomers.len()
     }
 
-    /// Returns the next receiver that has gone since this was last asked, and how it ended.
+    /// Returns the next receiver that has left since the last call, and how it ended.
     pub fn next_departed(&mut self) -> Option<(ReceiverId, End)> {
         self.outlet.sender.next_ended()
     }
 
-    /// What went wrong with a newcomer since this was last asked. It was turned away; nobody else noticed.
+    /// Returns the error of a newcomer since the last call. It was refused; nobody else noticed.
     pub fn take_trouble(&mut self) -> Option<HandshakeError> {
         self.trouble.take()
     }
@@ -280,7 +280,7 @@ impl Sender {
             SetUpError::Meet(HandshakeError::Os(error)) | SetUpError::Host(error) => SendError::Host(error),
             SetUpError::Interrupted => SendError::Interrupted,
             SetUpError::Dictionary(error) => error,
-            // Whoever came did not get in.
+            // No newcomer was accepted.
             _ => SendError::NoReceiver(None),
         })?;
         self.awaits_first = false;
@@ -288,7 +288,7 @@ impl Sender {
     }
 }
 
-/// Returns an error of sending to one newcomer, as one of setting up.
+/// Converts an error of sending to one newcomer into one of setting up.
 fn set_up(error: SendError) -> SetUpError {
     match error {
         SendError::Host(error) => SetUpError::Host(error),

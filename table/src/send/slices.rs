@@ -1,4 +1,4 @@
-//! A batch that is larger than a message may be: sent as several, each a slice of its rows.
+//! Sends a batch that is larger than a message as several, each a slice of its rows.
 
 use arrow_array::RecordBatch;
 
@@ -6,13 +6,13 @@ use super::Sender;
 use crate::error::SendError;
 
 impl Sender {
-    /// Sends a batch in slices that are a message's length. Once one of them is sent, what an error leaves is kept.
+    /// Sends a batch in slices that fit into a message. Once one of them is sent, an error keeps the rest.
     #[cold]
     pub(super) fn send_in_slices(&mut self, batch: &RecordBatch, is_rest: bool) -> Result<(), SendError> {
         let rows = batch.num_rows();
         let len = self.encoder.encoded_len(batch)?;
         let most = self.outlet.most().unwrap_or(usize::MAX);
-        // Rows are taken to be of a size; where they are not, a slice is halved until it fits.
+        // Assumes rows of equal size; a slice that does not fit is halved until it does.
         let usual = rows.checked_div(len.div_ceil(most)).unwrap_or(rows).max(1);
         let mut start = 0;
         while start < rows {
@@ -40,7 +40,7 @@ impl Sender {
             start = left;
         }
         self.stats.split += 1;
-        // A batch without rows that is too large has a schema whose very description is.
+        // A batch without rows is only too large if its schema alone is.
         if rows == 0 { Err(SendError::TooLarge { row: None, len, most }) } else { Ok(()) }
     }
 

@@ -1,12 +1,12 @@
-//! What a sender counts.
+//! The counters of a sender.
 
 use bowstring_transport::Stats;
 
-/// What a sender has sent.
+/// The counters of a sender.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SenderStats {
-    /// Batches, as messages: one that was sent in slices counts as so many.
+    /// Batches, as messages: one that was sent in slices counts as several.
     pub batches: u64,
     /// Rows of these.
     pub rows: u64,
@@ -16,14 +16,14 @@ pub struct SenderStats {
     pub dictionaries: u64,
     /// Bytes of these.
     pub dictionary_bytes: u64,
-    /// Batches that were larger than a message may be and were sent in slices.
+    /// Batches that were larger than a message and were sent in slices.
     pub split: u64,
-    /// Batches not given to a receiver because it was slow, added up over the receivers.
+    /// Batches not given to a receiver because it was slow, summed over the receivers.
     pub skipped: u64,
-    /// Heap allocations while batches were encoded or built, and sent, the first batch left out. Counted only where the
-    /// program's allocator is `allocations::Counting`.
+    /// Heap allocations while batches were encoded or built, and sent, except for the first batch. Counted only if
+    /// the program's allocator is `allocations::Counting`.
     pub hot_allocations: u64,
-    /// What the transport counts.
+    /// The transport's counters.
     pub transport: Stats,
 }
 

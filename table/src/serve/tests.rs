@@ -37,7 +37,7 @@ fn first(receiver: &mut Receiver) -> Option<i64> {
 fn receivers_come_and_go_while_the_program_does_nothing() {
     let (served, path) = serve("idle", 0);
     for delivery in [Delivery::Copied, Delivery::Sealed, Delivery::Copied] {
-        // Connecting succeeds only because the thread answers.
+        // Connecting succeeds only because the thread replies.
         drop(connect(&path, delivery));
     }
     drop(served);
@@ -48,7 +48,7 @@ fn receivers_come_and_go_while_the_program_does_nothing() {
 fn what_is_sent_before_anybody_is_there_waits_in_order_and_survives_the_end() {
     for delivery in [Delivery::Copied, Delivery::Sealed] {
         let (served, path) = serve("early", 1 << 20);
-        // More than the pool holds, so that it is handed over while it is taken.
+        // More than the pool holds, so that it is handed over while it is received.
         for i in 0..100 {
             served.send(&batch(i), Some(LONG)).unwrap();
         }
@@ -66,7 +66,7 @@ fn what_is_sent_before_anybody_is_there_waits_in_order_and_survives_the_end() {
 #[test]
 fn a_full_waiting_room_is_a_wait_with_an_end() {
     let (served, path) = serve("full", 0);
-    // One may always wait.
+    // One batch may always wait.
     served.send(&batch(0), None).unwrap();
     let refused = served.send(&batch(1), Some(Duration::from_millis(1)));
     assert_eq!(refused, Err(SendError::TimedOut));

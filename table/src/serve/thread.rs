@@ -1,4 +1,4 @@
-//! The thread that serves: it sleeps until somebody knocks, speaks or hangs up.
+//! The serving thread: it sleeps until somebody connects, speaks or hangs up.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -18,12 +18,12 @@ pub(super) const BELL: u64 = 0;
 pub(super) const LISTENER: u64 = 1;
 const RECEIVER: u64 = 2;
 
-/// While somebody is on the way in: what it says arrives on a socket that is not watched here.
+/// During a handshake: its datagrams arrive on a socket that is not watched here.
 const HANDSHAKE: Duration = Duration::from_millis(1);
-/// While receivers are there: the death of one whose child holds its socket shows on no socket.
+/// While there are receivers: the death of one whose child holds its socket shows on no socket.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Has `set` tell when `fd` is readable or hung up.
+/// Adds `fd` to `set`, for readability and hang-ups.
 pub(super) fn watch(set: &OwnedFd, fd: BorrowedFd<'_>, what: u64) -> Result<(), Errno> {
     match epoll::add(set, fd, epoll::EventData::new_u64(what), epoll::EventFlags::IN) {
         Err(Errno::EXIST) => Ok(()),
@@ -31,12 +31,12 @@ pub(super) fn watch(set: &OwnedFd, fd: BorrowedFd<'_>, what: u64) -> Result<(), 
     }
 }
 
-/// Serves until told to end.
+/// Serves until the end is requested.
 pub(super) fn serve(turn: &Turn<Serving>, signals: &Signals, set: &OwnedFd) {
     let stop = || signals.stop.load(Ordering::Acquire);
     loop {
         let pause = match turn.take_briefly(LOOK) {
-            // Somebody has it, perhaps for good.
+            // Another thread has it, perhaps for good.
             None if stop() => return,
             None => Some(Duration::ZERO),
             Some(mut serving) => {
@@ -44,7 +44,7 @@ pub(super) fn serve(turn: &Turn<Serving>, signals: &Signals, set: &OwnedFd) {
                 let to_hand_over = serving.sender.receivers() > 0 && serving.waiting.len() > 0;
                 if to_hand_over && !stop() {
                     drop(serving);
-                    // This waits for receivers, so who has no time must not wait for it.
+                    // This waits for receivers, so a caller without patience must not wait for it.
                     let Some(again) = turn.take(LOOK) else { continue };
                     serving = again;
                     serving.hand_over(signals);
@@ -61,16 +61,16 @@ pub(super) fn serve(turn: &Turn<Serving>, signals: &Signals, set: &OwnedFd) {
 }
 
 impl Serving {
-    /// Closes the table, which is not whole if a batch that waited could not be sent.
+    /// Closes the table, which is incomplete if a waiting batch could not be sent.
     fn close(self) {
         if self.incomplete {
             self.sender.abandon_with(BreakOff::Failed, "a batch could not be sent");
         }
     }
 
-    /// Lets newcomers in and looks after the dead.
+    /// Accepts newcomers and takes back what the dead held.
     fn look_after(&mut self, set: &OwnedFd) {
-        // What goes wrong here concerns a newcomer, or shows again when the program sends.
+        // An error here concerns a newcomer, or shows again when the program sends.
         let _ = self.sender.poll_accept();
         self.note_seen();
         let _ = self.sender.reap();
@@ -79,11 +79,11 @@ impl Serving {
         }
     }
 
-    /// Sends what waits for receivers to those that are there.
+    /// Sends the waiting batches to the connected receivers.
     fn hand_over(&mut self, signals: &Signals) {
         self.sender.interrupt_by(Interrupt::from(signals.stop.clone()));
         self.set_patience(None);
-        // Of what can be sent nothing is lost: it stays, here or with the sender.
+        // Nothing that can be sent is lost: it stays, here or with the sender.
         if let Err(error) = self.waiting.hand_over(&mut self.sender)
             && is_hopeless(&error)
         {

@@ -8,12 +8,12 @@ use crate::copy::copy_batch;
 use crate::error::SendError;
 use crate::send::Sender;
 
-/// Copies of batches that were sent while nobody was there, oldest first.
+/// Copies of batches that were sent without a receiver, oldest first.
 #[derive(Debug)]
 pub(super) struct WaitingRoom {
     batches: VecDeque<(RecordBatch, usize)>,
     bytes: usize,
-    /// Bytes that may wait. One batch may always.
+    /// Bytes that may wait. One batch always may.
     room: usize,
 }
 
@@ -26,16 +26,16 @@ impl WaitingRoom {
         self.batches.len()
     }
 
-    /// Keeps a copy if there is room. Returns whether there was.
+    /// Keeps a copy if there is room. Returns true if there was.
     pub(super) fn keep(&mut self, batch: &RecordBatch) -> Result<bool, SendError> {
         let bytes = batch.get_array_memory_size();
-        // What a slice takes is known once it was copied; a parent that is far larger must not count.
+        // The size of a slice is known once it was copied; a far larger parent must not count.
         if !self.batches.is_empty() && self.bytes.saturating_add(self.slice_bytes(batch, bytes)) > self.room {
             return Ok(false);
         }
         let copy = copy_batch(batch).map_err(|error| match error {
             crate::CopyError::Encode(error) => SendError::Encode(error),
-            // The schema was laid out before, and what was just written is sound.
+            // The schema was laid out before, and what was just written is valid.
             _ => SendError::Internal("a copy of a batch that cannot be read back"),
         })?;
         let bytes = copy.get_array_memory_size();
@@ -53,16 +53,16 @@ impl WaitingRoom {
     /// Sends what waits. What was not sent stays, in order; what never can be is given up.
     pub(super) fn hand_over(&mut self, sender: &mut Sender) -> Result<(), SendError> {
         while let Some((batch, bytes)) = self.batches.front() {
-            // Messages that are counted from here on are this batch's.
+            // Messages counted from here on are this batch's.
             sender.resume()?;
             let before = sender.stats().batches;
             let sent = sender.send(batch);
             let stays = match sent {
                 Ok(()) => false,
-                // Whoever comes next is sent all of it.
+                // The next receiver is sent all of it.
                 Err(SendError::NoReceiver(_)) => true,
                 Err(error) if is_hopeless(&error) => false,
-                // The sender goes on with what it has begun.
+                // The sender continues what it has begun.
                 Err(_) => sender.stats().batches == before,
             };
             if !stays {
@@ -75,7 +75,7 @@ impl WaitingRoom {
     }
 }
 
-/// Returns whether the batch itself is at fault, so that it can never be sent.
+/// Returns true if the batch itself is at fault, so that it can never be sent.
 pub(super) fn is_hopeless(error: &SendError) -> bool {
     matches!(
         error,

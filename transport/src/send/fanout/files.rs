@@ -4,8 +4,7 @@
 //!
 //! 1. Make the file. If that fails, nobody was given anything, and the loan goes back.
 //! 2. Number the message and publish it to receivers that take slots, which cannot fail.
-//! 3. Send the file. Receivers that cannot take it now and are to be waited for are recorded in
-//!   [`Pending`](super::pending::Pending).
+//! 3. Send the file. Receivers that cannot take it now and are to be waited for are recorded as [`Pending`].
 
 use rustix::fd::AsFd;
 use rustix::io::Errno;
