@@ -266,6 +266,7 @@ impl Server {
         for token in again {
             self.flush(token);
         }
+        self.retry_sources(now);
     }
 }
 

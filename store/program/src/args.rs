@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bowstring_adbc::{Drivers, Kind};
 use bowstring_cli::args::{STYLES, seconds};
 use bowstring_receiver::keep::KeepOptions;
 use bowstring_source::options::SourceOptions;
@@ -10,7 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 const AFTER: &str = "\
 Examples:
-  bowstring serve pins=pins.parquet metrics=metrics.csv
+  bowstring serve pins=pins.parquet metrics=metrics.csv 'orders=app.db#orders'
   bowstring ls
   bowstring get pins --columns cid,size --where \"size > 1e6 and backend in ('s3', 'ipfs')\" --limit 100
   bowstring put trips trips.arrow                  several files, or - for standard input
@@ -23,7 +24,7 @@ Exit codes:
   1  something else went wrong
   2  invalid command line, or there is no such table or column
   3  malformed input, or a store that breaks the protocol
-  4  the store refused: a version, a limit, a table that is read from a file
+  4  the store refused (a version, a limit, a table that is read from a file), or a database is locked
   5  the store went away
   6  no store, or no answer in time
   7  no permission
@@ -42,6 +43,9 @@ pub(crate) struct Cli {
     /// Say nothing but data and errors.
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
+    /// The ADBC driver of a kind of database: sqlite, duckdb or postgresql [default: as installed].
+    #[arg(long = "driver", global = true, value_name = "KIND=PATH", value_parser = Drivers::parse)]
+    pub(crate) drivers: Vec<(Kind, PathBuf)>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -127,8 +131,8 @@ pub(crate) enum Command {
 
 #[derive(Args, Debug)]
 pub(crate) struct Serve {
-    /// Tables that are read from files.
-    #[arg(value_name = "NAME=FILE", value_parser = pair)]
+    /// Tables that are read from files, or from databases: FILE#TABLE, FILE#QUERY, postgresql://…#TABLE.
+    #[arg(value_name = "NAME=SOURCE", value_parser = pair)]
     pub(crate) tables: Vec<(String, String)>,
     /// Keep what clients put on disk, so that it comes back after a crash.
     #[arg(long, value_name = "DIR")]
@@ -166,7 +170,7 @@ pub(crate) enum Method {
     Shared,
     /// Lines of JSON over the store's socket.
     Json,
-    /// The file that the configuration names.
+    /// The file or database that the configuration names.
     Source,
 }
 
@@ -177,8 +181,11 @@ pub(crate) struct Get {
     #[command(flatten)]
     pub(crate) keep: KeepOptions,
     /// An earlier version.
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    #[arg(long = "version", value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub(crate) version_number: u64,
+    /// Only the rows that came after a version, or after a position: BASE:ROW.
+    #[arg(long, value_name = "N|BASE:ROW", value_parser = since, conflicts_with = "version_number")]
+    pub(crate) since: Option<Since>,
     /// The ways that may be tried, in this order.
     #[arg(long, value_name = "WAY", value_delimiter = ',', default_value = "shared,json,source")]
     pub(crate) method: Vec<Method>,
@@ -219,6 +226,24 @@ fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("not of the form NAME=VALUE".to_owned()),
+    }
+}
+
+/// What rows come after.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Since {
+    /// A version.
+    Version(u64),
+    /// A base and a row.
+    Position(u64, u64),
+}
+
+fn since(text: &str) -> Result<Since, String> {
+    match text.parse() {
+        Ok(version) => Ok(Since::Version(version)),
+        Err(_) => position(text)
+            .map(|(base, row)| Since::Position(base, row))
+            .map_err(|_| "neither a version nor BASE:ROW".to_owned()),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use bowstring_adbc::{Drivers, Kind};
 use bowstring_transport::names;
 use serde::Deserialize;
 
@@ -27,7 +28,13 @@ pub(crate) struct Config {
     #[serde(default)]
     pub(crate) writers: Vec<u32>,
     pub(crate) metrics: Option<String>,
-    /// By name: the file that a table is read from.
+    /// By kind of database: its ADBC driver.
+    #[serde(default)]
+    drivers: BTreeMap<String, PathBuf>,
+    /// Drivers that the command line names.
+    #[serde(skip)]
+    named: Vec<(Kind, PathBuf)>,
+    /// By name: the file, or the table or query of a database, that a table is read from.
     #[serde(default)]
     pub(crate) tables: BTreeMap<String, PathBuf>,
 }
@@ -51,8 +58,11 @@ impl Config {
                 *file = directory.join(&file);
             }
         };
-        config.tables.values_mut().for_each(beside);
+        let files = config.tables.values_mut().filter(|source| !source.to_string_lossy().contains("://"));
+        files.for_each(beside);
         config.state.iter_mut().for_each(beside);
+        // What has no directory is for the dynamic linker to find.
+        config.drivers.values_mut().filter(|driver| driver.components().count() > 1).for_each(beside);
         Ok(config)
     }
 
@@ -71,7 +81,25 @@ impl Config {
         self.socket.is_some()
     }
 
-    /// Returns the file that a table is read from, if the configuration names one.
+    /// Returns this with drivers that the command line names.
+    pub(crate) fn with_drivers(mut self, named: Vec<(Kind, PathBuf)>) -> Config {
+        self.named = named;
+        self
+    }
+
+    /// Returns the drivers of databases: those of the command line come before those of the file.
+    pub(crate) fn drivers(&self) -> Result<Drivers, Failure> {
+        let mut drivers = Drivers::default();
+        for (kind, path) in &self.drivers {
+            let (kind, path) = Drivers::parse(&format!("{kind}={}", path.display()))
+                .map_err(|why| Failure::usage(format!("drivers: {why}")))?;
+            drivers.name(kind, path);
+        }
+        self.named.iter().for_each(|(kind, path)| drivers.name(*kind, path.clone()));
+        Ok(drivers)
+    }
+
+    /// Returns what a table is read from, if the configuration says so.
     pub(crate) fn source(&self, name: &str) -> Option<&Path> {
         self.tables.get(name).map(PathBuf::as_path)
     }

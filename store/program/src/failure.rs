@@ -2,6 +2,7 @@
 
 use std::io;
 
+use bowstring_adbc::AdbcError;
 use bowstring_cli::exit::Exit;
 use bowstring_receiver::keep::KeepError;
 use bowstring_source::{Kind, SourceError};
@@ -94,6 +95,17 @@ impl From<SourceError> for Failure {
             _ => Exit::Other,
         };
         Failure { exit: exit as u8, what: error.what, advice: error.advice }
+    }
+}
+
+impl From<AdbcError> for Failure {
+    fn from(error: AdbcError) -> Failure {
+        let exit = match &error {
+            AdbcError::NoTable { .. } | AdbcError::NoDriver { .. } => Exit::Usage,
+            AdbcError::Locked { .. } => Exit::Refused,
+            _ => Exit::Other,
+        };
+        Failure { exit: exit as u8, what: error.to_string(), advice: error.advice() }
     }
 }
 

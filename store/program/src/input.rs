@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use bowstring_adbc::{Drivers, Location, Origin};
 use bowstring_source::options::SourceOptions;
 use bowstring_source::{Source, SourceError, open};
 use bowstring_store::segment::MakeError;
@@ -20,9 +23,41 @@ pub(crate) fn opened(options: &SourceOptions) -> Result<Source, SourceError> {
     open(&inputs, &reading, choice)
 }
 
+/// The table or query of a database that an input names, if it names one. A file has the same path whoever names it.
+pub(crate) fn database(input: &Path) -> Result<Option<Origin>, Failure> {
+    let Some(mut origin) = Origin::parse(&input.to_string_lossy())? else { return Ok(None) };
+    if let Location::File(path) = &mut origin.location {
+        *path = path.canonicalize().map_err(|error| Failure::host("cannot find the database", &error))?;
+    }
+    Ok(Some(origin))
+}
+
 /// Reads inputs into one segment of at most so many bytes.
-pub(crate) fn segments(options: &SourceOptions, most: u64) -> Result<Segments, Failure> {
+pub(crate) fn segments(options: &SourceOptions, drivers: &Drivers, most: u64) -> Result<Segments, Failure> {
+    if let [input] = options.inputs.as_slice()
+        && let Some(origin) = database(input)?
+    {
+        return of_database(&origin, drivers, most);
+    }
     let mut source = opened(options)?;
+    let schema = source.schema();
+    let Source::Batches(window) = &mut source else {
+        return Err(Failure::usage("a demonstration cannot be put").advise("write it to a file first"));
+    };
+    written(schema, most, std::iter::from_fn(|| window.next_batch().map_err(Failure::from).transpose()))
+}
+
+/// Reads a table or query of a database into one segment of at most so many bytes.
+pub(crate) fn of_database(origin: &Origin, drivers: &Drivers, most: u64) -> Result<Segments, Failure> {
+    let batches = origin.open(drivers)?;
+    written(batches.schema(), most, batches.map(|batch| Ok(batch?)))
+}
+
+fn written(
+    schema: SchemaRef,
+    most: u64,
+    batches: impl Iterator<Item = Result<RecordBatch, Failure>>,
+) -> Result<Segments, Failure> {
     let failed = |error: MakeError| {
         let exit = match &error {
             MakeError::TooLarge { .. } => bowstring_cli::exit::Exit::Refused,
@@ -30,12 +65,9 @@ pub(crate) fn segments(options: &SourceOptions, most: u64) -> Result<Segments, F
         };
         Failure::new(exit, error.to_string())
     };
-    let mut writer = SegmentWriter::new(source.schema()).map_err(failed)?.at_most(most);
-    let Source::Batches(window) = &mut source else {
-        return Err(Failure::usage("a demonstration cannot be put").advise("write it to a file first"));
-    };
-    while let Some(batch) = window.next_batch()? {
-        writer.write(&batch).map_err(failed)?;
+    let mut writer = SegmentWriter::new(schema).map_err(failed)?.at_most(most);
+    for batch in batches {
+        writer.write(&batch?).map_err(failed)?;
     }
     writer.finish().map_err(failed)
 }

@@ -37,14 +37,14 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
-    let Cli { socket, config, quiet, command } = cli;
+    let Cli { socket, config, quiet, drivers, command } = cli;
     let printed = |printed: std::io::Result<()>| printed.map_err(|error| Failure::output(&error));
     match command {
         Command::Completions { shell } => return printed(own::completions(shell, Cli::command())),
         Command::Man => return printed(own::manual(Cli::command())),
         _ => {}
     }
-    let config = Config::read(config)?.with_socket(socket);
+    let config = Config::read(config)?.with_socket(socket).with_drivers(drivers);
     match command {
         Command::Serve(args) => serve::run(&config, args),
         Command::Ls { json } => show::list(&config, json),

@@ -2,6 +2,7 @@
 //! names. Each way can be left out or asked for with `--method`.
 
 use std::io::{Seek, SeekFrom, Write};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use arrow_schema::SchemaRef;
@@ -13,7 +14,7 @@ use bowstring_receiver::keep::{KeepOptions, keep};
 use bowstring_source::Source;
 use bowstring_store::{Client, Code, Event, Get as Which, Position, StoreError, Table};
 
-use crate::args::{Follow, Get, Method};
+use crate::args::{Follow, Get, Method, Since};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::input;
@@ -102,6 +103,24 @@ impl From<Failure> for Tried {
     }
 }
 
+/// What went wrong with a source, and that the store has the table, if it does.
+pub(crate) fn or_the_store(config: &Config, name: &str, inputs: &[PathBuf], failure: Failure) -> Failure {
+    let origins: Vec<String> = inputs
+        .iter()
+        .filter_map(|input| input::database(input).ok().flatten())
+        .map(|origin| origin.to_string())
+        .collect();
+    let entries = Client::connect(&config.socket()).and_then(|mut client| client.list()).unwrap_or_default();
+    // One without a version was not read either.
+    let mut there = entries.into_iter().filter(|entry| entry.version > 0);
+    match there
+        .find(|entry| origins.contains(&entry.source) || (entry.name == name && !entry.source.is_empty()))
+    {
+        Some(entry) => failure.advise(format!("the store has the table: bowstring get {}", entry.name)),
+        None => failure,
+    }
+}
+
 fn by_store(config: &Config, error: &StoreError) -> Tried {
     // A store that is not there, or has no such table, or whose descriptors cannot be had. What it refuses for a reason
     // of its own it would refuse again.
@@ -115,8 +134,15 @@ fn by_store(config: &Config, error: &StoreError) -> Tried {
 fn shared(config: &Config, args: &Get, begun: Instant) -> Result<(Came, u64), Tried> {
     let failed = |error: StoreError| by_store(config, &error);
     let mut client = Client::connect(&config.socket()).map_err(failed)?;
-    let which = Which { version: args.version_number, since: None };
-    let table = client.get_as(&args.name, which).map_err(failed)?;
+    let since = match args.since {
+        None => None,
+        Some(Since::Position(base, row)) => Some(Position { base, row }),
+        Some(Since::Version(version)) => {
+            let before = client.get_as(&args.name, Which { version, since: None }).map_err(failed)?;
+            Some(before.position())
+        }
+    };
+    let table = client.get_as(&args.name, Which { version: args.version_number, since }).map_err(failed)?;
     let came = Came {
         method: "shared",
         source: said_source(&table, config),
@@ -138,9 +164,9 @@ fn said_source(table: &Table, config: &Config) -> String {
 
 /// Lines of JSON are read as any file of them is, with their types inferred.
 fn json(config: &Config, args: &Get, begun: Instant) -> Result<(Came, u64), Tried> {
-    if args.version_number != 0 {
+    if args.version_number != 0 || args.since.is_some() {
         return Err(Tried {
-            failure: Failure::usage("JSON lines are of the newest version only"),
+            failure: Failure::usage("JSON lines are all of the newest version"),
             go_on: true,
         });
     }
@@ -173,17 +199,29 @@ fn spool() -> std::io::Result<std::fs::File> {
 }
 
 fn source(config: &Config, args: &Get, begun: Instant) -> Result<(Came, u64), Tried> {
+    if args.version_number != 0 || args.since.is_some() {
+        return Err(Tried { failure: Failure::usage("a source has no versions"), go_on: true });
+    }
     let Some(path) = config.source(&args.name) else {
         let what = format!("the configuration names no file for {}", args.name);
         return Err(Tried { failure: Failure::usage(what), go_on: true });
     };
-    let came = Came {
+    let came = |source: String| Came {
         method: "source",
-        source: path.display().to_string(),
+        source,
         version: 0,
         opened: begun.elapsed(),
         warning: None,
     };
+    if let Some(origin) = input::database(path)? {
+        let opened = origin.open(&config.drivers()?).map_err(Failure::from);
+        let failed = |failure| or_the_store(config, &args.name, &[path.to_owned()], failure);
+        let batches = opened.map_err(failed)?;
+        let came = came(origin.to_string());
+        let rows = keep(&args.keep, &batches.schema(), batches).map_err(Failure::from)?;
+        return Ok((came, rows));
+    }
+    let came = came(path.display().to_string());
     let rows = keep_source(&input::options(path), &args.keep)?;
     Ok((came, rows))
 }
@@ -205,7 +243,7 @@ fn keep_source(
 pub(crate) fn head(config: &Config, name: String, rows: usize) -> Result<(), Failure> {
     let keep = KeepOptions::head(rows);
     let method = vec![Method::Shared, Method::Json, Method::Source];
-    get(config, &Get { name, keep, version_number: 0, method, report: false }, true)
+    get(config, &Get { name, keep, version_number: 0, since: None, method, report: false }, true)
 }
 
 /// `bowstring schema`.
@@ -215,6 +253,9 @@ pub(crate) fn schema(config: &Config, name: &str) -> Result<(), Failure> {
     for field in table.schema().fields() {
         let null = if field.is_nullable() { "" } else { " not null" };
         text.push_str(&format!("{} {}{null}\n", escaped(field.name()), field.data_type()));
+    }
+    for (key, value) in table.metadata() {
+        text.push_str(&format!("# {}={}\n", escaped(key), escaped(value)));
     }
     crate::show::print(&text)
 }

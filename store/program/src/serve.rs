@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bowstring_adbc::{Drivers, Origin};
 use bowstring_cli::manners;
 use bowstring_store::{Config as Store, Handle, Server, Source};
 use bowstring_transport::{HandshakeError, Listener, names};
@@ -39,7 +40,10 @@ pub(crate) fn run(config: &Config, args: args::Serve) -> Result<(), Failure> {
         let at = answering.map_err(|error| Failure::host(&format!("cannot listen on {at}"), &error))?;
         manners::say(&format!("bowstring: figures at http://{at}/metrics"));
     }
-    manners::say(&format!("bowstring: serving at {}, {tables} from files", config.socket().display()));
+    manners::say(&format!(
+        "bowstring: serving at {}, {tables} from files and databases",
+        config.socket().display()
+    ));
     server.run().map_err(|error| Failure::host("the store ends", &error))
 }
 
@@ -84,13 +88,14 @@ fn store(config: &Config, args: args::Serve) -> Result<Store, Failure> {
     let usual = Store::default();
     let timeout = config.request_timeout.map(Duration::try_from_secs_f64).transpose();
     let timeout = timeout.map_err(|_| Failure::usage("request_timeout is no possible time"))?;
+    let drivers = config.drivers()?;
     let mut sources = Vec::new();
     let here = args.tables.iter().map(|(name, file)| (name.clone(), PathBuf::from(file)));
     let written = config.tables.iter().map(|(name, file)| (name.clone(), file.clone()));
     for (name, path) in here.chain(written) {
         // What the command line says of a table comes before what the file says.
         if !sources.iter().any(|source: &Source| source.name == name) {
-            sources.push(source(name, &path)?);
+            sources.push(source(name, &path, &drivers)?);
         }
     }
     Ok(Store {
@@ -108,18 +113,39 @@ fn store(config: &Config, args: args::Serve) -> Result<Store, Failure> {
     })
 }
 
-fn source(name: String, path: &Path) -> Result<Source, Failure> {
+fn source(name: String, path: &Path, drivers: &Drivers) -> Result<Source, Failure> {
+    if let Some(origin) = input::database(path)? {
+        return Ok(of_database(name, origin, drivers.clone()));
+    }
     if !path.is_file() {
-        return Err(Failure::usage(format!("{name}: {} is no file", path.display())));
+        return Err(Failure::usage(format!("{name}: {} is no file", path.display()))
+            .advise("name a file, or a table of a database as in app.db#orders"));
     }
     let path =
         std::path::absolute(path).map_err(|error| Failure::host("cannot find the directory", &error))?;
     let options = input::options(&path);
     let said = path.display().to_string();
+    let drivers = drivers.clone();
     Ok(Source {
         name,
         origin: said,
-        load: Arc::new(move |most| input::segments(&options, most).map_err(|failure| failure.what)),
+        load: Arc::new(move |most| input::segments(&options, &drivers, most).map_err(|failure| failure.what)),
         watched: vec![path],
+        retry: false,
     })
+}
+
+/// A database may be locked or down: it is tried again. What else it writes to, such as a log, tells of no commit.
+fn of_database(name: String, origin: Origin, drivers: Drivers) -> Source {
+    let said = |failure: Failure| match failure.advice {
+        Some(advice) => format!("{}; {advice}", failure.what),
+        None => failure.what,
+    };
+    Source {
+        name,
+        origin: origin.to_string(),
+        watched: origin.file().map(Path::to_owned).into_iter().collect(),
+        load: Arc::new(move |most| input::of_database(&origin, &drivers, most).map_err(said)),
+        retry: true,
+    }
 }

@@ -8,8 +8,8 @@ use bowstring_store::{Client, Done, Metadata, Mode, Put, StoreError};
 use crate::args;
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::input;
 use crate::read::connect;
+use crate::{input, read};
 
 fn say(name: &str, done: Done, quiet: bool) {
     if !quiet {
@@ -33,7 +33,9 @@ fn change(
 fn send(config: &Config, name: &str, source: &SourceOptions, put: &Put, quiet: bool) -> Result<(), Failure> {
     // The store is asked first: nothing is read for one that is not there, or that would not take it.
     let mut client = connect(config)?;
-    let segments = input::segments(source, client.welcome().max_table)?;
+    let most = client.welcome().max_table;
+    let segments = input::segments(source, &config.drivers()?, most)
+        .map_err(|failure| read::or_the_store(config, name, &source.inputs, failure))?;
     let done = client.put_segments(name, &segments, put).map_err(|error| Failure::store(config, &error))?;
     say(name, done, quiet);
     Ok(())

@@ -2,104 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod support;
+
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::io::Write;
+use std::path::Path;
+use std::process::Stdio;
 
-use rustix::process::{Pid, Signal, kill_process};
-
-/// A directory that goes with the value.
-struct Room(PathBuf);
-
-impl Room {
-    fn new() -> Room {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("bowstring-program-{}-{number}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Room(path)
-    }
-
-    fn file(&self, name: &str, text: &str) -> PathBuf {
-        // Beside and renamed, as who replaces a file does.
-        let (draft, path) = (self.0.join(format!("{name}.part")), self.0.join(name));
-        fs::write(&draft, text).unwrap();
-        fs::rename(&draft, &path).unwrap();
-        path
-    }
-
-    fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_bowstring"));
-        command.current_dir(&self.0).env("XDG_CONFIG_HOME", &self.0).args(["--socket", "s"]).args(words);
-        command
-    }
-
-    fn run(&self, words: &[&str]) -> Output {
-        self.command(words).stdin(Stdio::null()).output().unwrap()
-    }
-
-    /// Runs it, and returns what it wrote.
-    fn out(&self, words: &[&str]) -> String {
-        let Output { status, stdout, stderr } = self.run(words);
-        assert!(status.success(), "{words:?}: {}", String::from_utf8_lossy(&stderr));
-        String::from_utf8(stdout).unwrap()
-    }
-
-    /// Runs it, and returns its exit code and what it said.
-    fn fails(&self, words: &[&str]) -> (i32, String) {
-        let Output { status, stdout, stderr } = self.run(words);
-        assert_eq!(String::from_utf8(stdout).unwrap(), "");
-        (status.code().unwrap(), String::from_utf8(stderr).unwrap())
-    }
-}
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-/// A running store.
-struct Store(Child);
-
-impl Store {
-    fn serve(room: &Room, words: &[&str]) -> Store {
-        let mut command = room.command(&["serve"]);
-        let mut child = command.args(words).stderr(Stdio::piped()).spawn().unwrap();
-        let mut said = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        while !line.contains("serving at") {
-            line.clear();
-            assert!(said.read_line(&mut line).unwrap() > 0, "it ended");
-        }
-        // Read on, so that nothing it says blocks it.
-        std::thread::spawn(move || said.read_to_end(&mut Vec::new()));
-        Store(child)
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.0), signal).unwrap();
-    }
-}
-
-impl Drop for Store {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use rustix::process::Signal;
+use support::{Room, Store, until};
 
 const TRIPS: &str = "id,place\n1,here\n2,there\n3,\n";
-
-fn until(mut holds: impl FnMut() -> bool) {
-    let begun = std::time::Instant::now();
-    while !holds() {
-        assert!(begun.elapsed().as_secs() < 30, "it never came to be");
-        std::thread::yield_now();
-    }
-}
 
 #[test]
 fn files_are_served_and_read_again_when_they_are_replaced() {
@@ -217,4 +130,25 @@ fn what_was_acknowledged_comes_back_after_kill_9() {
         assert!(!output.status.success() || output.stdout == b"3\n");
         assert!(Path::new(&room.0.join("state")).exists());
     }
+}
+
+#[test]
+fn an_earlier_version_and_what_came_since() {
+    let room = Room::new();
+    room.file("a.csv", TRIPS);
+    room.file("b.csv", "id,place\n4,d\n");
+    let _store = Store::serve(&room, &["--keep", "2"]);
+    room.out(&["put", "t", "a.csv", "--set", "unit=m"]);
+    room.out(&["append", "t", "b.csv"]);
+    assert_eq!(room.out(&["get", "t", "--version", "1", "--csv"]), TRIPS);
+    assert_eq!(room.out(&["get", "t", "--since", "1", "--csv"]), "id,place\n4,d\n");
+    assert_eq!(room.out(&["get", "t", "--since", "2", "--count"]), "0\n");
+    assert_eq!(room.out(&["schema", "t"]), "id Int64\nplace Utf8\n# unit=m\n");
+    room.out(&["put", "t", "b.csv"]);
+    assert_eq!(room.out(&["get", "t", "--version", "2", "--csv"]), format!("{TRIPS}4,d\n"));
+    // The table was replaced since: its rows are no continuation.
+    let (exit, said) = room.fails(&["get", "t", "--since", "2"]);
+    assert!(exit == 4 && said.contains("replaced"), "{said}");
+    assert_eq!(room.fails(&["get", "t", "--version", "9"]).0, 4);
+    assert_eq!(room.fails(&["get", "t", "--since", "x"]).0, 2);
 }

@@ -22,6 +22,8 @@ pub struct Source {
     pub load: Load,
     /// Files upon whose replacement it is read again.
     pub watched: Vec<PathBuf>,
+    /// Whether it is tried again after a while if it cannot be read, as what can be locked or down should be.
+    pub retry: bool,
 }
 
 impl fmt::Debug for Source {

@@ -1,5 +1,7 @@
 //! One client: where it stands, and what is still to be sent to it.
 
+// claim: store-kill
+
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

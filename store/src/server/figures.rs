@@ -60,35 +60,60 @@ impl Figures {
         self.latency_sum += time;
     }
 
-    /// States everything.
-    pub(super) fn text(&self, catalogue: &Catalogue) -> String {
-        let mut text = String::new();
-        let mut line = |name: &str, labels: &str, value: f64| {
-            let _ = writeln!(text, "bowstring_store_{name}{labels} {value}");
-        };
-        for (word, count) in &self.requests {
-            line("requests_total", &format!("{{kind=\"{word}\"}}"), *count as f64);
-        }
-        for (word, count) in &self.errors {
-            line("errors_total", &format!("{{kind=\"{word}\"}}"), *count as f64);
-        }
-        line("descriptors_shared_total", "", self.shared as f64);
-        line("bytes_shared_total", "", self.bytes_shared as f64);
-        line("fallbacks_total", "{kind=\"json\"}", self.json as f64);
-        line("json_rows_total", "", self.json_rows as f64);
+    /// States everything. `under_way` is the number of changes that were begun and are not yet published or refused.
+    pub(super) fn text(&self, catalogue: &Catalogue, under_way: usize) -> String {
+        let mut text = Text(String::new());
+        text.kinds("requests_total", "Requests by kind.", &self.requests);
+        text.kinds("errors_total", "Refusals and failures by kind.", &self.errors);
+        text.one("descriptors_shared_total", "counter", "Descriptors handed out.", self.shared);
+        text.one("bytes_shared_total", "counter", "Bytes of the tables handed out.", self.bytes_shared);
+        let fallbacks = BTreeMap::from([("json", self.json)]);
+        text.kinds("fallbacks_total", "Tables handed out by a way other than descriptors.", &fallbacks);
+        text.one("json_rows_total", "counter", "Rows handed out as JSON.", self.json_rows);
+        text.head("get_seconds", "histogram", "Time from request to reply of a get.");
         let mut sum = 0;
         for (place, count) in self.latency.iter().enumerate() {
             sum += count;
             let bound = BOUNDS.get(place).map_or("+Inf".to_owned(), |&b| (b as f64 / 1e6).to_string());
-            line("get_seconds_bucket", &format!("{{le=\"{bound}\"}}"), sum as f64);
+            text.line("get_seconds_bucket", &format!("{{le=\"{bound}\"}}"), sum as f64);
         }
-        line("get_seconds_sum", "", self.latency_sum.as_secs_f64());
-        line("get_seconds_count", "", sum as f64);
-        line("clients", "", self.clients as f64);
-        line("tables", "", catalogue.tables.len() as f64);
-        line("bytes", "", catalogue.bytes() as f64);
-        let versions = catalogue.tables.values().map(|t| t.earlier.len() + usize::from(t.current.is_some()));
-        line("versions", "", versions.sum::<usize>() as f64);
-        text
+        text.line("get_seconds_sum", "", self.latency_sum.as_secs_f64());
+        text.line("get_seconds_count", "", sum as f64);
+        let tables = catalogue.tables.values();
+        let followers = tables.clone().map(|table| u64::from(table.followers)).sum();
+        let versions = tables.map(|t| t.earlier.len() + usize::from(t.current.is_some())).sum::<usize>();
+        text.one("clients", "gauge", "Connections.", self.clients);
+        text.one("followers", "gauge", "Connections that follow a table.", followers);
+        text.one("changes_under_way", "gauge", "Changes begun and not ended.", under_way as u64);
+        text.one("tables", "gauge", "Tables.", catalogue.tables.len() as u64);
+        text.one("bytes", "gauge", "Bytes of all versions kept.", catalogue.bytes());
+        text.one("versions", "gauge", "Versions kept.", versions as u64);
+        text.0
+    }
+}
+
+/// Figures as Prometheus reads them.
+struct Text(String);
+
+impl Text {
+    fn head(&mut self, name: &str, kind: &str, help: &str) {
+        let _ =
+            writeln!(self.0, "# HELP bowstring_store_{name} {help}\n# TYPE bowstring_store_{name} {kind}");
+    }
+
+    fn line(&mut self, name: &str, labels: &str, value: f64) {
+        let _ = writeln!(self.0, "bowstring_store_{name}{labels} {value}");
+    }
+
+    fn one(&mut self, name: &str, kind: &str, help: &str, value: u64) {
+        self.head(name, kind, help);
+        self.line(name, "", value as f64);
+    }
+
+    fn kinds(&mut self, name: &str, help: &str, counts: &BTreeMap<&'static str, u64>) {
+        self.head(name, "counter", help);
+        for (kind, count) in counts {
+            self.line(name, &format!("{{kind=\"{kind}\"}}"), *count as f64);
+        }
     }
 }

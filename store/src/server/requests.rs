@@ -55,7 +55,7 @@ impl Server {
                 self.say(token, &Reply::End);
             }
             Request::Stat => {
-                let text = self.figures.text(&self.catalogue);
+                let text = self.figures.text(&self.catalogue, self.locked.len() + self.queue.len());
                 self.say(token, &Reply::Figures(text));
             }
             Request::Get { .. } | Request::Follow { .. } => {

@@ -7,6 +7,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use rustix::event::epoll;
 use rustix::fs::inotify;
@@ -19,6 +20,9 @@ use crate::catalogue::{Incoming, check_name};
 use crate::segment::Segments;
 use crate::wire::message::{Metadata, Mode};
 
+/// The longest wait before a source is tried again.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
 /// A source, and whether it is being read.
 #[derive(Debug)]
 pub(super) struct Reading {
@@ -26,6 +30,9 @@ pub(super) struct Reading {
     busy: bool,
     /// It changed while it was read.
     again: bool,
+    /// How often it could not be read since it last could, and when it is tried again.
+    failures: u32,
+    due: Option<Instant>,
 }
 
 /// Watches directories for files that take another's place.
@@ -51,7 +58,8 @@ impl Server {
                 self.watch_file(path, &source.name)?;
             }
             let name = source.name.clone();
-            self.readings.insert(name.clone(), Reading { source, busy: false, again: false });
+            self.readings
+                .insert(name.clone(), Reading { source, busy: false, again: false, failures: 0, due: None });
             self.read_source(&name);
         }
         Ok(())
@@ -102,13 +110,21 @@ impl Server {
         names.iter().for_each(|name| self.read_source(name));
     }
 
+    /// Tries again what could not be read, if it is time.
+    pub(super) fn retry_sources(&mut self, now: Instant) {
+        let due = |reading: &Reading| reading.due.is_some_and(|due| now >= due);
+        let names: Vec<String> =
+            self.readings.iter().filter(|(_, reading)| due(reading)).map(|(name, _)| name.clone()).collect();
+        names.iter().for_each(|name| self.read_source(name));
+    }
+
     fn read_source(&mut self, name: &str) {
         let Some(reading) = self.readings.get_mut(name) else { return };
         if reading.busy {
             reading.again = true;
             return;
         }
-        reading.busy = true;
+        (reading.busy, reading.due) = (true, None);
         let load = reading.source.load.clone();
         self.jobs.give(Job::Load { name: name.to_owned(), load, most: self.config.max_table });
     }
@@ -134,6 +150,11 @@ impl Server {
             }
         };
         let fresh = trouble.is_none();
+        if let Some(reading) = self.readings.get_mut(name) {
+            reading.failures = if fresh { 0 } else { reading.failures + 1 };
+            let wait = LONGEST_WAIT.min(Duration::from_secs(1 << reading.failures.min(16)));
+            reading.due = (!fresh && reading.source.retry).then(|| Instant::now() + wait);
+        }
         if let Some(table) = self.catalogue.tables.get_mut(name) {
             table.trouble = trouble;
         }
