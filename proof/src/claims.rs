@@ -132,6 +132,18 @@ pub(crate) const ALL: &[Claim] = &[
         level: Quick,
     },
     Claim {
+        id: "store-kill",
+        statement: "A client of the store killed at any system call of a put, an append or a get: the table is the old one or the new one, whole, and the store holds nothing of the dead one's, in memory or on disk",
+        strength: Sampled,
+        rests_on: "ptrace",
+        command: "cargo test -p bowstring-store --test kills",
+        figure: Figure::Tests,
+        bound: AtLeast(6),
+        scope: "every system call of each, with and without a state directory; segments of a few kB",
+        needs: &[],
+        level: Quick,
+    },
+    Claim {
         id: "conditions",
         statement: "A SQL condition keeps the rows that DuckDB keeps",
         strength: Sampled,
