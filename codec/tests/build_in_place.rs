@@ -225,6 +225,8 @@ fn what_is_not_written_is_zero_unless_stale_values_were_asked_for() {
     let mut message = shape.begin(region.bytes()).unwrap();
     let mut n = message.fields().fixed::<Int64Type>().unwrap();
     n.push(1).unwrap();
+    n.rest_mut()[0] = 1;
+    assert_eq!(n.rest()[..2], [1, 0]);
     n.rest_mut()[0] = 2;
     n.advance(3).unwrap();
     assert_eq!(n.written_mut(), [1, 2, 0, 0]);

@@ -36,8 +36,9 @@
 //! # Map
 //!
 //! [`protocol`] describes the messages; [`hints`] are what a sender announces about its table; `send` and `receive`
-//! are the two ends; [`buffer_stats`] counts by address what is in shared memory and what was copied. Below are two
-//! crates that do not know each other: [`transport`] moves bytes, [`codec`] gives them their meaning.
+//! are the two ends; `rows` makes a Rust struct a schema (feature `derive`); [`buffer_stats`] counts by address what is
+//! in shared memory and what was copied. Below are two crates that do not know each other: [`transport`] moves bytes,
+//! [`codec`] gives them their meaning.
 
 #[cfg(feature = "count-allocations")]
 pub mod allocations;
@@ -50,6 +51,8 @@ mod heap;
 pub mod hints;
 pub mod protocol;
 mod receive;
+#[cfg(feature = "derive")]
+pub mod rows;
 mod send;
 pub mod serve;
 pub mod share;
@@ -71,6 +74,11 @@ pub use error::{ReceiveError, SendError, SetUpError};
 pub use hints::Hints;
 pub use receive::{Batch, Missed, Outstanding, Receiver, ReceiverBuilder, ReceiverStats, in_forked_child};
 pub use send::{Interrupt, Sender, SenderBuilder, SenderStats};
+
+#[cfg(feature = "derive")]
+pub use bowstring_derive::Row;
+#[cfg(feature = "derive")]
+pub use rows::Row;
 
 #[cfg(feature = "tokio")]
 pub use stream::BatchStream;

@@ -4,6 +4,8 @@ mod batch;
 mod builder;
 mod channel;
 mod copies;
+#[cfg(feature = "derive")]
+mod held;
 mod iter;
 mod outstanding;
 mod stats;
@@ -21,6 +23,8 @@ use bowstring_transport::{Credentials, Delivery, HandshakeError, Incoming, Meta,
 pub use self::batch::Batch;
 pub use self::builder::ReceiverBuilder;
 use self::channel::{Channel, Memory};
+#[cfg(feature = "derive")]
+pub(crate) use self::held::Held;
 pub use self::outstanding::{Outstanding, in_forked_child};
 pub use self::stats::ReceiverStats;
 use crate::error::{ReceiveError, SetUpError};

@@ -274,6 +274,8 @@ impl Sender {
     /// Gives receivers these values for the dictionary at `index` of
     /// [`Layout::dictionaries`](bowstring_codec::Layout::dictionaries), before batches are built with keys into it.
     pub fn set_dictionary(&mut self, index: usize, values: &ArrayRef) -> Result<(), SendError> {
+        self.poll_accept_if_due()?;
+        self.resume_first()?;
         let mut updates = Vec::new();
         self.dictionaries.update(index, values, &mut updates)?;
         self.send_dictionaries(&mut updates)

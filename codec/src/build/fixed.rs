@@ -63,6 +63,12 @@ impl<T: ArrowNativeType> Fixed<'_, T> {
         rest
     }
 
+    /// Returns all rows still to come, as they are: see [`stale_rest_mut`](Self::stale_rest_mut).
+    #[must_use]
+    pub fn rest(&self) -> &[T] {
+        &self.values.values[self.column.len..self.column.capacity]
+    }
+
     /// Returns all rows still to come, as whatever the region held before: perhaps rows of an earlier message.
     ///
     /// This saves clearing what is about to be overwritten. Whoever advances over a row without having

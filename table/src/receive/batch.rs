@@ -134,6 +134,12 @@ impl<'a> Batch<'a> {
         })
     }
 
+    /// The batch's memory, apart from its receiver.
+    #[cfg(feature = "derive")]
+    pub(super) fn into_held(self) -> super::held::Held {
+        super::held::Held::new(self.memory.detach(), self.meta.number, self.shared)
+    }
+
     fn arrays_over(self, keep: impl FnOnce(Memory<'a>) -> Buffer) -> Result<RecordBatch, ReceiveError> {
         let Batch { memory, meta, shared, decoder, align, stats, counted, .. } = self;
         let before = heap::allocations();
@@ -155,7 +161,7 @@ impl<'a> Batch<'a> {
 }
 
 /// Counts a batch's rows and buffers, once.
-fn count<L: Level>(
+pub(super) fn count<L: Level>(
     view: &BatchView<'_, L>,
     shared: &Range<usize>,
     stats: &mut ReceiverStats,

@@ -1,0 +1,9 @@
+use bowstring::Row;
+
+#[derive(Row)]
+enum Side {
+    Buy,
+    Sell,
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use bowstring::Row;
+
+#[derive(Row)]
+struct Pair<T> {
+    a: T,
+    b: T,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use bowstring::Row;
+
+#[derive(Row)]
+struct Tick {
+    legs: Vec<usize>,
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use bowstring::Row;
+
+#[derive(Row)]
+struct Price(f64);
+
+fn main() {}

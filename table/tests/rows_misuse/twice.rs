@@ -1,0 +1,10 @@
+use bowstring::Row;
+
+#[derive(Row)]
+struct Tick {
+    price: f64,
+    #[row(alias = "price")]
+    bid: f64,
+}
+
+fn main() {}
