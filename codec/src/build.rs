@@ -1,17 +1,16 @@
-//! A message whose columns are computed straight into the region it is sent from.
+//! Builds a message whose columns are computed in the region it is sent from.
 //!
-//! A [`Shape`] says beforehand where everything lies. [`Shape::begin`] makes a region a message in the
-//! making, [`InPlace::fields`] hands out a cursor for each field, and [`InPlace::finish`] sees that the
-//! fields agree with each other and writes the numbers that only the end knows. None of this uses a heap.
+//! A [`Shape`] fixes the layout in advance. [`Shape::begin`] begins a message in a region, [`InPlace::fields`] hands
+//! out a cursor for each field, and [`InPlace::finish`] checks that the fields agree with each other and writes the
+//! numbers that are only known at the end. None of this uses a heap.
 //!
 //! Every type of the layout can be built: numbers, dates, times, decimals, intervals ([`Fields::fixed`]),
 //! booleans, fixed-size binary, text and binary with offsets or views, structs, fixed-size lists and nulls
 //! ([`Fields::rows`]), lists and maps, list views, both unions, run-end encoding, and keys of dictionaries. A
 //! dictionary's values are a message of their own, and are built like any other ([`Shape::dictionary`]).
 //!
-//! A message always takes the whole length of its shape. What is not in use of it is written as zeroes, so
-//! capacities far above what is needed cost time; and whatever the region held before is nowhere in the
-//! message.
+//! A message always takes the whole length of its shape. Unused parts are written as zeroes, so capacities far above
+//! what is needed cost time; nothing that the region held before is left in the message.
 
 mod check;
 mod error;
@@ -31,7 +30,7 @@ pub use self::shape::{Shape, Variable, VariableOf};
 pub use self::strings::{Binaries, Strings};
 use crate::wire::ALIGNMENT;
 
-/// A message in the making.
+/// A message being built.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -79,13 +78,13 @@ impl<'r> InPlace<'r> {
         let (needed, given) = (shape.len(), region.len());
         let message = region.get_mut(..needed).ok_or(BuildError::RegionTooSmall { needed, given })?;
         let (head, body) = message.split_at_mut(shape.template().len());
-        // Nothing is finished, so nothing of the region's old content can pass for a message.
+        // Nothing is finished, so none of the region's old content can pass for a message.
         shape.template().stamp(head).nodes.fill(UNFINISHED);
         debug_assert_eq!(body.len(), shape.body());
         Ok(Self { shape, head, body, delta: false })
     }
 
-    /// Returns the fields, all of them unfinished, whatever was done before.
+    /// Returns the fields, all of them unfinished again.
     pub fn fields(&mut self) -> Fields<'_> {
         let tables = self.shape.template().tables(self.head);
         tables.nodes.fill(UNFINISHED);
@@ -98,9 +97,8 @@ impl<'r> InPlace<'r> {
         self.delta = delta;
     }
 
-    /// Sees that every field is finished and has the rows that its parent refers to, and completes the
-    /// message of `rows` rows. Gives the length of the message. After an error the fields can be filled
-    /// again.
+    /// Checks that every field is finished and has the rows that its parent refers to, and completes the message of
+    /// `rows` rows. Returns the length of the message. After an error the fields can be filled again.
     pub fn finish(&mut self, rows: usize) -> Result<usize, BuildError> {
         let shape = self.shape;
         let tables = shape.template().tables(self.head);

@@ -1,7 +1,7 @@
 //! Decoding: a message's bytes become a checked, borrowed view.
 //!
-//! [`Decoder`] reads the messages of one schema and keeps their dictionaries. [`ReadError`] says which part of a
-//! message is wrong, where, and how.
+//! [`Decoder`] reads the messages of one schema and keeps their dictionaries. [`ReadError`] names the faulty part of
+//! a message, the position and the fault.
 
 mod decoder;
 

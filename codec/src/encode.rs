@@ -1,4 +1,4 @@
-//! A finished `RecordBatch`, written into a region: one copy of its data, and no heap.
+//! Encodes a finished `RecordBatch` into a region: one copy of its data, and no heap.
 
 // claim: codec-heap-free
 
@@ -29,12 +29,12 @@ use crate::wire::ALIGNMENT;
 
 /// Writes batches and dictionaries of one schema as messages.
 ///
-/// Every message is framed (continuation, length, metadata, body), and all its buffers begin at multiples of
-/// 64 bytes from the start of the region. What is written is exactly what the rows refer to: a slice takes no
-/// more than its own rows do, and every byte of the message is written, padding as zeroes.
+/// Every message is framed (continuation, length, metadata, body), and all its buffers begin at multiples of 64 bytes
+/// from the start of the region. Exactly what the rows refer to is written: a slice takes no more than its own rows
+/// do, and every byte of the message is written, padding as zeroes.
 ///
-/// From the second batch of a shape on there are no heap allocations. (A batch whose view columns have more
-/// buffers than any before makes the metadata larger, and that takes a few.)
+/// From the second batch of a shape on there are no heap allocations. (A batch whose view columns have more buffers
+/// than any before makes the metadata larger, which takes a few.)
 ///
 /// ```
 /// use std::sync::Arc;
@@ -53,7 +53,7 @@ use crate::wire::ALIGNMENT;
 #[derive(Debug)]
 pub struct Encoder {
     plan: Arc<Plan>,
-    /// Templates with room for more variadic buffers than the plan's, where a batch asked for it.
+    /// Templates with room for more variadic buffers than the plan's, if a batch needed it.
     batch: Option<Template>,
     dictionaries: Box<[Option<Template>]>,
     covers: Vec<Cover>,
@@ -81,8 +81,8 @@ impl Encoder {
         measure(tree, columns(batch), covers, Carries::Batch, plan.batch(), grown)
     }
 
-    /// Writes a batch to the front of `region`, and returns how many bytes it took. The dictionaries of the
-    /// batch are messages of their own: see [`encode_dictionary`](Self::encode_dictionary).
+    /// Writes a batch to the front of `region`, and returns its length in bytes. The dictionaries of the batch are
+    /// messages of their own: see [`encode_dictionary`](Self::encode_dictionary).
     pub fn encode(&mut self, batch: &RecordBatch, region: &mut [u8]) -> Result<usize, EncodeError> {
         let Self { plan, batch: grown, covers, .. } = self;
         check_schema(plan, batch)?;
@@ -139,8 +139,7 @@ fn columns(batch: &RecordBatch) -> impl Iterator<Item = Window<'_>> {
     batch.columns().iter().map(move |column| Window { array: &**column, start: 0, len })
 }
 
-/// Returns true if the batch fits the plan. That it has the very schema of the plan is the usual case, and costs
-/// nothing.
+/// Checks that the batch fits the plan. Usually it has the plan's own schema, and then this costs nothing.
 fn check_schema(plan: &Plan, batch: &RecordBatch) -> Result<(), EncodeError> {
     if Arc::ptr_eq(plan.schema(), batch.schema_ref()) {
         return Ok(());
@@ -149,8 +148,7 @@ fn check_schema(plan: &Plan, batch: &RecordBatch) -> Result<(), EncodeError> {
     if fields.len() != batch.num_columns() {
         return Err(EncodeError::WrongSchema { column: fields.len().min(batch.num_columns()) });
     }
-    // The column's own nulls are meant, as everywhere in Arrow: those in a union's child or in a dictionary
-    // are not.
+    // As everywhere in Arrow, this means the column's own nulls, not those in a union's child or in a dictionary.
     let fits = |field: &Field, array: &dyn Array| {
         field.data_type().equals_datatype(array.data_type())
             && (field.is_nullable() || array.null_count() == 0)
@@ -161,7 +159,7 @@ fn check_schema(plan: &Plan, batch: &RecordBatch) -> Result<(), EncodeError> {
     }
 }
 
-/// Sees how long a message will be, and that there is a template with room for its variadic buffers.
+/// Measures a message, and ensures a template with room for its variadic buffers.
 fn measure<'a>(
     tree: &Tree,
     columns: impl Iterator<Item = Window<'a>>,
@@ -182,8 +180,8 @@ fn measure<'a>(
     template.len().checked_add(body).ok_or(EncodeError::TooLarge)
 }
 
-/// Makes a template with room for that many variadic buffers, and for more: a column that grows by a buffer a
-/// batch shall not take a template a batch.
+/// Creates a template with room for that many variadic buffers, and for more, so that a column that grows by a buffer
+/// per batch does not take a template per batch.
 fn grow<'a>(
     carries: Carries,
     tree: &Tree,
@@ -204,8 +202,8 @@ struct Header {
     delta: bool,
 }
 
-/// Writes a message. Without measuring first: should the template lack room for variadic buffers, which is
-/// rare, the message is written once more with one that has it.
+/// Writes a message without measuring it first: in the rare case that the template lacks room for variadic buffers,
+/// the message is written again with a larger one.
 fn write<'a, C: Iterator<Item = Window<'a>>>(
     tree: &Tree,
     columns: impl Fn() -> C,
@@ -251,7 +249,7 @@ fn write_with<'a>(
     Ok(written)
 }
 
-/// Parts a region into the head that the template takes, and what is left for the body.
+/// Splits a region into the head for the template and the rest for the body.
 fn split<'r>(region: &'r mut [u8], template: &Template) -> Result<(&'r mut [u8], &'r mut [u8]), EncodeError> {
     match region.as_ptr().addr() % ALIGNMENT {
         0 => (),

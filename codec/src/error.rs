@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-/// Deepest nesting of fields that is laid out. The flatbuffer verifiers of other Arrow implementations give
-/// up at 64 tables, and a bound here bounds every recursion over a schema.
+/// Deepest nesting of fields that is laid out. The flatbuffer verifiers of other Arrow implementations give up at 64
+/// tables, and this bounds every recursion over a schema.
 pub const MAX_DEPTH: usize = 60;
 
 /// A schema that cannot be laid out as Arrow IPC messages, and the field at fault.
@@ -29,7 +29,7 @@ pub enum LayoutFault {
     MapEntries,
     /// A dictionary whose keys are not integers.
     DictionaryKey,
-    /// A dictionary whose values are themselves dictionary-encoded: Arrow IPC cannot say this of one field.
+    /// A dictionary whose values are themselves dictionary-encoded: Arrow IPC cannot express this for one field.
     DictionaryOfDictionary,
     /// Two fields name the same dictionary, but disagree on the type of its values.
     DictionaryConflict(i64),

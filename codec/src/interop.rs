@@ -1,8 +1,8 @@
 //! Arrow arrays over memory that somebody else owns, without copying it.
 //!
-//! A [`Buffer`] made by [`share`] holds the memory's owner: a lease, a mapping, a vector. Arrays made from a
-//! message in such a buffer are slices of it, so they hold the owner too, and when the last of them is dropped, on
-//! whatever thread, the owner is dropped.
+//! A [`Buffer`] made by [`share`] holds the memory's owner: a lease, a mapping, a vector. Arrays made from a message
+//! in such a buffer are slices of it, so they hold the owner too; when the last of them is dropped, on any thread,
+//! the owner is dropped.
 //!
 //! ```
 //! use bowstring_codec::decode::Decoder;
@@ -43,13 +43,13 @@ use crate::view::{BatchView, Full};
 
 /// The treatment of data that is aligned well enough for Arrow, but not for Rust.
 ///
-/// Arrow asks that buffers are aligned to 8 bytes. Decimals of 128 and 256 bits and views are read in Rust as 16-byte
-/// numbers, which ask for 16. Writers that align to 64 (this crate, and C++) never make a copy necessary.
+/// Arrow requires buffers to be aligned to 8 bytes. Decimals of 128 and 256 bits and views are read in Rust as
+/// 16-byte numbers, which need 16. Writers that align to 64 (this crate, and C++) never make a copy necessary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Align {
-    /// Refuse: [`ImportError::Misaligned`] says for which fields.
+    /// Refuse: [`ImportError::Misaligned`] names the fields.
     Refuse,
-    /// Copy those buffers, and only those: [`Imported::copied`] says of which fields.
+    /// Copy those buffers, and only those: [`Imported::copied`] names the fields.
     Copy,
 }
 
@@ -58,7 +58,7 @@ pub enum Align {
 pub struct Imported {
     /// The arrays, in the memory they came in.
     pub batch: RecordBatch,
-    /// The fields of which a buffer was copied for the sake of alignment: names joined by dots.
+    /// The fields with a buffer that was copied for alignment: names joined by dots.
     pub copied: Vec<Box<str>>,
 }
 
@@ -66,21 +66,21 @@ pub struct Imported {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ImportError {
-    /// The message is not sound.
+    /// The message is malformed.
     Read(ReadError),
-    /// The view's message does not lie in the memory that was given as its own.
+    /// The view's message is not in the given memory.
     ForeignMemory,
-    /// Fields whose buffers would have to be copied, which was not allowed.
+    /// Fields with a buffer that would have to be copied, which was not allowed.
     Misaligned {
-        /// Names of each, joined by dots.
+        /// The field names, joined by dots.
         fields: Vec<Box<str>>,
     },
-    /// A dictionary's deltas cannot be put together into the one array that Arrow has for a dictionary. Borrowed
-    /// views, which keep the parts apart, can use it all the same.
+    /// A dictionary's deltas cannot be joined into the one array that Arrow has for a dictionary. Borrowed views,
+    /// which keep the parts apart, can still use it.
     DictionaryParts {
         /// The dictionary's id.
         id: i64,
-        /// Why.
+        /// The reason.
         why: &'static str,
     },
 }
@@ -88,8 +88,8 @@ pub enum ImportError {
 impl BatchView<'_, Full> {
     /// Returns the batch as Arrow arrays, which are slices of `memory`, the buffer that holds the message.
     ///
-    /// Allocates the arrays, and copies no data unless asked to with [`Align::Copy`]. The deltas of a dictionary are
-    /// put together into one array, which does copy, once for each delta.
+    /// Allocates the arrays, and copies no data unless [`Align::Copy`] allows it. The deltas of a dictionary are
+    /// joined into one array, which does copy, once for each delta.
     pub fn to_record_batch(&self, memory: &Buffer, align: Align) -> Result<Imported, ImportError> {
         import::batch(self, memory, align)
     }
@@ -103,7 +103,7 @@ impl Decoder {
 }
 
 impl ImportError {
-    /// Puts the error where its message stands in a stream or file.
+    /// Adds the position of the error's message in a stream or file.
     pub(crate) fn in_message(self, at: usize) -> Self {
         match self {
             Self::Read(error) => Self::Read(error.in_message(at)),

@@ -1,8 +1,8 @@
 //! A schema, flattened depth-first into the nodes and buffers that its messages will have.
 //!
-//! Arrow IPC describes a batch by two flat lists: a *node* (length, null count) per field, parents before
-//! their children, and the *buffers* of each node in an order fixed by its type. [`Layout`] is that order,
-//! worked out once, so that writing and reading walk arrays instead of trees and need no heap to do it.
+//! Arrow IPC describes a batch by two flat lists: a *node* (length, null count) per field, parents before their
+//! children, and the *buffers* of each node in an order fixed by its type. [`Layout`] is that order, computed once,
+//! so that writing and reading walk arrays instead of trees and need no heap.
 //!
 //! A dictionary-encoded field has its keys in the batch and its values in messages of their own, so a layout
 //! is one [`Tree`] for the batch and one for each dictionary.
@@ -26,7 +26,7 @@ pub struct Layout {
 /// One dictionary of a schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dictionary {
-    /// The number by which messages name this dictionary.
+    /// The id by which messages refer to this dictionary.
     pub id: i64,
     /// Its values: a tree with exactly one column.
     pub values: Tree,
@@ -111,7 +111,7 @@ impl Layout {
     /// Returns the index in [`dictionaries`](Self::dictionaries) of the dictionary that messages call `id`.
     #[must_use]
     pub fn dictionary_index(&self, id: i64) -> Option<usize> {
-        // Ids are mostly 0, 1, 2, …: look where such an id would be before searching.
+        // Ids are mostly 0, 1, 2, …: try the place of such an id before searching.
         let guess =
             usize::try_from(id).ok().filter(|&i| self.dictionaries.get(i).is_some_and(|d| d.id == id));
         guess.or_else(|| self.dictionaries.iter().position(|d| d.id == id))

@@ -1,11 +1,10 @@
 //! Arrow IPC messages, written into and read from memory that somebody else owns.
 //!
-//! Setting up may allocate and takes what it needs from `arrow-ipc`; afterwards a message is written, and read as a
-//! view, without a heap. The region that a message goes to begins at a multiple of 64 bytes, and so does every buffer
-//! in it.
+//! Set-up may allocate and uses `arrow-ipc`; afterwards a message is written, and read as a view, without a heap. The
+//! region for a message begins at a multiple of 64 bytes, and so does every buffer in it.
 //!
 //! # A batch into a region
-//! [`Encoder`] writes a finished `RecordBatch`. How long the message is going to be is known before.
+//! [`Encoder`] writes a finished `RecordBatch`. The length of the message is known in advance.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -24,8 +23,8 @@
 //! ```
 //!
 //! # Columns computed in place
-//! [`Shape`] lays out a message for a number of rows, and [`InPlace`] hands out its columns one by one, to be computed
-//! right where they are going to be read.
+//! [`Shape`] lays out a message for a number of rows, and [`InPlace`] hands out its columns one by one, to be
+//! computed where they will be read.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -59,9 +58,9 @@
 //! ```
 //!
 //! # Reading, and a `RecordBatch` without copying
-//! [`Decoder`](decode::Decoder) makes a borrowed view of a message. What the view offers grows with how far it was
-//! checked ([`view`] has the levels), and once it was checked fully, Arrow's arrays can be made of it: slices of the
-//! very memory, whose owner is dropped with the last of them.
+//! [`Decoder`](decode::Decoder) makes a borrowed view of a message. The view offers more the further it was checked
+//! ([`view`] has the levels), and once it was checked fully, Arrow arrays can be made of it: slices of the same
+//! memory, whose owner is dropped with the last of them.
 //!
 //! ```
 //! use bowstring_codec::decode::Decoder;
@@ -88,17 +87,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # Where what is
+//! # Map
 //! - [`layout`]: a schema, flattened into the nodes and buffers of its messages; both halves walk it.
-//! - [`Plan`]: what is worked out once for a schema.
+//! - [`Plan`]: everything computed once for a schema.
 //! - [`Encoder`]: a finished `RecordBatch` into a region, with one copy of its data.
-//! - [`Shape`] and [`build`]: a message whose columns are computed straight into the region.
-//! - [`mod@write`]: whole streams and files, and which dictionaries must go before a batch.
-//! - [`decode`]: a message's bytes become a checked view of them.
-//! - [`view`]: what a batch looks like in the memory it came in, and how far it was checked.
+//! - [`Shape`] and [`build`]: a message whose columns are computed in the region.
+//! - [`mod@write`]: whole streams and files, and the dictionaries that must precede a batch.
+//! - [`decode`]: turns a message's bytes into a checked view of them.
+//! - [`view`]: a batch in the memory it came in, and how far it was checked.
 //! - [`interop`]: the same as a `RecordBatch`, without copying.
 //! - [`read`]: whole streams and files.
-//! - [`error`]: what can be wrong with a schema.
+//! - [`error`]: faults of a schema.
 
 #[cfg(target_endian = "big")]
 compile_error!("messages are little-endian, and buffers are written as they lie in memory");

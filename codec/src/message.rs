@@ -1,8 +1,8 @@
-//! A message's bytes, read and believed only as far as they are checked.
+//! The bytes of a message, believed only as far as they are checked.
 //!
-//! In stages: `frame` finds the metadata, `metadata` copies it, `flat` (or, for schemas, the generated verifier) reads
-//! it, `schema` makes a schema of it, and `table` holds a batch's counts and buffers against the layout and the body.
-//! `dictionary` keeps what dictionary messages said. [`decode`](crate::decode) ties them together.
+//! In stages: `frame` finds the metadata, `metadata` copies it, `flat` (or, for schemas, the generated verifier)
+//! reads it, `schema` makes a schema of it, and `table` checks a batch's counts and buffers against the layout and
+//! the body. `dictionary` keeps the dictionaries received. [`decode`](crate::decode) ties them together.
 
 // claim: codec-hostile, codec-oracle
 

@@ -2,11 +2,10 @@
 //!
 //! # Safety
 //!
-//! One cast, from `&mut [u8]` to `&mut [T]`, where `T: ArrowNativeType`. That trait is sealed by
-//! `arrow-buffer`, and its implementors (integers, floats, 256-bit integers, the interval structs) have no
-//! padding and are valid for every bit pattern; `arrow-buffer` rests its own safe casts on the same property.
-//! `bytemuck` would do as well, but its traits are not implemented for Arrow's own types, nor can they be
-//! from here.
+//! One cast, from `&mut [u8]` to `&mut [T]`, where `T: ArrowNativeType`. That trait is sealed by `arrow-buffer`, and
+//! its implementors (integers, floats, 256-bit integers, the interval structs) have no padding and are valid for
+//! every bit pattern; `arrow-buffer` rests its own safe casts on the same property. `bytemuck` would do as well, but
+//! its traits are not implemented for Arrow's own types and cannot be from here.
 #![allow(unsafe_code)]
 
 use arrow_buffer::ArrowNativeType;

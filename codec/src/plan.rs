@@ -1,4 +1,4 @@
-//! What is worked out once for a schema, and then only read.
+//! Everything that is computed once for a schema and then only read.
 
 use std::sync::Arc;
 
@@ -10,11 +10,9 @@ use crate::layout::Layout;
 use crate::template::{Carries, Template};
 use crate::wire;
 
-/// A schema, laid out and ready to be written: its own message, and a template of every message that may
-/// follow.
+/// A schema, laid out and ready to be written: its own message, and a template of every message that may follow.
 ///
-/// Making one may allocate; everything that is made from it afterwards is made without parsing or building
-/// anything.
+/// Creating one may allocate; later messages are made from it without parsing or building anything.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -48,7 +46,7 @@ impl Plan {
         Ok(Arc::new(Self { schema_message: schema_message(&schema)?, schema, layout, batch, dictionaries }))
     }
 
-    /// Returns the schema that was planned for.
+    /// Returns the schema of the plan.
     #[must_use]
     pub fn schema(&self) -> &SchemaRef {
         &self.schema

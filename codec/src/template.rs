@@ -1,14 +1,13 @@
 //! The metadata of a message, made once and then only patched.
 //!
-//! Between two batches of a schema nothing in the metadata changes but numbers: rows, field nodes, where each
-//! buffer lies, how long the body is. `arrow-ipc`'s builders write these inline and at fixed places, provided
-//! that zeroes are not left out (`force_defaults`). So a message is built once with zeroes, the place of each
-//! number is asked of the generated accessors, and a new message is one copy of the template and a few
-//! stores.
+//! Between two batches of a schema only numbers change in the metadata: rows, field nodes, buffer positions, the
+//! body's length. `arrow-ipc`'s builders write these inline and at fixed places, provided that zeroes are not left
+//! out (`force_defaults`). So a message is built once with zeroes, the generated accessors give the place of each
+//! number, and a new message is one copy of the template and a few stores.
 //!
-//! View columns bring a number of buffers that differs from batch to batch. A template has room for a number
-//! of them, and the vector of buffers is told how many entries it really has; entries beyond that are bytes
-//! that nothing refers to. More than there is room for takes a new template with more.
+//! The number of buffers of view columns differs from batch to batch. A template has room for a number of them, and
+//! the vector of buffers states how many entries it really has; entries beyond that are bytes that nothing refers to.
+//! A batch with more takes a new, larger template.
 
 use core::ops::Range;
 
@@ -34,7 +33,7 @@ pub(crate) enum Carries {
     Dictionary(i64),
 }
 
-/// One kind of message with all numbers zero, framed, and where the numbers go.
+/// One kind of message with all numbers zero, framed, and the places of the numbers.
 #[derive(Debug, Clone)]
 pub(crate) struct Template {
     bytes: Box<[u8]>,
@@ -46,11 +45,11 @@ pub(crate) struct Template {
     delta: Option<usize>,
     /// Bytes of the field nodes.
     nodes: Range<usize>,
-    /// Bytes of the buffers, variadic capacity included; the number of buffers lies right before.
+    /// Bytes of the buffers, variadic capacity included; the number of buffers comes right before.
     buffers: Range<usize>,
     /// Bytes of the variadic buffer counts.
     counts: Range<usize>,
-    /// The number of variadic buffers that there is room for, in all columns together.
+    /// The capacity for variadic buffers, in all columns together.
     variadic_capacity: usize,
 }
 
@@ -65,7 +64,7 @@ pub(crate) struct Tables<'r> {
     pub(crate) counts: &'r mut [[u8; 8]],
 }
 
-/// Returns two numbers as the metadata holds them. Lengths in memory fit: no object is larger than `isize::MAX`.
+/// Encodes two numbers as in the metadata. Lengths in memory fit: no object is larger than `isize::MAX`.
 pub(crate) fn pair(first: usize, second: usize) -> Pair {
     let mut pair = [0; 16];
     pair[..8].copy_from_slice(&(first as u64).to_le_bytes());
@@ -74,11 +73,11 @@ pub(crate) fn pair(first: usize, second: usize) -> Pair {
 }
 
 impl Template {
-    /// Returns the message that carries `tree`, with room for `variadic_capacity` variadic buffers.
+    /// Creates the template of a message that carries `tree`, with room for `variadic_capacity` variadic buffers.
     pub(crate) fn new(carries: Carries, tree: &Tree, variadic_capacity: usize) -> Result<Self, LayoutError> {
         let too_many = || LayoutError { path: "".into(), fault: LayoutFault::TooMany };
         let buffers = tree.buffers().len().checked_add(variadic_capacity).ok_or_else(too_many)?;
-        // What a flatbuffer can hold at all is 2 GiB; stay well below it, and the builder never panics.
+        // A flatbuffer can hold at most 2 GiB; stay well below that, and the builder never panics.
         let bytes = tree.nodes().len().saturating_add(buffers).saturating_mul(size_of::<Pair>());
         if bytes > 1 << 30 {
             return Err(too_many());
@@ -95,12 +94,12 @@ impl Template {
         self.bytes.len()
     }
 
-    /// Returns the number of variadic buffers that there is room for.
+    /// Returns the capacity for variadic buffers.
     pub(crate) fn variadic_capacity(&self) -> usize {
         self.variadic_capacity
     }
 
-    /// Copies the template to `head`, which is exactly as long, and gives its vectors.
+    /// Copies the template to `head`, which is exactly as long, and returns its vectors.
     pub(crate) fn stamp<'r>(&self, head: &'r mut [u8]) -> Tables<'r> {
         debug_assert_eq!(head.len(), self.bytes.len());
         head.copy_from_slice(&self.bytes);
@@ -110,7 +109,7 @@ impl Template {
     /// Returns the vectors of a head that was stamped before.
     pub(crate) fn tables<'r>(&self, head: &'r mut [u8]) -> Tables<'r> {
         let ranges = [self.nodes.clone(), self.buffers.clone(), self.counts.clone()];
-        // The ranges are apart and in bounds since `locate`: three different vectors of one flatbuffer.
+        // The ranges are disjoint and in bounds since `locate`: three different vectors of one flatbuffer.
         let [nodes, buffers, counts] = head.get_disjoint_mut(ranges).unwrap_or_default();
         Tables {
             nodes: nodes.as_chunks_mut().0,
@@ -119,7 +118,7 @@ impl Template {
         }
     }
 
-    /// Writes the numbers that are known last. `buffers` is how many entries of the buffer vector are in use.
+    /// Writes the numbers that are known last. `buffers` is the number of entries of the buffer vector in use.
     pub(crate) fn seal(&self, head: &mut [u8], rows: usize, buffers: usize, body: usize, delta: bool) {
         head[self.rows..][..8].copy_from_slice(&(rows as u64).to_le_bytes());
         head[self.body_length..][..8].copy_from_slice(&(body as u64).to_le_bytes());
@@ -139,7 +138,7 @@ fn build(carries: Carries, tree: &Tree, buffers: usize) -> Vec<u8> {
     fbb.force_defaults(true);
     let buffers = fbb.create_vector(&vec![Buffer::new(0, 0); buffers]);
     let nodes = fbb.create_vector(&vec![FieldNode::new(0, 0); tree.nodes().len()]);
-    // Present if and only if the schema has view columns: the format says so.
+    // Present if and only if the schema has view columns, as the format requires.
     let counts = (tree.views() != 0).then(|| fbb.create_vector(&vec![0i64; tree.views()]));
     let mut batch = RecordBatchBuilder::new(&mut fbb);
     batch.add_length(0);

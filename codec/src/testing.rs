@@ -1,8 +1,7 @@
 //! Arbitrary schemas and batches, for tests and fuzzers.
 //!
-//! A batch is made from a string of bytes: the bytes decide types, lengths, slicing and where nulls are, and
-//! seed the values. So the same generator serves `proptest`, whose shrunken bytes give simpler batches, and a
-//! fuzzer.
+//! A batch is made from a string of bytes: the bytes decide types, lengths, slicing and the places of nulls, and seed
+//! the values. So the same generator serves `proptest`, whose shrunken bytes give simpler batches, and a fuzzer.
 
 mod agree;
 mod arrays;
@@ -57,7 +56,7 @@ pub fn batches() -> impl Strategy<Value = Vec<RecordBatch>> {
     proptest::collection::vec(any::<u8>(), 0..600).prop_map(|bytes| batches_from(&bytes))
 }
 
-/// Returns one to three batches of one schema, as the bytes have it.
+/// Returns one to three batches of one schema, decided by the bytes.
 #[must_use]
 pub fn batches_from(bytes: &[u8]) -> Vec<RecordBatch> {
     let mut source = Source::new(bytes);

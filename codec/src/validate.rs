@@ -1,11 +1,11 @@
 //! The full check: every value that another value relies on.
 //!
-//! The structure has been checked by now, so slices are in bounds; what is left is what the values say. Nodes are
-//! checked one after the other, as they stand in the message. Each check is a loop over slices without early exit,
-//! so that compilers turn it into vector code; only once it has failed does another loop look for the culprit.
+//! The structure has been checked by now, so slices are in bounds; what is left are the values. Nodes are checked in
+//! message order. Each check is a loop over slices without early exit, so that compilers turn it into vector code;
+//! only after a failure does another loop look for the culprit.
 //!
 //! # Safety
-//! What passes becomes [`Full`](crate::view::Full), which unsafe code relies on. This is the one place that
+//! Data that passes becomes [`Full`](crate::view::Full), which unsafe code relies on. This is the only place that
 //! vouches for it.
 
 // claim: mutants
@@ -24,7 +24,7 @@ use crate::message::{ColumnFault, DictionaryFault, ReadError};
 use crate::view::{BatchView, ColumnView, Full, Source, Structure, Values};
 
 impl<'a> BatchView<'a, Structure> {
-    /// Checks every value that another value relies on, and so unlocks what [`Full`] promises.
+    /// Checks every value that another value relies on, and so unlocks the promises of [`Full`].
     ///
     /// Allocates nothing. Offsets are checked at the speed of memory and strings at that of `simdutf8`.
     pub fn validate(self) -> Result<BatchView<'a, Full>, ReadError> {
@@ -36,7 +36,7 @@ impl<'a> BatchView<'a, Structure> {
 }
 
 impl<'a> ColumnView<'a, Structure> {
-    /// Checks this column alone, with all below it, and so unlocks for it what [`Full`] promises.
+    /// Checks this column alone, with all below it, and so unlocks for it the promises of [`Full`].
     pub fn validate(self) -> Result<ColumnView<'a, Full>, ReadError> {
         nodes(self.source(), self.node_index(), self.node().end as usize)?;
         // SAFETY: the column's node and all below it were checked, and dictionaries are checked when they arrive.
@@ -54,8 +54,7 @@ fn nodes(source: Source<'_>, first: usize, end: usize) -> Result<(), ReadError> 
         }
     }
     for (index, node) in nodes.iter().enumerate().take(end).skip(first) {
-        // Most columns are numbers without nulls, and of those there is nothing to check: whatever is in them is
-        // a number.
+        // Most columns are numbers without nulls, in which there is nothing to check: any bits are a number.
         let plain = matches!(node.class, Class::Null | Class::Boolean | Class::Fixed { .. });
         if !plain || source.table.slot(index).has_validity {
             check(&ColumnView::new(source, index))?;
@@ -68,7 +67,7 @@ fn in_column(column: &ColumnView<'_, Structure>, fault: ColumnFault) -> ReadErro
     ReadError::Column { path: column.path().into(), fault }
 }
 
-/// Checks one node: its own nulls and values, and its children's nulls where it has a say in them.
+/// Checks one node: its own nulls and values, and its children's nulls where it determines them.
 fn check(column: &ColumnView<'_, Structure>) -> Result<(), ReadError> {
     nulls::counted(column).map_err(|fault| in_column(column, fault))?;
     nulls::children(column)?;
@@ -88,7 +87,7 @@ fn check(column: &ColumnView<'_, Structure>) -> Result<(), ReadError> {
         Values::RunEnd(runs) => offsets::runs(&runs),
         Values::Dictionary(keys) => {
             let checked = dictionary::keys(&keys, column.validity());
-            // A dictionary that never came has no values; say so rather than that a key is out of bounds.
+            // A dictionary that never came has no values; report that rather than a key out of bounds.
             if let (Err(_), Some(id)) = (&checked, missing_dictionary(column)) {
                 return Err(ReadError::Dictionary { id, fault: DictionaryFault::Missing });
             }

@@ -1,4 +1,4 @@
-//! Borrowed views: a decoded batch, its columns, and what lies in them, all in the memory the message came in.
+//! Borrowed views: a decoded batch, its columns, and their values, all in the memory the message came in.
 //!
 //! A view is a few pointers and copies nothing. How far it can be trusted is part of its type: see [`Level`].
 //!
@@ -81,7 +81,7 @@ impl<'a, L: Level> BatchView<'a, L> {
         Some(ColumnView::at(self.source, node as usize))
     }
 
-    /// Returns all columns in their order.
+    /// Returns all columns in order.
     pub fn columns(&self) -> impl ExactSizeIterator<Item = ColumnView<'a, L>> + use<'a, L> {
         let source = self.source;
         source.tree.columns().iter().map(move |&node| ColumnView::at(source, node as usize))
@@ -89,7 +89,7 @@ impl<'a, L: Level> BatchView<'a, L> {
 
     /// Returns the message's custom metadata. Allocates the map.
     ///
-    /// This is looked at, and checked, only here: a batch may be sound and this not.
+    /// Read, and checked, only here: a batch may be valid and this not.
     pub fn custom_metadata(&self) -> Result<HashMap<String, String>, ReadError> {
         let message = metadata::message(self.metadata)?;
         Ok(schema::strings(message.custom_metadata()))

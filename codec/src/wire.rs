@@ -17,8 +17,8 @@ pub(crate) const fn padded(len: usize) -> Option<usize> {
     len.checked_next_multiple_of(ALIGNMENT)
 }
 
-/// Frames metadata: the prefix, the bytes, and zeroes up to where a body may begin. `None` if the length has
-/// no room in its 31 bits.
+/// Frames metadata: the prefix, the bytes, and zeroes up to where a body may begin. `None` if the length does not fit
+/// into 31 bits.
 pub(crate) fn frame(metadata: &[u8]) -> Option<Box<[u8]>> {
     let len = padded(metadata.len().checked_add(PREFIX)?)?;
     let stated = i32::try_from(len - PREFIX).ok()?;
@@ -29,7 +29,7 @@ pub(crate) fn frame(metadata: &[u8]) -> Option<Box<[u8]>> {
     Some(framed.into())
 }
 
-/// Bytes of a framed message before its body: what the prefix says, and the prefix.
+/// Returns the length of a framed message before its body, from the prefix.
 pub(crate) fn head_len(message: &[u8]) -> Option<usize> {
     let stated = i32::from_le_bytes(*message.get(4..)?.first_chunk()?);
     usize::try_from(stated).ok()?.checked_add(PREFIX)

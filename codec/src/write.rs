@@ -1,6 +1,6 @@
 //! Whole streams and files, written to anything that takes bytes.
 //!
-//! Who writes into memory of their own uses [`Encoder`](crate::Encoder) and [`Dictionaries`] directly; the
+//! Programs that write into their own memory use [`Encoder`](crate::Encoder) and [`Dictionaries`] directly; the
 //! writers here are those two, a buffer, and an [`io::Write`](std::io::Write).
 
 mod dictionaries;

@@ -1,5 +1,4 @@
-//! What is built in place is read by arrow-rs as it was meant, whatever the region held; and misuse is an
-//! error.
+//! arrow-rs reads messages built in place as intended, with any old content of the region; and misuse is an error.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "support/feed.rs"]

@@ -1,4 +1,4 @@
-//! Compressed bodies against `arrow-ipc`, which wrote them; and what becomes of damaged ones.
+//! Compressed bodies, compared with `arrow-ipc`, which wrote them; and damaged ones.
 
 use std::io::Cursor;
 use std::sync::Arc;
@@ -98,7 +98,7 @@ fn damage_anywhere_is_an_error_or_goes_unseen_and_never_panics() {
 #[test]
 fn a_buffer_that_lies_about_its_length_is_named() {
     let bytes = stream(CompressionType::ZSTD);
-    // Eight bytes that say 8000 stand before the numbers of the first batch.
+    // Eight bytes with the value 8000 come before the numbers of the first batch.
     let at = bytes.windows(8).position(|window| window == 8000_u64.to_le_bytes()).unwrap();
     for (stated, expected) in [
         (8001_i64, CorruptFault::Length { stated: 8001, found: 8000 }),

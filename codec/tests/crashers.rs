@@ -1,5 +1,5 @@
-//! Inputs on which Arrow readers once crashed: each gives an error or data that Arrow finds fully valid, whichever
-//! way it is read, and never a panic.
+//! Inputs on which Arrow readers once crashed: each gives an error or data that Arrow finds fully valid, in every way
+//! of reading, and never a panic.
 
 #[path = "support/corpus.rs"]
 mod corpus;
@@ -26,7 +26,7 @@ fn trials(root: &Path) -> Vec<Trial> {
     inputs.map(|path| Trial::test(corpus::name(&path), move || survives(&path))).collect()
 }
 
-/// Reads the input as everything it could be: the bodies panic where ways of reading disagree, or where what passes
+/// Reads the input as everything it could be: the bodies panic if ways of reading disagree, or if something accepted
 /// is not valid to Arrow.
 fn survives(path: &Path) -> Result<(), Failed> {
     let bytes = fs::read(path)?;

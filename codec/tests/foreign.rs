@@ -1,7 +1,7 @@
-//! What PyArrow writes, in every kind and manner that it knows, reads as PyArrow reads it. Ignored where there is no
-//! PyArrow, and kind by kind where it is too old for one.
+//! Streams and files by PyArrow, in every kind and manner it supports, are read as PyArrow reads them. Ignored
+//! without PyArrow, and kind by kind if it is too old for one.
 //!
-//! `foreign.py` writes the files; each is read in every way there is and written again, and the script compares. The
+//! `foreign.py` writes the files; each is read in every way and written again, and the script compares. The
 //! interpreter is `$PYTHON`, or `python3`.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -20,7 +20,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 const SCRIPT: &str = include_str!("foreign.py");
 
-/// Returns the script's output: lines of a name, a tab, and what is said of it.
+/// Returns the script's output: lines of a name, a tab, and a verdict.
 fn python(arguments: &[&str], directory: &Path) -> Option<Vec<(String, String)>> {
     let python = std::env::var_os("PYTHON").map_or_else(|| "python3".into(), PathBuf::from);
     let output = Command::new(python).args(["-c", SCRIPT]).args(arguments).arg(directory).output();
@@ -51,7 +51,7 @@ fn read(path: &Path) -> Result<Vec<RecordBatch>, Failed> {
     Ok(batches)
 }
 
-/// Reads a file where it lies, which refuses what is compressed.
+/// Reads a file in place, which refuses compressed bodies.
 fn read_in_place(path: &Path, bytes: &[u8]) -> Result<Vec<RecordBatch>, ImportError> {
     let mut batches = Vec::new();
     if is_file(path) {
@@ -73,7 +73,7 @@ fn is_compressed(error: &ImportError) -> bool {
     matches!(error.innermost(), ReadError::Batch(BatchFault::Compressed(_)))
 }
 
-/// Reads in every way, and writes again what was read.
+/// Reads in every way, and writes the result again.
 fn read_and_write(path: &Path) -> Result<(), Failed> {
     let batches = read(path)?;
     let bytes = std::fs::read(path)?;

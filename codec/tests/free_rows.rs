@@ -1,4 +1,4 @@
-//! Rows that take up no bytes: as many as the limit allows, and no more, whatever the type.
+//! Rows without bytes: as many as the limit allows, and no more, for any type.
 
 // checks: rows-bounded
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -15,7 +15,8 @@ use bowstring_codec::interop::{Align, ImportError};
 use bowstring_codec::testing::fuzz;
 use forge::{Forged, decoder, in_a, item, schema_message};
 
-/// Columns whose rows take up no bytes, and batches that claim this many of them, in bodies of so many bytes.
+/// Returns columns whose rows take up no bytes, and batches that claim this many of them, with the sizes of their
+/// bodies.
 fn free(rows: i64) -> Vec<(DataType, Forged)> {
     let batch = || Forged::rows(rows).node(rows, 0);
     let ends = Arc::new(Field::new("run_ends", DataType::Int64, false));
@@ -90,8 +91,7 @@ fn the_limit_is_the_readers_to_set() {
     assert_eq!(too_many(&decoder.decode(&message).unwrap_err()), (1 << 40, (1 << 40) - 1));
 }
 
-/// Eight rows for each byte of the body come on top: then no column that has bytes can make one beside it that has
-/// none be refused.
+/// Eight rows for each byte of the body are free: so a column that has bytes never causes one without to be refused.
 #[test]
 fn columns_with_bytes_pay_for_those_without() {
     let schema = schema_message(&[(DataType::Boolean, true), (DataType::Null, true)]);
@@ -177,7 +177,7 @@ fn lists_that_overlap_are_limited() {
     }
 }
 
-/// What a fuzzer does with arrays stays within bounds for the largest batches that pass.
+/// A fuzzer's use of arrays stays within bounds for the largest batches that are accepted.
 #[test]
 fn what_passes_can_be_used() {
     for (data_type, batch) in free(10_000_000) {

@@ -1,7 +1,7 @@
-//! The inputs that fuzzing has kept, given to the same bodies that fuzzing gives them to.
+//! Runs the fuzz targets' bodies on the inputs that fuzzing has kept.
 //!
 //! `fuzz/seeds` is part of the project: starting points, and inputs that once found something. `fuzz/corpus` and
-//! `fuzz/artifacts` are whatever runs have left on this machine.
+//! `fuzz/artifacts` are left by runs on this machine.
 
 #[path = "support/corpus.rs"]
 mod corpus;
@@ -12,7 +12,7 @@ use std::path::Path;
 use bowstring_codec::testing::fuzz;
 use libtest_mimic::{Arguments, Completion, Trial};
 
-/// What is done with each input.
+/// The body for an input.
 type Body = fn(&[u8]);
 
 fn main() {

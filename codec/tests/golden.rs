@@ -1,7 +1,7 @@
 //! The Arrow project's golden files: each stream and each file is read, compared with its JSON, and written again.
 //!
 //! One trial per case and check, so the list of trials is the table of results. A case that cannot be compared is
-//! counted as ignored, with the reason. What is compressed must be refused where it lies, and, if the crate is built to
+//! counted as ignored, with the reason. Compressed bodies must be refused in place, and, if the crate is built to
 //! decompress, read piece by piece.
 
 // checks: codec-oracle
@@ -65,7 +65,7 @@ fn trials(integration: &Path) -> Vec<Trial> {
     trials
 }
 
-/// The refusals that are right, by version and case: a file that is not listed here must be read.
+/// Returns true if a refusal is right, by version and case: a file that is not listed here must be read.
 fn may_be_refused(case: &str, error: &ImportError) -> bool {
     let ImportError::Read(error) = error else { return false };
     match error.innermost() {
@@ -117,7 +117,7 @@ fn equals_json(case: &str, path: &Path, batches: Batches) -> Verdict {
     let mut text = String::new();
     let file = fs::File::open(&json).map_err(|error| Failed::from(error.to_string()))?;
     flate2::read::GzDecoder::new(file).read_to_string(&mut text).map_err(|error| error.to_string())?;
-    // The comparison's own reader of JSON panics on what it does not know.
+    // The comparison's own JSON reader panics on anything unknown.
     let parsed = panic::catch_unwind(|| -> Result<Vec<RecordBatch>, String> {
         let json: ArrowJson = serde_json::from_str(&text).map_err(|error| error.to_string())?;
         json.get_record_batches().map_err(|error| error.to_string())
@@ -142,7 +142,7 @@ fn equals_json(case: &str, path: &Path, batches: Batches) -> Verdict {
     Ok(Completion::Completed)
 }
 
-/// Schemas are equal but for the names of a map's entries, keys and values: the format leaves those open, and the
+/// Schemas are equal except for the names of a map's entries, keys and values: the format leaves those open, and the
 /// streams of `map_non_canonical` went through a writer that has names of its own for them.
 fn same_schema(expected: &Schema, found: &Schema) -> Result<(), Failed> {
     let same_field = |expected: &Field, found: &Field| match (expected.data_type(), found.data_type()) {

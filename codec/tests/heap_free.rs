@@ -53,7 +53,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Calls of the allocator, freeing included, that `work` makes on this thread.
+/// Returns the number of allocator calls, freeing included, that `work` makes on this thread.
 fn counted<T>(work: impl FnOnce() -> T) -> (T, usize) {
     let before = COUNT.get();
     let done = work();
@@ -117,7 +117,7 @@ fn a_stream_is_written_on_without_heap() {
     }
 }
 
-/// Fills the next field, and those below it, with `rows` rows of little meaning, the first of them null.
+/// Fills the next field, and those below it, with `rows` arbitrary rows, the first of them null.
 fn fill(fields: &mut Fields<'_>, rows: usize) -> Result<(), BuildError> {
     macro_rules! primitive {
         ($type:ty) => {{

@@ -1,4 +1,4 @@
-//! Wrong input is an error that says what is wrong and where.
+//! Malformed input is an error that names the fault and its position.
 
 // checks: codec-hostile
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -84,7 +84,7 @@ fn buffers_that_are_not_there() {
     let short = ColumnFault::BufferTooShort { role: BufferRole::Validity, needed: 2, found: 1 };
     let validity = Forged::rows(9).node(9, 1).buffer(&[0]).i32s(&[0; 9]);
     assert_eq!(structure(DataType::Int32, validity), in_a(short));
-    // Buffers may overlap, and lie anywhere if they are empty.
+    // Buffers may overlap, and empty ones may be anywhere.
     let overlapping = Forged::rows(2).node(2, 2).buffer(&[0; 8]).span(0, 8).message();
     decoder(&DataType::Int32).decode(&overlapping).unwrap().validate().unwrap();
     let nowhere = Forged::rows(0).node(0, 0).span(-5, 0).span(i64::MAX, 0).message();
@@ -107,7 +107,7 @@ fn children_that_are_too_short() {
     let pair = DataType::Struct(vec![Field::new("x", DataType::Int8, true)].into());
     let batch = Forged::rows(2).node(2, 0).node(1, 0).buffer(&[]).buffer(&[]).buffer(&[0]);
     assert_eq!(structure(pair.clone(), batch), too_short(2, 1));
-    // A child that is longer is cut.
+    // A child that is too long is cut.
     let batch =
         Forged::rows(2).node(2, 0).node(3, 1).buffer(&[]).buffer(&[0b011]).buffer(&[1, 2, 3]).message();
     let mut decoder = decoder(&pair);

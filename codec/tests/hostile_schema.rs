@@ -49,7 +49,7 @@ fn message(fbb: &mut Builder, fields: &[FieldOffset], endianness: ipc::Endiannes
     forge::framed(fbb.finished_data(), &[])
 }
 
-/// What a schema of one field `a` is read as.
+/// Reads a schema of one field `a`.
 fn read(build: impl FnOnce(&mut Builder) -> FieldOffset) -> Result<DataType, ReadError> {
     let mut fbb = Builder::new();
     let field = build(&mut fbb);
@@ -57,7 +57,7 @@ fn read(build: impl FnOnce(&mut Builder) -> FieldOffset) -> Result<DataType, Rea
     Ok(decoder.schema().field(0).data_type().clone())
 }
 
-/// What is wrong with field `a`.
+/// Returns the fault of field `a`.
 fn fault(build: impl FnOnce(&mut Builder) -> FieldOffset) -> SchemaFault {
     match read(build) {
         Err(ReadError::Schema { path, fault }) => {
@@ -114,7 +114,7 @@ fn types_that_are_not() {
     assert_eq!(read(decimal(9, 2, 32)), Ok(DataType::Decimal32(9, 2)));
     assert_eq!(fault(decimal(10, 2, 32)), SchemaFault::DecimalPrecision(10));
     assert_eq!(fault(decimal(0, 2, 64)), SchemaFault::DecimalPrecision(0));
-    // What would be 10 if cut to eight bits.
+    // Would be 10 if cut to eight bits.
     assert_eq!(fault(decimal(266, 2, 128)), SchemaFault::DecimalPrecision(266));
     assert_eq!(fault(decimal(9, 300, 128)), SchemaFault::DecimalScale(300));
     assert_eq!(fault(decimal(9, 2, 100)), SchemaFault::DecimalWidth(100));
@@ -201,7 +201,7 @@ fn shared_tables_do_not_multiply() {
     assert!(matches!(fault, MetadataFault::TooManyTables | MetadataFault::TooLarge), "{fault:?}");
 }
 
-/// Honest schemas share vtables and are not taken for bombs, however wide or small.
+/// Honest schemas share vtables and are not mistaken for bombs, however wide or small.
 #[test]
 fn wide_schemas_are_read() {
     for columns in [0, 1, 2, 1000, 20_000] {
@@ -227,7 +227,7 @@ fn long_names_do_not_multiply() {
     assert!(paths < 1 << 20, "{paths} bytes of paths");
 }
 
-/// A dictionary that two fields share is one; and both must mean the same by it.
+/// A dictionary that two fields share is one, and both must agree on it.
 #[test]
 fn shared_dictionaries() {
     let encoded = |fbb: &mut Builder, name: &str, id: i64, utf8: bool| {

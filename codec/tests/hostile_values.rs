@@ -1,4 +1,4 @@
-//! Values that no other value may rely on: full validation says which, and where.
+//! Values that no other value may rely on: full validation names the fault and its position.
 
 // checks: codec-hostile
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -39,7 +39,7 @@ fn offsets_that_lead_astray() {
     assert_eq!(full(utf8(), text(&[0, 2, 4])), in_a(ColumnFault::NotUtf8 { index: 0 }));
     let short = ColumnFault::BufferTooShort { role: BufferRole::Offsets, needed: 12, found: 8 };
     assert_eq!(structure(utf8(), text(&[0, 1])), in_a(short));
-    // Accessors at the level of structure go nowhere with such offsets.
+    // Accessors at the level of structure return nothing for such offsets.
     let message = text(&[3, 1, i32::MAX]).message();
     let mut decoder = decoder(&utf8());
     let bytes = decoder.decode(&message).unwrap().column(0).unwrap().as_bytes().unwrap();
@@ -160,10 +160,10 @@ fn dictionaries_that_are_not_there() {
         panic!("a dictionary column");
     };
     assert_eq!((column.str(0), column.str(1)), (Some("y"), Some("x")));
-    // A replacement takes the place of all parts.
+    // A replacement replaces all parts.
     assert_eq!(decoder.dictionary(&values(0, false)).map(|received| received.values), Ok(2));
     assert_eq!(decoder.decode(&message).unwrap().validate().map(|_| ()), astray(0, 2));
-    // Broken values do not replace sound ones.
+    // Broken values do not replace valid ones.
     let mut broken = Forged::rows(2).node(2, 0).buffer(&[]).i32s(&[0, 1, 9]).buffer(b"xy");
     broken.dictionary = Some((0, false));
     let outside = ColumnFault::OffsetOutOfBounds { index: 2, limit: 2 };
@@ -172,8 +172,8 @@ fn dictionaries_that_are_not_there() {
     decoder.decode(&message).unwrap().validate().unwrap();
 }
 
-/// Keys of each width, signed and not, beside dictionaries around each power of two that a width ends at: those are
-/// refused, and only those, that as numbers are not below the count.
+/// Keys of each width, signed and not, beside dictionaries around each power of two at which a width ends: exactly
+/// the keys that are not below the count are refused.
 #[test]
 fn keys_at_every_edge() {
     let widths = [
@@ -219,7 +219,7 @@ fn keys_at_every_edge() {
     }
 }
 
-/// A negative key is none, even where taken for an unsigned one it would be.
+/// A negative key is invalid, even if it would be valid as an unsigned one.
 #[test]
 fn negative_keys_of_large_dictionaries() {
     let encoded = DataType::Dictionary(Box::new(DataType::Int8), Box::new(DataType::Null));
@@ -232,7 +232,7 @@ fn negative_keys_of_large_dictionaries() {
     assert_eq!(decoder.decode(&message).unwrap().validate().map(|_| ()), Err(in_a(fault)));
 }
 
-/// Rows of nulls take up no bytes, so parts of a dictionary can have more of them together than can be counted.
+/// Rows of nulls take up no bytes, so the parts of a dictionary can together have more of them than can be counted.
 #[test]
 fn parts_that_cannot_be_counted() {
     let most = (usize::MAX >> 8) as i64;
@@ -260,7 +260,7 @@ fn parts_that_cannot_be_counted() {
     }
 }
 
-/// A child that may not be null may be where its parent is, in structs and fixed-size lists, and nowhere else.
+/// A child that may not be null may be under a null parent, in structs and fixed-size lists, and nowhere else.
 #[test]
 fn nulls_below_nulls() {
     let strict = |name: &str| Arc::new(Field::new(name, DataType::Int8, false));

@@ -1,4 +1,4 @@
-//! Arrays over memory that somebody else owns: nothing is copied, and the owner lives as long as any of them.
+//! Arrays over foreign memory: nothing is copied, and the owner lives as long as any of them.
 
 #[path = "support/forge.rs"]
 mod forge;
@@ -15,7 +15,7 @@ use bowstring_codec::testing::{self, Source};
 use bowstring_codec::{Encoder, Plan, decode::Decoder};
 use forge::{Forged, schema_message};
 
-/// Memory that says when, and on which thread, it is given back.
+/// Memory that reports when, and on which thread, it is given back.
 struct Lease {
     memory: Buffer,
     returned: Sender<std::thread::ThreadId>,
@@ -85,7 +85,7 @@ fn nothing_is_copied_and_the_last_one_returns_the_lease() {
         let holds_memory = inside(&slice.to_data());
         drop(imported);
         if !holds_memory {
-            // Of nulls, say: nothing is left to keep the lease for.
+            // Nulls, for example: nothing is left to keep the lease for.
             continue;
         }
         let copy = slice.to_data();
@@ -106,7 +106,7 @@ fn has_dictionary(data_type: &DataType) -> bool {
     !bowstring_codec::Layout::new(&schema).expect("a sound schema").dictionaries().is_empty()
 }
 
-/// Arrow asks for eight bytes, and Rust for sixteen where it reads numbers of sixteen.
+/// Arrow requires eight bytes, and Rust sixteen where it reads numbers of sixteen.
 #[test]
 fn what_must_be_copied_is_named() {
     let columns = [
@@ -160,7 +160,7 @@ fn memory_must_be_the_messages_own() {
     assert_eq!(view.to_record_batch(&half, Align::Copy).map(|_| ()), Err(ImportError::ForeignMemory));
 }
 
-/// What was vouched for is not checked again.
+/// Data that was vouched for is not checked again.
 #[test]
 #[allow(unsafe_code)]
 fn checks_can_be_skipped_by_those_who_vouch() {

@@ -1,4 +1,4 @@
-//! What is written, PyArrow finds valid, and gives back unchanged. Ignored where there is no PyArrow.
+//! PyArrow finds the output valid, and returns it unchanged. Ignored without PyArrow.
 //!
 //! The interpreter is `$PYTHON`, or `python3`.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]

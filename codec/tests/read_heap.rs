@@ -1,4 +1,4 @@
-//! Decoding a batch, checking it fully, and using all of it takes no heap: not for any type.
+//! Decoding a batch, checking it fully, and using all of it allocates nothing, for any type.
 #![allow(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -25,7 +25,7 @@ struct Counting;
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-// SAFETY: all is left to the system's allocator; counting neither allocates nor unwinds.
+// SAFETY: every method passes its arguments on to `System`; counting neither allocates nor unwinds.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
@@ -51,7 +51,7 @@ fn counted<T>(work: impl FnOnce() -> T) -> (T, usize) {
     (value, ALLOCATIONS.get() - before)
 }
 
-/// Reads a stream, and counts the allocations of its batches; dictionaries are taken in between, uncounted.
+/// Reads a stream, and counts the allocations of its batches; dictionaries are read in between, uncounted.
 fn count(stream: &Buffer) -> usize {
     let mut decoder = Decoder::from_schema_message(stream).unwrap();
     let mut at = message_len(stream);
@@ -80,7 +80,7 @@ fn count(stream: &Buffer) -> usize {
     }
 }
 
-/// How long the message is that some bytes begin with, as its frame and metadata say.
+/// Returns the length of the message at the start of some bytes, from its frame and metadata.
 fn message_len(bytes: &[u8]) -> usize {
     let length = i32::from_le_bytes(bytes[4..8].try_into().unwrap()) as usize;
     let message = arrow_ipc::root_as_message(&bytes[8..8 + length]).unwrap();
@@ -124,7 +124,7 @@ fn batches_of_all_types_at_once_take_no_heap() {
     assert_eq!(count(&stream(&batches)), 0);
 }
 
-/// What arrow-rs writes has other paddings and fewer 64-byte boundaries; that takes no heap either.
+/// arrow-rs writes other paddings and fewer 64-byte boundaries; reading that allocates nothing either.
 #[test]
 fn streams_from_arrow_take_no_heap() {
     let schema = Arc::new(Schema::new(vec![
@@ -139,7 +139,7 @@ fn streams_from_arrow_take_no_heap() {
     assert_eq!(count(&Buffer::from(writer.into_inner().unwrap().as_slice())), 0);
 }
 
-/// What is planned for a message's metadata takes it whole, however many columns there are.
+/// The space planned for a message's metadata is enough for any number of columns.
 #[test]
 fn many_columns_take_no_heap() {
     for data_type in [DataType::Int64, DataType::Utf8, DataType::Utf8View, DataType::Null] {
@@ -150,7 +150,7 @@ fn many_columns_take_no_heap() {
     }
 }
 
-/// As many buffers of views as are planned for: eight for each column.
+/// As many view buffers as are planned for: eight for each column.
 #[test]
 fn many_buffers_of_views_take_no_heap() {
     let mut views = StringViewBuilder::new().with_fixed_block_size(16);
@@ -163,7 +163,7 @@ fn many_buffers_of_views_take_no_heap() {
     }
 }
 
-/// Arrays are objects of the heap: one for each column of a usual type, and one for the list of them.
+/// Arrays are heap objects: one for each column of a usual type, and one for the list of them.
 #[test]
 fn arrays_take_one_allocation_a_column() {
     use arrow_schema::TimeUnit;
@@ -188,7 +188,7 @@ fn arrays_take_one_allocation_a_column() {
     let stream = stream(std::slice::from_ref(&batch));
     let mut decoder = Decoder::from_schema_message(&stream).unwrap();
     let message = stream.slice(message_len(&stream));
-    // The first makes what all share: a buffer without bytes.
+    // The first call makes what all share: a buffer without bytes.
     decoder.record_batch(&message, Align::Refuse).unwrap();
     let (imported, allocations) = counted(|| decoder.record_batch(&message, Align::Refuse).unwrap());
     assert_eq!(imported.batch, batch);

@@ -1,5 +1,5 @@
-//! Whatever is written, by arrow-rs or by this crate, is read as the same: as a view, as arrays, and in each way of
-//! reading a stream or file.
+//! Streams and files by arrow-rs and by this crate read back as the same: as a view, as arrays, and in each way of
+//! reading.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use bowstring_codec::testing::{self, Source, fuzz};
 use bowstring_codec::{OnGrowth, Plan, StreamWriter};
 use proptest::prelude::*;
 
-/// Returns a stream as arrow-rs writes it, or `None` where it will not, or writes what it does not read itself (it
+/// Returns a stream as arrow-rs writes it, or `None` if it cannot, or writes something it does not read itself (it
 /// counts the buffers of empty run-end encoded views without writing them).
 fn arrow_stream(batches: &[RecordBatch], handling: DictionaryHandling, alignment: usize) -> Option<Vec<u8>> {
     let options = IpcWriteOptions::try_new(alignment, false, arrow_ipc::MetadataVersion::V5).unwrap();
@@ -30,7 +30,7 @@ fn arrow_stream(batches: &[RecordBatch], handling: DictionaryHandling, alignment
     reader.collect::<Result<Vec<_>, _>>().is_ok().then_some(stream)
 }
 
-/// Returns a file as arrow-rs writes it; likewise.
+/// Returns a file as arrow-rs writes it, or `None` in the same cases.
 fn arrow_file(batches: &[RecordBatch]) -> Option<Vec<u8>> {
     let mut writer = arrow_ipc::writer::FileWriter::try_new(Vec::new(), &batches[0].schema()).ok()?;
     writer.write_metadata("who", "arrow-rs");
@@ -42,7 +42,7 @@ fn arrow_file(batches: &[RecordBatch]) -> Option<Vec<u8>> {
     reader.collect::<Result<Vec<_>, _>>().is_ok().then_some(file)
 }
 
-/// Reads a stream in every way, and compares with what went into it.
+/// Reads a stream in every way, and compares with the original.
 fn assert_reads(stream: &[u8], batches: &[RecordBatch]) {
     let outcome = fuzz::stream(stream);
     match outcome.error {

@@ -1,4 +1,4 @@
-//! Streams and files as a whole: their ends, their dictionaries, their old framings, and what is wrong with them.
+//! Streams and files as a whole: their ends, their dictionaries, their old framings, and their faults.
 
 #[path = "support/forge.rs"]
 mod forge;
@@ -77,7 +77,7 @@ fn errors_say_in_which_message() {
     assert_eq!(at, schema.len());
 }
 
-/// What arrow-rs writes as of old: without the continuation marker, and in version 4.
+/// arrow-rs's old formats: without the continuation marker, and in version 4.
 #[test]
 fn legacy_streams() {
     for data_type in testing::every_type() {
@@ -96,7 +96,7 @@ fn legacy_streams() {
     }
 }
 
-/// A source that gives a byte at a time, is interrupted between any two, and fails in the end if it is to.
+/// A source that gives one byte at a time, is interrupted between any two, and may fail at the end.
 struct Dripping<'a> {
     bytes: &'a [u8],
     interrupt: bool,
@@ -129,7 +129,7 @@ fn a_source_may_give_a_byte_at_a_time_and_fail() {
         let mut reader = IoReader::new(Dripping { bytes: &bytes, interrupt: false, fails }).unwrap();
         assert_eq!(reader.next_record_batch(Align::Refuse).unwrap().unwrap().batch.num_rows(), 2);
         assert!(reader.next_record_batch(Align::Refuse).unwrap().is_none());
-        // What follows the end is not touched.
+        // Bytes after the end are left alone.
         assert!(reader.next_record_batch(Align::Refuse).unwrap().is_none());
     }
     let mut reader = IoReader::new(Dripping { bytes: &stream, interrupt: false, fails: true }).unwrap();
@@ -137,7 +137,7 @@ fn a_source_may_give_a_byte_at_a_time_and_fail() {
     assert!(matches!(reader.next_record_batch(Align::Refuse), Err(IoError::Io(_))));
 }
 
-/// A body of eight exabytes is an error after the few bytes of it that come, and takes no memory before that.
+/// A body of eight exabytes is an error after its few actual bytes, and takes no memory before that.
 #[test]
 fn a_source_that_promises_much() {
     let mut batch = ints(&[1, 2]);
@@ -155,7 +155,7 @@ fn file(schema: &Schema, dictionaries: &[Buffer], batches: &[Buffer], change: fn
     file_of(ipc::MetadataVersion::V5, schema, dictionaries, batches, change)
 }
 
-/// Returns the same with a footer that says it is of some version.
+/// Returns the same with a footer of the given version.
 fn file_of(
     version: ipc::MetadataVersion,
     schema: &Schema,
@@ -242,8 +242,8 @@ fn files_that_are_none() {
     assert!(matches!(outside(|offsets| offsets[1] += 8), ReadError::Message { .. }));
 }
 
-/// Arrow 0.14 wrote footers of V1 around messages of V4. The messages say what they are, and the footer's version
-/// means nothing as long as it is one that there was.
+/// Arrow 0.14 wrote V1 footers around V4 messages. The messages state their own version, and the footer's is ignored
+/// if it is a known one.
 #[test]
 fn the_version_of_a_footer_is_not_that_of_its_messages() {
     let schema = Schema::new(vec![Field::new("a", DataType::Int32, true)]);
@@ -310,7 +310,7 @@ fn dictionaries_in_any_order() {
     assert_eq!(*error.innermost(), missing);
 }
 
-/// Batches keep the dictionary they were read with, whatever comes after.
+/// Batches keep the dictionary they were read with, whatever comes later.
 #[test]
 fn replaced_dictionaries_stay_with_their_batches() {
     let schema = schema_message(&[(dictionary(Box::new(DataType::Utf8)), true)]);

@@ -1,4 +1,4 @@
-//! Whatever is written, arrow-rs reads as the same: every type, arbitrary batches, streams and files.
+//! arrow-rs reads back what was written: every type, arbitrary batches, streams and files.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -31,7 +31,7 @@ fn stream(batches: &[RecordBatch], on_growth: OnGrowth) -> Vec<u8> {
     writer.finish().unwrap()
 }
 
-/// Encodes into a region full of `fill`, exactly as long as was announced.
+/// Encodes into a region full of `fill`, exactly as long as announced.
 fn encode(batch: &RecordBatch, fill: u8) -> Vec<u8> {
     let mut encoder = Encoder::new(Plan::new(batch.schema()).unwrap());
     let len = encoder.encoded_len(batch).unwrap();
@@ -141,7 +141,7 @@ fn views_under_nulls_need_not_be_views() {
     let (views, buffers, _) = views.into_parts();
     let nulls = NullBuffer::from(vec![false, true]);
     let garbage = ScalarBuffer::from(vec![u128::MAX, views[1]]);
-    // SAFETY: arrow-rs never looks at a view under a null; that it is no view is what is tested.
+    // SAFETY: arrow-rs never reads a view under a null; the test is about one that is not a view.
     #[allow(unsafe_code)]
     let views = unsafe { StringViewArray::new_unchecked(garbage, buffers, Some(nulls)) };
     let batch = RecordBatch::try_from_iter([("v", Arc::new(views) as ArrayRef)]).unwrap();
@@ -250,7 +250,7 @@ fn view_columns_may_bring_more_buffers_than_any_before() {
     let batches = [0, 1, 2, 40, 3, 41].map(|n| of(n).with_schema(schema.clone()).unwrap());
     assert_eq!(read_stream(&stream(&batches, OnGrowth::Replace)), batches);
 
-    // Encoding sees for itself that there is too little room, without having been asked for the length.
+    // Encoding detects by itself that there is too little room, without measuring first.
     let plan = Plan::new(schema).unwrap();
     let (mut measured, mut unmeasured) = (Encoder::new(plan.clone()), Encoder::new(plan));
     for batch in &batches {
@@ -273,20 +273,19 @@ fn arrays_broken_by_unsafe_code_are_errors_and_no_panic() {
         let result = encoder.encode(&batch, region.bytes());
         assert_eq!(result.err(), expected);
     };
-    // SAFETY: the arrays are only encoded, which looks at offsets and views with care; that is what is
-    // tested.
+    // SAFETY: the arrays are only encoded, which reads offsets and views with care; that is what is tested.
     #[allow(unsafe_code)]
     let offsets = |offsets: &[i32]| unsafe { OffsetBuffer::new_unchecked(offsets.to_vec().into()) };
-    // SAFETY: as above.
+    // SAFETY: the array is only encoded, which checks its offsets; that is what is tested.
     #[allow(unsafe_code)]
     let strings =
         |o: &[i32]| unsafe { StringArray::new_unchecked(offsets(o), Buffer::from(b"abcdef"), None) };
     check(Arc::new(strings(&[0, 3, 7])), Some(broken));
     check(Arc::new(strings(&[-1, 3, 6])), Some(broken));
     check(Arc::new(strings(&[5, 6, 3])), Some(broken));
-    // Nonsense in the middle goes through: it is the reader who validates.
+    // Nonsense in the middle is written: the reader validates.
     check(Arc::new(strings(&[1, i32::MIN, 6])), None);
-    // SAFETY: as above.
+    // SAFETY: the array is only encoded, which checks its views; that is what is tested.
     #[allow(unsafe_code)]
     let views = |view: u128| unsafe {
         StringViewArray::new_unchecked(
@@ -302,7 +301,7 @@ fn arrays_broken_by_unsafe_code_are_errors_and_no_panic() {
     for offset in [-1, 9] {
         let child: ArrayRef = Arc::new(Int8Array::from(vec![1, 2]));
         let at = vec![0, offset].into();
-        // SAFETY: as above.
+        // SAFETY: the array is only encoded, which checks its type ids and offsets; that is what is tested.
         #[allow(unsafe_code)]
         let union =
             unsafe { UnionArray::new_unchecked(fields.clone(), ids.clone().into(), Some(at), vec![child]) };

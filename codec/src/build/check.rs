@@ -1,4 +1,4 @@
-//! Whether the fields of a finished message agree with each other: every child has the rows that its parent
+//! Checks that the fields of a finished message agree with each other: every child has the rows that its parent
 //! refers to.
 
 use super::Shape;
@@ -28,7 +28,7 @@ impl Check<'_> {
         for (i, child) in tree.children_of(node).enumerate() {
             match class {
                 Class::Struct | Class::Union { dense: false, .. } => self.node(child, found)?,
-                // The product was seen not to overflow when the shape made room for it.
+                // The shape checked that the product does not overflow when it made room for it.
                 Class::FixedSizeList { size } => self.node(child, found * *size as usize)?,
                 Class::List { offsets } => self.node(child, self.number(node, 1, found, *offsets))?,
                 Class::ListView { offsets } => {

@@ -1,4 +1,4 @@
-//! What can go wrong while a message is built in place.
+//! Errors of building a message in place.
 
 use core::fmt;
 
@@ -20,7 +20,7 @@ pub enum BuildError {
         /// Bytes the region has.
         given: usize,
     },
-    /// The next field is of another type than was asked for.
+    /// The next field has another type than requested.
     WrongType {
         /// The next field.
         node: usize,
@@ -76,7 +76,7 @@ pub enum BuildError {
         /// The type id.
         id: i8,
     },
-    /// A value whose `Display` failed of its own accord.
+    /// A value whose `Display` failed by itself.
     Format {
         /// The field.
         node: usize,
@@ -91,7 +91,7 @@ pub enum BuildError {
         /// The field.
         node: usize,
     },
-    /// A field was finished with another number of rows than its parent refers to.
+    /// A field was finished with a different number of rows than its parent refers to.
     RowCount {
         /// The field.
         node: usize,

@@ -15,8 +15,8 @@ use crate::template::{Pair, Tables};
 
 /// The fields of a message, parents before their children, as [`Shape::tree`] has them.
 ///
-/// Each is asked for by what it is to be filled with, and is a part of the region of its own: all cursors can
-/// be held, and filled row by row, at the same time.
+/// Each is requested by the kind of its content, and is a part of the region of its own: all cursors can be held, and
+/// filled row by row, at the same time.
 #[derive(Debug)]
 pub struct Fields<'a> {
     shape: &'a Shape,
@@ -34,7 +34,7 @@ impl<'a> Fields<'a> {
         Self { shape, next: 0, next_slot: 0, nodes, buffers, counts, body }
     }
 
-    /// Returns the type of the field that is next, if there is one.
+    /// Returns the type of the next field, if there is one.
     #[must_use]
     pub fn next_type(&self) -> Option<&'a DataType> {
         self.shape.tree().nodes().get(self.next).map(|node| &node.data_type)
@@ -149,7 +149,7 @@ impl<'a> Fields<'a> {
         BuildError::WrongType { node: self.next }
     }
 
-    /// Returns the next node, if it is what was asked for.
+    /// Returns the next node, if it is of the requested kind.
     fn peek(&self, asked: impl FnOnce(&Node) -> bool) -> Result<&'a Node, BuildError> {
         let node = self.shape.tree().nodes().get(self.next).ok_or(BuildError::NoMoreFields)?;
         if asked(node) { Ok(node) } else { Err(self.wrong_type()) }
@@ -168,7 +168,7 @@ impl<'a> Fields<'a> {
         let validity = if has_validity { Some(self.slot()?) } else { None };
         let validity = match node.nullable {
             true => validity,
-            // What cannot be null has no use for its slot, which is empty.
+            // A field that cannot be null has no use for its slot, which is empty.
             false => {
                 if let Some(slot) = validity {
                     slot.close(0);

@@ -11,7 +11,7 @@ use crate::encode::bits;
 pub struct Fixed<'a, T> {
     pub(super) column: Column<'a>,
     pub(super) values: Values<'a, T>,
-    /// Rows up to which the caller was given the values to write.
+    /// Rows for which the caller was given the values to write.
     pub(super) offered: usize,
     /// For keys, the number of values of the dictionary.
     pub(super) dictionary_len: Option<usize>,
@@ -56,7 +56,7 @@ impl<T: ArrowNativeType> Fixed<'_, T> {
         Ok(())
     }
 
-    /// Returns all rows still to come, as zeroes. Those that are written become rows by [`advance`](Self::advance).
+    /// Returns all remaining rows, as zeroes. Those that are written become rows by [`advance`](Self::advance).
     pub fn rest_mut(&mut self) -> &mut [T] {
         let rest = self.stale_rest_mut();
         rest.fill(T::default());
@@ -71,8 +71,8 @@ impl<T: ArrowNativeType> Fixed<'_, T> {
 
     /// Returns all rows still to come, as whatever the region held before: perhaps rows of an earlier message.
     ///
-    /// This saves clearing what is about to be overwritten. Whoever advances over a row without having
-    /// written it hands the old content to the reader.
+    /// This saves clearing memory that is about to be overwritten. Advancing over a row that was not written hands
+    /// the old content to the reader.
     pub fn stale_rest_mut(&mut self) -> &mut [T] {
         self.offered = self.column.capacity;
         &mut self.values.values[self.column.len..self.column.capacity]
@@ -94,7 +94,7 @@ impl<T: ArrowNativeType> Fixed<'_, T> {
         &mut self.values.values[..self.column.len]
     }
 
-    /// Settles the column. Keys must all be in the dictionary, but for those of nulls.
+    /// Finishes the column. Keys must all be in the dictionary, except those of nulls.
     pub fn finish(self) -> Result<(), BuildError> {
         let Self { column, values, dictionary_len, .. } = self;
         if let Some(limit) = dictionary_len {
@@ -149,7 +149,7 @@ impl FixedBytes<'_> {
         Ok(row)
     }
 
-    /// Settles the column.
+    /// Finishes the column.
     pub fn finish(self) {
         self.values.close(self.column.len * self.width);
         self.column.close();
@@ -188,8 +188,8 @@ impl Booleans<'_> {
         self.push(false)
     }
 
-    /// Returns all rows from the first, eight to a byte, lowest bit first, as `false`: what was pushed is forgotten.
-    /// Those that are written become rows by [`advance`](Self::advance).
+    /// Returns all rows from the first, eight to a byte, lowest bit first, as `false`; forgets what was pushed. Those
+    /// that are written become rows by [`advance`](Self::advance).
     pub fn bits_mut(&mut self) -> &mut [u8] {
         self.column.len = 0;
         self.offered = true;
@@ -208,7 +208,7 @@ impl Booleans<'_> {
         Ok(())
     }
 
-    /// Settles the column.
+    /// Finishes the column.
     pub fn finish(self) {
         let used = bits::bytes_for(self.column.len);
         bits::clear_behind(&mut self.values.bytes[..used], self.column.len);

@@ -1,5 +1,4 @@
-//! Columns that say how the rows of others belong together. Their children are columns of their own, handed
-//! out next.
+//! Columns that group the rows of other columns. Their children are columns of their own, handed out next.
 
 use arrow_buffer::ArrowNativeType;
 
@@ -15,7 +14,7 @@ pub(super) enum Counts<'a> {
 }
 
 impl Counts<'_> {
-    /// Writes a number that the shape has seen to fit.
+    /// Writes a number that the shape has found to fit.
     pub(super) fn set(&mut self, row: usize, count: usize) {
         match self {
             Self::W16(values) => values.values[row] = i16::usize_as(count),
@@ -51,7 +50,7 @@ impl Rows<'_> {
         Ok(())
     }
 
-    /// Adds a null. The children have rows here all the same.
+    /// Adds a null. The children still have rows here.
     pub fn push_null(&mut self) -> Result<(), BuildError> {
         self.column.room(1)?;
         if !self.all_null {
@@ -60,7 +59,7 @@ impl Rows<'_> {
         self.push(1)
     }
 
-    /// Settles the column.
+    /// Finishes the column.
     pub fn finish(self) {
         let Self { column, all_null } = self;
         match all_null {
@@ -76,7 +75,7 @@ impl Rows<'_> {
 pub struct Lists<'a> {
     pub(super) column: Column<'a>,
     pub(super) offsets: Counts<'a>,
-    /// Rows of the child that there is room for.
+    /// The capacity of the child in rows.
     pub(super) room: usize,
     /// Rows of the child that lists have.
     pub(super) used: usize,
@@ -106,26 +105,26 @@ impl Lists<'_> {
         self.push(0)
     }
 
-    /// Rows that the child must have in the end.
+    /// Returns the number of rows that the child must have in the end.
     #[must_use]
     pub fn items(&self) -> usize {
         self.used
     }
 
-    /// Settles the column.
+    /// Finishes the column.
     pub fn finish(self) {
         self.offsets.close(self.column.len + 1);
         self.column.close();
     }
 }
 
-/// A column of list views: lists that may lie anywhere in their child, and share its rows.
+/// A column of list views: lists that may be anywhere in their child, and share its rows.
 #[derive(Debug)]
 pub struct ListViews<'a> {
     pub(super) column: Column<'a>,
     pub(super) offsets: Counts<'a>,
     pub(super) sizes: Counts<'a>,
-    /// Rows of the child that there is room for.
+    /// The capacity of the child in rows.
     pub(super) room: usize,
 }
 
@@ -152,7 +151,7 @@ impl ListViews<'_> {
         self.push(0, 0)
     }
 
-    /// Settles the column.
+    /// Finishes the column.
     pub fn finish(self) {
         self.offsets.close(self.column.len);
         self.sizes.close(self.column.len);
@@ -169,7 +168,7 @@ pub struct Unions<'a> {
     pub(super) offsets: Option<Values<'a, i32>>,
     /// The type ids there are.
     pub(super) ids: &'a [i8],
-    /// Rows of each child that there is room for, by type id.
+    /// The capacity of each child in rows, by type id.
     pub(super) room: [u32; 128],
     /// Rows of each child in use, by type id.
     pub(super) used: [u32; 128],
@@ -186,7 +185,7 @@ impl Unions<'_> {
         }
         let row = self.column.len;
         if let Some(offsets) = &mut self.offsets {
-            // Type ids are not negative: the layout has seen to it.
+            // Type ids are not negative: the layout has checked it.
             let index = usize::from(id.unsigned_abs()) & 127;
             let (used, room) = (&mut self.used[index], self.room[index]);
             if *used >= room {
@@ -201,7 +200,7 @@ impl Unions<'_> {
         Ok(())
     }
 
-    /// Rows written so far.
+    /// Returns the number of rows written.
     #[must_use]
     pub fn len(&self) -> usize {
         self.column.len
@@ -213,7 +212,7 @@ impl Unions<'_> {
         self.column.len == 0
     }
 
-    /// Settles the column.
+    /// Finishes the column.
     pub fn finish(self) {
         self.type_ids.close(self.column.len);
         if let Some(offsets) = self.offsets {
@@ -233,7 +232,7 @@ pub struct Runs<'a> {
 }
 
 impl Runs<'_> {
-    /// Adds a run of `rows` rows, which may not be none.
+    /// Adds a run of `rows` rows, which may not be zero.
     pub fn push(&mut self, rows: usize) -> Result<(), BuildError> {
         if rows == 0 {
             return Err(BuildError::EmptyRun { node: self.column.node });
@@ -246,7 +245,7 @@ impl Runs<'_> {
         Ok(())
     }
 
-    /// Rows written so far.
+    /// Returns the number of rows written.
     #[must_use]
     pub fn len(&self) -> usize {
         self.column.len
@@ -258,13 +257,13 @@ impl Runs<'_> {
         self.column.len == 0
     }
 
-    /// Runs written so far: rows that the values must have in the end.
+    /// Returns the number of runs written: the rows that the values must have in the end.
     #[must_use]
     pub fn runs(&self) -> usize {
         self.ends.len
     }
 
-    /// Settles the column.
+    /// Finishes the column.
     pub fn finish(self) {
         self.values.close(self.ends.len);
         self.ends.close();

@@ -1,4 +1,4 @@
-//! Where everything will lie in a message of so many rows, worked out before the first is produced.
+//! The layout of a message for a number of rows, computed before the first is produced.
 
 use core::ops::Range;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::plan::Plan;
 use crate::template::{Carries, Template};
 use crate::wire::padded;
 
-/// The size of everything in a message that is built in place: rows, and room for what is of variable length.
+/// The size of everything in a message that is built in place: rows, and room for variable-length parts.
 ///
 /// Making one allocates; building with it does not. One shape serves any number of messages.
 #[derive(Debug, Clone)]
@@ -20,12 +20,11 @@ pub struct Shape {
     plan: Arc<Plan>,
     carries: Option<usize>,
     template: Template,
-    /// Rows that each node has room for.
+    /// The capacity of each node in rows.
     rows: Box<[usize]>,
-    /// Bytes that each node of text or binary has room for.
+    /// The capacity of each text or binary node in bytes.
     bytes: Box<[usize]>,
-    /// Where each buffer lies in the body, padding included; a view column's variadic buffer follows its
-    /// views.
+    /// The place of each buffer in the body, padding included; a view column's variadic buffer follows its views.
     slots: Box<[Range<usize>]>,
     body: usize,
 }
@@ -37,13 +36,13 @@ pub struct Variable<'a> {
     pub path: &'a str,
     /// Index of the field's node in its [`Tree`].
     pub node: usize,
-    /// Rows of this field there will be room for; 0 for a child of a dense union, whose rows are asked for.
+    /// The capacity of this field in rows; 0 for a child of a dense union, whose rows are the question.
     pub rows: usize,
-    /// The thing that is asked for.
+    /// The requested capacity.
     pub of: VariableOf,
 }
 
-/// The thing that there must be room for.
+/// A kind of capacity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VariableOf {
     /// Bytes of text or binary, of all rows together. Views count only values longer than 12 bytes.
@@ -57,7 +56,7 @@ pub enum VariableOf {
 }
 
 impl Shape {
-    /// Returns the shape of a record batch of up to `rows` rows. `capacity` is asked once for every variable field.
+    /// Returns the shape of a record batch of up to `rows` rows. `capacity` is called once for every variable field.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -98,14 +97,15 @@ impl Shape {
         InPlace::new(self, region)
     }
 
-    /// Bytes that every message of this shape takes, whatever of it is in use: always a multiple of 64.
+    /// Returns the length in bytes of every message of this shape, however much of it is in use: always a multiple of
+    /// 64.
     #[must_use]
     #[allow(clippy::len_without_is_empty, reason = "no message is empty")]
     pub fn len(&self) -> usize {
         self.template.len() + self.body
     }
 
-    /// Rows there is room for in the message.
+    /// Returns the capacity of the message in rows.
     #[must_use]
     pub fn rows(&self) -> usize {
         match self.tree().columns().first() {
@@ -232,7 +232,7 @@ fn tree(plan: &Plan, carries: Option<usize>) -> Option<&Tree> {
     }
 }
 
-/// Returns true if the type's offsets can count what there is to be room for.
+/// Returns true if the type's offsets can count that far.
 fn countable(class: &Class, rows: usize, asked: usize) -> bool {
     let fits = |width| match width {
         2 => asked <= i16::MAX as usize && rows <= i16::MAX as usize,
@@ -253,7 +253,7 @@ fn countable(class: &Class, rows: usize, asked: usize) -> bool {
     }
 }
 
-/// Bytes of a buffer, without padding.
+/// Returns the length of a buffer in bytes, without padding.
 fn slot_len(kind: BufferKind, rows: usize, asked: usize, nullable: bool) -> Option<usize> {
     match kind {
         BufferKind::Validity if nullable => Some(bits::bytes_for(rows)),
@@ -269,7 +269,7 @@ fn slot_len(kind: BufferKind, rows: usize, asked: usize, nullable: bool) -> Opti
     }
 }
 
-/// Adds a slot behind the others.
+/// Adds a slot after the others.
 fn push(slots: &mut Vec<Range<usize>>, body: &mut usize, len: usize) -> Option<()> {
     let end = body.checked_add(padded(len)?)?;
     slots.push(*body..end);

@@ -17,7 +17,7 @@ pub(super) struct Slot<'a> {
 }
 
 impl<'a> Slot<'a> {
-    /// Settles how many bytes are in use, and clears the others: they hold whatever the region held.
+    /// Sets how many bytes are in use, and clears the others: they hold old content of the region.
     #[inline]
     pub(super) fn close(self, used: usize) {
         clear(&mut self.bytes[used..]);
@@ -31,7 +31,7 @@ impl<'a> Slot<'a> {
     }
 }
 
-/// Zeroes what is not in use, which is often nothing: then there is nothing to call.
+/// Zeroes the unused part, which is often empty: then there is nothing to call.
 #[inline]
 fn clear<T: Clone + Default>(unused: &mut [T]) {
     if !unused.is_empty() {
@@ -42,14 +42,14 @@ fn clear<T: Clone + Default>(unused: &mut [T]) {
 /// A slot of native values.
 #[derive(Debug)]
 pub(super) struct Values<'a, T> {
-    /// All values there is room for, those in the padding included.
+    /// All values that fit, including those in the padding.
     pub(super) values: &'a mut [T],
     entry: &'a mut Pair,
     offset: usize,
 }
 
 impl<T: ArrowNativeType> Values<'_, T> {
-    /// Settles how many values are in use, and clears the others.
+    /// Sets how many values are in use, and clears the others.
     #[inline]
     pub(super) fn close(self, used: usize) {
         clear(&mut self.values[used..]);
@@ -57,19 +57,19 @@ impl<T: ArrowNativeType> Values<'_, T> {
     }
 }
 
-/// The parts that every field has: its node, a number of rows, and perhaps nulls.
+/// The parts that every field has: its node, a number of rows, and possibly nulls.
 #[derive(Debug)]
 pub(super) struct Column<'a> {
     /// Index of the node.
     pub(super) node: usize,
-    /// Rows there is room for.
+    /// The capacity in rows.
     pub(super) capacity: usize,
     /// Rows written.
     pub(super) len: usize,
     pub(super) entry: &'a mut Pair,
-    /// The validity bitmap; types without one have none, and what is not nullable has an empty one.
+    /// The validity bitmap; types without one have none, and a field that is not nullable has an empty one.
     pub(super) validity: Option<Slot<'a>>,
-    /// True if the bitmap is in use, and all bits of rows to come are set.
+    /// True if the bitmap is in use, and all bits of later rows are set.
     pub(super) has_nulls: bool,
 }
 
@@ -94,7 +94,7 @@ impl Column<'_> {
         Ok(bitmap)
     }
 
-    /// Makes a row null. Rows to come can be made null too.
+    /// Makes a row null. Later rows can be made null too.
     pub(super) fn set_null(&mut self, row: usize) -> Result<(), BuildError> {
         let no_such_row = BuildError::NoSuchRow { node: self.node, row };
         if row >= self.capacity {
@@ -110,7 +110,7 @@ impl Column<'_> {
         self.has_nulls && byte.is_some_and(|byte| byte >> (row % 8) & 1 == 0)
     }
 
-    /// Settles the node and its validity.
+    /// Finishes the node and its validity.
     #[inline]
     pub(super) fn close(self) {
         let mut nulls = 0;
@@ -130,7 +130,7 @@ impl Column<'_> {
 /// The methods that every cursor has, by way of its `column`.
 macro_rules! column_methods {
     () => {
-        /// Rows written so far.
+        /// Returns the number of rows written.
         #[must_use]
         pub fn len(&self) -> usize {
             self.column.len
@@ -142,18 +142,18 @@ macro_rules! column_methods {
             self.column.len == 0
         }
 
-        /// Rows there is room for.
+        /// Returns the capacity in rows.
         #[must_use]
         pub fn capacity(&self) -> usize {
             self.column.capacity
         }
 
-        /// Makes a row null, be it written or still to come. Its value stays, and means nothing.
+        /// Makes a row null, whether written or not. Its value stays, and means nothing.
         pub fn set_null(&mut self, row: usize) -> Result<(), crate::build::BuildError> {
             self.column.set_null(row)
         }
 
-        /// Returns the validity bitmap: a bit per row, lowest first, set for valid rows, as all are to begin with.
+        /// Returns the validity bitmap: a bit per row, lowest first, set for valid rows, as all are initially.
         pub fn validity_mut(&mut self) -> Result<&mut [u8], crate::build::BuildError> {
             self.column.bitmap()
         }

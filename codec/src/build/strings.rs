@@ -1,14 +1,14 @@
-//! Columns of text and of binary, with offsets or with views: a producer need not care which.
+//! Columns of text and of binary, with offsets or with views: a producer need not know which.
 
 use core::fmt;
 
 use super::error::BuildError;
 use super::slot::{Column, Slot, Values, column_methods};
 
-/// The longest value that lies in its view.
+/// The longest value that is stored in its view.
 const INLINE: usize = 12;
 
-/// A column of text. That it is UTF-8 is in the types.
+/// A column of text. The types ensure that it is UTF-8.
 #[derive(Debug)]
 pub struct Strings<'a>(pub(super) Binaries<'a>);
 
@@ -18,7 +18,7 @@ pub struct Binaries<'a> {
     pub(super) column: Column<'a>,
     pub(super) index: Index<'a>,
     pub(super) bytes: Slot<'a>,
-    /// Bytes there is room for.
+    /// The capacity in bytes.
     pub(super) room: usize,
     /// Bytes in use.
     pub(super) used: usize,
@@ -63,7 +63,7 @@ impl Binaries<'_> {
         self.push(&[])
     }
 
-    /// Bytes there is still room for.
+    /// Returns the remaining capacity in bytes.
     #[must_use]
     pub fn bytes_left(&self) -> usize {
         self.room - self.used
@@ -80,7 +80,7 @@ impl Binaries<'_> {
         }
     }
 
-    /// Makes a row of the bytes from those in use up to `end`, which is within what offsets can count to.
+    /// Makes a row of the bytes from those in use up to `end`, which offsets can count to.
     fn take(&mut self, end: usize) {
         let row = self.column.len;
         match &mut self.index {
@@ -100,7 +100,7 @@ impl Binaries<'_> {
         self.column.len += 1;
     }
 
-    /// Settles the column.
+    /// Finishes the column.
     pub fn finish(self) {
         let rows = self.column.len;
         match self.index {
@@ -144,12 +144,12 @@ impl Strings<'_> {
         self.0.push_null()
     }
 
-    /// Makes a row null, be it written or still to come.
+    /// Makes a row null, whether written or not.
     pub fn set_null(&mut self, row: usize) -> Result<(), BuildError> {
         self.0.set_null(row)
     }
 
-    /// Rows written so far.
+    /// Returns the number of rows written.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
@@ -161,25 +161,25 @@ impl Strings<'_> {
         self.0.is_empty()
     }
 
-    /// Rows there is room for.
+    /// Returns the capacity in rows.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.0.capacity()
     }
 
-    /// Bytes there is still room for.
+    /// Returns the remaining capacity in bytes.
     #[must_use]
     pub fn bytes_left(&self) -> usize {
         self.0.bytes_left()
     }
 
-    /// Settles the column.
+    /// Finishes the column.
     pub fn finish(self) {
         self.0.finish();
     }
 }
 
-/// Text that grows behind the bytes in use.
+/// Text that grows after the bytes in use.
 struct Tail<'c, 'a> {
     column: &'c mut Binaries<'a>,
     len: usize,

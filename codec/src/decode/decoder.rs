@@ -1,4 +1,4 @@
-//! The decoder: what is known of a schema's messages before they come, and the dictionaries that came.
+//! The decoder: everything about a schema's messages that is known in advance, and the dictionaries received.
 
 use std::sync::Arc;
 
@@ -47,7 +47,7 @@ impl MessageKind {
 pub struct DictionaryReceived {
     /// The dictionary's id.
     pub id: i64,
-    /// True if the values were added to those there were. Otherwise they replace any.
+    /// True if the values were added to the existing ones. Otherwise they replace any.
     pub is_delta: bool,
     /// The number of values that the dictionary has now.
     pub values: usize,
@@ -55,9 +55,9 @@ pub struct DictionaryReceived {
 
 /// Reads the messages of one schema.
 ///
-/// Making one allocates: a plan of the schema's messages and the scratch to check them in. Decoding batches then
+/// Creating one allocates: a plan of the schema's messages and the scratch to check them in. Decoding batches then
 /// does not, unless a message's metadata is several times the size that its schema needs, or its view columns have
-/// hundreds of buffers. Scratch then grows, with what is there and within [`Limits`], and stays so.
+/// hundreds of buffers. Scratch then grows, with bytes that are present and within [`Limits`], and keeps its size.
 ///
 /// ```
 /// use bowstring_codec::decode::Decoder;
@@ -84,11 +84,11 @@ pub struct Decoder {
     schema: SchemaRef,
     layout: Arc<Layout>,
     limits: Limits,
-    /// True if bytes behind a message are a fault.
+    /// True if bytes after a message are a fault.
     alone: bool,
     scratch: Scratch,
     table: Table,
-    /// By place in the layout.
+    /// By index in the layout.
     dictionaries: Vec<Option<Arc<Dictionary>>>,
 }
 
@@ -105,7 +105,7 @@ impl Decoder {
         Self::from_schema_message_within(message, Limits::default())
     }
 
-    /// Creates a decoder for the messages that follow a schema message, with limits of one's own.
+    /// Creates a decoder for the messages that follow a schema message, with the given limits.
     pub fn from_schema_message_within(message: &[u8], limits: Limits) -> Result<Self, ReadError> {
         let mut scratch = Scratch::default();
         let envelope = open_message(message, &mut scratch, limits)?;
@@ -121,8 +121,8 @@ impl Decoder {
 
     fn with_layout(schema: SchemaRef, layout: Layout, limits: Limits) -> Self {
         let tree = layout.batch();
-        // What any writer needs: nodes, buffers and variadic counts, then vtables and the fields around them, and
-        // the same again for custom metadata. The schema may be anybody's, so no more than one message may have.
+        // What any writer needs: nodes, buffers and variadic counts, then vtables and the fields around them, and the
+        // same again for custom metadata. The schema may come from anybody, so at most what one message may have.
         let buffers = Table::planned_buffers(tree).min(limits.metadata / 16);
         let plain = tree.nodes().len() * 16 + buffers * 16 + tree.views() * 8 + 512;
         Self {
@@ -142,23 +142,23 @@ impl Decoder {
         &self.schema
     }
 
-    /// Sets the bounds for the messages that follow.
+    /// Sets the limits for the messages that follow.
     pub fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
     }
 
-    /// Refuses messages with bytes behind them from now on ([`FrameFault::TrailingBytes`]): for channels that carry
+    /// Refuses messages with bytes after them from now on ([`FrameFault::TrailingBytes`]): for channels that carry
     /// each message alone.
     pub fn refuse_trailing_bytes(&mut self) {
         self.alone = true;
     }
 
-    /// Returns the kind of the message that `bytes` begin with.
+    /// Returns the kind of the message at the start of `bytes`.
     pub fn peek(&mut self, bytes: &[u8]) -> Result<MessageKind, ReadError> {
         self.measure(bytes).map(|(kind, _)| kind)
     }
 
-    /// Returns the kind and the length of the message that `bytes` begin with.
+    /// Returns the kind and the length of the message at the start of `bytes`.
     pub fn measure(&mut self, bytes: &[u8]) -> Result<(MessageKind, usize), ReadError> {
         let envelope = match metadata::open(bytes, &mut self.scratch, self.limits.metadata)? {
             Opened::End { len } => return Ok((MessageKind::End, len)),
@@ -189,11 +189,11 @@ impl Decoder {
         Ok(BatchView::new(&self.schema, source, self.scratch.bytes()))
     }
 
-    /// Takes a dictionary's values, or more of them, for the batches that follow.
+    /// Adds or replaces a dictionary's values, for the batches that follow.
     ///
-    /// The values are checked fully, here and once, and their memory is kept until no batch and not this decoder
-    /// refers to the dictionary. [`share`](crate::interop::share) makes a buffer of any memory's owner;
-    /// `Buffer::from(slice)` makes a copy.
+    /// The values are fully checked, here and once, and their memory is kept while the decoder or a batch refers to
+    /// the dictionary. [`share`](crate::interop::share) makes a buffer of any memory's owner; `Buffer::from(slice)`
+    /// makes a copy.
     pub fn dictionary(&mut self, message: &Buffer) -> Result<DictionaryReceived, ReadError> {
         let envelope = open_message(message, &mut self.scratch, self.limits)?;
         let WireDictionary { id, is_delta, values } = envelope.dictionary()?;
@@ -209,7 +209,7 @@ impl Decoder {
         match (slot.as_mut(), is_delta) {
             (None, true) => return Err(in_dictionary(DictionaryFault::DeltaWithoutBase)),
             (Some(held), true) => {
-                // Batches that refer to the dictionary as it was keep it so.
+                // Batches that refer to the old dictionary keep it.
                 let extended = Arc::make_mut(held).extend(part);
                 extended.ok_or_else(|| in_dictionary(DictionaryFault::TooLong))?;
             }
@@ -228,8 +228,8 @@ impl Decoder {
         index.is_some_and(|index| self.dictionaries[index].is_some())
     }
 
-    /// Returns the id of the dictionary that a message holds values of and the place of that dictionary in the
-    /// layout, in which each stands after those that its values refer to; and whether the message is a delta.
+    /// Returns the id of the dictionary that a message holds values of, the dictionary's index in the layout (where
+    /// each comes after those that its values refer to), and whether the message is a delta.
     pub(crate) fn peek_dictionary(&mut self, message: &[u8]) -> Result<(i64, usize, bool), ReadError> {
         let envelope = open_message(message, &mut self.scratch, self.limits)?;
         let WireDictionary { id, is_delta, .. } = envelope.dictionary()?;
@@ -239,7 +239,7 @@ impl Decoder {
     }
 }
 
-/// Opens a message where there must be one.
+/// Opens a message where one is required.
 fn open_message<'s, 'm>(
     bytes: &'m [u8],
     scratch: &'s mut Scratch,
@@ -251,7 +251,7 @@ fn open_message<'s, 'm>(
     }
 }
 
-/// Refuses bytes behind a message that must be alone.
+/// Refuses bytes after a message that must be alone.
 fn check_alone(alone: bool, envelope: &Envelope<'_, '_>, bytes: &[u8]) -> Result<(), ReadError> {
     if alone && bytes.len() > envelope.len {
         let fault = FrameFault::TrailingBytes { message: envelope.len, present: bytes.len() };
@@ -285,7 +285,7 @@ mod tests {
     use super::*;
     use crate::Plan;
 
-    /// A schema costs its writer less than what is planned for its messages; what is planned has bounds all the same.
+    /// A schema costs its writer less than what is planned for its messages; the plan is bounded all the same.
     #[test]
     fn no_more_is_planned_than_a_message_may_have() {
         let views = (0..5000).map(|_| Field::new("", DataType::Utf8View, true)).collect::<Vec<_>>();

@@ -12,11 +12,11 @@ pub(crate) fn count_ones(bits: &[u8], from: usize, len: usize) -> usize {
     UnalignedBitChunk::new(bits, from, len).count_ones()
 }
 
-/// Copies the bits `from..from + len` of `source` to the front of `out`, which is exactly long enough, and
-/// clears the bits behind them.
+/// Copies the bits `from..from + len` of `source` to the front of `out`, which is exactly long enough, and clears the
+/// bits after them.
 ///
-/// Bits that begin on a byte are a plain copy. Otherwise eight bytes at a time: a word holds all but the last
-/// few bits of eight bytes' worth, and the byte behind it holds the rest.
+/// Bits that begin on a byte are a plain copy. Otherwise eight bytes at a time: a word holds all but the last few
+/// bits of eight bytes' worth, and the next byte holds the rest.
 pub(crate) fn copy(source: &[u8], from: usize, len: usize, out: &mut [u8]) {
     debug_assert_eq!(out.len(), bytes_for(len));
     debug_assert!(bytes_for(from + len) <= source.len());
@@ -43,7 +43,7 @@ pub(crate) fn copy(source: &[u8], from: usize, len: usize, out: &mut [u8]) {
     clear_behind(out, len);
 }
 
-/// Clears the bits of the last byte that are behind the first `len` bits.
+/// Clears the bits of the last byte after the first `len` bits.
 pub(crate) fn clear_behind(bits: &mut [u8], len: usize) {
     if let Some(last) = bits.get_mut(len / 8)
         && !len.is_multiple_of(8)
@@ -54,7 +54,7 @@ pub(crate) fn clear_behind(bits: &mut [u8], len: usize) {
 
 #[cfg(test)]
 mod tests {
-    //! Against the dullest possible copy, for every offset and length that matters.
+    //! Compared with the simplest possible copy, for every offset and length that matters.
 
     use super::*;
 

@@ -1,8 +1,8 @@
-//! What can be wrong with an attempt to write a message.
+//! Errors of writing a message.
 
 use core::fmt;
 
-/// A message that was not written. The region holds nothing of use after an error, and can be used again.
+/// A message that was not written. After an error the region's content is unusable, and it can be used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EncodeError {

@@ -39,7 +39,7 @@ impl<S: Sink> Walk<'_, S> {
             for (out, (offset, size)) in
                 values_mut::<O>(out).into_iter().flatten().zip(offsets.iter().zip(sizes))
             {
-                // A list without rows may lie anywhere; 0 is within whatever is left of the child.
+                // A list without rows may be anywhere; 0 is within any part of the child.
                 *out = if *size == O::usize_as(0) { *size } else { *offset - first };
             }
             Ok(())
@@ -64,7 +64,7 @@ impl<S: Sink> Walk<'_, S> {
             for (out, (id, offset)) in
                 values_mut::<i32>(out).into_iter().flatten().zip(type_ids.iter().zip(offsets))
             {
-                // The scan has seen that ids are not negative and offsets are within their cover.
+                // The scan has checked that ids are not negative and offsets are within their cover.
                 *out = offset - covers[*id as usize & 127].range().start as i32;
             }
             Ok(())

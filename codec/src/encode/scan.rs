@@ -1,8 +1,7 @@
-//! Which part of a child a slice of its parent still refers to.
+//! Finds the part of a child that a slice of its parent refers to.
 //!
-//! List views, dense unions and views refer to their children by offset, in any order. A slice of them keeps
-//! the whole child, most of which it may no longer refer to. What is written is the smallest range that
-//! covers the references.
+//! List views, dense unions and views refer to their children by offset, in any order. A slice of them keeps the
+//! whole child, most of which it may no longer refer to. The smallest range that covers the references is written.
 
 use core::ops::Range;
 
@@ -16,8 +15,7 @@ pub(super) struct Cover {
 }
 
 impl Cover {
-    /// Covers `start..start + len` too. Nothing is covered by an empty range. `None` if the end cannot be
-    /// counted.
+    /// Adds `start..start + len`. An empty range adds nothing. `None` if the end overflows.
     #[inline]
     pub(super) fn add(&mut self, start: usize, len: usize) -> Option<()> {
         if len != 0 {
@@ -33,8 +31,7 @@ impl Cover {
     }
 }
 
-/// What the rows of a list view refer to: `None` if this is beyond the `limit` rows of the child, or
-/// negative.
+/// Returns the cover of a list view's rows: `None` if it exceeds the `limit` rows of the child, or is negative.
 pub(super) fn list_view<O: ArrowNativeType>(
     offsets: &[O],
     sizes: &[O],
@@ -47,7 +44,7 @@ pub(super) fn list_view<O: ArrowNativeType>(
     (cover.end <= limit).then(|| cover.range())
 }
 
-/// What the rows of a dense union refer to, by type id: `None` if a type id or an offset is negative.
+/// Returns the covers of a dense union's rows, by type id: `None` if a type id or an offset is negative.
 pub(super) fn dense_union(ids: &[i8], offsets: &[i32]) -> Option<[Cover; 128]> {
     let mut covers = [Cover::default(); 128];
     for (id, offset) in ids.iter().zip(offsets) {

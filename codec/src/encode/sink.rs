@@ -1,4 +1,4 @@
-//! Where a walk over arrays goes to: it is either measured, or written.
+//! The sink of a walk over arrays: it measures, or writes.
 //!
 //! The same walk does both, so that what is measured is what will be written.
 
@@ -14,8 +14,8 @@ pub(super) trait Sink {
     /// Takes the number of variadic buffers of a view column.
     fn variadic(&mut self, count: usize) -> Result<(), EncodeError>;
 
-    /// Takes a buffer of `len` bytes. `fill` is handed exactly these, and writes every one of them. What is only
-    /// needed for that is left to it, so that measuring does without.
+    /// Takes a buffer of `len` bytes. `fill` gets exactly these, and writes every one of them. Work that is only
+    /// needed for that is left to it, so measuring avoids it.
     fn buffer(
         &mut self,
         len: usize,
@@ -36,7 +36,7 @@ pub(super) trait Sink {
     }
 }
 
-/// Adds up what a message takes.
+/// Measures a message.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Measure {
     /// Bytes of the body.
@@ -81,7 +81,7 @@ pub(super) struct Write<'r> {
 /// A message that was written.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Written {
-    /// Buffers of the message. If that is more than the table holds, only the first of them are in it.
+    /// Buffers of the message. If there are more than the table holds, only the first are in it.
     pub(super) buffers: usize,
     /// Bytes of the body.
     pub(super) body: usize,
@@ -99,7 +99,7 @@ impl<'r> Write<'r> {
     }
 }
 
-/// Sets the next entry of a table. The tables are as long as the plan says, and the walk follows the plan.
+/// Sets the next entry of a table. The tables have the lengths of the plan, and the walk follows the plan.
 fn set<T>(table: &mut [T], next: &mut usize, value: T) -> Result<(), EncodeError> {
     *table.get_mut(*next).ok_or(EncodeError::TooLarge)? = value;
     *next += 1;
@@ -129,8 +129,7 @@ impl Sink for Write<'_> {
         let Some(slot) = self.body.get_mut(self.at..end) else {
             return Err(EncodeError::RegionTooSmall { needed: end, given });
         };
-        // Padding, where there is some, is within the last 64 bytes: clearing all of these is cheaper than counting
-        // which.
+        // Padding, if any, is within the last 64 bytes: clearing all of these is cheaper than counting which.
         if slot.len() != len
             && let Some(last) = slot.last_chunk_mut::<ALIGNMENT>()
         {

@@ -1,5 +1,4 @@
-//! Views: of each variadic buffer only what the rows refer to is written, and the views are moved
-//! accordingly.
+//! Views: of each variadic buffer only the range that rows refer to is written, and the views are moved accordingly.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::ByteViewType;
@@ -22,7 +21,7 @@ impl<S: Sink> Walk<'_, S> {
         let views = rows.of(array.views()).ok_or(broken)?;
         let buffers = array.data_buffers();
         let nulls = rows.nulls(broken)?.map(|(nulls, _)| nulls);
-        // What lies under a null need not be a view.
+        // The bytes under a null need not be a view.
         let is_view = |row: usize| nulls.is_none_or(|nulls| nulls.is_valid(rows.start + row));
         self.covers.clear();
         self.covers.resize(buffers.len(), Cover::default());
@@ -55,7 +54,7 @@ impl<S: Sink> Walk<'_, S> {
     }
 }
 
-/// The part of a 16-byte view that places it.
+/// The part of a 16-byte view that locates it.
 struct View {
     len: usize,
     buffer: usize,
@@ -63,7 +62,7 @@ struct View {
 }
 
 impl View {
-    /// The longest value that lies in the view itself.
+    /// The longest value that is stored in the view itself.
     const INLINE: usize = 12;
 
     fn of(view: u128) -> Self {
@@ -71,7 +70,7 @@ impl View {
         Self { len: word(0), buffer: word(2), offset: word(3) }
     }
 
-    /// Returns the view, with its offset counted from where its buffer's cover begins.
+    /// Returns the view with its offset relative to the start of its buffer's cover.
     fn moved(view: u128, covers: &[Cover]) -> u128 {
         let Self { len, buffer, offset } = Self::of(view);
         if len <= Self::INLINE {

@@ -24,7 +24,7 @@ use crate::native::values_mut;
 pub(super) struct Walk<'a, S> {
     pub(super) tree: &'a Tree,
     pub(super) sink: S,
-    /// Scratch: what the rows of a view column refer to, by variadic buffer.
+    /// Scratch: the covers of a view column's rows, by variadic buffer.
     pub(super) covers: &'a mut Vec<Cover>,
 }
 
@@ -62,7 +62,7 @@ impl<S: Sink> Walk<'_, S> {
             Class::View { utf8: false } => self.views::<BinaryViewType>(node, rows),
             Class::View { utf8: true } => self.views::<StringViewType>(node, rows),
             Class::List { offsets: OffsetWidth::W32 } => {
-                // A map lies in memory as a list of its entries does.
+                // A map has the memory layout of a list of its entries.
                 let (offsets, values): (&[i32], &dyn Array) = match rows.array.as_list_opt::<i32>() {
                     Some(list) => (list.offsets(), list.values()),
                     None => rows
@@ -124,7 +124,7 @@ impl<S: Sink> Walk<'_, S> {
         }
     }
 
-    /// Writes rows of `width` bytes, of which `bytes` has more or as many.
+    /// Writes rows of `width` bytes; `bytes` has at least that many.
     fn fixed<'b>(
         &mut self,
         width: u32,
@@ -141,7 +141,7 @@ impl<S: Sink> Walk<'_, S> {
         })
     }
 
-    /// Writes the offsets of some rows, moved so that they begin at 0, and returns what they span.
+    /// Writes the offsets of some rows, moved so that they begin at 0, and returns their span.
     pub(super) fn offsets<O: ArrowNativeTypeOp>(
         &mut self,
         offsets: &[O],
@@ -173,16 +173,16 @@ impl<S: Sink> Walk<'_, S> {
     }
 }
 
-/// Writes offsets less the first of them.
+/// Writes offsets minus the first of them.
 fn rebase<O: ArrowNativeTypeOp>(offsets: &[O], first: O, out: &mut [u8]) -> Result<(), EncodeError> {
     for (out, offset) in values_mut::<O>(out).into_iter().flatten().zip(offsets) {
-        // An array made by unsafe code may have offsets that fall; that is nonsense, but no panic.
+        // An array made by unsafe code may have decreasing offsets; that is nonsense, but no panic.
         *out = offset.sub_wrapping(first);
     }
     Ok(())
 }
 
-/// Writes the bits of some rows, if there are as many.
+/// Writes the bits of some rows, if there are enough.
 fn copy_bits(bits: &BooleanBuffer, rows: Window<'_>, out: &mut [u8]) -> Option<()> {
     rows.within(bits.len())?;
     bits::copy(bits.values(), bits.offset() + rows.start, rows.len, out);

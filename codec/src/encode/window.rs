@@ -19,7 +19,7 @@ impl<'a> Window<'a> {
         Self { array, start: 0, len: array.len() }
     }
 
-    /// Returns the same rows of another array, which runs beside this one.
+    /// Returns the same rows of another array, which is parallel to this one.
     pub(super) fn beside(self, array: &'a dyn Array) -> Self {
         Self { array, ..self }
     }
@@ -29,7 +29,7 @@ impl<'a> Window<'a> {
         Self { array, start: rows.start, len: rows.len() }
     }
 
-    /// Returns true if something of `len` rows has these.
+    /// Returns `Some` if something of `len` rows has these.
     pub(super) fn within(self, len: usize) -> Option<()> {
         self.start.checked_add(self.len).is_some_and(|end| end <= len).then_some(())
     }

@@ -1,12 +1,12 @@
-//! Views into arrays of their own type, for the types that most columns have.
+//! Converts views to arrays of their own type, for the types that most columns have.
 //!
 //! Each takes one allocation, for the array itself (and one for the list of a view column's buffers, two for the type
 //! of a dictionary, one for the list of a struct's fields). Other types, and columns without rows, go through
 //! [`data`](Importing::data), which takes a few more.
 //!
 //! # Safety
-//! The constructors called here check nothing. What they ask for is a part of what [`Full`] promises, and the buffers
-//! that [`Importing`] hands out are cut to the rows and aligned to the type they are read as.
+//! The constructors called here check nothing. Their requirements are a part of the promises of [`Full`], and the
+//! buffers that [`Importing`] hands out are cut to the rows and aligned to the type they are read as.
 #![allow(unsafe_code)]
 
 use std::sync::Arc;
@@ -111,8 +111,8 @@ impl Importing<'_> {
         let Some(values) = values.next() else { return Ok(make_array(self.data(column)?)) };
         let values = self.array(&values)?;
         let nulls = self.nulls(column);
-        // SAFETY: `Full` promises that offsets lie within the child, and that one which may not be null is not. The
-        // child is of the type that its field says, since both come from the schema.
+        // SAFETY: `Full` promises that offsets lie within the child, and that a child which may not be null is not.
+        // The child has the type of its field, since both come from the schema.
         Ok(Arc::new(unsafe { GenericListArray::<O>::new_unchecked(item.clone(), offsets, values, nulls) }))
     }
 
@@ -122,8 +122,8 @@ impl Importing<'_> {
             children.push(self.array(&child)?);
         }
         let nulls = self.nulls(column);
-        // SAFETY: there is a field at least; children are of their fields' types, and as many as the rows of the
-        // struct are shown of each; `Full` promises that those which may not be null are not.
+        // SAFETY: there is at least one field; children have their fields' types, and each is cut to the rows of the
+        // struct; `Full` promises that those which may not be null are not.
         Ok(Arc::new(unsafe { StructArray::new_unchecked(fields.clone(), children, nulls) }))
     }
 
@@ -143,7 +143,7 @@ impl Importing<'_> {
         nth: usize,
         count: usize,
     ) -> ScalarBuffer<T> {
-        // Structure has found that many bytes in the buffer: the product does not overflow.
+        // The structure check has found that many bytes in the buffer: the product does not overflow.
         self.buffer(column, nth, count * size_of::<T>(), align_of::<T>()).into()
     }
 

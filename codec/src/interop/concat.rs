@@ -1,7 +1,7 @@
-//! The parts of a dictionary, put together.
+//! Joins the parts of a dictionary.
 //!
-//! Arrow has one array for a dictionary, so deltas must be joined, and that is a copy. Arrow's `concat` does it, and
-//! panics or takes memory without bound where the parts are odd enough. What could lead there is found first.
+//! Arrow has one array for a dictionary, so deltas must be joined, which copies. Arrow's `concat` does it, and panics
+//! or takes unbounded memory if the parts are odd enough. Such parts are refused first.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::ImportError;
 use crate::layout::{Class, OffsetWidth, Tree};
 use crate::message::dictionary::{Dictionary, Part};
 
-/// Joins the parts of a dictionary, which are at least two.
+/// Joins the parts of a dictionary, of which there are at least two.
 pub(super) fn parts(dictionary: &Dictionary, arrays: &[ArrayRef]) -> Result<ArrayRef, ImportError> {
     let refused = |why| ImportError::DictionaryParts { id: dictionary.id(), why };
     check(dictionary.tree(), dictionary.parts()).map_err(refused)?;
@@ -20,10 +20,10 @@ pub(super) fn parts(dictionary: &Dictionary, arrays: &[ArrayRef]) -> Result<Arra
     concat(&arrays).map_err(|_| refused("more than their type can count"))
 }
 
-/// Finds what cannot be joined, or not within memory in proportion to the parts.
+/// Refuses parts that cannot be joined, or not within memory in proportion to them.
 fn check(tree: &Tree, parts: &[Arc<Part>]) -> Result<(), &'static str> {
     const UNCOUNTABLE: &str = "more than offsets of their type can count";
-    // Rows that take up no bytes are as many as a message says, and the same message may come again and again.
+    // Rows without bytes are as many as a message says, and the same message may come again and again.
     let sum =
         |of: &dyn Fn(&Part) -> usize| parts.iter().fold(0, |sum: usize, part| sum.saturating_add(of(part)));
     let bytes = sum(&|part| part.body.len());

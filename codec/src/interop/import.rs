@@ -1,12 +1,11 @@
-//! Views into arrays: the walk over the columns, the buffers they are made of, and arrays of any type.
+//! Converts views to arrays: the walk over the columns, their buffers, and arrays of any type.
 //!
 //! Arrays of the usual types are made by [`arrays`](super::arrays).
 //!
 //! # Safety
-//! Arrays are built without Arrow's own validation, which costs as much again as ours and allocates. What they must
-//! fulfil is what [`Full`] promises: its list was made from that of `ArrayData::validate_full`. Buffers are cut to
-//! the rows that the view shows, and are checked for the alignment of the Rust type they are read as here, since
-//! `Full` promises only Arrow's.
+//! Arrays are built without Arrow's own validation, which costs as much again as ours and allocates. [`Full`]
+//! promises what they must fulfil: its list was made from that of `ArrayData::validate_full`. Buffers are cut to the
+//! rows of the view, and their alignment for the Rust type is checked here, since `Full` promises only Arrow's.
 #![allow(unsafe_code)]
 
 use std::sync::{Arc, OnceLock};
@@ -21,13 +20,13 @@ use crate::layout::Class;
 use crate::message::dictionary::{Built, Dictionary};
 use crate::view::{BatchView, ColumnView, Full};
 
-/// Makes arrays of a batch that lies in `memory`.
+/// Makes arrays of a batch in `memory`.
 pub(super) fn batch(
     view: &BatchView<'_, Full>,
     memory: &Buffer,
     align: Align,
 ) -> Result<Imported, ImportError> {
-    // Where the body lies in the memory is found once; all buffers are slices of it from then on.
+    // The body's place in the memory is found once; all buffers are slices of it from then on.
     let body = place(memory, view.source().body).ok_or(ImportError::ForeignMemory)?;
     let mut importing = Importing { memory, body, align, misaligned: Vec::new() };
     let mut columns = Vec::with_capacity(view.num_columns());
@@ -64,13 +63,13 @@ impl Importing<'_> {
         }
     }
 
-    /// Returns the column as what an array of any type is made of.
+    /// Returns the parts of an array of any type.
     pub(super) fn data(&mut self, column: &ColumnView<'_, Full>) -> Result<ArrayData, Box<ImportError>> {
         let len = column.len();
         let nulls = self.nulls(column);
         let mut buffers = Vec::with_capacity(column.node().buffers as usize);
         let mut children = Vec::with_capacity(column.num_children());
-        // Where a row needs so many bytes, structure has found that many in the buffer: no product overflows.
+        // If a row needs that many bytes, the structure check has found them in the buffer: no product overflows.
         let offsets = if len == 0 { 0 } else { len + 1 };
         match &column.node().class {
             Class::Null => {}
@@ -117,9 +116,9 @@ impl Importing<'_> {
         }
         let data = ArrayDataBuilder::new(column.data_type().clone()).len(len).nulls(nulls);
         let data = data.buffers(buffers).child_data(children);
-        // SAFETY: what `validate_full` would ask is what `Full` promises, and alignment was seen to above. Under
-        // `Align::Refuse` a misaligned buffer was replaced by an aligned copy too, so that even an array which
-        // `finish` refuses is sound until then.
+        // SAFETY: `Full` promises what `validate_full` would check, and alignment was handled above. Under
+        // `Align::Refuse` a misaligned buffer was replaced by an aligned copy too, so even an array that `finish`
+        // refuses is sound until then.
         Ok(unsafe { data.build_unchecked() })
     }
 
@@ -132,7 +131,8 @@ impl Importing<'_> {
         Some(unsafe { NullBuffer::new_unchecked(bits, column.null_count()) })
     }
 
-    /// Returns the first `len` bytes of a column's `nth` buffer, aligned to `align`. Structure has found as many there.
+    /// Returns the first `len` bytes of a column's `nth` buffer, aligned to `align`. The structure check has found
+    /// that many.
     #[inline]
     pub(super) fn buffer(
         &mut self,
@@ -144,7 +144,7 @@ impl Importing<'_> {
         let span = column.source().table.span(&column.slot(), nth);
         assert!(len <= span.len, "structure has checked the length");
         if len == 0 {
-            // Aligned, unlike an empty slice of somebody's memory.
+            // Aligned, unlike an empty slice of foreign memory.
             return empty();
         }
         let buffer = self.memory.slice_with_length(self.body + span.offset, len);
@@ -167,7 +167,7 @@ impl Importing<'_> {
         self.buffer(column, nth, len, 1)
     }
 
-    /// Returns the values of a column's dictionary. A dictionary that never came has none, and no row refers to it.
+    /// Returns the values of a column's dictionary. A dictionary that never came is empty, and no row refers to it.
     pub(super) fn dictionary_values(
         &mut self,
         column: &ColumnView<'_, Full>,
@@ -203,7 +203,7 @@ fn built(dictionary: &Dictionary) -> Result<Built, ImportError> {
         [only] => Arc::clone(only),
         _ => concat::parts(dictionary, &parts)?,
     };
-    // Two threads may both have built it; then both results are as good.
+    // Two threads may both have built it; either result will do.
     Ok(dictionary.built().get_or_init(|| Built { values, copied }).clone())
 }
 
@@ -213,7 +213,7 @@ fn empty() -> Buffer {
     EMPTY.get_or_init(|| MutableBuffer::new(0).into()).clone()
 }
 
-/// Returns the offset of `bytes` in `memory`, if they lie in it.
+/// Returns the offset of `bytes` in `memory`, if they are in it.
 fn place(memory: &Buffer, bytes: &[u8]) -> Option<usize> {
     let place = bytes.as_ptr().addr().checked_sub(memory.as_ptr().addr())?;
     (place.checked_add(bytes.len())? <= memory.len()).then_some(place)

@@ -1,4 +1,4 @@
-//! How a field lies in memory: what is left of a type once units, time zones and names are taken away.
+//! The memory layout of a field: its type without units, time zones and names.
 
 use arrow_schema::{DataType, TimeUnit, UnionMode};
 
@@ -20,12 +20,12 @@ pub enum Class {
     Bytes {
         /// Width of an offset.
         offsets: OffsetWidth,
-        /// True if the bytes promise to be UTF-8.
+        /// True if the bytes must be UTF-8.
         utf8: bool,
     },
     /// 16-byte views into variadic buffers: binary view and utf8 view.
     View {
-        /// True if the bytes promise to be UTF-8.
+        /// True if the bytes must be UTF-8.
         utf8: bool,
     },
     /// Offsets into one child: list, large list and map.
@@ -57,7 +57,7 @@ pub enum Class {
         /// Bytes of a run end: 2, 4 or 8.
         width: u32,
     },
-    /// Integer keys into a dictionary that is sent apart.
+    /// Integer keys into a dictionary that is sent separately.
     Dictionary {
         /// Bytes of a key: 1, 2, 4 or 8.
         width: u32,
@@ -112,7 +112,7 @@ impl OffsetWidth {
 }
 
 impl Class {
-    /// Returns the class of a type, if the type makes sense. Children are not looked at.
+    /// Returns the class of a type, if the type is valid. Does not check children.
     pub fn of(data_type: &DataType) -> Result<Self, LayoutFault> {
         use OffsetWidth::{W32, W64};
         let size = |n: i32| u32::try_from(n).map_err(|_| LayoutFault::NegativeSize(n));
@@ -206,7 +206,7 @@ impl core::ops::Deref for ClassBuffers {
     }
 }
 
-/// Bytes per value of a type that has a fixed number of them; every such type has at most 32.
+/// Returns the width in bytes of a fixed-width type; it is at most 32.
 fn fixed_width(data_type: &DataType) -> u32 {
     debug_assert!(data_type.primitive_width().is_some(), "{data_type} is not primitive");
     data_type.primitive_width().unwrap_or_default() as u32

@@ -9,8 +9,7 @@ use crate::error::{LayoutError, LayoutFault};
 /// Most nodes and most buffers of a message: what fits the 31 bits of its lengths with room to spare.
 const MAX_ENTRIES: usize = 1 << 24;
 
-/// Lays out a schema, taking a dictionary id from `ids` for each dictionary-encoded field once all below it
-/// have one.
+/// Lays out a schema, taking a dictionary id from `ids` for each dictionary-encoded field after all those below it.
 pub(super) fn schema(schema: &Schema, ids: &mut dyn Iterator<Item = i64>) -> Result<Layout, LayoutError> {
     let mut dictionaries = Dictionaries { ids, found: Vec::new() };
     let mut batch = Growing::default();
@@ -20,7 +19,7 @@ pub(super) fn schema(schema: &Schema, ids: &mut dyn Iterator<Item = i64>) -> Res
     Ok(Layout { batch: batch.finish(), dictionaries: dictionaries.found.into() })
 }
 
-/// The dictionaries met so far, in the order in which they were completed: children first.
+/// The dictionaries found so far, in the order in which they were completed: children first.
 struct Dictionaries<'a> {
     ids: &'a mut dyn Iterator<Item = i64>,
     found: Vec<Dictionary>,
@@ -144,8 +143,8 @@ fn each_child(
     }
 }
 
-/// Returns the path of a field called `name` below `path`, cut short where it would be very long: every node keeps
-/// its path, so names could otherwise take up memory with the square of their length.
+/// Returns the path of a field called `name` below `path`, shortened if it would be very long: every node keeps its
+/// path, so names could otherwise take up memory with the square of their length.
 fn below(path: &str, name: &str) -> String {
     const LONGEST: usize = 512;
     let mut below = format!("{path}.{name}");

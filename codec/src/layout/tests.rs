@@ -1,4 +1,4 @@
-//! What a layout says of schemas whose messages are known by heart.
+//! Layouts of schemas whose messages are known by heart.
 
 use std::sync::Arc;
 
@@ -88,7 +88,7 @@ fn impossible_types_are_named() {
         fault(DataType::Map(Arc::new(Field::new("e", DataType::Int8, false)), false)),
         LayoutFault::MapEntries
     );
-    // Arrow's schemas can say this, and its arrays cannot be it.
+    // Arrow's schemas allow this type, but its arrays do not.
     assert_eq!(fault(DataType::Time32(arrow_schema::TimeUnit::Nanosecond)), LayoutFault::TimeUnit);
     assert_eq!(fault(DataType::Time64(arrow_schema::TimeUnit::Second)), LayoutFault::TimeUnit);
     let ends = Arc::new(Field::new("run_ends", DataType::UInt16, false));

@@ -2,7 +2,7 @@
 //!
 //! A dictionary never changes once a batch refers to it. A replacement is a new one; a delta is a new one too, with
 //! the old parts shared. A part whose values are themselves (in some nested field) dictionary-encoded holds the inner
-//! dictionaries as they were when it arrived: against those its keys were checked.
+//! dictionaries as they were when it arrived: its keys were checked against those.
 
 use std::sync::{Arc, OnceLock};
 
@@ -21,7 +21,7 @@ pub(crate) struct Dictionary {
     parts: Vec<Arc<Part>>,
     /// For each part, the number of values up to its end.
     ends: Vec<usize>,
-    /// The values as one array, once somebody asked for it.
+    /// The values as one array, once requested.
     built: OnceLock<Built>,
 }
 
@@ -42,24 +42,24 @@ pub(crate) struct Part {
     pub(crate) inner: Inner,
 }
 
-/// The dictionaries that a part's own keys lead into.
+/// The dictionaries that a part's own keys refer to.
 #[derive(Debug, Default)]
 pub(crate) struct Inner {
-    /// Their places in the layout, rising.
+    /// Their indices in the layout, rising.
     pub(crate) indexes: Box<[u32]>,
     pub(crate) dictionaries: Box<[Option<Arc<Dictionary>>]>,
 }
 
-/// The dictionaries that keys can lead into.
+/// The dictionaries that keys can refer to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Held<'a> {
-    /// The places in the layout of those that are held; without it, all are, in the layout's order.
+    /// The indices in the layout of those that are held; without it, all are, in the layout's order.
     indexes: Option<&'a [u32]>,
     dictionaries: &'a [Option<Arc<Dictionary>>],
 }
 
 impl<'a> Held<'a> {
-    /// Returns all of a layout's dictionaries, as far as they have arrived.
+    /// Returns all of a layout's dictionaries that have arrived.
     pub(crate) fn all(dictionaries: &'a [Option<Arc<Dictionary>>]) -> Self {
         Self { indexes: None, dictionaries }
     }
@@ -75,7 +75,7 @@ impl<'a> Held<'a> {
 }
 
 impl Inner {
-    /// Holds on to those of `all` that the fields of `tree` refer to.
+    /// Returns those of `all` that the fields of `tree` refer to.
     pub(crate) fn of(tree: &Tree, all: &[Option<Arc<Dictionary>>]) -> Self {
         let mut indexes: Vec<u32> = tree.nodes().iter().filter_map(|node| node.dictionary).collect();
         indexes.sort_unstable();
@@ -131,7 +131,7 @@ impl Dictionary {
         &self.layout
     }
 
-    /// Returns the part that a key leads into, and its row there.
+    /// Returns the part that a key refers to, and its row there.
     pub(crate) fn find(&self, key: usize) -> Option<(&Part, usize)> {
         let place = self.ends.partition_point(|&end| end <= key);
         let part = self.parts.get(place)?;

@@ -1,7 +1,7 @@
-//! Errors of bytes from outside: the fault, and its place.
+//! Errors of bytes from outside: the fault, and its position.
 //!
-//! Every fault here is the producer's (or of whoever carried the bytes), never the caller's and never this
-//! crate's. The outer enum says which part of the message is wrong and where it stands; the inner enums say how.
+//! Every fault here is the producer's (or of whoever carried the bytes), never the caller's and never this crate's.
+//! The outer enum names the part of the message that is wrong and its position; the inner enums describe the fault.
 
 use std::fmt;
 
@@ -10,11 +10,11 @@ use super::fault::{
 };
 use crate::error::LayoutError;
 
-/// Bytes that were not accepted as Arrow data: which part is wrong, and where.
+/// Bytes that were not accepted as Arrow data: the part that is wrong, and its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// The frame around a message. `at` counts bytes from the start of what was handed in.
+    /// The frame around a message. `at` counts bytes from the start of the input.
     Frame {
         /// The byte where the fault shows.
         at: usize,
@@ -72,7 +72,7 @@ impl ReadError {
         }
     }
 
-    /// Puts the error where its message stands in a stream or file.
+    /// Adds the position of the error's message in a stream or file.
     #[must_use]
     pub(crate) fn in_message(self, at: usize) -> Self {
         ReadError::Message { at, error: Box::new(self) }

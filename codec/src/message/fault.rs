@@ -8,7 +8,7 @@ use crate::error::LayoutFault;
 pub enum FrameFault {
     /// The bytes end before the message does.
     Truncated {
-        /// Bytes that the message needs, as far as is known.
+        /// Bytes that the message needs, as far as known.
         needed: usize,
         /// The number present.
         present: usize,
@@ -22,9 +22,9 @@ pub enum FrameFault {
         /// The limit.
         limit: usize,
     },
-    /// The end of a stream stands where a message was expected.
+    /// The end of a stream where a message was expected.
     UnexpectedEnd,
-    /// There are bytes behind a message that must be alone.
+    /// There are bytes after a message that must be alone.
     TrailingBytes {
         /// Bytes of the message.
         message: usize,
@@ -58,9 +58,9 @@ pub enum MetadataFault {
     TooDeep,
     /// Written by a version of the format that is not supported (the value is the flatbuffer's own).
     UnsupportedVersion(i16),
-    /// A message of another kind (the value is the flatbuffer's own tag) stands where `expected` should.
+    /// A message of another kind (the value is the flatbuffer's own tag) than `expected`.
     UnexpectedKind {
-        /// The kind that should be here.
+        /// The expected kind.
         expected: &'static str,
         /// The tag of the header found.
         found: u8,
@@ -73,19 +73,19 @@ pub enum MetadataFault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SchemaFault {
-    /// The data is in the byte order of other machines. Nothing is wrong with it but that.
+    /// The data is in the byte order of other machines; it may be valid otherwise.
     ForeignEndianness,
-    /// The type's tag is not one that is known.
+    /// An unknown type tag.
     UnknownType(u8),
-    /// The type's tag is there and its table is not, or is of another type.
+    /// The type's tag is present but its table is missing, or of another type.
     MissingType,
-    /// An integer of no known width.
+    /// An integer of unknown width.
     IntegerWidth(i32),
-    /// A float of no known precision.
+    /// A float of unknown precision.
     FloatPrecision(i16),
-    /// A unit that is not known, or not allowed with this width.
+    /// A unit that is unknown, or not allowed with this width.
     Unit(i16),
-    /// A decimal of no known width.
+    /// A decimal of unknown width.
     DecimalWidth(i32),
     /// A decimal's precision is not possible in its width.
     DecimalPrecision(i32),
@@ -104,13 +104,13 @@ pub enum SchemaFault {
     MapEntries,
     /// Run ends are not a non-null signed integer of 16, 32 or 64 bits.
     RunEnds,
-    /// A union's mode is not known.
+    /// A union's mode is unknown.
     UnionMode(i16),
     /// A union's type ids do not match its children, are negative or above 127, or repeat.
     UnionTypeIds,
     /// A dictionary's index type is not an integer.
     DictionaryIndex,
-    /// The types are sound one by one, but no message can be laid out for the schema.
+    /// Each type is valid, but no message can be laid out for the schema.
     Layout(LayoutFault),
 }
 
@@ -120,7 +120,7 @@ pub enum SchemaFault {
 pub enum BatchFault {
     /// The number of rows is negative.
     NegativeRows(i64),
-    /// The fields claim more rows that take up no bytes than a message of this length may: see
+    /// The fields claim more rows without bytes than a message of this length may: see
     /// [`Limits::rows`](super::Limits::rows).
     TooManyRows {
         /// The rows claimed, of all fields up to the one that passed the limit.
@@ -128,21 +128,21 @@ pub enum BatchFault {
         /// The limit: eight for each byte of the body, and the decoder's own.
         limit: usize,
     },
-    /// Another number of field nodes than the schema has.
+    /// A different number of field nodes than the schema has.
     NodeCount {
         /// The number in the schema.
         expected: usize,
         /// The number in the batch.
         found: usize,
     },
-    /// Another number of buffers than the schema has.
+    /// A different number of buffers than the schema has.
     BufferCount {
         /// The number in the schema (with this batch's variadic counts).
         expected: usize,
         /// The number in the batch.
         found: usize,
     },
-    /// Another number of variadic counts than the schema has view columns.
+    /// A different number of variadic counts than the schema has view columns.
     VariadicCount {
         /// The number in the schema.
         expected: usize,
@@ -166,17 +166,17 @@ pub enum BatchFault {
 pub enum CorruptFault {
     /// It is not within the body.
     OutOfBounds,
-    /// It is too short to say how long it will be.
+    /// It is too short to state its decompressed length.
     NoLength,
-    /// It says that it will be of a negative length.
+    /// It states a negative length.
     NegativeLength(i64),
     /// The codec does not accept it.
     Codec,
-    /// It is of another length than it said.
+    /// Its decompressed length differs from the stated one.
     Length {
-        /// Bytes that it said there would be.
+        /// The stated length.
         stated: usize,
-        /// Bytes that came, no more than one beyond those.
+        /// Bytes that came, at most one beyond those.
         found: usize,
     },
 }
@@ -189,7 +189,7 @@ pub enum Compression {
     Lz4Frame,
     /// `ZSTD`.
     Zstd,
-    /// A codec that is not known.
+    /// An unknown codec.
     Unknown(i8),
 }
 
@@ -220,7 +220,7 @@ pub enum ColumnFault {
     // Structure.
     /// A count is negative.
     NegativeCount(i64),
-    /// The column has another number of rows than its batch.
+    /// The column has a different number of rows than its batch.
     RowCount {
         /// The batch's rows.
         expected: usize,
@@ -241,7 +241,7 @@ pub enum ColumnFault {
         /// Nulls declared.
         nulls: usize,
     },
-    /// Nulls are declared and no buffer says which rows they are.
+    /// Nulls are declared, but no buffer marks the rows.
     NoValidity {
         /// Nulls declared.
         nulls: usize,
@@ -278,7 +278,7 @@ pub enum ColumnFault {
         /// The alignment needed.
         needed: usize,
     },
-    /// A number of rows times a width is more than any memory.
+    /// A number of rows times a width exceeds any memory.
     Overflow,
     /// More rows than any memory has bits.
     TooManyRows {
@@ -303,12 +303,12 @@ pub enum ColumnFault {
     },
     /// A field that may not be null holds a null.
     NullInNonNullable,
-    /// Offsets go down, or below zero.
+    /// Offsets decrease, or are negative.
     OffsetOrder {
         /// The first such offset.
         index: usize,
     },
-    /// An offset leads past the values.
+    /// An offset points past the values.
     OffsetOutOfBounds {
         /// The offset's index.
         index: usize,
@@ -320,12 +320,12 @@ pub enum ColumnFault {
         /// The row.
         index: usize,
     },
-    /// A view leads out of its data buffer, or to a data buffer that is not there.
+    /// A view points outside its data buffer, or to a missing data buffer.
     ViewOutOfBounds {
         /// The row.
         index: usize,
     },
-    /// A view's prefix is not that of its data.
+    /// A view's prefix differs from its data.
     ViewPrefix {
         /// The row.
         index: usize,
@@ -342,14 +342,14 @@ pub enum ColumnFault {
         /// Values of the dictionary.
         values: usize,
     },
-    /// A union's type id is none of the schema's.
+    /// A union's type id is not in the schema.
     UnionTypeId {
         /// The row.
         index: usize,
         /// The id.
         found: i8,
     },
-    /// A dense union's offset leads out of its child.
+    /// A dense union's offset points outside its child.
     UnionOffset {
         /// The row.
         index: usize,
@@ -392,7 +392,7 @@ pub enum DictionaryFault {
 pub enum FileFault {
     /// The file does not begin with the magic.
     NoLeadingMagic,
-    /// The file does not end with the magic: it is cut short, or no Arrow file.
+    /// The file does not end with the magic: it is truncated, or not an Arrow file.
     NoTrailingMagic,
     /// The footer's length is not possible.
     FooterLength {

@@ -1,10 +1,10 @@
-//! The few tables of a batch's metadata, read where they lie.
+//! The few tables of a batch's metadata, read in place.
 //!
-//! Batches are the hot path, and what they need of a flatbuffer is little: three tables, a handful of numbers, three
-//! vectors of plain structs. Verifying all there is and then reading it costs several times what reading it with
-//! each step checked does, so that is done here, in safe code: an offset is followed only to a slice that is there.
-//! Nothing is read twice and no vector can be longer than the metadata, so there is nothing to bomb. Schemas and
-//! footers, which are rare and rich, go through the generated verifier instead.
+//! Batches are the hot path, and they need little of a flatbuffer: three tables, a handful of numbers, three vectors
+//! of plain structs. Verifying everything and then reading it costs several times what reading with a check at each
+//! step does, so that is done here, in safe code: an offset is followed only to an existing slice. Nothing is read
+//! twice and no vector can be longer than the metadata, so no input can blow up. Schemas and footers, which are rare
+//! and rich, go through the generated verifier instead.
 //!
 //! ```text
 //! root     u32 → table
@@ -135,13 +135,13 @@ impl<'a> FlatTable<'a> {
         Ok(i64::from_le_bytes(self.scalar(ipc::Message::VT_BODYLENGTH)?))
     }
 
-    /// Returns the batch of a message that is one.
+    /// Returns the batch of a batch message.
     pub(crate) fn batch(&self) -> Result<WireBatch<'a>, ReadError> {
         let header = self.table(ipc::Message::VT_HEADER)?;
         WireBatch::read(header.ok_or(ReadError::metadata(MetadataFault::MissingField("header")))?)
     }
 
-    /// Returns the dictionary of a message that is one.
+    /// Returns the dictionary of a dictionary message.
     pub(crate) fn dictionary(&self) -> Result<WireDictionary<'a>, ReadError> {
         let header = self.table(ipc::Message::VT_HEADER)?;
         let header = header.ok_or(ReadError::metadata(MetadataFault::MissingField("header")))?;
@@ -210,7 +210,7 @@ mod tests {
         fbb.finished_data().to_vec()
     }
 
-    /// Returns all that is read of a message, or that some of it cannot be.
+    /// Returns everything that is read of a message, or an error.
     fn ours(metadata: &[u8]) -> Result<String, ReadError> {
         let message = FlatTable::root(metadata)?;
         let WireDictionary { id, is_delta, values } = message.dictionary()?;
@@ -227,7 +227,7 @@ mod tests {
         ))
     }
 
-    /// Returns the same through the generated accessors, if the verifier lets it through.
+    /// Returns the same through the generated accessors, if the verifier accepts it.
     fn theirs(metadata: &[u8]) -> Option<String> {
         let message = ipc::root_as_message(metadata).ok()?;
         let dictionary = message.header_as_dictionary_batch()?;
@@ -254,7 +254,7 @@ mod tests {
         let mut metadata = message();
         assert_eq!(ours(&metadata).ok(), theirs(&metadata));
         assert!(theirs(&metadata).is_some());
-        // Wherever the verifier is content after a bit was flipped, both read the same.
+        // If the verifier accepts the message after a bit was flipped, both read the same.
         let mut verified = 0;
         for bit in 0..metadata.len() * 8 {
             metadata[bit / 8] ^= 1 << (bit % 8);
@@ -277,7 +277,7 @@ mod tests {
         }
         assert_eq!(ours(&[]), Err(outside(0)));
         assert_eq!(ours(&[0xff, 0xff, 0xff, 0xff]), Err(outside(u32::MAX as usize)));
-        // A table that is its own vtable, and one whose vtable would lie before the metadata.
+        // A table that is its own vtable, and one whose vtable would be before the metadata.
         assert!(ours(&[4, 0, 0, 0, 0, 0, 0, 0]).is_err());
         assert!(ours(&[4, 0, 0, 0, 9, 0, 0, 0]).is_err());
     }

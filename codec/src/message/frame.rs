@@ -1,23 +1,23 @@
-//! Framing: where one encapsulated message ends and the next begins.
+//! Framing: the end of one encapsulated message and the start of the next.
 //!
 //! ```text
 //! since 0.15   FF FF FF FF | i32 length | metadata, padded | body
 //! before       i32 length               | metadata, padded | body
 //! ```
 //!
-//! The length counts the metadata with its padding and nothing before it, so the body starts right behind. A
-//! length of zero, in either framing, ends a stream. Both framings are read: a message that starts with the
-//! continuation marker is of the first kind, and any other is of the second. They cannot be confused, since as
-//! an old-style length the marker would be −1. How long the body is stands in the metadata, which is why a
-//! frame knows only where the body begins.
+//! The length counts the metadata with its padding and nothing before it, so the body follows immediately. A length
+//! of zero, in either framing, ends a stream. Both framings are read: a message that starts with the continuation
+//! marker is of the first kind, and any other is of the second. They cannot be confused, since as an old-style length
+//! the marker would be −1. The body's length is in the metadata, which is why a frame knows only where the body
+//! begins.
 
 use crate::message::fault::FrameFault;
 use crate::wire::CONTINUATION;
 
-/// The thing at the start of a run of bytes.
+/// The item at the start of some bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Frame<'a> {
-    /// The stream ends here, and says so. `len` bytes say it.
+    /// An explicit end of the stream, `len` bytes long.
     End { len: usize },
     /// A message's metadata; its body begins at byte `body`.
     Message { metadata: &'a [u8], metadata_at: usize, body: usize },

@@ -1,14 +1,14 @@
 //! Bounds on what a message may cost its reader.
 //!
 //! Most rows are paid for: a row of a boolean column takes a bit, a row of anything else that has values takes a byte
-//! or more, so a message's length bounds them. Some rows are free: those of the type of nulls, of structs without
-//! fields, of fixed-size values of size 0, of run-end encoded columns, and of a batch without columns. A message of
-//! 200 bytes could claim 2⁴⁰ of them, and whoever makes something of each row (a bitmap, a line of text) would take
+//! or more, so a message's length bounds them. Some rows are free: those of the null type, of structs without fields,
+//! of fixed-size values of size 0, of run-end encoded columns, and of a batch without columns. A message of 200 bytes
+//! could claim 2⁴⁰ of them, and a program that makes something of each row (a bitmap, a line of text) would take
 //! memory and time for 2⁴⁰. So free rows are counted over all fields of a message, and limited.
 
 // claim: rows-bounded
 
-/// Bounds on what a decoder takes.
+/// Limits of a decoder.
 ///
 /// ```
 /// use bowstring_codec::decode::Limits;
@@ -21,17 +21,17 @@
 pub struct Limits {
     /// The most bytes of metadata in one message. Scratch of up to this size is kept.
     pub metadata: usize,
-    /// The most rows that a message may claim without having bytes for them, over all its fields, on top of eight for
-    /// each byte of its body.
+    /// The most rows that a message may claim without having bytes for them, over all its fields, in addition to
+    /// eight for each byte of its body.
     ///
     /// Such rows are those of nulls, of structs without fields, of fixed-size values of size 0, of run-end encoded
-    /// columns, and of batches without columns. The rows that a list view's lists have together are held to the same
-    /// bound, once more for each column, when it is fully checked.
+    /// columns, and of batches without columns. The sum of a list view's sizes has the same bound, once more for each
+    /// column, when it is fully checked.
     pub rows: usize,
 }
 
 impl Default for Limits {
-    /// Returns 64 MiB of metadata, which is over half a million columns, and 2²⁷ (134 million) free rows.
+    /// Returns 64 MiB of metadata, enough for over half a million columns, and 2²⁷ (134 million) free rows.
     fn default() -> Self {
         Self { metadata: 64 << 20, rows: 1 << 27 }
     }

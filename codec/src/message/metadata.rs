@@ -1,9 +1,9 @@
 //! Metadata: a private copy, of which nothing is believed before it is checked.
 //!
-//! The bytes are copied once into scratch memory of our own: a peer that changes them afterwards changes nothing that
-//! was checked. Scratch grows with bytes that are present, never with a number that says how many there will be, and
-//! not past a limit. What batches need is read step by step ([`flat`](super::flat)); schemas and footers are verified
-//! as a whole by the generated code, within bounds that keep the work in proportion to the bytes.
+//! The bytes are copied once into scratch memory of our own: if a peer changes them afterwards, nothing that was
+//! checked changes. Scratch grows with bytes that are present, never with a number that announces them, and not past
+//! a limit. Batches are read step by step ([`flat`](super::flat)); schemas and footers are verified as a whole by the
+//! generated code, within bounds that keep the work in proportion to the bytes.
 
 use arrow_ipc as ipc;
 use flatbuffers::{InvalidFlatbuffer, VerifierOptions};
@@ -26,14 +26,14 @@ impl Scratch {
         Self { copy: Vec::with_capacity(bytes) }
     }
 
-    /// Takes a copy of `bytes` and returns it.
+    /// Copies `bytes` and returns the copy.
     pub(crate) fn copy(&mut self, bytes: &[u8]) -> &[u8] {
         self.copy.clear();
         self.copy.extend_from_slice(bytes);
         &self.copy
     }
 
-    /// Returns the number of bytes it takes without growing.
+    /// Returns the capacity in bytes.
     #[cfg(test)]
     pub(crate) fn capacity(&self) -> usize {
         self.copy.capacity()
@@ -45,7 +45,7 @@ impl Scratch {
     }
 }
 
-/// One message, apart from its header: where its parts are, and what was agreed about them.
+/// One message, except its header: the places of its parts, and the version.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Envelope<'s, 'm> {
     /// The message's metadata, in scratch.
@@ -54,15 +54,15 @@ pub(crate) struct Envelope<'s, 'm> {
     pub(crate) message: FlatTable<'s>,
     /// The kind of its header.
     pub(crate) header: ipc::MessageHeader,
-    /// The version of the format it was written by: one of those that are supported.
+    /// The version of the format it was written in: a supported one.
     pub(crate) version: Version,
     /// The message's body.
     pub(crate) body: &'m [u8],
-    /// The length of it all, frame and body included: where the next message begins.
+    /// The total length, frame and body included: where the next message begins.
     pub(crate) len: usize,
 }
 
-/// The versions of the format that are read.
+/// The supported versions of the format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Version {
     /// Arrow 0.8 to 0.17. Unions (and run-end encoded columns, had there been any) have a validity buffer.
@@ -71,10 +71,10 @@ pub(crate) enum Version {
     V5,
 }
 
-/// The thing at the start of a run of bytes.
+/// The item at the start of some bytes.
 #[derive(Debug)]
 pub(crate) enum Opened<'s, 'm> {
-    /// The stream says that it ends; `len` bytes say it.
+    /// An explicit end of the stream, `len` bytes long.
     End { len: usize },
     /// A message.
     Message(Envelope<'s, 'm>),
@@ -119,7 +119,7 @@ pub(crate) fn footer(bytes: &[u8]) -> Result<ipc::Footer<'_>, ReadError> {
     ipc::root_as_footer_with_opts(&limits(bytes.len()), bytes).map_err(corrupt)
 }
 
-/// Returns the version, if it is one that is read.
+/// Returns the version, if it is supported.
 pub(crate) fn version(version: ipc::MetadataVersion) -> Result<Version, ReadError> {
     match version {
         ipc::MetadataVersion::V4 => Ok(Version::V4),
@@ -128,8 +128,8 @@ pub(crate) fn version(version: ipc::MetadataVersion) -> Result<Version, ReadErro
     }
 }
 
-/// Takes the version of a file's footer, which says nothing of its messages: each has its own. Some writers (those of
-/// 0.14's golden files) left it at V1, the number's default.
+/// Accepts the version of a file's footer, which does not affect its messages: each has its own. Some writers (those
+/// of 0.14's golden files) left it at V1, the number's default.
 pub(crate) fn footer_version(version: ipc::MetadataVersion) -> Result<(), ReadError> {
     match version.0 {
         0..=4 => Ok(()),
@@ -138,7 +138,7 @@ pub(crate) fn footer_version(version: ipc::MetadataVersion) -> Result<(), ReadEr
 }
 
 impl<'s> Envelope<'s, '_> {
-    /// Returns the record batch that this message is to be, with its body as it is in memory.
+    /// Returns this message's record batch, with its body as it is in memory.
     pub(crate) fn batch(&self) -> Result<WireBatch<'s>, ReadError> {
         self.expect("record batch", ipc::MessageHeader::RecordBatch)?;
         let batch = self.message.batch()?;
@@ -146,13 +146,13 @@ impl<'s> Envelope<'s, '_> {
         Ok(batch)
     }
 
-    /// Returns the dictionary that this message is to be.
+    /// Returns this message's dictionary.
     pub(crate) fn dictionary(&self) -> Result<WireDictionary<'s>, ReadError> {
         self.expect("dictionary", ipc::MessageHeader::DictionaryBatch)?;
         self.message.dictionary()
     }
 
-    /// Returns the schema that this message is to be: verified as a whole.
+    /// Returns this message's schema, verified as a whole.
     pub(crate) fn schema(&self) -> Result<ipc::Schema<'s>, ReadError> {
         self.expect("schema", ipc::MessageHeader::Schema)?;
         let schema = message(self.metadata)?.header_as_schema();
@@ -166,13 +166,13 @@ impl<'s> Envelope<'s, '_> {
         Err(ReadError::metadata(MetadataFault::UnexpectedKind { expected, found: self.header.0 }))
     }
 
-    /// Refuses a compressed body, in either of the two ways of saying that it is.
+    /// Refuses a compressed body, declared in either of the two ways.
     pub(crate) fn refuse_compressed(&self, batch: &WireBatch<'_>) -> Result<(), ReadError> {
         let compression = match (batch.compression, self.version) {
             (Some(ipc::CompressionType::LZ4_FRAME), _) => Compression::Lz4Frame,
             (Some(ipc::CompressionType::ZSTD), _) => Compression::Zstd,
             (Some(other), _) => Compression::Unknown(other.0),
-            // Arrow 0.17 compressed before there was a field to say so in.
+            // Arrow 0.17 compressed before there was a field to declare it.
             (None, Version::V4) => match experimental_compression(&message(self.metadata)?) {
                 Some(compression) => compression,
                 None => return Ok(()),
@@ -193,12 +193,12 @@ fn experimental_compression(message: &ipc::Message<'_>) -> Option<Compression> {
     })
 }
 
-/// Bounds within which metadata of `len` bytes is verified, and so within which it can be read afterwards.
+/// Bounds for verifying metadata of `len` bytes, and so for reading it afterwards.
 ///
-/// A table takes four bytes at least. Honest metadata shares vtables (and sometimes strings) between tables, which
+/// A table takes at least four bytes. Honest metadata shares vtables (and sometimes strings) between tables, which
 /// are then counted each time they are reached, at some twenty bytes for a table of sixteen; more sharing than the
-/// factor here is an attempt to be read for a long time. The nesting of a schema is bounded by the layout: each
-/// level is one table, and around it stand the message, the schema, a type or a dictionary's index type.
+/// factor here is an attempt to make reading slow. The nesting of a schema is bounded by the layout: each level is
+/// one table, and around it are the message, the schema, a type or a dictionary's index type.
 fn limits(len: usize) -> VerifierOptions {
     VerifierOptions {
         max_depth: MAX_DEPTH + 8,

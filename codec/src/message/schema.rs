@@ -1,8 +1,8 @@
-//! A schema message, read into an Arrow schema and the dictionary ids that its fields name.
+//! Converts a schema message to an Arrow schema and the dictionary ids of its fields.
 //!
-//! Arrow's own conversion forgets the ids, cuts numbers to size that do not fit, and does not say which field it
-//! stumbled over. This one refuses every type that the rest of the crate could not stand behind: what comes out
-//! lays out, and its batches build into arrays.
+//! Arrow's own conversion forgets the ids, truncates numbers that do not fit, and does not name the faulty field.
+//! This one refuses every type that the rest of the crate does not support: the result lays out, and its batches
+//! build into arrays.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ pub(crate) fn read(schema: ipc::Schema<'_>) -> Result<WireSchema, ReadError> {
     Ok(WireSchema { schema, dictionary_ids: reading.dictionary_ids })
 }
 
-/// Reads custom metadata. Entries without a key or a value are no entries.
+/// Reads custom metadata. Ignores entries without a key or a value.
 pub(crate) fn strings(entries: Option<FbStrings<'_>>) -> HashMap<String, String> {
     let entries = entries.into_iter().flatten();
     entries.filter_map(|entry| Some((entry.key()?.to_owned(), entry.value()?.to_owned()))).collect()
@@ -68,7 +68,7 @@ impl<'a> Reading<'a> {
             Some(encoding) => {
                 let keys = match encoding.indexType() {
                     Some(int) => self.integer(int.bitWidth(), int.is_signed())?,
-                    // What the format says an absent index type means.
+                    // The format's default for an absent index type.
                     None => DataType::Int32,
                 };
                 self.dictionary_ids.push(encoding.id());
@@ -194,7 +194,7 @@ impl<'a> Reading<'a> {
             other => return Err(self.fault(SchemaFault::UnionMode(other.0))),
         };
         let children = self.all_children(field)?;
-        // Without ids, a child's id is its place. Either way there are at most 128 of them.
+        // Without ids, a child's id is its index. Either way there are at most 128 of them.
         let ids: Option<Vec<i8>> = match union.typeIds() {
             Some(ids) if ids.len() != children.len() => None,
             Some(ids) => ids.iter().map(|id| i8::try_from(id).ok()).collect(),

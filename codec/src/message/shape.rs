@@ -1,4 +1,4 @@
-//! What each kind of buffer needs: how many bytes for so many rows, and how they are aligned.
+//! The needs of each kind of buffer: bytes for a number of rows, and alignment.
 
 use crate::layout::{BufferKind, OffsetWidth};
 use crate::message::fault::BufferRole;
@@ -7,9 +7,9 @@ use crate::message::fault::BufferRole;
 pub(super) struct Shape {
     pub(super) role: BufferRole,
     pub(super) width: Width,
-    /// True if there is one value more than rows.
+    /// True if there is one more value than rows.
     pub(super) one_more: bool,
-    /// The alignment that its values are read with.
+    /// The alignment with which its values are read.
     pub(super) align: usize,
 }
 
@@ -41,8 +41,8 @@ impl Shape {
     }
 }
 
-/// Returns the alignment of values of so many bytes: their size, if that is a size that machines know, up to the eight
-/// that the format asks of every buffer. Values of other sizes are read as bytes.
+/// Returns the alignment of values of this many bytes: their size, if machines have numbers of it, up to the eight
+/// that the format requires of every buffer. Values of other sizes are read as bytes.
 const fn align(width: usize) -> usize {
     match width {
         2 | 4 | 8 => width,

@@ -1,7 +1,7 @@
-//! The structure check: a message's flat lists of nodes and buffers, held against the layout and the body.
+//! The structure check: compares a message's flat lists of nodes and buffers with the layout and the body.
 //!
-//! What passes is a [`Table`]: for each node its rows and nulls, for each buffer where it lies. From then on no
-//! number of the message is looked at again. This is the *structure* level; what it promises is written at
+//! The result is a [`Table`]: for each node its rows and nulls, for each buffer its place. From then on no number of
+//! the message is read again. This is the *structure* level; its promises are listed at
 //! [`Structure`](crate::view::Structure).
 
 use crate::layout::{BufferKind, Class, Node, Tree};
@@ -12,7 +12,7 @@ use crate::message::limits::Limits;
 use crate::message::metadata::Version;
 use crate::message::shape::{Shape, Width};
 
-/// More rows than this no message can mean: a bit for each would be more memory than any address space has.
+/// No message can have more rows: a bit for each would exceed any address space.
 const MAX_ROWS: usize = usize::MAX >> 8;
 
 /// A batch's nodes and buffers, checked.
@@ -29,21 +29,21 @@ pub(crate) struct Table {
 /// One node's share of a batch.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Slot {
-    /// The number of rows declared, which its buffers have room for.
+    /// The number of rows declared, for which its buffers are long enough.
     pub(crate) declared: usize,
-    /// The number of them that its parent uses: all, but for children that are longer than needed.
+    /// The number of them that its parent uses: all, except for children that are longer than needed.
     pub(crate) len: usize,
     /// The number of nulls declared.
     pub(crate) nulls: usize,
-    /// True if the validity buffer is there (it need not be without nulls).
+    /// True if there is a validity buffer (optional without nulls).
     pub(crate) has_validity: bool,
     /// The index of its first buffer.
     first_span: u32,
-    /// The number of variadic buffers on top of those of its class.
+    /// The number of variadic buffers in addition to those of its class.
     pub(crate) variadic: u32,
 }
 
-/// The place of a buffer in the body. In bounds, once in a table.
+/// The place of a buffer in the body; in bounds, once in a table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Span {
     pub(crate) offset: usize,
@@ -51,20 +51,19 @@ pub(crate) struct Span {
 }
 
 impl Table {
-    /// Creates a table that takes batches of this tree without allocating, as long as they have no more than so many
-    /// buffers.
+    /// Creates a table that takes batches of this tree without allocating, up to this number of buffers.
     pub(crate) fn for_tree(tree: &Tree, buffers: usize) -> Self {
         let slots = Vec::with_capacity(tree.nodes().len());
         Self { slots, spans: Vec::with_capacity(buffers), ..Self::default() }
     }
 
-    /// Returns the number of buffers that there is room for.
+    /// Returns the capacity in buffers.
     #[cfg(test)]
     pub(crate) fn capacity(&self) -> usize {
         self.spans.capacity()
     }
 
-    /// How many buffers a batch of this tree has, unless views have very many: eight for each column of them, and some
+    /// Returns the number of buffers to plan for in a batch of this tree: eight for each view column, and some
     /// hundreds in all.
     pub(crate) fn planned_buffers(tree: &Tree) -> usize {
         tree.buffers().len() + tree.views() * 8 + if tree.views() > 0 { 256 } else { 0 }
@@ -81,9 +80,9 @@ impl Table {
         self.spans.get(slot.first_span as usize + nth).copied().unwrap_or_default()
     }
 
-    /// Checks a batch against the tree and its body, and takes down where everything is.
+    /// Checks a batch against the tree and its body, and records where everything is.
     ///
-    /// After an error the table's content means nothing.
+    /// After an error the table's content is unspecified.
     pub(crate) fn load(
         &mut self,
         tree: &Tree,
@@ -121,7 +120,7 @@ impl Table {
         Ok(())
     }
 
-    /// Counts rows that take up no bytes.
+    /// Counts rows without bytes.
     fn claim(&mut self, rows: usize) -> Result<(), ReadError> {
         self.free = self.free.saturating_add(rows);
         match self.free <= self.free_limit {
@@ -159,7 +158,7 @@ impl Table {
         Ok(())
     }
 
-    /// Checks one node. Its parent has been checked before, and has said how many rows it needs.
+    /// Checks one node. Its parent was checked before, and has set how many rows it needs.
     fn node(
         &mut self,
         tree: &Tree,
@@ -193,9 +192,9 @@ impl Table {
         self.children(tree, index, node, slot)
     }
 
-    /// Tells the children how many rows they need.
+    /// Sets how many rows the children need.
     ///
-    /// Children stand behind their parent, so they have been counted by now and are checked later.
+    /// Children come after their parent, so they have been counted by now and are checked later.
     fn children(&mut self, tree: &Tree, index: usize, node: &Node, slot: Slot) -> Result<(), ColumnFault> {
         let needed = match node.class {
             Class::Struct | Class::Union { dense: false, .. } => Some(slot.len),
@@ -229,7 +228,7 @@ impl Table {
     }
 }
 
-/// The buffers of a batch as the message lists them, taken one by one.
+/// The buffers of a batch in message order, taken one by one.
 struct Incoming<'a> {
     body: &'a [u8],
     buffers: &'a [[u8; 16]],
@@ -240,7 +239,7 @@ struct Incoming<'a> {
 }
 
 impl<'a> Incoming<'a> {
-    /// Holds the number of buffers against the tree, so that none can be missing later.
+    /// Checks the number of buffers against the tree, so that none can be missing later.
     fn new(tree: &Tree, batch: &WireBatch<'a>, body: &'a [u8], version: Version) -> Result<Self, ReadError> {
         let found = batch.buffers.len();
         let old_validity = version == Version::V4;
@@ -256,7 +255,7 @@ impl<'a> Incoming<'a> {
         }
         let off = |expected| ReadError::Batch(BatchFault::BufferCount { expected, found });
         for count in batch.variadic {
-            // A count that is negative, or more than there are buffers, cannot be met.
+            // A count that is negative, or exceeds the buffers, cannot be met.
             let count = usize::try_from(i64::from_le_bytes(*count)).map_err(|_| off(expected))?;
             expected = expected.checked_add(count).ok_or_else(|| off(usize::MAX))?;
         }
@@ -272,8 +271,8 @@ impl<'a> Incoming<'a> {
         self.variadic.get(place as usize).map_or(0, |count| i64::from_le_bytes(*count) as u32)
     }
 
-    /// Until V4 every type but that of nulls had a validity buffer. Nulls where there are none now were refused
-    /// before, so this one says nothing.
+    /// Until V4 every type except the null type had a validity buffer. Nulls where there are none now were refused
+    /// before, so this one carries nothing.
     fn skip_old_validity(&mut self) {
         self.next += usize::from(self.old_validity);
     }
@@ -285,7 +284,7 @@ impl<'a> Incoming<'a> {
         let (offset, length) = pair(wire);
         self.next += 1;
         if length == 0 {
-            // Where nothing lies does not matter.
+            // The place of an empty buffer does not matter.
             return Ok(Span::default());
         }
         let span = || {

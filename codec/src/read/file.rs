@@ -1,4 +1,4 @@
-//! Files: a footer says where each dictionary and each batch lies.
+//! Files: a footer gives the place of each dictionary and each batch.
 //!
 //! ```text
 //! ARROW1 00 00 | stream … | footer | i32 footer length | ARROW1
@@ -18,7 +18,7 @@ use crate::message::{DictionaryFault, FileFault, FrameFault, Limits, ReadError, 
 use crate::view::{BatchView, Structure};
 
 pub(super) const MAGIC: &[u8; 6] = b"ARROW1";
-/// The footer's length and the magic behind it.
+/// The footer's length and the magic after it.
 pub(super) const TAIL: usize = 10;
 
 /// Reads the batches of a file in any order.
@@ -31,7 +31,7 @@ pub struct FileReader<M: Memory> {
     custom_metadata: HashMap<String, String>,
     /// The offset of each batch, as declared.
     batches: Vec<i64>,
-    /// The footer's offset. All messages lie before it.
+    /// The footer's offset. All messages are before it.
     footer: usize,
 }
 
@@ -41,7 +41,7 @@ impl<M: Memory> FileReader<M> {
         Self::new_within(memory, Limits::default())
     }
 
-    /// Opens a file, with limits of one's own.
+    /// Opens a file with the given limits.
     pub fn new_within(memory: M, limits: Limits) -> Result<Self, ReadError> {
         let bytes = memory.bytes();
         let start = footer_start(bytes).map_err(ReadError::File)?;
@@ -86,7 +86,7 @@ impl<M: Memory> FileReader<M> {
         find_block(&self.batches, index, self.footer)
     }
 
-    /// Reads all dictionaries, inner ones first whatever their order in the footer; deltas keep their order.
+    /// Reads all dictionaries, inner ones first in any footer order; deltas keep their order.
     fn read_dictionaries(&mut self, offsets: &[i64]) -> Result<(), ReadError> {
         let mut found = Vec::with_capacity(offsets.len());
         for (index, &offset) in offsets.iter().enumerate() {
@@ -156,7 +156,7 @@ pub(super) fn find_block(batches: &[i64], index: usize, footer: usize) -> Result
 
 /// Returns the offset of a block's message.
 ///
-/// The lengths in a block are not looked at: the message has its own, which are checked against the file.
+/// The lengths in a block are ignored: the message has its own, which are checked against the file.
 pub(super) fn block(index: usize, offset: i64, footer: usize) -> Result<usize, ReadError> {
     let at = usize::try_from(offset).ok().filter(|&at| at < footer);
     at.ok_or(ReadError::File(FileFault::BlockOutOfBounds { index, offset }))

@@ -1,8 +1,8 @@
-//! Reading as much as there is room for.
+//! Reads as much as there is room for.
 
 use std::io::{self, Read};
 
-/// Reads until `into` is full or the source ends. Returns how many bytes came.
+/// Reads until `into` is full or the source ends. Returns the number of bytes read.
 pub(super) fn fill(source: &mut impl Read, into: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < into.len() {

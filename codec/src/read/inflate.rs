@@ -1,8 +1,8 @@
-//! Compressed bodies, decompressed: a message becomes another that says the same, uncompressed.
+//! Decompresses bodies: turns a message into an equivalent uncompressed one.
 //!
-//! In a compressed body each buffer begins with the length it will have, as an `i64`; −1 means that the rest is not
-//! compressed after all. The message that is made here has the same counts, and buffers at multiples of 64 bytes; all
-//! that a decoder would check of it is left to the decoder.
+//! In a compressed body each buffer begins with its decompressed length, as an `i64`; −1 means that the rest is not
+//! compressed. The resulting message has the same counts, and buffers at multiples of 64 bytes; all further checks
+//! are left to the decoder.
 
 use std::io::Read;
 
@@ -15,7 +15,7 @@ use crate::message::metadata::{self, Opened, Scratch};
 use crate::message::{BatchFault, Compression, CorruptFault, MetadataFault, ReadError};
 use crate::wire;
 
-/// Most bytes that memory is taken for before any of them have come.
+/// The most memory taken before any of the bytes have come.
 const STEP: usize = 1 << 20;
 
 /// Returns the message, or one with an uncompressed body in its place.
@@ -36,7 +36,7 @@ pub(super) fn message(bytes: Buffer) -> Result<Buffer, ReadError> {
         ))) => codec,
         Err(other) => return Err(other),
     };
-    // Verified as a whole, since all of it is read and written anew.
+    // Verified as a whole, since all of it is read and written again.
     let message = metadata::message(envelope.metadata)?;
     let missing = |what| ReadError::metadata(MetadataFault::MissingField(what));
     let dictionary = message.header_as_dictionary_batch();
@@ -54,7 +54,7 @@ pub(super) fn message(bytes: Buffer) -> Result<Buffer, ReadError> {
     Ok(whole.into())
 }
 
-/// Decompresses all buffers, and says where each came to lie.
+/// Decompresses all buffers, and returns the place of each.
 fn inflate(
     codec: Compression,
     body: &[u8],
@@ -90,7 +90,7 @@ fn slice(body: &[u8], offset: i64, length: i64) -> Option<&[u8]> {
     body.get(offset..offset.checked_add(length)?)
 }
 
-/// Appends what `packed` decompresses to, which must be `stated` bytes. Memory is taken as these come.
+/// Appends the decompressed bytes of `packed`, which must be `stated` bytes. Memory grows as they come.
 fn unpack(
     codec: Compression,
     packed: &[u8],
@@ -116,7 +116,7 @@ fn drain(mut decoder: impl Read, stated: usize, out: &mut MutableBuffer) -> Resu
             return Err(CorruptFault::Length { stated, found: have - start + came });
         }
     }
-    // Nothing may be left, and the codec's own checks come with its end.
+    // Nothing may be left, and the codec's own checks come at its end.
     match fill(&mut decoder, &mut [0; 1]) {
         Ok(0) => Ok(()),
         Ok(_) => Err(CorruptFault::Length { stated, found: stated.saturating_add(1) }),
@@ -164,7 +164,8 @@ fn describe(
         header_type: message.header_type(),
         header: Some(header),
         bodyLength: body as i64,
-        // Whatever else the message said is lost; that it was compressed, as Arrow 0.17 said it there, must be.
+        // Everything else in the message is dropped; that it was compressed, as Arrow 0.17 declared it there, must
+        // be.
         custom_metadata: None,
     };
     let message = ipc::Message::create(&mut builder, &args);

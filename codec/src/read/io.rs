@@ -1,4 +1,4 @@
-//! Streams out of an `io::Read`: a pipe, a socket, a file that is not mapped.
+//! Streams from an `io::Read`: a pipe, a socket, a file that is not mapped.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -17,7 +17,7 @@ use crate::wire::CONTINUATION;
 /// The body of each message begins at a multiple of this, so that no buffer of a well-aligned writer is copied.
 const BODY_ALIGN: usize = 64;
 
-/// Most bytes that memory is taken for before any of them have come.
+/// The most memory taken before any of the bytes have come.
 const STEP: usize = 1 << 20;
 
 /// A stream that could not be read further.
@@ -26,14 +26,14 @@ const STEP: usize = 1 << 20;
 pub enum IoError {
     /// The source failed.
     Io(io::Error),
-    /// The data is not sound.
+    /// The data is malformed.
     Import(ImportError),
 }
 
 /// Reads a stream from its source, message by message.
 ///
-/// Each message is read into memory of its own, of which the arrays made from it are slices. Memory is taken as bytes
-/// come, and not because a length says that they will.
+/// Each message is read into memory of its own, of which its arrays are slices. Memory grows as bytes come, not
+/// because a length announces them.
 #[derive(Debug)]
 pub struct IoReader<R> {
     source: R,
@@ -44,9 +44,9 @@ pub struct IoReader<R> {
     ended: bool,
 }
 
-/// The next thing in a stream.
+/// The next item of a stream.
 enum Next {
-    /// A message, and how many bytes of the source it took.
+    /// A message, and the number of bytes that it took from the source.
     Message {
         kind: MessageKind,
         bytes: Buffer,
@@ -61,7 +61,7 @@ impl<R: Read> IoReader<R> {
         Self::new_within(source, Limits::default())
     }
 
-    /// Opens a stream, with limits of one's own.
+    /// Opens a stream with the given limits.
     pub fn new_within(mut source: R, limits: Limits) -> Result<Self, IoError> {
         let mut open = || match next(&mut source, limits)? {
             Next::Message { bytes, len, .. } => {
@@ -80,7 +80,7 @@ impl<R: Read> IoReader<R> {
     }
 
     /// Returns the next batch as Arrow arrays, fully checked, after any dictionaries before it. `None` at the end of
-    /// the stream, which is where it says so, or where the source ends between two messages.
+    /// the stream, which may be explicit or the end of the source between two messages.
     pub fn next_record_batch(&mut self, align: Align) -> Result<Option<Imported>, IoError> {
         while !self.ended {
             let at = self.at;
@@ -110,9 +110,9 @@ impl<R: Read> IoReader<R> {
     }
 }
 
-/// A message of which the body is still to come.
+/// A message whose body has not been read.
 pub(super) struct Head {
-    /// The frame and the metadata, behind some bytes that align what follows.
+    /// The frame and the metadata, after padding that aligns what follows.
     memory: MutableBuffer,
     /// The frame's offset.
     lead: usize,
@@ -164,7 +164,7 @@ impl Head {
         Ok(Some(Head { memory, lead, metadata, kind, body }))
     }
 
-    /// Returns the rows of the batch that this is the head of.
+    /// Returns the number of rows of this head's batch.
     pub(super) fn rows(&self) -> Result<usize, ReadError> {
         let mut scratch = Scratch::default();
         let message = FlatTable::root(scratch.copy(&self.memory[self.metadata..]))?;
@@ -179,7 +179,7 @@ impl Head {
         usize::try_from(rows).map_err(|_| ReadError::Batch(BatchFault::NegativeRows(rows)))
     }
 
-    /// Reads the body, into memory in which it is well aligned, and decompresses it if that is needed and can be done.
+    /// Reads the body into well-aligned memory, and decompresses it if necessary and possible.
     pub(super) fn message(mut self, source: &mut impl Read) -> Result<(MessageKind, Buffer), IoError> {
         read_on(source, &mut self.memory, self.lead, self.body)?;
         let bytes = Buffer::from(self.memory).slice(self.lead);
@@ -192,7 +192,7 @@ impl Head {
     }
 }
 
-/// Reads one message, frame and all, and says how many bytes of the source it took.
+/// Reads one message, frame included, and returns it with the number of bytes taken from the source.
 fn next(source: &mut impl Read, limits: Limits) -> Result<Next, IoError> {
     let Some(head) = Head::read(source, limits)? else { return Ok(Next::End) };
     let len = (head.memory.len() - head.lead).saturating_add(head.body);
@@ -200,7 +200,7 @@ fn next(source: &mut impl Read, limits: Limits) -> Result<Next, IoError> {
     Ok(Next::Message { kind, bytes, len })
 }
 
-/// Reads `count` bytes more into `memory`, which grows as they come. The message begins at `lead`.
+/// Reads `count` more bytes into `memory`, which grows as they come. The message begins at `lead`.
 fn read_on(
     source: &mut impl Read,
     memory: &mut MutableBuffer,

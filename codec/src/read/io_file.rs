@@ -1,4 +1,4 @@
-//! Files that are not mapped: a batch at a time, wherever in the file it lies.
+//! Files that are not mapped: one batch at a time, in any order.
 
 use std::io::{Read, Seek, SeekFrom};
 
@@ -12,10 +12,10 @@ use crate::decode::{Decoder, MessageKind};
 use crate::interop::{Align, Imported};
 use crate::message::{DictionaryFault, FileFault, FrameFault, Limits, MetadataFault, ReadError};
 
-/// Reads the batches of a file in any order, each into memory of its own, of which the arrays made from it are slices.
+/// Reads the batches of a file in any order, each into memory of its own, of which its arrays are slices.
 ///
-/// A file that another process may change must not be borrowed as bytes; this reader only ever looks at what it has
-/// read into its own memory.
+/// A file that another process may change must not be borrowed as bytes; this reader only uses what it has read into
+/// its own memory.
 #[derive(Debug)]
 pub struct IoFileReader<R> {
     source: R,
@@ -23,7 +23,7 @@ pub struct IoFileReader<R> {
     limits: Limits,
     /// The offset of each batch, as declared.
     batches: Vec<i64>,
-    /// The footer's offset. All messages lie before it.
+    /// The footer's offset. All messages are before it.
     footer: usize,
 }
 
@@ -33,7 +33,7 @@ impl<R: Read + Seek> IoFileReader<R> {
         Self::new_within(source, Limits::default())
     }
 
-    /// Opens a file, with limits of one's own.
+    /// Opens a file with the given limits.
     pub fn new_within(mut source: R, limits: Limits) -> Result<Self, IoError> {
         let file = |fault| IoError::from(ReadError::File(fault));
         let len = source.seek(SeekFrom::End(0)).map_err(IoError::Io)?;
@@ -81,7 +81,7 @@ impl<R: Read + Seek> IoFileReader<R> {
         self.batches.len()
     }
 
-    /// Returns the rows of the batch at `index`, of which only the metadata is read.
+    /// Returns the number of rows of the batch at `index`; reads only its metadata.
     pub fn num_rows(&mut self, index: usize) -> Result<usize, IoError> {
         let at = find_block(&self.batches, index, self.footer)?;
         let rows = self.head(at).and_then(|head| Ok(head.rows()?));
@@ -97,7 +97,7 @@ impl<R: Read + Seek> IoFileReader<R> {
         imported.map_err(|error| IoError::from(error).in_message(at))
     }
 
-    /// Reads all dictionaries, inner ones first whatever their order in the footer; deltas keep their order.
+    /// Reads all dictionaries, inner ones first in any footer order; deltas keep their order.
     fn read_dictionaries(&mut self, offsets: &[i64]) -> Result<(), IoError> {
         let mut found = Vec::with_capacity(offsets.len());
         for (index, &offset) in offsets.iter().enumerate() {
@@ -121,7 +121,7 @@ impl<R: Read + Seek> IoFileReader<R> {
     /// Returns the message at `at`, which ends before the footer.
     fn message(&mut self, at: usize) -> Result<(MessageKind, Buffer), IoError> {
         let head = self.head(at).map_err(|error| error.in_message(at))?;
-        // The source stands behind the head now.
+        // The source is positioned after the head now.
         let message = head.message(&mut self.source.by_ref().take((self.footer - at) as u64));
         message.map_err(|error| error.in_message(at))
     }
@@ -135,7 +135,7 @@ impl<R: Read + Seek> IoFileReader<R> {
     }
 }
 
-/// Reads at a place until `into` is full or the source ends, and says how much came.
+/// Reads at an offset until `into` is full or the source ends, and returns the number of bytes read.
 fn read_at(source: &mut (impl Read + Seek), at: usize, into: &mut [u8]) -> Result<usize, IoError> {
     source.seek(SeekFrom::Start(at as u64)).map_err(IoError::Io)?;
     fill(source, into).map_err(IoError::Io)

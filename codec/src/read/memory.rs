@@ -1,4 +1,4 @@
-//! What a stream or file lies in.
+//! The memory of a stream or file.
 
 use std::ops::Range;
 
@@ -12,13 +12,13 @@ mod sealed {
 
 /// Memory that holds a stream or a file, and should be aligned to 8 bytes.
 ///
-/// Borrowed bytes are copied where they are needed for longer than a batch, which is only for dictionaries. A shared
-/// buffer is never copied.
+/// Borrowed bytes are copied if they are needed for longer than a batch, which only dictionaries are. A shared buffer
+/// is never copied.
 pub trait Memory: sealed::Sealed {
     /// Returns all of it.
     fn bytes(&self) -> &[u8];
 
-    /// Returns a part of it, to keep. The range is one that `bytes` has.
+    /// Returns a part of it to keep. The range is within `bytes`.
     #[doc(hidden)]
     fn keep(&self, range: Range<usize>) -> Buffer;
 }

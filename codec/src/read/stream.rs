@@ -1,4 +1,4 @@
-//! Streams: a schema, then dictionaries and batches as they come, then an end that may be left out.
+//! Streams: a schema, then dictionaries and batches, then an optional end.
 
 use arrow_buffer::Buffer;
 use arrow_schema::SchemaRef;
@@ -9,7 +9,7 @@ use crate::interop::{Align, ImportError, Imported};
 use crate::message::{Limits, MetadataFault, ReadError};
 use crate::view::{BatchView, Structure};
 
-/// Reads a stream that lies in memory as a whole.
+/// Reads a stream that is in memory as a whole.
 ///
 /// ```
 /// use bowstring_codec::read::StreamReader;
@@ -43,7 +43,7 @@ impl<M: Memory> StreamReader<M> {
         Self::new_within(memory, Limits::default())
     }
 
-    /// Opens a stream, with limits of one's own.
+    /// Opens a stream with the given limits.
     pub fn new_within(memory: M, limits: Limits) -> Result<Self, ReadError> {
         let open = |bytes| {
             let mut decoder = Decoder::from_schema_message_within(bytes, limits)?;
@@ -66,8 +66,8 @@ impl<M: Memory> StreamReader<M> {
         self.at
     }
 
-    /// Returns the next batch, after any dictionaries that stand before it. `None` at the end of the stream, which is
-    /// where it says so, or where the memory ends between two messages.
+    /// Returns the next batch, after any dictionaries before it. `None` at the end of the stream, which may be
+    /// explicit or the end of the memory between two messages.
     ///
     /// After an error the reader is still at the message that caused it.
     pub fn next_batch(&mut self) -> Result<Option<BatchView<'_, Structure>>, ReadError> {
@@ -78,7 +78,7 @@ impl<M: Memory> StreamReader<M> {
         Ok(Some(batch))
     }
 
-    /// Takes dictionaries up to the next batch, and finds where that begins and ends.
+    /// Reads dictionaries up to the next batch, and finds its bounds.
     fn find_batch(&mut self) -> Result<Option<(usize, usize)>, ReadError> {
         loop {
             let rest = &self.memory.bytes()[self.at..];

@@ -1,4 +1,4 @@
-//! Whether a view and the arrays made from it say the same, row by row and through Arrow's own accessors.
+//! Compares a view with the arrays made from it, row by row and through Arrow's own accessors.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int16Type, Int32Type, Int64Type};
@@ -7,7 +7,7 @@ use arrow_schema::{DataType, UnionMode};
 
 use crate::view::{BatchView, ColumnView, Full, Keys, RunEnd, Union, Values};
 
-/// Most rows that are compared of a column.
+/// The most rows of a column to compare.
 const ROWS: usize = 512;
 
 /// Compares a batch with the arrays made from it.

@@ -1,6 +1,6 @@
 //! Arbitrary arrays of a given type.
 //!
-//! Whatever Arrow allows is made: slices at every level, offsets that do not begin at 0, values under nulls,
+//! Makes everything that Arrow allows: slices at every level, offsets that do not begin at 0, values under nulls,
 //! children with rows that nothing refers to.
 
 use std::sync::Arc;
@@ -173,7 +173,7 @@ fn primitive<T: ArrowPrimitiveType>(
     Arc::new(PrimitiveArray::<T>::new(values.into(), nulls).with_data_type(data_type.clone()))
 }
 
-/// Text of none to 40 bytes, some of it of more than one byte a character, and often longer than fits a view.
+/// Returns text of up to 40 bytes, some with multi-byte characters, and often too long for a view.
 fn text(source: &mut Source<'_>) -> String {
     let pieces = source.value_below(6);
     (0..pieces).map(|_| ["a", "é", "longer than that", "→", "🏹", "", "xyz"][source.value_below(7)]).collect()
@@ -187,8 +187,7 @@ fn bytes<T: ByteArrayType>(source: &mut Source<'_>, nullable: bool, len: usize) 
     Arc::new(GenericByteArray::<T>::try_new(offsets, values, nulls).expect(FITS))
 }
 
-/// Offsets of lists of none to three rows, and how many rows the child has: there may be some that no list
-/// has.
+/// Returns offsets of lists of up to three rows, and the number of rows of the child: there may be unused ones.
 fn offsets<O: OffsetSizeTrait>(source: &mut Source<'_>, len: usize) -> (OffsetBuffer<O>, usize) {
     let mut end = source.below(4);
     let mut offsets = vec![O::usize_as(end)];

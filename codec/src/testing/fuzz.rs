@@ -1,5 +1,5 @@
-//! What fuzz targets do with their input. Ordinary tests do the same with corpora, so that the bodies are the same
-//! on every toolchain.
+//! The bodies of the fuzz targets. Ordinary tests run them with corpora, so that the bodies are the same on every
+//! toolchain.
 
 use arrow_array::{Array, RecordBatch};
 use arrow_buffer::Buffer;
@@ -22,11 +22,11 @@ pub struct Outcome {
     pub error: Option<ImportError>,
 }
 
-/// Takes bytes for a single message, of whatever kind.
+/// Treats bytes as a single message of any kind.
 pub fn decode(bytes: &[u8]) {
     let memory = Buffer::from(bytes);
     let Ok(mut decoder) = Decoder::from_schema_message(&memory) else { return };
-    // The same bytes again, now as what they are not; and what follows the schema, as what it may be.
+    // The same bytes again, as other kinds of message; and what follows the schema, as any kind.
     let _ = decoder.decode(&memory);
     let _ = decoder.dictionary(&memory);
     let Ok((_, len)) = decoder.measure(&memory) else { return };
@@ -36,8 +36,8 @@ pub fn decode(bytes: &[u8]) {
     let _ = decoder.decode(&rest).map(|batch| batch.validate().map(|_| ()));
 }
 
-/// Takes bytes for a schema and messages, makes arrays of them, and does what readers of arrays do, all of which takes
-/// memory for each row: a fuzzer limits it. Returns how many batches there were.
+/// Treats bytes as a schema and messages, makes arrays of them, and does what readers of arrays do, all of which
+/// takes memory for each row: a fuzzer limits it. Returns the number of batches.
 pub fn arrays(bytes: &[u8]) -> usize {
     let memory = Buffer::from(bytes);
     let Ok(mut reader) = StreamReader::new(memory) else { return 0 };
@@ -53,7 +53,7 @@ pub fn arrays(bytes: &[u8]) -> usize {
     batches
 }
 
-/// Makes what an honest reader makes of an array: which of its rows are null, and a copy of its first and last rows.
+/// Does what an honest reader does with an array: finds its null rows, and copies its first and last rows.
 fn use_array(array: &dyn Array) {
     let last = array.len().saturating_sub(1);
     let rows = [array.slice(0, array.len().min(1)), array.slice(last, array.len() - last)];
@@ -64,7 +64,7 @@ fn use_array(array: &dyn Array) {
     }
 }
 
-/// Takes bytes for a stream, in each way there is to read one, and uses everything in it.
+/// Treats bytes as a stream, in each way there is to read one, and uses everything in it.
 ///
 /// # Panics
 ///
@@ -86,7 +86,7 @@ pub fn stream(bytes: &[u8]) -> Outcome {
     let pieces = piece_by_piece(bytes);
     if pieces.batches != shared.batches {
         // Piece by piece each body is aligned, where it was not in one go, or the other way round; and it is
-        // decompressed, if that is built in. Nothing else may come between them.
+        // decompressed, if that is built in. Nothing else may differ.
         let common = pieces.batches.len().min(shared.batches.len());
         assert_eq!(pieces.batches[..common], shared.batches[..common]);
         let shorter = if pieces.batches.len() == common { &pieces } else { &shared };
@@ -128,7 +128,7 @@ fn is_compressed(outcome: &Outcome) -> bool {
     matches!(error.innermost(), ReadError::Batch(BatchFault::Compressed(_)))
 }
 
-/// Takes bytes for a file, and uses everything in it.
+/// Treats bytes as a file, and uses everything in it.
 ///
 /// # Panics
 ///
@@ -158,7 +158,7 @@ pub fn file(bytes: &[u8]) -> Outcome {
     outcome
 }
 
-/// Takes bytes for choices: makes batches of them, writes those, and reads them back.
+/// Treats bytes as choices: makes batches of them, writes those, and reads them back.
 ///
 /// # Panics
 ///
@@ -176,7 +176,7 @@ pub fn round_trip(bytes: &[u8]) {
     }
 }
 
-/// Takes bytes for choices: makes a valid stream, and damages it in a few places.
+/// Treats bytes as choices: makes a valid stream, and damages it in a few places.
 ///
 /// # Panics
 ///
@@ -236,17 +236,17 @@ fn use_stream(bytes: &[u8]) -> Result<(), ReadError> {
     Ok(())
 }
 
-/// Keeps a batch, if Arrow finds it as valid as we do.
+/// Keeps a batch, if Arrow agrees that it is valid.
 fn keep(outcome: &mut Outcome, batch: RecordBatch) {
     for column in batch.columns() {
-        // Some of Arrow's own checks are not made for lengths that no bytes stand behind.
+        // Some of Arrow's own checks are not made for lengths without bytes.
         column.to_data().validate_full().expect("what is fully valid here is so in Arrow");
     }
     outcome.batches.push(batch);
 }
 
-/// Checks that a view and the arrays made of it are sound, or unsound, together and for the same reason. But arrays
-/// have reasons of their own not to be made.
+/// Checks that a view and the arrays made of it are valid, or invalid, together and for the same reason. But arrays
+/// can fail for reasons of their own.
 fn assert_same_verdict(view: Option<&ReadError>, arrays: Option<&ImportError>) {
     match (view, arrays) {
         (view, Some(ImportError::Read(error))) => {

@@ -1,7 +1,6 @@
 //! Choices, read from bytes; and values, made from a seed.
 
-/// Where a generator takes its choices from. When the bytes have run out every choice is the first, the
-/// simplest.
+/// A source of choices for a generator. When the bytes have run out every choice is the first, the simplest.
 #[derive(Debug)]
 pub struct Source<'a> {
     bytes: &'a [u8],
@@ -9,7 +8,7 @@ pub struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// Choices from these bytes. Values come from a generator that all of them seed.
+    /// Creates a source of choices from these bytes. Values come from a generator that all of them seed.
     #[must_use]
     pub fn new(bytes: &'a [u8]) -> Self {
         let seed = bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {

@@ -1,13 +1,13 @@
-//! Using everything that a view offers, at whatever level: what a consumer might do, and a fuzzer should.
+//! Uses everything that a view offers, at any level: what a consumer might do, and a fuzzer should.
 //!
-//! Nothing here allocates, so that counting allocations around it counts those of the views.
+//! Nothing here allocates, so counting allocations around it counts those of the views.
 
 use crate::view::{BatchView, ColumnView, Full, Level, Offsets, Values};
 
-/// Most rows that are looked at in a column: a few bytes can declare as many as they like of some types.
+/// The most rows to read in a column: a few bytes can declare any number of some types.
 const ROWS: usize = 512;
 
-/// Calls every accessor of every column, with rows up to and past the last, and sums up what they say.
+/// Calls every accessor of every column, with rows up to and past the last, and sums up the results.
 pub fn touch<L: Level>(batch: &BatchView<'_, L>) -> u64 {
     let mut sum = batch.num_rows() as u64;
     for (index, column) in batch.columns().enumerate() {
@@ -86,7 +86,7 @@ pub fn touch_column<L: Level>(column: &ColumnView<'_, L>) -> u64 {
     sum
 }
 
-/// Calls what a full check unlocks, and holds it to its promise: each row is there.
+/// Calls what a full check unlocks, and checks its promise: each row is there.
 pub fn touch_full(column: &ColumnView<'_, Full>) {
     for row in 0..column.len().min(ROWS) {
         let there = match column.values() {

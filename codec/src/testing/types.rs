@@ -14,7 +14,8 @@ pub fn field(source: &mut Source<'_>, name: &str, depth: usize) -> Field {
     Field::new(name, data_type, own || source.below(3) != 0)
 }
 
-/// Types that have nulls without a validity of their own are always declared nullable, as arrow-rs does.
+/// Returns true for types that have nulls without a validity buffer: these are always declared nullable, as in
+/// arrow-rs.
 fn without_validity(data_type: &DataType) -> bool {
     match data_type {
         DataType::Null | DataType::Union(..) | DataType::RunEndEncoded(..) => true,
@@ -95,7 +96,7 @@ pub fn every_type() -> Vec<DataType> {
 fn nested(child: &DataType, other: &DataType) -> Vec<DataType> {
     let c = || item(child.clone());
     let fields = || vec![Field::new("a", child.clone(), true), Field::new("b", other.clone(), true)];
-    // The names that Arrow C++ gives these fields whatever they were called.
+    // The names that Arrow C++ gives these fields in any case.
     let pair = vec![Field::new("key", DataType::Utf8, false), Field::new("value", other.clone(), true)];
     let entries = DataType::Struct(pair.into());
     let union =

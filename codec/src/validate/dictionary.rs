@@ -3,10 +3,10 @@
 use crate::message::ColumnFault;
 use crate::view::{Bitmap, Keys};
 
-/// Checks that each row that is not null has a key of the dictionary. The keys of null rows are anything.
+/// Checks that each non-null row has a key of the dictionary. The keys of null rows are arbitrary.
 pub(super) fn keys(keys: &Keys<'_>, validity: Option<Bitmap<'_>>) -> Result<(), ColumnFault> {
     let values = keys.num_values();
-    // A negative key, taken for an unsigned one, is above any count of values; so one comparison does for both.
+    // A negative key, read as unsigned, is above any count of values, so one comparison covers both.
     let all = match keys.keys().width() {
         1 => below::<u8>(keys, |key| usize::from(key) < values),
         2 => below::<u16>(keys, |key| usize::from(key) < values),
@@ -30,7 +30,7 @@ fn below<T: bytemuck::AnyBitPattern>(keys: &Keys<'_>, within: impl Fn(T) -> bool
     keys.iter().fold(true, |all, &key| all & within(key))
 }
 
-/// Returns true if there are so few values that no key of this many bytes, being negative, looks like one of them.
+/// Returns true if the count is so small that no negative key of this width looks like one of the values.
 fn fits_signed(width: usize, values: usize) -> bool {
     match width {
         1 => values <= 1 << 7,

@@ -1,4 +1,4 @@
-//! Nulls: as many as declared, and none where there may be none.
+//! Nulls: as many as declared, and none where the schema allows none.
 
 use crate::layout::Class;
 use crate::message::{ColumnFault, ReadError};
@@ -17,7 +17,7 @@ pub(super) fn none(column: &ColumnView<'_, Structure>) -> Result<(), ColumnFault
 pub(super) fn counted(column: &ColumnView<'_, Structure>) -> Result<(), ColumnFault> {
     let slot = column.slot();
     if !slot.has_validity {
-        // Then none are declared, or all are of the type of nulls.
+        // Then none are declared, or the column has the null type.
         return Ok(());
     }
     let bits = Bitmap::new(column.source().buffer(&slot, 0), slot.declared);
@@ -28,10 +28,10 @@ pub(super) fn counted(column: &ColumnView<'_, Structure>) -> Result<(), ColumnFa
     }
 }
 
-/// Checks that children which may not be null are not, other than where a null parent takes up their room.
+/// Checks that children which may not be null are not, except under a null parent.
 ///
-/// This is what arrow asks: of lists and maps, structs and fixed-size lists. A child of a union or of runs may
-/// have nulls whatever its field says, and so may one of a list view, whose rows need not be reached.
+/// This is arrow's rule for lists and maps, structs and fixed-size lists. A child of a union or of runs may have
+/// nulls in any case, and so may one of a list view, whose rows need not be reached.
 pub(super) fn children(column: &ColumnView<'_, Structure>) -> Result<(), ReadError> {
     let (mask, size) = match column.values() {
         Values::List(_) => (None, 1),
@@ -58,7 +58,7 @@ pub(super) fn children(column: &ColumnView<'_, Structure>) -> Result<(), ReadErr
     Ok(())
 }
 
-/// Returns true if each null of `child` lies in a null of `parent`, which takes up `size` rows for each of its own.
+/// Returns true if each null of `child` is under a null of `parent`, which has `size` child rows for each of its own.
 fn covered(parent: Bitmap<'_>, child: Bitmap<'_>, size: usize) -> bool {
     if size == 1 {
         // Byte by byte: no bit may be set in the parent and not in the child.

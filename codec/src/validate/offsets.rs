@@ -4,7 +4,7 @@ use super::signs::{self, Offset};
 use crate::message::ColumnFault;
 use crate::view::{Level, ListView, Offsets, RunEnd};
 
-/// Checks that offsets begin at zero or above, never go down, and end at `limit` or before.
+/// Checks that offsets begin at zero or above, never decrease, and end at `limit` or before.
 pub(super) fn rising(offsets: Offsets<'_>, limit: usize) -> Result<(), ColumnFault> {
     match offsets {
         Offsets::W32(offsets) => rising_in(offsets, i32::try_from(limit).unwrap_or(i32::MAX), limit),
@@ -23,7 +23,7 @@ fn rising_in<T: Offset>(offsets: &[T], bound: T, limit: usize) -> Result<(), Col
         let before = offsets.windows(2).position(|pair| pair[1] < pair[0]).unwrap_or_default();
         return Err(ColumnFault::OffsetOrder { index: before + 1 });
     }
-    // As they never go down, they are all within bounds if the last is.
+    // As they never decrease, they are all within bounds if the last is.
     if last > bound {
         let index = offsets.partition_point(|&offset| offset <= bound);
         return Err(ColumnFault::OffsetOutOfBounds { index, limit });
@@ -31,8 +31,8 @@ fn rising_in<T: Offset>(offsets: &[T], bound: T, limit: usize) -> Result<(), Col
     Ok(())
 }
 
-/// Checks that the rows of list views, null ones too, lie within the child, and that there are at most `most` of the
-/// child's rows in all lists together.
+/// Checks that the rows of list views, null ones too, are within the child, and that their sizes add up to at most
+/// `most`.
 pub(super) fn anywhere<L: Level>(list: &ListView<'_, L>, most: usize) -> Result<(), ColumnFault> {
     let limit = list.values().len();
     let (sum, culprit) = match (list.offsets(), list.sizes()) {

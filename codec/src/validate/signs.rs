@@ -1,14 +1,14 @@
-//! Whether offsets ever go down, and whether text is ASCII, found without comparing: the loops that full validation
-//! spends its time in.
+//! Checks whether offsets ever decrease, and whether text is ASCII, without comparing: the loops in which full
+//! validation spends its time.
 //!
-//! What counts is a sign: that of each offset, and that of each step up to it. Where no offset is negative, no
-//! difference overflows; and where one is, the first not being so, some step goes down. So one bit, gathered over all
-//! of them, tells. So does one bit of each byte of text. The loops are compiled twice, the second time for machines
-//! with AVX2, which take twice as much at once.
+//! Only signs count: that of each offset, and that of each step up to it. If no offset is negative, no difference
+//! overflows; and if one is, the first not being so, some step goes down. So one bit, gathered over all of them, is
+//! enough, and so is one bit of each byte of text. The loops are compiled twice, the second time for machines with
+//! AVX2, which process twice as much at once.
 //!
 //! # Safety
 //!
-//! Code compiled for AVX2 is called where the machine was asked whether it has it.
+//! Code compiled for AVX2 is called only after the machine reported AVX2.
 #![allow(unsafe_code)]
 
 use std::ops::BitOr;
@@ -33,7 +33,7 @@ impl Offset for i64 {
     }
 }
 
-/// Creates a negative number if some offset is less than the one before it, where the first is not negative.
+/// Returns a negative number if some offset is less than the one before it, given that the first is not negative.
 pub(super) fn of<T: Offset>(offsets: &[T]) -> T {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
@@ -55,7 +55,7 @@ fn of_any<T: Offset>(offsets: &[T]) -> T {
     steps.fold(T::default(), |signs, (&before, &next)| signs | (next | next.minus(before)))
 }
 
-/// Bytes that are looked at between two looks at what was found.
+/// Bytes processed between two checks of the result.
 const STEP: usize = 1024;
 
 /// Returns true if text is all ASCII: no byte of it has its sign bit set.

@@ -1,9 +1,9 @@
 //! UTF-8, for columns of strings.
 //!
-//! Strings lie one after the other, so they are checked in blocks of many, at the speed of `simdutf8`. A block may be
-//! valid and a string in it not, where an offset cuts a character in two: so each offset must stand where a character
-//! begins, which is looked up while the block is in cache. A block that is all ASCII, which is found out faster still,
-//! has no characters to cut.
+//! Strings follow each other in memory, so they are checked in blocks of many, at the speed of `simdutf8`. A block
+//! may be valid and a string in it not, where an offset cuts a character in two: so each offset must be at the start
+//! of a character, which is checked while the block is in cache. A block that is all ASCII, which is detected faster
+//! still, has no characters to cut.
 
 use arrow_buffer::ArrowNativeType;
 
@@ -11,7 +11,7 @@ use super::signs;
 use crate::message::ColumnFault;
 use crate::view::{Bytes, Level, Offsets};
 
-/// Bytes of text that are checked together, about.
+/// Approximate number of bytes of text that are checked together.
 const BLOCK: usize = 16 << 10;
 
 /// Checks that each row is UTF-8. Offsets have been checked.
@@ -36,7 +36,7 @@ fn blocks<T: ArrowNativeType>(offsets: &[T], data: &[u8]) -> bool {
         return true;
     };
     let len = end.as_usize() - start.as_usize();
-    // Strings are taken to be of a size; where they are not, blocks are not either.
+    // Assumes strings of equal size; otherwise blocks are unequal too.
     let step = if len <= BLOCK { rows } else { (rows * BLOCK / len).max(1) };
     let mut first = 0;
     while first < rows {
@@ -57,7 +57,7 @@ fn block<T: ArrowNativeType>(offsets: &[T], data: &[u8]) -> bool {
     if signs::ascii(block) {
         return true;
     }
-    // Bytes within a character are 0b10xx_xxxx. Where the text ends, none begins and none is cut.
+    // Bytes within a character are 0b10xx_xxxx. At the end of the text, none begins and none is cut.
     let inside = |at: usize| block.get(at).is_some_and(|byte| byte & 0xc0 == 0x80);
     simdutf8::basic::from_utf8(block).is_ok()
         && !inner.iter().fold(false, |cut, at| cut | inside(at.as_usize() - start))
@@ -85,7 +85,7 @@ mod tests {
         assert_eq!(check(&[1, 2, 3, 7], text), Err(ColumnFault::NotUtf8 { index: 0 }));
         assert_eq!(check(&[0, 1, 5, 7], text), Err(ColumnFault::NotUtf8 { index: 1 }));
         assert_eq!(check(&[0, 1, 2], b"a\xff"), Err(ColumnFault::NotUtf8 { index: 1 }));
-        // Bytes that no row has are anything.
+        // Bytes that belong to no row are arbitrary.
         assert_eq!(check(&[1, 2], b"\xffa\xff"), Ok(()));
         assert_eq!(check(&[2, 3], text), Err(ColumnFault::NotUtf8 { index: 0 }));
         assert_eq!(check(&[], text), Ok(()));

@@ -3,9 +3,9 @@
 use crate::message::ColumnFault;
 use crate::view::{Level, Offsets, Union};
 
-/// Checks that each row's type id is one of the schema's, and that it leads to a row of that child.
+/// Checks that each row's type id is in the schema, and that it refers to a row of that child.
 pub(super) fn union<L: Level>(union: &Union<'_, L>) -> Result<(), ColumnFault> {
-    // For each possible id, how many rows its child has; nothing for ids that are none.
+    // For each possible id, the number of rows of its child; `None` for unused ids.
     let mut rows = [None; 256];
     for (id, child) in union.ids().iter().zip(union.children()) {
         rows[usize::from(*id as u8)] = Some(child.len());
@@ -16,7 +16,7 @@ pub(super) fn union<L: Level>(union: &Union<'_, L>) -> Result<(), ColumnFault> {
         return Err(ColumnFault::UnionTypeId { index, found: ids[index] });
     }
     let Some(Offsets::W32(offsets)) = union.offsets() else {
-        // A sparse union's children are as long as it is: that was found with the structure.
+        // A sparse union's children are as long as it is: the structure check has found that.
         return Ok(());
     };
     let astray = |(&id, &offset): (&i8, &i32)| {

@@ -1,9 +1,9 @@
-//! Views: where they lead, what they repeat of it, and how short ones are padded.
+//! Views: their targets, their prefixes, and the padding of short ones.
 
 use crate::message::ColumnFault;
 use crate::view::{Level, View, Views};
 
-/// Checks each row's view, null or not, and for strings that it stands for UTF-8.
+/// Checks each row's view, null or not, and for strings that its bytes are UTF-8.
 pub(super) fn views<L: Level>(views: &Views<'_, L>) -> Result<(), ColumnFault> {
     for (index, view) in views.views().iter().enumerate() {
         let Some(bytes) = views.resolve(view) else {

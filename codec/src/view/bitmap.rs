@@ -38,7 +38,7 @@ impl<'a> Bitmap<'a> {
         (0..self.len).map(move |index| bytes[index / 8] >> (index % 8) & 1 == 1)
     }
 
-    /// Returns the bytes that hold the bits. Bits past the last are anything.
+    /// Returns the bytes that hold the bits. Bits past the last are arbitrary.
     #[must_use]
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes

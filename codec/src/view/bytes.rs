@@ -25,7 +25,7 @@ impl<'a> Offsets<'a> {
     /// Returns `len` offsets.
     pub(crate) fn exactly(bytes: &'a [u8], width: OffsetWidth, len: usize) -> Self {
         let bytes = len.checked_mul(width.bytes()).and_then(|needed| bytes.get(..needed)).unwrap_or_default();
-        // Structure has checked length and alignment; where there is nothing, alignment does not matter.
+        // The structure check covers length and alignment; for nothing, alignment does not matter.
         match width {
             OffsetWidth::W32 => Self::W32(bytemuck::try_cast_slice(bytes).unwrap_or_default()),
             OffsetWidth::W64 => Self::W64(bytemuck::try_cast_slice(bytes).unwrap_or_default()),
@@ -47,7 +47,7 @@ impl<'a> Offsets<'a> {
         self.len() == 0
     }
 
-    /// Returns one offset, if it is there and not negative.
+    /// Returns one offset, if it exists and is not negative.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<usize> {
         match self {
@@ -56,7 +56,7 @@ impl<'a> Offsets<'a> {
         }
     }
 
-    /// Returns the range from one offset to the next, if it is one.
+    /// Returns the range from one offset to the next, if it is valid.
     pub(crate) fn range(&self, index: usize) -> Option<Range<usize>> {
         let range = self.get(index)?..self.get(index.checked_add(1)?)?;
         (range.start <= range.end).then_some(range)
@@ -89,7 +89,7 @@ impl<'a, L: Level> Bytes<'a, L> {
         self.len() == 0
     }
 
-    /// Returns true if the type is one of strings.
+    /// Returns true if the type is a string type.
     #[must_use]
     pub fn is_utf8(&self) -> bool {
         self.utf8
@@ -107,7 +107,7 @@ impl<'a, L: Level> Bytes<'a, L> {
         self.data
     }
 
-    /// Returns the bytes of one row, null or not. `None` past the last row, and where offsets lead astray.
+    /// Returns the bytes of one row, null or not. `None` past the last row, and if its offsets are out of bounds.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<&'a [u8]> {
         self.data.get(self.offsets.range(index)?)

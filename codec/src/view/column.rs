@@ -1,4 +1,4 @@
-//! One column, or a field nested in it, and the way from its type to what lies in it.
+//! One column, or a field nested in it, and its values by type.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -14,7 +14,7 @@ use crate::layout::{Class, Layout, Node, Tree};
 use crate::message::dictionary::{Held, Part};
 use crate::message::table::{Slot, Table};
 
-/// The data of a message's columns: views are made from it.
+/// The data of a message's columns, which views are made from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Source<'a> {
     pub(crate) layout: &'a Layout,
@@ -33,7 +33,7 @@ impl<'a> Source<'a> {
     /// Returns the bytes of a slot's `nth` buffer.
     pub(crate) fn buffer(&self, slot: &Slot, nth: usize) -> &'a [u8] {
         let span = self.table.span(slot, nth);
-        // In bounds: each span was held against this body when the table was loaded.
+        // In bounds: each span was checked against this body when the table was loaded.
         self.body.get(span.offset..span.offset + span.len).unwrap_or_default()
     }
 }
@@ -86,8 +86,8 @@ impl<'a> ColumnView<'a, Structure> {
 }
 
 impl<'a, L: Level> ColumnView<'a, L> {
-    /// Returns the column at a node. The level is the caller's word: within this module, that of the view it comes
-    /// from.
+    /// Returns the column at a node. The caller vouches for the level: within this module, it is that of the view it
+    /// comes from.
     pub(super) fn at(source: Source<'a>, index: usize) -> Self {
         Self {
             source,
@@ -104,15 +104,14 @@ impl<'a, L: Level> ColumnView<'a, L> {
         &self.node.data_type
     }
 
-    /// Names from the column down to this field, joined by dots.
+    /// Returns the names from the column down to this field, joined by dots.
     #[must_use]
     pub fn path(&self) -> &'a str {
         &self.node.path
     }
 
-    /// Returns the buffers of this field alone, those of its children not among them, in the order of the message.
-    /// For telling where they lie; what they mean is told by [`validity`](Self::validity) and
-    /// [`values`](Self::values).
+    /// Returns the buffers of this field alone, without those of its children, in the order of the message. They show
+    /// where the data is; [`validity`](Self::validity) and [`values`](Self::values) show what it means.
     pub fn buffers(&self) -> impl Iterator<Item = &'a [u8]> + use<'a, L> {
         let (source, slot) = (self.source, self.slot);
         let count = self.node.buffers as usize + slot.variadic as usize;
@@ -131,10 +130,10 @@ impl<'a, L: Level> ColumnView<'a, L> {
         self.slot.len == 0
     }
 
-    /// Returns the number of nulls: as the message declares it, which is true at level [`Full`](super::Full).
+    /// Returns the number of nulls as the message declares it, which is correct at level [`Full`](super::Full).
     ///
     /// As everywhere in Arrow these are the rows that the column itself marks. Unions and run-end encoded columns
-    /// mark none, and a row that its dictionary has as null is not counted.
+    /// mark none, and a row that is null in its dictionary is not counted.
     #[must_use]
     pub fn null_count(&self) -> usize {
         match self.validity() {
@@ -143,7 +142,7 @@ impl<'a, L: Level> ColumnView<'a, L> {
         }
     }
 
-    /// Returns the bitmap of rows that are not null; `None` if no row is, or (for the type of nulls) every row is.
+    /// Returns the bitmap of rows that are not null; `None` if no row is, or (for the null type) every row is.
     #[must_use]
     pub fn validity(&self) -> Option<Bitmap<'a>> {
         if self.slot.nulls == 0 || !self.slot.has_validity {
@@ -247,7 +246,7 @@ impl<'a, L: Level> ColumnView<'a, L> {
         }
     }
 
-    /// Returns the child at a place where the class says that there is one.
+    /// Returns a child that the class has.
     fn child(&self, place: usize) -> ColumnView<'a, L> {
         let index = self.source.tree.children_of(self.index).nth(place);
         debug_assert!(index.is_some(), "the layout gives the class its children");

@@ -1,9 +1,9 @@
-//! Dictionary-encoded columns: keys in the batch, values in messages that came before.
+//! Dictionary-encoded columns: keys in the batch, values in earlier messages.
 
 use super::{ColumnView, Fixed, Full, Values};
 use crate::message::dictionary::Dictionary;
 
-/// Keys, and the dictionary they lead into.
+/// Keys, and the dictionary they refer to.
 ///
 /// A dictionary has one part as it was first sent, and one more for each delta. Its values were fully checked when
 /// they arrived.
@@ -31,7 +31,7 @@ impl<'a> Keys<'a> {
         self.keys.is_empty()
     }
 
-    /// Returns the keys as they lie in memory.
+    /// Returns the keys as they are in memory.
     #[must_use]
     pub fn keys(&self) -> Fixed<'a> {
         self.keys
@@ -43,14 +43,14 @@ impl<'a> Keys<'a> {
         self.signed
     }
 
-    /// Returns the number of values of the dictionary: none before it was sent.
+    /// Returns the number of values of the dictionary: 0 before it was sent.
     #[must_use]
     pub fn num_values(&self) -> usize {
         self.dictionary.map_or(0, Dictionary::len)
     }
 
-    /// Returns the key of one row. `None` past the last row and where the key is negative. The key of a null row is
-    /// anything.
+    /// Returns the key of one row. `None` past the last row and if the key is negative. The key of a null row is
+    /// arbitrary.
     #[must_use]
     pub fn key(&self, index: usize) -> Option<usize> {
         fn at<T: bytemuck::AnyBitPattern>(keys: &Fixed<'_>, index: usize) -> Option<T> {
@@ -69,7 +69,7 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// Returns the part of the dictionary that a key leads into, and its row there. `None` if it leads nowhere.
+    /// Returns the part of the dictionary that a key refers to, and its row there. `None` if there is none.
     #[must_use]
     pub fn value(&self, key: usize) -> Option<(ColumnView<'a, Full>, usize)> {
         let dictionary = self.dictionary?;
@@ -77,13 +77,13 @@ impl<'a> Keys<'a> {
         Some((ColumnView::of_part(dictionary, part), row))
     }
 
-    /// Returns all parts of the dictionary, in their order.
+    /// Returns all parts of the dictionary in order.
     pub fn parts(&self) -> impl Iterator<Item = ColumnView<'a, Full>> + use<'a> {
         self.dictionary.into_iter().flat_map(ColumnView::of_parts)
     }
 
-    /// Returns the string that a row stands for, if the dictionary is one of strings. The string of a null row, or of
-    /// one that the dictionary has as null, is anything.
+    /// Returns the string of a row, if the dictionary has strings. For a null row, or one that is null in the
+    /// dictionary, the string is arbitrary.
     #[must_use]
     pub fn str(&self, index: usize) -> Option<&'a str> {
         let (part, row) = self.value(self.key(index)?)?;

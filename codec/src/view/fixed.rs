@@ -30,7 +30,7 @@ impl<'a> Fixed<'a> {
         self.len == 0
     }
 
-    /// Bytes per value.
+    /// Returns the number of bytes per value.
     #[must_use]
     pub fn width(&self) -> usize {
         self.width
@@ -54,9 +54,9 @@ impl<'a> Fixed<'a> {
 
     /// Returns all values as numbers, if `T` has their width.
     ///
-    /// Whether they are integers, floats or times is what the column's type says; here only the width is
-    /// checked. Values are aligned to their width, up to 8 bytes: take decimals of 128 and 256 bits as
-    /// `[u64; 2]`, `[u64; 4]` or `[u8; 16]`, `[u8; 32]`, since `i128` asks for 16.
+    /// The column's type decides whether they are integers, floats or times; only the width is checked here. Values
+    /// are aligned to their width, up to 8 bytes: read decimals of 128 and 256 bits as `[u64; 2]`, `[u64; 4]` or
+    /// `[u8; 16]`, `[u8; 32]`, since `i128` needs 16.
     #[must_use]
     pub fn as_slice<T: AnyBitPattern>(&self) -> Option<&'a [T]> {
         if self.len == 0 {

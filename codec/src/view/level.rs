@@ -1,9 +1,9 @@
 //! How far data was checked, as a type.
 //!
 //! # Safety
-//! [`Full`] is a promise that unsafe code elsewhere relies on: `text` takes bytes for UTF-8, `interop` builds
-//! arrays without arrow's own checks. The only ways to a `Full` view are the functions here. Two are unsafe,
-//! and called in this crate by the validation alone; the third takes what can only have been checked.
+//! [`Full`] is a promise that unsafe code elsewhere relies on: `text` treats bytes as UTF-8, `interop` builds arrays
+//! without arrow's own checks. The only ways to a `Full` view are the functions here. Two are unsafe, and called in
+//! this crate by the validation alone; the third takes what can only have been checked.
 #![allow(unsafe_code)]
 
 use std::fmt::Debug;
@@ -18,7 +18,7 @@ mod sealed {
 /// The level to which a view was checked: [`Structure`] or [`Full`].
 pub trait Level: sealed::Sealed + Debug + Copy + 'static {}
 
-/// The counts and buffers were checked, and no value in them was looked at.
+/// The counts and buffers were checked, but no values.
 ///
 /// Promised: the message has as many nodes and buffers as the schema; no count is negative; every column has the
 /// batch's rows; structs, sparse unions and fixed-size lists have children of enough rows, and run ends as many
@@ -26,12 +26,12 @@ pub trait Level: sealed::Sealed + Debug + Copy + 'static {}
 /// most 8 bytes); a validity buffer is there where nulls are declared, and no nulls are declared where the type
 /// has none.
 ///
-/// Not promised: anything that needs a look at a value. Accessors that follow an offset, a view or an index
-/// check it then and there, and return `None` where it leads astray.
+/// Not promised: anything that depends on a value. Accessors that follow an offset, a view or an index check it each
+/// time, and return `None` if it is out of bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Structure;
 
-/// Everything was checked that anything relies on.
+/// Every value was checked that another value relies on.
 ///
 /// Promised on top of [`Structure`]: null counts are those of the bitmaps, and fields that may not be null are
 /// not (where their parent is not either); offsets never go down and stay within their values; list views stay
@@ -52,7 +52,7 @@ impl Level for Structure {}
 impl Level for Full {}
 
 impl<'a> BatchView<'a, Structure> {
-    /// Takes the batch for fully valid without looking.
+    /// Treats the batch as fully valid without checking.
     ///
     /// # Safety
     /// The batch must be as [`Full`] promises: every one of its promises holds for the bytes as they are.
@@ -68,7 +68,7 @@ impl<'a> BatchView<'a, Structure> {
 }
 
 impl<'a> ColumnView<'a, Structure> {
-    /// Takes the column, with all below it, for fully valid without looking.
+    /// Treats the column, with all below it, as fully valid without checking.
     ///
     /// # Safety
     /// The column must be as [`Full`] promises: every one of its promises holds for the bytes as they are.
@@ -87,7 +87,7 @@ impl<'a> ColumnView<'a, Full> {
         unsafe { column.assume_valid() }
     }
 
-    /// Returns all parts of a dictionary, in their order.
+    /// Returns all parts of a dictionary in order.
     pub(crate) fn of_parts(dictionary: &'a Dictionary) -> impl Iterator<Item = Self> {
         dictionary.parts().iter().map(|part| ColumnView::of_part(dictionary, part))
     }

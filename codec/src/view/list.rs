@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::bytes::Offsets;
 use super::{ColumnView, Level};
 
-/// Lists and maps: each row begins where the one before ends.
+/// Lists and maps: each row begins where the previous one ends.
 #[derive(Debug, Clone, Copy)]
 pub struct List<'a, L: Level> {
     offsets: Offsets<'a>,
@@ -57,7 +57,7 @@ impl<'a, L: Level> List<'a, L> {
         self.child
     }
 
-    /// Returns the child's rows that make up one row. `None` past the last row, and where offsets lead astray.
+    /// Returns the child's rows of one row. `None` past the last row, and if the offsets are out of bounds.
     #[must_use]
     pub fn range(&self, index: usize) -> Option<Range<usize>> {
         self.offsets.range(index).filter(|range| range.end <= self.child.len())
@@ -99,7 +99,7 @@ impl<'a, L: Level> ListView<'a, L> {
         self.child
     }
 
-    /// Returns the child's rows that make up one row. `None` past the last row, and where an offset leads astray.
+    /// Returns the child's rows of one row. `None` past the last row, and if the offset is out of bounds.
     #[must_use]
     pub fn range(&self, index: usize) -> Option<Range<usize>> {
         let start = self.offsets.get(index)?;
@@ -137,10 +137,10 @@ impl<'a, L: Level> FixedSizeList<'a, L> {
         self.child
     }
 
-    /// Returns the child's rows that make up one row. `None` past the last row.
+    /// Returns the child's rows of one row. `None` past the last row.
     #[must_use]
     pub fn range(&self, index: usize) -> Option<Range<usize>> {
-        // Within the child, which structure has found long enough for all rows.
+        // Within the child, which the structure check has found long enough for all rows.
         (index < self.len).then(|| index * self.size..(index + 1) * self.size)
     }
 }

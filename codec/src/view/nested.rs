@@ -18,7 +18,7 @@ pub struct Union<'a, L: Level> {
     offsets: Option<Offsets<'a>>,
 }
 
-/// Each value stands for a run of rows.
+/// Each value applies to a run of rows.
 #[derive(Debug, Clone, Copy)]
 pub struct RunEnd<'a, L: Level> {
     len: usize,
@@ -43,7 +43,7 @@ impl<'a, L: Level> Struct<'a, L> {
         self.column.children().nth(index)
     }
 
-    /// Returns all fields in their order.
+    /// Returns all fields in order.
     pub fn fields(&self) -> impl Iterator<Item = ColumnView<'a, L>> + use<'a, L> {
         self.column.children()
     }
@@ -83,7 +83,7 @@ impl<'a, L: Level> Union<'a, L> {
         self.ids
     }
 
-    /// Returns the place of each row in its child, if the union is dense.
+    /// Returns the position of each row in its child, if the union is dense.
     #[must_use]
     pub fn offsets(&self) -> Option<Offsets<'a>> {
         self.offsets
@@ -94,8 +94,8 @@ impl<'a, L: Level> Union<'a, L> {
         self.column.children()
     }
 
-    /// Returns the child that a row lies in, by its place, and the row's place in it. `None` past the last row, and
-    /// where the type id or the offset leads astray.
+    /// Returns the index of the child that a row is in, and the row's position in it. `None` past the last row, and
+    /// if the type id or the offset is out of bounds.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<(usize, usize)> {
         let id = self.type_ids.get(index)?;
@@ -126,7 +126,7 @@ impl<'a, L: Level> RunEnd<'a, L> {
         self.len == 0
     }
 
-    /// Returns the number of runs. The last may go on past the last row.
+    /// Returns the number of runs. The last may go past the last row.
     #[must_use]
     pub fn num_runs(&self) -> usize {
         self.ends.len()
@@ -149,13 +149,13 @@ impl<'a, L: Level> RunEnd<'a, L> {
         usize::try_from(signed).ok()
     }
 
-    /// Returns the run that a row lies in. `None` past the last row, and where the runs lead astray.
+    /// Returns the run that contains a row. `None` past the last row, and if the runs are invalid.
     #[must_use]
     pub fn run(&self, index: usize) -> Option<usize> {
         if index >= self.len {
             return None;
         }
-        // The first run that ends behind the row.
+        // The first run that ends after the row.
         let (mut low, mut high) = (0, self.num_runs());
         while low < high {
             let middle = low + (high - low) / 2;

@@ -1,9 +1,9 @@
 //! Strings as `&str`: what full validation unlocks.
 //!
 //! # Safety
-//! Bytes are taken for UTF-8 without another look. This rests on [`Full`]: such a view exists only for data whose
-//! strings were checked one by one (or were vouched for in an unsafe call), in memory that does not change while
-//! it is borrowed.
+//! Bytes are treated as UTF-8 without another check. This rests on [`Full`]: such a view exists only for data whose
+//! strings were checked one by one (or were vouched for in an unsafe call), in memory that does not change while it
+//! is borrowed.
 #![allow(unsafe_code)]
 
 use super::{Bytes, Full, Views};

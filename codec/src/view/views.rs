@@ -8,10 +8,10 @@ use super::Level;
 use super::column::Source;
 use crate::message::table::Slot;
 
-/// Values up to this length lie in the view itself.
+/// Values up to this length are stored in the view itself.
 pub(crate) const INLINE: usize = 12;
 
-/// One row of a view column, as it lies in memory.
+/// One row of a view column, as it is in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct View {
@@ -19,14 +19,14 @@ pub struct View {
     pub len: u32,
     /// The value's first four bytes.
     pub prefix: [u8; 4],
-    /// Of a long value, the data buffer it lies in. Of a short one, its bytes from the fifth on.
+    /// For a long value, the index of its data buffer. For a short one, its bytes from the fifth on.
     pub buffer: u32,
-    /// Of a long value, where in that buffer it begins. Of a short one, its bytes from the ninth on.
+    /// For a long value, its offset in that buffer. For a short one, its bytes from the ninth on.
     pub offset: u32,
 }
 
 impl View {
-    /// Returns true if the value lies in the view itself.
+    /// Returns true if the value is stored in the view itself.
     #[must_use]
     pub fn is_inline(&self) -> bool {
         self.len as usize <= INLINE
@@ -63,7 +63,7 @@ impl<'a, L: Level> Views<'a, L> {
         self.views.is_empty()
     }
 
-    /// Returns true if the type is one of strings.
+    /// Returns true if the type is a string type.
     #[must_use]
     pub fn is_utf8(&self) -> bool {
         self.utf8
@@ -75,7 +75,7 @@ impl<'a, L: Level> Views<'a, L> {
         self.views
     }
 
-    /// Returns the number of data buffers that long values lie in.
+    /// Returns the number of data buffers for long values.
     #[must_use]
     pub fn num_buffers(&self) -> usize {
         self.slot.variadic as usize
@@ -87,13 +87,13 @@ impl<'a, L: Level> Views<'a, L> {
         (index < self.num_buffers()).then(|| self.source.buffer(&self.slot, 2 + index))
     }
 
-    /// Returns the bytes of one row, null or not. `None` past the last row, and where the view leads astray.
+    /// Returns the bytes of one row, null or not. `None` past the last row, and if the view is out of bounds.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<&'a [u8]> {
         self.resolve(self.views.get(index)?)
     }
 
-    /// Returns the bytes that a view stands for.
+    /// Returns the bytes of a view.
     #[inline]
     pub(crate) fn resolve(&self, view: &'a View) -> Option<&'a [u8]> {
         let len = view.len as usize;

@@ -1,7 +1,7 @@
-//! Which dictionaries a batch needs sent before it.
+//! Finds the dictionaries that must be sent before a batch.
 //!
-//! A receiver keeps the dictionaries it was sent, so one is sent again only if it changed. Most batches of a
-//! stream share the very array, which is seen by its address; only where that differs are values compared.
+//! A receiver keeps the dictionaries it was sent, so one is sent again only if it changed. Most batches of a stream
+//! share the same array, which its address shows; only if that differs are values compared.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::encode::EncodeError;
 use crate::layout::{Class, OffsetWidth, Tree};
 use crate::plan::Plan;
 
-/// The message sent for a dictionary that is as before, with values added at its end.
+/// The message for a dictionary that only grew at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnGrowth {
     /// The whole dictionary.
@@ -69,16 +69,16 @@ pub struct Dictionaries {
 }
 
 impl Dictionaries {
-    /// Starts with nothing sent.
+    /// Creates an empty set: nothing has been sent.
     #[must_use]
     pub fn new(plan: Arc<Plan>, on_growth: OnGrowth) -> Self {
         let sent = plan.layout().dictionaries().iter().map(|_| None).collect();
         Self { plan, sent, on_growth }
     }
 
-    /// Adds to `updates` what must be sent before `batch`, in the order in which it must be sent.
+    /// Adds to `updates` what must be sent before `batch`, in sending order.
     ///
-    /// No heap is used while dictionaries stay as they are.
+    /// Allocates nothing while dictionaries stay as they are.
     pub fn updates(
         &mut self,
         batch: &RecordBatch,
@@ -105,7 +105,7 @@ impl Dictionaries {
 
     /// Adds to `updates` what must be sent so that the dictionary at `index` of
     /// [`Layout::dictionaries`](crate::Layout::dictionaries) has these values: for producers whose batches exist only
-    /// in the region they are built in. Those below it, which its own keys lead into, come first.
+    /// in the region they are built in. Those that its own keys refer to come first.
     pub fn update(
         &mut self,
         index: usize,
@@ -135,7 +135,7 @@ impl Dictionaries {
         self.sent.iter().enumerate().filter_map(|(index, values)| Some((index, values.as_ref()?)))
     }
 
-    /// Takes note that an update was sent.
+    /// Records that an update was sent.
     pub fn note(&mut self, update: DictionaryUpdate) {
         if let Some(sent) = self.sent.get_mut(update.index) {
             *sent = Some(update.whole);
@@ -162,7 +162,7 @@ fn compare(
         })
     };
     let Some(old) = sent.get_mut(index)?.as_mut() else { return whole(false) };
-    // Keys below this dictionary mean other values once a dictionary they point into is replaced.
+    // Keys below this dictionary mean other values once a dictionary they refer to is replaced.
     let nodes = plan.layout().dictionaries().get(index)?.values.nodes();
     let stale = nodes
         .iter()
@@ -179,7 +179,7 @@ fn compare(
         return whole(true);
     }
     if has == had {
-        // The same values at another address: the next batch will likely bring them from there again.
+        // The same values at another address: the next batch will likely use that address again.
         *old = values.clone();
         return None;
     }
@@ -217,7 +217,7 @@ fn each(
         return Ok(());
     }
     for (i, child) in tree.children_of(node).enumerate() {
-        // Run ends are no array, and no dictionary.
+        // Run ends are not an array or a dictionary of their own.
         if !(i == 0 && matches!(this.class, Class::RunEnd { .. })) {
             each(plan, tree, child, child_of(&this.class, array, i).ok_or(wrong)?, visit)?;
         }

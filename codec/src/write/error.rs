@@ -1,4 +1,4 @@
-//! What can go wrong while writing a stream or a file.
+//! Errors of writing a stream or a file.
 
 use std::fmt;
 use std::io;
@@ -10,11 +10,11 @@ use crate::error::LayoutError;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum WriteError {
-    /// The schema has no place in Arrow IPC.
+    /// Arrow IPC cannot represent the schema.
     Layout(LayoutError),
-    /// The batch, or one of its dictionaries, could not be made a message.
+    /// The batch, or one of its dictionaries, could not be encoded.
     Encode(EncodeError),
-    /// The batch replaces a dictionary (by index), and the file format cannot say so.
+    /// The batch replaces a dictionary (by index), which the file format does not allow.
     Replaced {
         /// The dictionary's place in [`Layout::dictionaries`](crate::Layout::dictionaries).
         index: usize,

@@ -1,4 +1,4 @@
-//! The file format: a stream between magic words, and a footer that says where each message is.
+//! The file format: a stream between magic words, and a footer with the place of each message.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -22,9 +22,8 @@ const MAGIC: [u8; 6] = *b"ARROW1";
 
 /// Writes batches of one schema as a file.
 ///
-/// Every message begins at a multiple of 64 bytes, so all buffers of a mapped file are aligned. A dictionary
-/// can grow (with [`OnGrowth::Delta`]) but not be replaced: the format has no way to say which batches meant
-/// which.
+/// Every message begins at a multiple of 64 bytes, so all buffers of a mapped file are aligned. A dictionary can grow
+/// (with [`OnGrowth::Delta`]) but not be replaced: the format cannot express which batches meant which.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -77,7 +76,7 @@ impl<W: Write> FileWriter<W> {
         self.metadata.insert(key.into(), value.into());
     }
 
-    /// Writes what dictionaries the batch needs, and the batch.
+    /// Writes the dictionaries that the batch needs, and the batch.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<(), WriteError> {
         let Self { out, messages, dictionaries, batches, at, .. } = self;
         messages.of(batch, false, |kind, message| {
@@ -92,7 +91,7 @@ impl<W: Write> FileWriter<W> {
         })
     }
 
-    /// Writes the footer, flushes, and gives back what was written to.
+    /// Writes the footer, flushes, and returns the output.
     pub fn finish(mut self) -> Result<W, WriteError> {
         self.out.write_all(&END_OF_STREAM)?;
         let footer = self.footer();

@@ -1,4 +1,4 @@
-//! The messages of one batch, made one after the other in a buffer of our own.
+//! The messages of one batch, made one after the other in our own buffer.
 
 use std::sync::Arc;
 
@@ -36,8 +36,8 @@ impl Messages {
         self.encoder.plan()
     }
 
-    /// Hands each message of a batch to `put`, dictionaries first. Fails before the first of them if the
-    /// batch replaces a dictionary and that is not allowed.
+    /// Passes each message of a batch to `put`, dictionaries first. Fails before the first of them if the batch
+    /// replaces a dictionary and that is not allowed.
     pub(super) fn of(
         &mut self,
         batch: &RecordBatch,
@@ -45,7 +45,7 @@ impl Messages {
         mut put: impl FnMut(Kind, &[u8]) -> Result<(), WriteError>,
     ) -> Result<(), WriteError> {
         let Self { encoder, sent, updates, scratch } = self;
-        // A batch that cannot be written shall fail before any of its dictionaries is.
+        // A batch that cannot be written must fail before any of its dictionaries is.
         let len = encoder.encoded_len(batch)?;
         updates.clear();
         sent.updates(batch, updates)?;

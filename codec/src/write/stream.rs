@@ -43,13 +43,13 @@ impl<W: Write> StreamWriter<W> {
         self.messages.plan()
     }
 
-    /// Writes what dictionaries the batch needs sent, and the batch.
+    /// Writes the dictionaries that the batch needs, and the batch.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<(), WriteError> {
         let Self { out, messages } = self;
         messages.of(batch, true, |_, message| Ok(out.write_all(message)?))
     }
 
-    /// Writes the end of the stream, flushes, and gives back what was written to.
+    /// Writes the end of the stream, flushes, and returns the output.
     pub fn finish(mut self) -> Result<W, WriteError> {
         self.out.write_all(&END_OF_STREAM)?;
         self.out.flush()?;

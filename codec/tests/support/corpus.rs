@@ -1,10 +1,10 @@
-//! Where the Arrow project's test data is, and what is in it.
+//! The Arrow project's test data, and its contents.
 #![allow(dead_code)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Returns the data, if it is there; otherwise where it was looked for.
+/// Returns the data's directory; the error names the places that were tried.
 pub(crate) fn root() -> Result<PathBuf, String> {
     let root = match std::env::var_os("ARROW_TEST_DATA") {
         Some(root) => PathBuf::from(root),
@@ -16,7 +16,7 @@ pub(crate) fn root() -> Result<PathBuf, String> {
     }
 }
 
-/// What a directory holds, in order.
+/// Returns the entries of a directory, sorted.
 pub(crate) fn entries(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).into_iter().flatten();
     let mut paths: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();

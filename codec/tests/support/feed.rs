@@ -1,7 +1,7 @@
-//! Fills the fields of a message in the making from arrays, row by row.
+//! Fills the fields of a message being built from arrays, row by row.
 //!
-//! A field is fed from *pieces*: slices of one array that together are its rows. So lists can be fed without
-//! the rows that nothing refers to.
+//! A field is fed from *pieces*: slices of one array that together are its rows. So lists can be fed without rows
+//! that nothing refers to.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{

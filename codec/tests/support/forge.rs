@@ -1,4 +1,4 @@
-//! Messages as no honest writer makes them: each part says what a test wants it to say.
+//! Messages that no honest writer makes: a test sets each part.
 #![allow(dead_code)]
 
 use arrow_buffer::Buffer;
@@ -21,14 +21,14 @@ pub(crate) struct Forged {
     pub(crate) variadic: Vec<i64>,
     pub(crate) compression: Option<ipc::CompressionType>,
     pub(crate) body: Vec<u8>,
-    /// What the message says of its body's length; by default the truth.
+    /// The body's length that the message states; by default the correct one.
     pub(crate) body_len: Option<i64>,
     /// For values of a dictionary: its id, and whether they are a delta.
     pub(crate) dictionary: Option<(i64, bool)>,
 }
 
 impl Forged {
-    /// A batch of so many rows, with nothing in it yet.
+    /// Creates an empty batch with this number of rows.
     pub(crate) fn rows(rows: i64) -> Self {
         Self {
             version: ipc::MetadataVersion::V5,
@@ -68,7 +68,7 @@ impl Forged {
         self.buffer(&bytes)
     }
 
-    /// Adds a buffer that is said to lie somewhere.
+    /// Adds a buffer with the stated place.
     pub(crate) fn span(mut self, offset: i64, len: i64) -> Self {
         self.buffers.push((offset, len));
         self
@@ -123,7 +123,7 @@ impl Forged {
     }
 }
 
-/// Metadata and body, framed.
+/// Frames metadata and body.
 pub(crate) fn framed(metadata: &[u8], body: &[u8]) -> Buffer {
     let padded = metadata.len().next_multiple_of(8);
     let mut bytes = vec![0xff; 4];
@@ -156,13 +156,13 @@ pub(crate) fn unlimited(data_type: &DataType) -> Decoder {
     decoder
 }
 
-/// What is wrong with the structure of a batch of one column.
+/// Returns the structural fault of a batch of one column.
 pub(crate) fn structure(data_type: DataType, batch: Forged) -> ReadError {
     let message = batch.message();
     decoder(&data_type).decode(&message).expect_err("the structure is wrong")
 }
 
-/// What is wrong with a batch of one column whose structure is sound.
+/// Returns the fault of a batch of one column whose structure is valid.
 pub(crate) fn full(data_type: DataType, batch: Forged) -> ReadError {
     let message = batch.message();
     let mut decoder = decoder(&data_type);
@@ -170,7 +170,7 @@ pub(crate) fn full(data_type: DataType, batch: Forged) -> ReadError {
     view.validate().expect_err("the values are wrong")
 }
 
-/// Returns a fault of column `a`.
+/// Returns the error for a fault of column `a`.
 pub(crate) fn in_a(fault: ColumnFault) -> ReadError {
     ReadError::Column { path: "a".into(), fault }
 }

@@ -1,4 +1,4 @@
-//! What more than one test needs: an aligned region, and arrow-rs as a reader that checks everything.
+//! Shared by several tests: an aligned region, and arrow-rs as a reader that checks everything.
 #![allow(dead_code)]
 
 use std::io::Cursor;
@@ -39,7 +39,7 @@ pub(crate) fn read_file(bytes: &[u8]) -> (Vec<RecordBatch>, Vec<(String, String)
     (check(reader.map(|batch| batch.expect("a batch that arrow-rs reads")).collect()), metadata)
 }
 
-/// Every array of every batch passes arrow-rs's full validation.
+/// Checks that every array of every batch passes arrow-rs's full validation.
 fn check(batches: Vec<RecordBatch>) -> Vec<RecordBatch> {
     for column in batches.iter().flat_map(RecordBatch::columns) {
         column.to_data().validate_full().expect("an array that arrow-rs finds valid");
