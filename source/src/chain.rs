@@ -1,4 +1,4 @@
-//! Several inputs one after the other, as one table.
+//! Reads several inputs one after the other, as one table.
 
 use std::sync::Arc;
 
@@ -16,20 +16,20 @@ use crate::{Batches, csv, excel, file, format, json, parquet, schema, stream};
 pub(crate) struct Chain {
     inputs: Vec<Input>,
     reading: Reading,
-    /// The types that the user gave.
+    /// The types given by the user.
     given: Option<SchemaRef>,
     schema: SchemaRef,
-    /// Rows of each input, as far as they say.
+    /// Rows of each input, if known.
     rows: Vec<Option<u64>>,
     /// The schema of each input, so that it is inferred once.
     schemas: Vec<SchemaRef>,
     current: Box<dyn Batches>,
-    /// Which of the inputs that is.
+    /// The index of the current input.
     at: usize,
 }
 
 impl Chain {
-    /// Opens all inputs, to see that their schemas agree, and stays with the first.
+    /// Opens all inputs, to check that their schemas agree, and stays with the first.
     pub(crate) fn open(inputs: &[Input], reading: &Reading) -> Result<Chain, SourceError> {
         let given = reading.schema.as_deref().map(schema::read).transpose()?;
         let mut first: Option<Box<dyn Batches>> = None;
@@ -44,7 +44,7 @@ impl Chain {
                 None => opened.schema().as_ref().clone(),
                 Some(so_far) => agree(&so_far, opened.schema(), &inputs[0], input)?,
             });
-            // Standard input is opened once only: elsewhere it can be left and opened again.
+            // Standard input is opened only once; elsewhere an input can be closed and opened again.
             match (&first, input, inputs.len()) {
                 (None, ..) => first = Some(opened),
                 (Some(_), Input::Stdin, _) => {
@@ -94,7 +94,7 @@ impl Batches for Chain {
 
     fn skip(&mut self, rows: u64) -> Result<u64, SourceError> {
         let mut skipped = 0;
-        // Whole inputs first, as long as they say how long they are.
+        // Whole inputs first, while their lengths are known.
         while let Some(whole) = self.rows[self.at]
             && skipped + whole <= rows
             && self.at + 1 < self.inputs.len()
@@ -143,8 +143,8 @@ fn open(
     })
 }
 
-/// Returns the schema of both, if they agree: names and types must be the same, and what may be null in one may be in
-/// both.
+/// Returns the schema of both, if they agree: names and types must be the same; a column that may be null in one may
+/// be null in both.
 fn agree(first: &Schema, other: &Schema, first_name: &Input, name: &Input) -> Result<Schema, SourceError> {
     let (first_name, name) = (first_name.name(), name.name());
     let differ = |what: String| {

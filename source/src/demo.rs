@@ -1,6 +1,6 @@
-//! A table that is made up: its columns are computed in the very memory that receivers read them in.
+//! A generated table: its columns are computed in the memory that receivers read.
 //!
-//! Every value follows from the number of its row, so that any part of the table is the same however it is cut.
+//! Every value follows from the number of its row, so any part of the table is the same however it is cut.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ const EPOCH: i64 = 1_767_225_600_000_000;
 /// Bytes of a name.
 const NAME: usize = 13;
 
-/// A made-up table.
+/// A generated table.
 #[derive(Debug)]
 pub struct Demo {
     rows: Range<u64>,
@@ -59,7 +59,7 @@ impl Demo {
         self.next = self.rows.start;
     }
 
-    /// Builds the next batch and sends it; answers whether there was one.
+    /// Builds the next batch and sends it; returns false if there was none.
     pub fn send(&mut self, sender: &mut TableSender) -> Result<bool, SendError> {
         let left = self.rows.end - self.next;
         if left == 0 {
@@ -151,7 +151,7 @@ fn hex(name: &mut [u8; NAME], number: u32) -> &str {
     str::from_utf8(name).unwrap_or_default()
 }
 
-/// Steele and others' SplitMix64: a number that looks like chance.
+/// SplitMix64 by Steele and others: pseudo-random numbers.
 fn mix(n: u64) -> u64 {
     let n = n.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

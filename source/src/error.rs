@@ -1,4 +1,4 @@
-//! Errors of inputs: what was wrong, and what to do next.
+//! Errors of inputs: the fault, and what to do next.
 
 use std::fmt::{self, Display};
 use std::io;
@@ -8,35 +8,35 @@ use bowstring::codec::decode::{FileFault, FrameFault, ReadError};
 use bowstring::codec::interop::ImportError;
 use bowstring::codec::read::IoError;
 
-/// What to think of an input that ends too early.
+/// Advice for an input that ends too early.
 const CUT: &str = "it was cut short, or is still being written";
 
 /// The kind of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Kind {
-    /// What was asked for is impossible.
+    /// Invalid options.
     Usage,
-    /// The input makes no sense.
+    /// The input is malformed.
     Malformed,
     /// No permission to read the input.
     Permission,
     /// The system failed.
     Host,
-    /// The flag of [`Reading::interrupt`](crate::options::Reading::interrupt) was raised.
+    /// The flag of [`Reading::interrupt`](crate::options::Reading::interrupt) was set.
     Interrupted,
-    /// A bug of ours.
+    /// A bug of this crate.
     Internal,
 }
 
 /// An error of an input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceError {
-    /// Whose fault it is.
+    /// The kind of the error.
     pub kind: Kind,
-    /// What was wrong, and where.
+    /// The fault and its position.
     pub what: String,
-    /// What to do next, if there is something.
+    /// Advice on what to do next, if there is some.
     pub advice: Option<String>,
 }
 
@@ -53,12 +53,12 @@ impl SourceError {
         SourceError::new(Kind::Usage, what)
     }
 
-    /// An input that makes no sense.
+    /// Creates the error of a malformed input.
     pub(crate) fn malformed(name: &str, why: impl Display) -> SourceError {
         SourceError::new(Kind::Malformed, format!("{name}: {why}"))
     }
 
-    /// An input that cannot be read.
+    /// Creates the error of an input that cannot be read.
     pub(crate) fn input(name: &str, error: &io::Error) -> SourceError {
         let failure = SourceError::host(&format!("cannot read {name}"), error);
         match error.kind() {
@@ -83,7 +83,7 @@ impl SourceError {
         SourceError::new(kind, format!("{what}: {error}"))
     }
 
-    /// An error of the readers of Arrow's own formats.
+    /// Creates an error from the readers of Arrow's own formats.
     pub(crate) fn arrow(name: &str, error: &IoError) -> SourceError {
         match error {
             IoError::Io(error) => SourceError::input(name, error),
@@ -114,7 +114,7 @@ impl Display for SourceError {
 
 impl std::error::Error for SourceError {}
 
-/// A path as people call it.
+/// Formats a path for people.
 pub(crate) fn name(path: &Path) -> String {
     path.display().to_string()
 }

@@ -1,6 +1,7 @@
 //! Excel and OpenDocument workbooks: one sheet, read as a whole.
 //!
-//! Cells have types of their own; a column whose cells differ is text. Empty cells and errors such as `#N/A` are null.
+//! Cells have types of their own; a column with cells of different types is text. Empty cells and errors such as
+//! `#N/A` are null.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -52,7 +53,7 @@ impl Excel {
     }
 }
 
-/// Reads the sheet that was asked for, or the first.
+/// Reads the requested sheet, or the first.
 fn sheet<B: Reader<BufReader<File>>>(
     file: BufReader<File>,
     reading: &Reading,
@@ -72,7 +73,7 @@ fn sheet<B: Reader<BufReader<File>>>(
     book.worksheet_range(sheet).map_err(failed)
 }
 
-/// Refuses a sheet whose corners are too far apart: the library makes room for every cell between them.
+/// Refuses a sheet whose corners are too far apart: the library allocates every cell between them.
 fn bounded(book: &mut Xlsx<BufReader<File>>, sheet: &str, name: &str) -> Result<(), SourceError> {
     let failed = |error| SourceError::malformed(name, error);
     let mut cells = book.worksheet_cells_reader(sheet).map_err(failed)?;
@@ -90,7 +91,7 @@ fn bounded(book: &mut Xlsx<BufReader<File>>, sheet: &str, name: &str) -> Result<
 
 type Columns = (SchemaRef, Vec<ArrayRef>, usize);
 
-/// Makes columns of a sheet.
+/// Converts a sheet to columns.
 fn columns(
     range: &Range<Data>,
     header: bool,
@@ -161,7 +162,7 @@ fn data_type<'a>(cells: impl Iterator<Item = &'a Data>) -> DataType {
     seen.unwrap_or(DataType::Utf8)
 }
 
-/// Returns a cell as text, if there is something in it.
+/// Returns a cell as text, if it is not empty.
 fn value(cell: &Data) -> Option<String> {
     Some(match cell {
         Data::Empty | Data::Error(_) => return None,

@@ -1,4 +1,4 @@
-//! Arrow IPC files, Feather V2 among them: batches in any order, found by the footer.
+//! Arrow IPC files, including Feather V2: batches in any order, located by the footer.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -18,7 +18,7 @@ pub(crate) struct ArrowFile {
     reader: IoFileReader<BufReader<File>>,
     name: String,
     rows: u64,
-    /// The batches to come.
+    /// The index of the next batch.
     next: usize,
     end: usize,
 }

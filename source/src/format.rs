@@ -1,14 +1,14 @@
-//! What an input is, by its first bytes.
+//! Detects the format of an input from its first bytes.
 
 use crate::options::Format;
 
 use crate::SourceError;
 use crate::input::Opened;
 
-/// Bytes looked at. Blank lines before JSON may take a few.
+/// Bytes that are examined. Blank lines before JSON may take a few.
 const LOOK: usize = 512;
 
-/// What to do with an input that is not recognised.
+/// Advice for an input that is not recognised.
 pub(super) const FORMATS: &str =
     "say what it is with --format arrow|arrows|parquet|csv|jsonl|excel, if it is one of these";
 
@@ -18,12 +18,12 @@ pub(crate) fn recognise(opened: &Opened) -> Result<Format, SourceError> {
     let name = opened.name();
     of_bytes(first, name.ends_with(".arrows")).map_err(|why| {
         let failure = SourceError::malformed(name, why);
-        // Nothing has no format that could be said.
+        // An empty input has no format to give.
         if first.is_empty() { failure } else { failure.advise(FORMATS) }
     })
 }
 
-/// `stream` says that an older stream, which begins with no mark, is expected.
+/// `stream` allows an older stream, which has no mark at its start.
 fn of_bytes(first: &[u8], stream: bool) -> Result<Format, &'static str> {
     let text = first.strip_prefix(&[0xef, 0xbb, 0xbf]).unwrap_or(first);
     let letter = text.iter().find(|byte| !byte.is_ascii_whitespace());
@@ -39,7 +39,7 @@ fn of_bytes(first: &[u8], stream: bool) -> Result<Format, &'static str> {
         [] => Err("it is empty"),
         _ if stream => Ok(Format::Arrows),
         _ if matches!(letter, Some(b'{' | b'[')) => Ok(Format::Jsonl),
-        // Any text may be separated values; what is no text is none.
+        // Any text may be separated values.
         _ if !text.contains(&0) => Ok(Format::Csv),
         _ => Err("its format is not recognised"),
     }

@@ -1,4 +1,4 @@
-//! Files of any content, as fuzzing makes them up.
+//! Arbitrary files, for fuzzing.
 
 use std::fs::File;
 use std::io::Write;
@@ -12,19 +12,19 @@ use crate::chain::Chain;
 use crate::options::{Input, Reading};
 use crate::{Kind, SourceError};
 
-/// Rows that are read of a file at most, and rows of a batch.
+/// The most rows read of a file, and the rows of a batch.
 const MOST: usize = 10_000;
 const BATCH: usize = 100;
 
-/// A file as `sender` would open it, named by one of the formats, or recognised, as the first byte has it. Either its
-/// batches are of the schema that it began with, or it is refused as malformed, or for what the user asked of it.
+/// Opens a file as `sender` would; the first byte chooses one of the formats, or detection. Either its batches have
+/// the schema that it began with, or it is refused as malformed, or because of the options.
 ///
 /// # Panics
 ///
 /// If a source breaks that promise.
 pub fn source(bytes: &[u8]) {
     let Some((choice, content)) = bytes.split_first() else { return };
-    // The library of workbooks takes their word for how much memory they need.
+    // The library for workbooks trusts their word for how much memory they need.
     if content.starts_with(b"PK") || content.starts_with(&[0xd0, 0xcf]) {
         return;
     }

@@ -1,4 +1,4 @@
-//! An input, opened: decompressed, its first bytes known, readable from the first byte on.
+//! An open input: decompressed, its first bytes known, readable from the first byte on.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Chain, Cursor, Read, Seek, SeekFrom};
@@ -12,22 +12,22 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use crate::SourceError;
 use crate::options::{Input, Reading};
 
-/// Bytes that are read of what cannot be read twice, to infer types from.
+/// Bytes to infer types from in an input that cannot be read twice.
 const PREFIX: usize = 256 << 10;
 
-/// Bytes by which every format is recognised.
+/// Bytes that identify every format.
 const FIRST: usize = 8;
 
-/// Bytes of a file that are looked at to recognise its format and its dialect.
+/// Bytes of a file from which its format and its dialect are detected.
 const HEAD: usize = 256 << 10;
 
-/// The pause between two looks at the interrupt flag, if no signal ends the wait for input earlier.
+/// The pause between two checks of the interrupt flag, if no signal ends the wait for input earlier.
 const LOOK: Duration = Duration::from_millis(200);
 
 /// An input from its first byte on.
 pub(crate) type Whole = BufReader<Chain<Cursor<Vec<u8>>, Box<dyn Read + Send>>>;
 
-/// How an input is compressed as a whole.
+/// The compression of an input as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Codec {
     None,
@@ -36,11 +36,11 @@ enum Codec {
     Bzip2,
 }
 
-/// An input that was opened.
+/// An open input.
 pub(crate) struct Opened {
     file: Arc<File>,
     codec: Codec,
-    /// What was read already, decompressed.
+    /// The bytes read so far, decompressed.
     head: Vec<u8>,
     ended: bool,
     rest: Box<dyn Read + Send>,
@@ -50,7 +50,7 @@ pub(crate) struct Opened {
     name: String,
 }
 
-/// Bytes as they come, with the means to wait for them.
+/// Bytes as they come, and how to wait for them.
 pub(crate) struct Bytes {
     head: Cursor<Vec<u8>>,
     rest: Box<dyn Read + Send>,
@@ -66,7 +66,7 @@ impl std::fmt::Debug for Opened {
 }
 
 impl Opened {
-    /// Opens a file, or takes standard input.
+    /// Opens a file or standard input.
     pub(crate) fn open(input: &Input, reading: &Reading) -> Result<Opened, SourceError> {
         let name = input.name();
         let file = match input {
@@ -78,7 +78,7 @@ impl Opened {
         if kind.is_dir() {
             return Err(SourceError::usage(format!("{name} is a directory")).advise("name the files in it"));
         }
-        // A file that was read from already, as standard input may have been, is taken from where it stands.
+        // A file that was partly read, as standard input may have been, is read from its current offset.
         let again = kind.is_file() && file.stream_position().is_ok_and(|at| at == 0);
         let mut opened = Opened {
             file: Arc::new(file),
@@ -91,7 +91,7 @@ impl Opened {
             name,
         };
         opened.rest = Box::new(Shared(opened.file.clone()));
-        // No more than it takes to recognise the format: a slow pipe is not waited for.
+        // Only enough to detect the format: a slow pipe is not waited for.
         opened.fill(FIRST)?;
         opened.codec = codec(&opened.head);
         if opened.codec != Codec::None {
@@ -117,12 +117,12 @@ impl Opened {
         }
     }
 
-    /// True if bytes come through a pipe or a terminal, as somebody writes them.
+    /// True if bytes come through a pipe or a terminal, as they are written.
     fn is_live(&self) -> bool {
         !self.again && self.codec == Codec::None
     }
 
-    /// Reads on until `len` bytes are known, or all there are.
+    /// Reads on until `len` bytes are known, or the input ends.
     fn fill(&mut self, len: usize) -> Result<(), SourceError> {
         while !self.ended && self.head.len() < len {
             while self.is_live() && !readable(&self.file, None, LOOK) {
@@ -158,20 +158,21 @@ impl Opened {
         self.again
     }
 
-    /// Bytes of the file, if it is one and not compressed.
+    /// Returns the size of the file, if it is one and not compressed.
     pub(crate) fn len(&self) -> Option<u64> {
         let known = self.again && self.codec == Codec::None;
         self.file.metadata().ok().filter(|_| known).map(|kind| kind.len())
     }
 
-    /// Returns the first bytes, up to `most`, for a look.
+    /// Returns the first bytes, at most `most`.
     pub(crate) fn first(&self, most: usize) -> &[u8] {
         &self.head[..most.min(self.head.len())]
     }
 
-    /// Bytes to recognise a dialect and infer types from: whole lines of the beginning.
+    /// Returns bytes to detect a dialect and infer types from: whole lines of the beginning.
     ///
-    /// Of a pipe, what comes until `flush_every` after there are `lines` lines, and no more than fits its buffers.
+    /// Of a pipe, it takes what comes until `flush_every` after there are `lines` lines, and no more than fits its
+    /// buffers.
     pub(crate) fn sample(&mut self, lines: usize, flush_every: Duration) -> Result<&[u8], SourceError> {
         if !self.again {
             let mut deadline = None;
@@ -186,7 +187,7 @@ impl Opened {
                     }
                     self.read_some(PREFIX)?;
                 } else {
-                    // At least one byte more, and what is there besides.
+                    // At least one more byte, and whatever else is there.
                     let known = self.head.len();
                     self.fill(known + 1)?;
                     if !self.ended && (!self.is_live() || readable(&self.file, None, Duration::ZERO)) {
@@ -202,12 +203,12 @@ impl Opened {
         Ok(memchr::memrchr(b'\n', head).map_or(head, |end| &head[..end + 1]))
     }
 
-    /// True if the sample is all there is.
+    /// True if the sample is the whole input.
     pub(crate) fn is_known_whole(&self) -> bool {
         self.ended
     }
 
-    /// All of it once more, from a descriptor of its own.
+    /// Returns all of it again, from a descriptor of its own.
     pub(crate) fn reopened(&self) -> Result<Bytes, SourceError> {
         let path = format!("/proc/self/fd/{}", self.file.as_raw_fd());
         let file = File::open(path).map_err(|error| SourceError::input(&self.name, &error))?;
@@ -224,7 +225,7 @@ impl Opened {
         Ok(part)
     }
 
-    /// Keeps what cannot be read twice in a file without a name, so that it can.
+    /// Keeps an input that cannot be read twice in an unnamed file, so that it can.
     pub(crate) fn keep(self) -> Result<Opened, SourceError> {
         if self.again {
             return Ok(self);
@@ -246,21 +247,22 @@ impl Opened {
         Ok(kept)
     }
 
-    /// All of it, to be waited for.
+    /// Returns all of it, to be waited for.
     pub(crate) fn bytes(self) -> Bytes {
         let live = self.is_live().then(|| self.file.clone());
         Bytes { head: Cursor::new(self.head), rest: self.rest, live, name: self.name }
     }
 
-    /// All of it, as a stream.
+    /// Returns all of it, as a stream.
     pub(crate) fn stream(self) -> Whole {
         BufReader::with_capacity(1 << 20, Cursor::new(self.head).chain(self.rest))
     }
 
-    /// All of it, as a file that can be read anywhere. A pipe or a compressed file is kept in a file without a name.
+    /// Returns all of it, as a file that can be read anywhere. A pipe or a compressed file is kept in an unnamed
+    /// file.
     pub(crate) fn file(mut self) -> Result<File, SourceError> {
         if self.again && self.codec == Codec::None {
-            // Others may share the offset, but read with one of their own.
+            // Others may share the offset, but reading uses its own.
             let file = self.file.try_clone().and_then(|mut file| file.rewind().map(|()| file));
             return file.map_err(|error| SourceError::input(&self.name, &error));
         }
@@ -285,7 +287,7 @@ impl Opened {
 }
 
 impl Bytes {
-    /// Bytes that are known already.
+    /// Creates an input of bytes that are known already.
     pub(crate) fn known(bytes: Vec<u8>, name: &str) -> Bytes {
         Bytes { head: Cursor::new(bytes), rest: Box::new(io::empty()), live: None, name: name.to_owned() }
     }
@@ -310,13 +312,13 @@ impl Read for Bytes {
     }
 }
 
-/// Waits until a file can be read, or `stop` is raised. Returns false if neither came in time, or a signal came.
+/// Waits until a file can be read, or `stop` is set. Returns false if neither happened in time, or a signal came.
 fn readable(file: &File, stop: Option<BorrowedFd<'_>>, patience: Duration) -> bool {
     let both = [Some(file.as_fd()), stop];
     let mut fds: Vec<_> =
         both.into_iter().flatten().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
     let patience = Timespec::try_from(patience).ok();
-    // A file that cannot be waited for is read as it is.
+    // A file that cannot be polled is read directly.
     match poll(&mut fds, patience.as_ref()) {
         Ok(ready) => ready > 0,
         Err(error) => error != rustix::io::Errno::INTR,
@@ -350,7 +352,7 @@ fn decoder(codec: Codec, raw: impl Read + Send + 'static) -> io::Result<Box<dyn 
     })
 }
 
-/// Returns a file without a name, which is gone with its descriptor.
+/// Returns an unnamed file, which is deleted with its descriptor.
 fn unnamed() -> io::Result<File> {
     let directory = std::env::temp_dir();
     for attempt in 0..100 {

@@ -1,7 +1,7 @@
 //! JSON: objects one after the other, a line each or not, or arrays of them.
 //!
 //! One thread cuts between objects; others parse. A field that no row had when types were inferred is an error: no
-//! field is left out without a word.
+//! field is dropped silently.
 
 mod big;
 mod values;
@@ -28,7 +28,7 @@ use crate::pipeline::{Block, Parse, Pipeline, Split};
 use crate::third_party::guard;
 use crate::{Batches, SourceError, schema};
 
-/// Rows that types are inferred from where an input cannot be looked at whole.
+/// Rows that types are inferred from if an input cannot be examined as a whole.
 const SAMPLE_ROWS: u64 = 10_000;
 
 /// JSON.
@@ -47,7 +47,7 @@ struct JsonParse {
 }
 
 impl Json {
-    /// Opens JSON. `exact` is the schema where it is known from before.
+    /// Opens JSON. `exact` is the schema if it is already known.
     pub(crate) fn open(
         mut opened: Opened,
         reading: &Reading,
@@ -74,14 +74,14 @@ impl Json {
             read: reading.read.clone(),
         };
         let parse = JsonParse { schema, basis, name };
-        // A type that JSON has no form for is refused before anybody is waited for.
+        // A type that JSON cannot represent is refused before waiting for anything.
         parse.decode(b"", 0)?;
         let threads = reading.threads;
         Ok(Json { unread: Some(opened), cutting, parse: Arc::new(parse), pipeline: None, threads })
     }
 }
 
-/// Returns the schema of the rows that are looked at, and which these are.
+/// Returns the schema of the examined rows, and which rows these are.
 fn infer(
     opened: &Opened,
     reading: &Reading,
@@ -125,7 +125,7 @@ fn infer(
             }
             if let Some(mut value) = values.next() {
                 seen += 1;
-                // A type that is given is not inferred, nor refused if it could not be.
+                // A given type is not inferred, nor refused if it could not be.
                 for field in given.iter().flat_map(|given| given.fields()) {
                     if let Some(value) = value.get_mut(field.name()) {
                         *value = Value::Null;
@@ -147,7 +147,7 @@ fn infer(
             let bytes = quoted.as_deref().unwrap_or(bytes);
             let read: Result<Vec<Value>, _> =
                 serde_json::Deserializer::from_slice(bytes).into_iter().collect();
-            // A value forgets the order of its fields.
+            // A JSON value does not keep the order of its fields.
             for keys in serde_json::Deserializer::from_slice(bytes).into_iter::<Keys>().flatten() {
                 for key in keys.0 {
                     let next = order.len();
@@ -187,7 +187,7 @@ fn infer(
     Ok((Schema::new(fields), basis))
 }
 
-/// The keys of an object, in order.
+/// Returns the keys of an object, in order.
 struct Keys(Vec<String>);
 
 impl<'de> Deserialize<'de> for Keys {
@@ -231,7 +231,7 @@ impl JsonParse {
         })
     }
 
-    /// Returns the row that cannot be parsed, and why.
+    /// Returns the error of the row that cannot be parsed.
     fn blame(&self, block: &Block, bytes: &[u8], whole: SourceError) -> SourceError {
         let mut scan = JsonScan::new(true);
         let mut rest = bytes.to_vec();
@@ -270,7 +270,7 @@ impl Parse for JsonParse {
     }
 }
 
-/// Finds the ends of objects, and blanks out what stands between them in an array.
+/// Finds the ends of objects, and blanks out what is between them in an array.
 #[derive(Debug)]
 struct JsonScan {
     at: usize,
@@ -278,7 +278,7 @@ struct JsonScan {
     array: bool,
     quoted: bool,
     line: u64,
-    /// The line where the object began, and the one where the next does.
+    /// The line where the object began, and the line where the next does.
     began: u64,
     begins: u64,
     /// False for a sample, which may end within an object.
@@ -301,7 +301,7 @@ impl Scan for JsonScan {
                     break;
                 };
                 if bytes[next] == b'\\' {
-                    // What is escaped may not be there yet.
+                    // The escaped character may not be there yet.
                     if next + 1 == bytes.len() && !ended {
                         self.at = next;
                         break;

@@ -1,7 +1,7 @@
 //! Reads tables of several formats: files one after the other, standard input, or a demonstration.
 //!
-//! [`options`] has the command line options; [`open`] makes a [`Source`] of them. A `chain` puts inputs together, a
-//! `window` cuts out the rows that were asked for, and there is a module for each format.
+//! [`options`] has the command line options; [`open`] makes a [`Source`] of them. A `chain` joins inputs, a `window`
+//! cuts out the requested rows, and there is a module for each format.
 
 mod chain;
 mod csv;
@@ -33,33 +33,33 @@ use crate::options::{Choice, Input, Reading};
 pub use crate::waiting::{Next, Waiting};
 use crate::window::Window;
 
-/// Rows to be sent.
+/// A source of rows.
 #[derive(Debug)]
 
 pub enum Source {
     /// Batches that exist before they are sent.
     Batches(Box<Waiting>),
-    /// Batches that come into being where receivers read them.
+    /// Batches that are generated where receivers read them.
     Demo(Box<Demo>),
 }
 
-/// Something that has batches.
+/// A reader of batches.
 pub(crate) trait Batches: std::fmt::Debug + Send {
     /// Returns the schema of every batch.
     fn schema(&self) -> &SchemaRef;
 
-    /// All rows there are, if that is known beforehand.
+    /// Returns the number of rows, if known in advance.
     fn rows(&self) -> Option<u64> {
         None
     }
 
-    /// Skips up to `rows` rows from the beginning, as far as that is cheaper than reading them; returns how many.
+    /// Skips up to `rows` rows from the beginning, if that is cheaper than reading them; returns how many.
     fn skip(&mut self, rows: u64) -> Result<u64, SourceError> {
         let _ = rows;
         Ok(0)
     }
 
-    /// Chooses one batch, to be the only one. Returns false if the input has no batches of its own.
+    /// Chooses a single batch. Returns false if the input has no batches of its own.
     fn choose(&mut self, batch: usize) -> Result<bool, SourceError> {
         let _ = batch;
         Ok(false)
@@ -92,7 +92,7 @@ impl Source {
         }
     }
 
-    /// Rows of one pass over the source, if that is known.
+    /// Returns the rows of one pass over the source, if known.
     #[must_use]
     pub fn rows(&self) -> Option<u64> {
         match self {
@@ -101,7 +101,7 @@ impl Source {
         }
     }
 
-    /// Begins again.
+    /// Starts again from the beginning.
     pub fn rewind(&mut self) -> Result<(), SourceError> {
         match self {
             Source::Batches(waiting) => waiting.rewind(),

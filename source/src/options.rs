@@ -11,7 +11,7 @@ use crate::SourceError;
 use crate::error::name;
 use crate::schema::NAMES;
 
-/// Rows in a batch of what has no batches of its own.
+/// Rows in a batch of an input without batches of its own.
 const BATCH_ROWS: usize = 1 << 16;
 
 /// Rows of a demonstration.
@@ -91,7 +91,7 @@ pub enum Format {
     Excel,
 }
 
-/// Rows that types are inferred from.
+/// The rows that types are inferred from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InferRows {
     /// All of a file that is not too long, and samples of others.
@@ -111,14 +111,14 @@ pub struct Range {
     pub end: Option<u64>,
 }
 
-/// Where rows come from.
+/// A source of rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
     /// A file.
     File(PathBuf),
     /// Standard input.
     Stdin,
-    /// A made-up table.
+    /// A generated table.
     Demo {
         /// Its rows.
         rows: u64,
@@ -128,13 +128,13 @@ pub enum Input {
 /// Settings for reading inputs.
 #[derive(Clone, Debug)]
 pub struct Reading {
-    /// The format, if it is not to be detected.
+    /// The format, unless it is to be detected.
     pub format: Option<Format>,
-    /// A file that gives the types of columns, or these themselves.
+    /// The types of columns, as text or in a file.
     pub schema: Option<String>,
-    /// Rows that types are inferred from.
+    /// The rows that types are inferred from.
     pub infer_rows: InferRows,
-    /// Delimiter of CSV fields, if it is not to be recognised.
+    /// Delimiter of CSV fields, unless it is to be detected.
     pub delimiter: Option<u8>,
     /// The sheet of a workbook, by name or by number from 1, if not the first.
     pub sheet: Option<String>,
@@ -142,7 +142,7 @@ pub struct Reading {
     pub header: bool,
     /// Words that are null in CSV, if not the usual ones.
     pub null_values: Option<Vec<String>>,
-    /// What a comment in CSV begins with.
+    /// The first byte of a comment in CSV.
     pub comment: Option<u8>,
     /// True if `""` in CSV is empty text, not null.
     pub quoted_empty: bool,
@@ -152,24 +152,24 @@ pub struct Reading {
     pub threads: usize,
     /// How long rows of a pipe wait for more.
     pub flush_every: Duration,
-    /// Raised to give up waiting for an input while it is opened.
+    /// Set this to give up waiting for an input while it is opened.
     pub interrupt: Option<Arc<AtomicBool>>,
-    /// Counts the bytes of text that were read.
+    /// Counts the bytes of text read.
     pub read: Arc<AtomicU64>,
-    /// True if the rows in a batch were asked for.
+    /// True if the rows in a batch were set by the user.
     pub batch_rows_asked: bool,
-    /// Rows in a batch, where the input leaves that open.
+    /// Rows in a batch, if the input does not determine them.
     pub batch_rows: usize,
 }
 
-/// The part of the inputs that is wanted.
+/// The requested part of the inputs.
 #[derive(Clone, Copy, Debug)]
 pub struct Choice {
     /// Only these rows.
     pub rows: Option<Range>,
     /// Only this batch.
     pub batch: Option<usize>,
-    /// The most rows of a batch, if that was asked for.
+    /// The most rows of a batch, if requested.
     pub most: Option<usize>,
 }
 
@@ -285,7 +285,7 @@ impl Input {
         }
     }
 
-    /// Returns the name that people know it by.
+    /// Returns the name for people.
     #[must_use]
     pub fn name(&self) -> String {
         match self {
@@ -307,7 +307,7 @@ fn infer_rows(text: &str) -> Result<InferRows, String> {
     }
 }
 
-/// Rows as people write them: `1_000`, `100M`.
+/// Parses rows as people write them: `1_000`, `100M`.
 fn demo_rows(text: &str) -> Option<u64> {
     let text = text.replace('_', "");
     let (digits, scale) = match text.as_bytes().last()? {

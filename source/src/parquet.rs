@@ -14,7 +14,7 @@ use crate::third_party::guard;
 
 /// A Parquet file.
 pub(crate) struct ParquetFile {
-    /// Until rows were chosen.
+    /// `None` once rows were chosen.
     builder: Option<ParquetRecordBatchReaderBuilder<File>>,
     reader: Option<ParquetRecordBatchReader>,
     schema: SchemaRef,
@@ -57,7 +57,7 @@ impl Batches for ParquetFile {
     fn skip(&mut self, rows: u64) -> Result<u64, SourceError> {
         let offset = rows.min(self.rows);
         let Some(builder) = self.builder.take() else { return Ok(0) };
-        // A count of rows of a file that is there; beyond the address space nothing is skipped.
+        // The row count of an existing file; beyond the address space nothing is skipped.
         match usize::try_from(offset) {
             Ok(offset) => self.builder = Some(builder.with_offset(offset)),
             Err(_) => {

@@ -1,7 +1,7 @@
 //! Blocks of text, parsed by several threads and put back into the order of the input.
 //!
-//! One thread reads and cuts at the ends of rows; others parse. At most [`AHEAD`] blocks for each thread are on their
-//! way, so memory is bounded however fast the input comes.
+//! One thread reads and cuts at the ends of rows; others parse. At most [`AHEAD`] blocks for each thread are in
+//! flight, so memory is bounded however fast the input comes.
 
 use std::os::fd::AsFd;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -14,7 +14,7 @@ use rustix::fd::OwnedFd;
 
 use crate::SourceError;
 
-/// Blocks on their way for each thread.
+/// Blocks in flight for each thread.
 const AHEAD: usize = 2;
 
 /// Whole rows of text.
@@ -33,22 +33,22 @@ pub(crate) trait Split: Send {
     fn next(&mut self, stop: &OwnedFd) -> Result<Option<Block>, SourceError>;
 }
 
-/// Makes a batch of a block.
+/// Parses a block into a batch.
 pub(crate) trait Parse: Send + Sync {
     fn parse(&self, block: Block) -> Result<RecordBatch, SourceError>;
 }
 
 type Outcome = Result<RecordBatch, SourceError>;
 
-/// An input that is being parsed.
+/// An input being parsed.
 pub(crate) struct Pipeline {
-    /// Batches that are on their way, in order.
+    /// Batches in flight, in order.
     order: Option<Receiver<Receiver<Outcome>>>,
     stop: Arc<OwnedFd>,
 }
 
 impl Pipeline {
-    /// Begins to read and to parse.
+    /// Starts reading and parsing.
     pub(crate) fn start(
         mut split: impl Split + 'static,
         parse: Arc<impl Parse + 'static>,
@@ -111,7 +111,7 @@ impl Pipeline {
         Ok(Pipeline { order: Some(order), stop })
     }
 
-    /// Returns the next batch, as soon as it is there.
+    /// Returns the next batch as soon as it is parsed.
     pub(crate) fn next(&mut self) -> Result<Option<RecordBatch>, SourceError> {
         let Some(next) = self.order.as_ref().and_then(|order| order.recv().ok()) else { return Ok(None) };
         match next.recv() {
@@ -129,7 +129,7 @@ impl Drop for Pipeline {
     }
 }
 
-/// Looks at the blocks of an input by several threads, until `rows` rows were seen. The results are in order.
+/// Examines the blocks of an input with several threads, until `rows` rows were seen. The results are in order.
 pub(crate) fn survey<S: Send>(
     split: &mut impl Split,
     threads: usize,
@@ -158,7 +158,7 @@ pub(crate) fn survey<S: Send>(
             if rows.is_some_and(|rows| block.row > rows) {
                 return Ok(());
             }
-            // The threads take everything until there is no more to be given.
+            // The threads take everything until the channel closes.
             let _ = give.send((index, block));
         }
         Ok(())

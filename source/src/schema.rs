@@ -1,4 +1,4 @@
-//! Types that the user gave: an Arrow file of any kind, lines of text, or text on the command line.
+//! Types given by the user: an Arrow file of any kind, lines of text, or text on the command line.
 
 mod types;
 
@@ -14,7 +14,7 @@ pub(crate) use self::types::{NAMES, named, nearest, parse_type};
 use crate::SourceError;
 use crate::error::name;
 
-/// Advice about the form of types.
+/// Advice about the syntax of types.
 const FORM: &str = "columns are `name type` or `name type not null`, in lines or after commas; \
                     types are listed under --schema in --help";
 
@@ -43,9 +43,9 @@ pub(crate) fn read(given: &str) -> Result<SchemaRef, SourceError> {
     }
 }
 
-/// Reads `name type`, or `name type not null`, a line each or with commas between them.
+/// Parses `name type`, or `name type not null`, one per line or separated by commas.
 ///
-/// Blank lines, and those that begin with `#`, say nothing. A name with spaces stands in double quotes.
+/// Ignores blank lines, and those that begin with `#`. A name with spaces is in double quotes.
 fn parse(text: &str) -> Result<SchemaRef, (usize, String)> {
     let mut fields: Vec<Field> = Vec::new();
     for (index, line) in text.lines().enumerate() {
@@ -79,7 +79,7 @@ fn parse(text: &str) -> Result<SchemaRef, (usize, String)> {
     if fields.is_empty() { Err((1, "no columns".to_owned())) } else { Ok(Arc::new(Schema::new(fields))) }
 }
 
-/// What stands between commas outside of brackets and quotes.
+/// Splits at commas outside brackets and quotes.
 fn parts(line: &str) -> Vec<&str> {
     let (mut depth, mut quoted, mut begin) = (0_u32, false, 0);
     let mut parts = Vec::new();
@@ -101,8 +101,8 @@ fn parts(line: &str) -> Vec<&str> {
 
 /// Returns the columns of an input with the types that were given for some of them, or for all.
 ///
-/// Given columns are found by name. If as many are given as there are and the names differ, they name the columns in
-/// order, where `by_place` says that columns have an order.
+/// Given columns are matched by name. If the numbers are equal and the names differ, they name the columns in order,
+/// provided that `by_place` allows it.
 pub(crate) fn apply(
     given: Option<&SchemaRef>,
     mut inferred: Vec<Field>,
@@ -116,7 +116,7 @@ pub(crate) fn apply(
         if by_place && given.fields().len() == inferred.len() {
             return Ok(given.clone());
         }
-        // An object's field may be there in no row that was looked at.
+        // An object's field may be missing from all examined rows.
         if !by_place {
             let new = given.fields().iter().filter(|field| place(&inferred, field.name()).is_none());
             let new: Vec<Field> = new.map(|field| field.as_ref().clone()).collect();
@@ -139,7 +139,7 @@ pub(crate) fn apply(
     Ok(Arc::new(Schema::new_with_metadata(inferred, given.metadata().clone())))
 }
 
-/// Sees that a format has a form for every type.
+/// Checks that a format supports every type.
 pub(crate) fn supported(
     schema: &Schema,
     format: &str,

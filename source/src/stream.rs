@@ -13,7 +13,7 @@ use crate::input::{Opened, Whole};
 pub(crate) struct ArrowStream {
     reader: IoReader<Whole>,
     name: String,
-    /// The one batch that is wanted, if not all are; `None` in it once it was given.
+    /// The single requested batch, if there is one; `None` in it once it was returned.
     chosen: Option<Option<RecordBatch>>,
 }
 

@@ -1,11 +1,12 @@
-//! Values written as text, for types that CSV and JSON have no form of their own for.
+//! Values written as text, for types that CSV and JSON do not have themselves.
 //!
 //! | type | form |
 //! |---|---|
 //! | float | as Rust and Python write it; `NaN`, `inf`, `-inf` |
 //! | decimal | digits with a point, all of them |
-//! | binary | hexadecimal digits, two for each byte; `0x` or `\x` may stand in front |
-//! | date, time, timestamp | ISO 8601; with a zone, the offset; beyond those, a whole number of its unit with its sign |
+//! | binary | hexadecimal digits, two for each byte; optionally after `0x` or `\x` |
+//! | date, time, timestamp | ISO 8601; with a zone, the offset; beyond those, a whole number of its unit with its
+//! sign |
 //! | duration | ISO 8601 (`PT1.5S`, `P1DT2H`), or a whole number of its unit |
 //! | interval | as PostgreSQL writes it: `1 years 2 mons 3 days 4 hours` |
 
@@ -22,7 +23,7 @@ use arrow_schema::{DataType, TimeUnit};
 use arrow_select::zip::zip;
 use std::sync::Arc;
 
-/// Makes values of texts. An error is the number of the first text that is none, if it is known.
+/// Parses texts. An error is the number of the first invalid text, if known.
 pub(crate) fn parse(texts: &StringArray, to: &DataType) -> Result<ArrayRef, Option<usize>> {
     match to {
         DataType::Float16 => return each::<Float16Type>(texts, float::<Float16Type>),
@@ -55,7 +56,7 @@ pub(crate) fn parse(texts: &StringArray, to: &DataType) -> Result<ArrayRef, Opti
             TimeUnit::Nanosecond => Arc::new(PrimitiveArray::<DurationNanosecondType>::from_iter(read)),
         });
     }
-    // What cannot be read becomes null, which tells where it was.
+    // An invalid text becomes null, which shows where it was.
     let options = CastOptions { safe: true, ..CastOptions::default() };
     let cast = cast_with_options(texts, to, &options).map_err(|_| None)?;
     let unread = |row: &usize| cast.is_null(*row) && texts.is_valid(*row);
@@ -78,7 +79,7 @@ pub(crate) fn parse(texts: &StringArray, to: &DataType) -> Result<ArrayRef, Opti
 
 const STRICT: CastOptions<'static> = CastOptions { safe: false, format_options: FormatOptions::new() };
 
-/// Returns the whole numbers that dates and times are kept as.
+/// Returns the integer type that stores dates and times.
 fn whole(data_type: &DataType) -> Option<DataType> {
     match data_type {
         DataType::Date32 | DataType::Time32(_) => Some(DataType::Int32),
@@ -96,7 +97,7 @@ fn each<T: ArrowPrimitiveType>(
     Ok(Arc::new(values.collect::<Result<PrimitiveArray<T>, _>>()?))
 }
 
-/// Reads a number with a point. One that is too large is none, and not infinite.
+/// Parses a number with a point. One that is too large is an error, not infinite.
 pub(crate) fn float<T: ArrowPrimitiveType + Parser>(text: &str) -> Option<T::Native> {
     let value = T::parse(text)?;
     let digits = text.bytes().any(|byte| byte.is_ascii_digit());
@@ -121,7 +122,7 @@ fn binary(texts: &StringArray, to: &DataType) -> Result<ArrayRef, Option<usize>>
     cast_with_options(&values.finish(), to, &STRICT).map_err(|_| None)
 }
 
-/// True if there is a form of this type.
+/// True if the type has a text form.
 pub(crate) fn has_form(data_type: &DataType) -> bool {
     match data_type {
         DataType::Dictionary(_, values) => has_form(values),
@@ -131,7 +132,7 @@ pub(crate) fn has_form(data_type: &DataType) -> bool {
     }
 }
 
-/// Reads hexadecimal digits.
+/// Parses hexadecimal digits.
 pub(crate) fn hex(text: &[u8], into: &mut Vec<u8>) -> Option<()> {
     let text = text.strip_prefix(b"0x").or_else(|| text.strip_prefix(b"\\x")).unwrap_or(text);
     into.clear();
@@ -145,7 +146,7 @@ pub(crate) fn hex(text: &[u8], into: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-/// Reads a duration, as a whole number of units.
+/// Parses a duration as a whole number of units.
 pub(crate) fn duration(text: &str, unit: TimeUnit) -> Option<i64> {
     if let Ok(number) = text.parse() {
         return Some(number);
@@ -190,7 +191,7 @@ pub(crate) fn duration(text: &str, unit: TimeUnit) -> Option<i64> {
     i64::try_from(nanoseconds / per).ok()
 }
 
-/// Returns a number of at most nine digits behind the point, in billionths.
+/// Returns a number with at most nine decimal places, in billionths.
 fn billionths(text: &str) -> Option<i128> {
     let (negative, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));

@@ -1,7 +1,7 @@
-//! Libraries that read foreign formats, kept at arm's length.
+//! Isolates libraries that read foreign formats.
 //!
-//! Of our own readers no input makes a panic. That is not known of everybody's, so a panic in one of these is caught and
-//! told as what it is: an input that the library could not cope with.
+//! No input makes our own readers panic. That is not known of other libraries, so a panic in one of them is caught
+//! and reported as an input that the library could not handle.
 
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
@@ -10,13 +10,13 @@ use std::sync::Once;
 use crate::SourceError;
 
 thread_local! {
-    /// True while a foreign library works on this thread: its panics are told as errors, and not here.
+    /// True while a foreign library runs on this thread: its panics are reported as errors, and not here.
     static QUIET: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Does some work with a foreign library.
+/// Runs a foreign library.
 ///
-/// After a panic the caller gives up the input, so nobody sees what state the library left it in.
+/// After a panic the caller gives up the input, so nobody sees the state that the library was left in.
 pub(crate) fn guard<R>(
     name: &str,
     library: &str,

@@ -1,4 +1,4 @@
-//! Batches that are read by a thread of their own, so that whoever takes them can do other things while there are none.
+//! Batches read by a separate thread, so that the caller can do other things while there are none.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread::{self, JoinHandle};
@@ -13,7 +13,7 @@ use crate::window::Window;
 /// Batches that are read ahead.
 const AHEAD: usize = 2;
 
-/// The next thing that a source has.
+/// The next item of a source.
 #[derive(Debug)]
 pub enum Next {
     /// A batch.
@@ -24,10 +24,10 @@ pub enum Next {
     End,
 }
 
-/// Batches, some of which may be long in coming.
+/// Batches that may be slow to come.
 #[derive(Debug)]
 pub struct Waiting {
-    /// Until the thread was started, and once it has ended.
+    /// `None` while the thread runs.
     window: Option<Window>,
     running: Option<Running>,
     schema: SchemaRef,
@@ -64,7 +64,7 @@ impl Waiting {
 
     /// Waits for the next batch, until `deadline` if there is one.
     ///
-    /// Signals and newcomers can be looked after whenever this is [`Next::Idle`].
+    /// Handle signals and newcomers whenever this is [`Next::Idle`].
     pub fn next_until(&mut self, deadline: Option<Instant>) -> Result<Next, SourceError> {
         if let Some(window) = self.window.take() {
             self.running = Some(start(window)?);

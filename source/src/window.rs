@@ -1,4 +1,4 @@
-//! The rows that were asked for, in batches no larger than asked for.
+//! The requested rows, in batches of at most the requested size.
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
@@ -13,11 +13,11 @@ use crate::options::Choice;
 pub(crate) struct Window {
     chain: Chain,
     choice: Choice,
-    /// Rows still to pass over.
+    /// Rows still to be skipped.
     before: u64,
-    /// Rows still to come, where there is an end to them.
+    /// Rows still to come, if limited.
     left: Option<u64>,
-    /// What is left of a batch that is larger than asked for.
+    /// The rest of a batch that is larger than requested.
     rest: Option<RecordBatch>,
 }
 
@@ -52,7 +52,7 @@ impl Window {
         self.chain.schema()
     }
 
-    /// Rows of the window, if that is known.
+    /// Returns the rows of the window, if known.
     pub(crate) fn rows(&self) -> Option<u64> {
         let (start, end) = self.choice.rows.map_or((0, None), |range| (range.start, range.end));
         match (self.chain.rows().filter(|_| self.choice.batch.is_none()), end) {
@@ -94,7 +94,7 @@ impl Window {
         Ok(Some(batch))
     }
 
-    /// Returns the next batch of the inputs, without the rows that are to be passed over.
+    /// Returns the next batch of the inputs, without rows to be skipped.
     fn wanted(&mut self) -> Result<Option<RecordBatch>, SourceError> {
         while let Some(batch) = self.chain.next()? {
             let rows = batch.num_rows() as u64;

@@ -1,4 +1,4 @@
-//! Workbooks that the test makes are read with the types of their cells.
+//! Generated workbooks are read with the types of their cells.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};

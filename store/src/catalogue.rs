@@ -1,7 +1,7 @@
-//! What a store has: tables by name, each a line of immutable versions. Nothing here does I/O.
+//! The contents of a store: tables by name, each a line of immutable versions. Nothing here does I/O.
 //!
-//! A version is a list of segments. A put makes a new list, and rows count anew from a new *base*; an append makes a
-//! list that shares the segments of the one before.
+//! A version is a list of segments. A put makes a new list, and rows count from a new *base*; an append makes a list
+//! that shares the segments of the previous one.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, OnceLock};
@@ -12,22 +12,22 @@ use crate::segment::Segment;
 use crate::wire::message::{Code, Entry, Metadata, Mode};
 use crate::wire::{MAX_METADATA, MAX_NAME};
 
-/// Versions of one base that can still be asked for by number.
+/// Versions of one base that can still be requested by number.
 const REMEMBERED: usize = 1024;
 
-/// A segment in its place.
+/// A segment in a version.
 #[derive(Debug)]
 pub(crate) struct Piece {
     pub(crate) segment: Arc<Segment>,
     /// The number of its first row.
     pub(crate) first_row: u64,
-    /// The version that brought it. Pieces of one part stand together: dictionaries may be in any of them.
+    /// The version that added it. Pieces of one part are adjacent: dictionaries may be in any of them.
     pub(crate) part: u64,
     /// Its file's name, once it is on disk.
     pub(crate) file: Arc<OnceLock<String>>,
 }
 
-/// What a name stood for at some time.
+/// The content of a table at some time.
 #[derive(Debug)]
 pub(crate) struct Version {
     pub(crate) version: u64,
@@ -39,7 +39,7 @@ pub(crate) struct Version {
     pub(crate) bytes: u64,
     pub(crate) metadata: Arc<Metadata>,
     pub(crate) pieces: Arc<[Arc<Piece>]>,
-    /// Earlier versions of the same base: each a number of rows from the beginning.
+    /// Earlier versions of the same base: their numbers of rows.
     pub(crate) past: Arc<[(u64, u64)]>,
 }
 
@@ -68,7 +68,7 @@ impl Version {
     }
 }
 
-/// What is put.
+/// The content of a put.
 #[derive(Debug)]
 pub(crate) struct Incoming {
     pub(crate) schema: Arc<[u8]>,
@@ -77,14 +77,14 @@ pub(crate) struct Incoming {
     pub(crate) metadata: Metadata,
 }
 
-/// A name and what it stands for.
+/// A table.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
-    /// Nothing while its source is read for the first time.
+    /// `None` while its source is read for the first time.
     pub(crate) current: Option<Arc<Version>>,
     /// Versions of earlier bases, the latest first.
     pub(crate) earlier: VecDeque<Arc<Version>>,
-    /// Where its rows come from, if not from clients.
+    /// The source of its rows, if they do not come from clients.
     pub(crate) source: Option<String>,
     pub(crate) trouble: Option<String>,
     pub(crate) requests: u64,
@@ -98,7 +98,7 @@ pub(crate) struct Bounds {
     pub(crate) total: u64,
     pub(crate) tables: usize,
     pub(crate) segments: usize,
-    /// Replaced versions that are kept.
+    /// Replaced versions to keep.
     pub(crate) keep: usize,
 }
 
@@ -125,7 +125,7 @@ impl Catalogue {
         })
     }
 
-    /// Returns a version by its number (0 for the newest), and the rows of it that are meant.
+    /// Returns a version by its number (0 for the newest), with its range of rows.
     pub(crate) fn version(&self, name: &str, version: u64) -> Result<(Arc<Version>, u64), Refused> {
         let newest = self.newest(name)?;
         if version == 0 {
@@ -139,7 +139,7 @@ impl Catalogue {
         })
     }
 
-    /// Sees whether a table may be written to by a client.
+    /// Checks that a client may write to a table.
     pub(crate) fn writable(&self, name: &str, expected: u64) -> Result<(), Refused> {
         check_name(name)?;
         let table = self.tables.get(name);
@@ -157,7 +157,7 @@ impl Catalogue {
         Ok(())
     }
 
-    /// Makes the version that a put or an append leads to, without publishing it.
+    /// Creates the version of a put or an append, without publishing it.
     pub(crate) fn prepare(&mut self, name: &str, mode: Mode, come: Incoming) -> Result<Version, Refused> {
         let current = self.tables.get(name).and_then(|table| table.current.clone());
         if mode == Mode::Create && current.is_some() {
@@ -215,7 +215,7 @@ impl Catalogue {
         Ok(Version { version, base, made, schema, columns, rows: row, bytes, metadata, pieces, past })
     }
 
-    /// Makes the version with other keys and values, without publishing it.
+    /// Creates a version with other keys and values, without publishing it.
     pub(crate) fn prepare_annotation(&mut self, name: &str, changes: &Metadata) -> Result<Version, Refused> {
         let current = self.newest(name)?.clone();
         let mut metadata = (*current.metadata).clone();
@@ -225,7 +225,7 @@ impl Catalogue {
         Ok(Version { version: self.last, made: now(), metadata: Arc::new(metadata), past, ..same(&current) })
     }
 
-    /// Publishes a version: from here on it is what the name stands for.
+    /// Publishes a version as the current one.
     pub(crate) fn publish(&mut self, name: &str, version: Version) -> Arc<Version> {
         self.last = self.last.max(version.version);
         self.last_base = self.last_base.max(version.base);
@@ -240,7 +240,7 @@ impl Catalogue {
         version
     }
 
-    /// Makes the version with one piece in the place of several, if these are still where they were. Rows and number stay
+    /// Creates a version with one piece in place of several, if these are still where they were. Rows and number stay
     /// the same.
     pub(crate) fn compact(&self, name: &str, old: &[Arc<Piece>], new: Segment) -> Option<Version> {
         let current = self.tables.get(name)?.current.as_ref()?;
@@ -261,7 +261,7 @@ impl Catalogue {
         Some(Version { pieces: pieces.into(), ..same(current) })
     }
 
-    /// Bytes of all versions that are kept, each segment once.
+    /// Returns the bytes of all versions that are kept, counting each segment once.
     pub(crate) fn bytes(&self) -> u64 {
         let kept = |table: &Table| {
             let earlier = table.earlier.iter().map(|version| version.bytes);
@@ -270,7 +270,7 @@ impl Catalogue {
         self.tables.values().map(kept).sum()
     }
 
-    /// Returns a table as a listing has it.
+    /// Returns the listing of a table.
     pub(crate) fn entry(name: &str, table: &Table) -> Entry {
         let version = table.current.as_deref();
         Entry {

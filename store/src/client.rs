@@ -22,10 +22,10 @@ use crate::socket::{self, Received, Sent};
 use crate::wire::message::{Entry, How, Metadata, Mode, PutHead, Record, Reply, Request, SchemaAt};
 use crate::wire::{INLINE_SCHEMA, MAX_SEGMENTS, WireFault};
 
-/// How long a store may take to answer.
+/// How long a store may take to reply.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What a store says of itself.
+/// A store's description of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Welcome {
     /// Its process, as it knows itself.
@@ -44,7 +44,7 @@ pub struct Welcome {
     pub program: String,
 }
 
-/// What a change led to.
+/// The result of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Done {
     /// The table's version now.
@@ -55,7 +55,7 @@ pub struct Done {
     pub rows: u64,
 }
 
-/// What to get of a table. The default is the newest version, whole.
+/// A request for a table. The default is the newest version, whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Get {
     /// The version; 0 for the newest.
@@ -64,12 +64,12 @@ pub struct Get {
     pub since: Option<Position>,
 }
 
-/// How to put.
+/// Options of a put.
 #[derive(Clone, Debug)]
 pub struct Put {
-    /// What to do with what is there.
+    /// What to do with an existing table.
     pub mode: Mode,
-    /// The version that must be there; 0 for any.
+    /// The version that is required; 0 for any.
     pub expected: u64,
     /// Keys and values.
     pub metadata: Metadata,
@@ -102,7 +102,7 @@ pub struct Client {
     welcome: Welcome,
     patience: Duration,
     scratch: Vec<u8>,
-    /// After an error that leaves it unknown where the other side stands.
+    /// Set after an error that leaves the other side's state unknown.
     spent: bool,
 }
 
@@ -124,7 +124,7 @@ impl Client {
         Client::over(socket, program)
     }
 
-    /// Talks over a connected socket, whoever is at the other end.
+    /// Connects over a connected socket, without checking the user at the other end.
     pub fn over(socket: OwnedFd, program: &str) -> Result<Client, StoreError> {
         socket::set_nonblocking(socket.as_fd())?;
         let welcome = Welcome {
@@ -149,12 +149,12 @@ impl Client {
         }
     }
 
-    /// Sets how long the store may take to answer.
+    /// Sets how long the store may take to reply.
     pub fn set_patience(&mut self, patience: Duration) {
         self.patience = patience;
     }
 
-    /// Returns what the store says of itself.
+    /// Returns the store's description of itself.
     #[must_use]
     pub fn welcome(&self) -> &Welcome {
         &self.welcome
@@ -165,7 +165,7 @@ impl Client {
         self.get_as(name, Get::default())
     }
 
-    /// Opens a version of a table, or what came since.
+    /// Opens a version of a table, or the rows added since a position.
     pub fn get_as(&mut self, name: &str, get: Get) -> Result<Table, StoreError> {
         let (base, from_row) = get.since.map_or((0, 0), |position| (position.base, position.row));
         let name = name.to_owned();
@@ -174,8 +174,8 @@ impl Client {
         self.table(None, None)
     }
 
-    /// Hands the rows of a table to `take` as lines of JSON, cut anywhere; for whoever cannot take descriptors. `limit`
-    /// is the most rows; 0 is all.
+    /// Passes the rows of a table to `take` as lines of JSON, cut anywhere, for programs that cannot take
+    /// descriptors. `limit` is the most rows; 0 is unlimited.
     pub fn get_json(
         &mut self,
         name: &str,
@@ -193,7 +193,7 @@ impl Client {
         }
     }
 
-    /// Puts a table in the place of what has that name.
+    /// Puts a table, replacing any of that name.
     pub fn put(&mut self, name: &str, batches: &[RecordBatch]) -> Result<Done, StoreError> {
         self.put_batches(name, batches, &Put::default())
     }
@@ -203,7 +203,7 @@ impl Client {
         self.put_batches(name, batches, &Put { mode: Mode::Append, ..Put::default() })
     }
 
-    /// Puts a table in the place of a version, if that is there.
+    /// Replaces a version of a table, if it is still the current one.
     pub fn replace(
         &mut self,
         name: &str,
@@ -253,7 +253,7 @@ impl Client {
         self.done()
     }
 
-    /// Takes a table away. Whoever has opened it keeps it.
+    /// Removes a table. Processes that have opened it keep it.
     pub fn remove(&mut self, name: &str, expected: u64) -> Result<Done, StoreError> {
         self.say(&Request::Remove { expected, name: name.to_owned() }, &[])?;
         self.done()
@@ -265,7 +265,7 @@ impl Client {
         self.done()
     }
 
-    /// Sets keys to values; an empty value takes the key away.
+    /// Sets keys to values; an empty value removes the key.
     pub fn annotate(&mut self, name: &str, metadata: Metadata) -> Result<Done, StoreError> {
         self.say(&Request::Annotate { name: name.to_owned(), metadata }, &[])?;
         self.done()
@@ -284,7 +284,7 @@ impl Client {
         }
     }
 
-    /// Returns the store's figures, in the text format of Prometheus.
+    /// Returns the store's stats, in the text format of Prometheus.
     pub fn stat(&mut self) -> Result<String, StoreError> {
         self.say(&Request::Stat, &[])?;
         match self.hear()?.0 {
@@ -293,7 +293,7 @@ impl Client {
         }
     }
 
-    /// Follows a table: what is there from `since` on, or all of it, and then whatever comes.
+    /// Follows a table: its rows from `since` on, or all of them, and then every change.
     pub fn follow(mut self, name: &str, since: Option<Position>) -> Result<Follower, StoreError> {
         let (base, from_row) = since.map_or((0, 0), |position| (position.base, position.row));
         self.say(&Request::Follow { base, from_row, name: name.to_owned() }, &[])?;
@@ -307,7 +307,7 @@ impl Client {
         }
     }
 
-    /// Returns the rest of a table, of which perhaps the first datagram was heard.
+    /// Returns the rest of a table whose first datagram may have been received.
     fn table(
         &mut self,
         heard: Option<(Reply, Vec<OwnedFd>)>,
@@ -356,13 +356,13 @@ impl Client {
                 Ok(Sent::TooManyDescriptors) if Instant::now() < deadline => {
                     std::thread::sleep(Duration::from_millis(5));
                 }
-                // A store that says no in between says it before it takes the rest.
+                // A store that refuses in between sends its refusal before it takes the rest.
                 Ok(_) if socket::wait(self.socket.as_fd(), PollFlags::OUT, Some(deadline))? => {}
                 Ok(_) => {
                     self.spent = true;
                     return Err(StoreError::TimedOut);
                 }
-                // It may have said why.
+                // It may have sent the reason.
                 Err(_) => {
                     self.spent = true;
                     return match socket::receive(self.socket.as_fd(), &mut self.scratch) {
@@ -390,7 +390,7 @@ impl Client {
         }
     }
 
-    /// Returns the next datagram; nothing if the deadline passes.
+    /// Returns the next datagram; `None` if the deadline passes.
     fn hear_until(&mut self, deadline: Option<Instant>) -> Result<Option<(Reply, Vec<OwnedFd>)>, StoreError> {
         if self.spent {
             return Err(StoreError::Spent);
@@ -423,7 +423,7 @@ impl Client {
     }
 }
 
-/// Readable when the store has said something.
+/// Readable when the store has sent something.
 impl AsFd for Client {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()

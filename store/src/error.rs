@@ -1,4 +1,4 @@
-//! What can go wrong for a client.
+//! Errors of a client.
 
 use std::fmt;
 use std::io;
@@ -14,7 +14,7 @@ use crate::wire::message::Code;
 /// A store's refusal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// Which kind of reason.
+    /// The kind of reason.
     pub code: Code,
     /// The reason, for people.
     pub text: String,
@@ -34,13 +34,13 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// Why a store could not be asked, or did not do what it was asked.
+/// Errors of connecting to a store and of its requests.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StoreError {
     /// Nobody listens there.
     NoStore(io::Error),
-    /// The store refused. Its catalogue is as it was.
+    /// The store refused. Its catalogue is unchanged.
     Refused(Refused),
     /// The store belongs to another user.
     Foreign {
@@ -49,30 +49,30 @@ pub enum StoreError {
     },
     /// The store broke the protocol.
     Protocol(WireFault),
-    /// A descriptor that the store sent is no frozen file, or too short.
+    /// A descriptor that the store sent is not a frozen file, or is too short.
     Region(RegionFault),
     /// The store sent a schema that is malformed.
     Schema(ReadError),
-    /// A message in a segment is malformed. Whoever put it is at fault.
+    /// A message in a segment is malformed, which is the fault of its producer.
     Message {
-        /// Which of the segments.
+        /// The index of the segment.
         segment: usize,
         /// The byte at which the message begins.
         at: usize,
-        /// Why.
+        /// The fault.
         error: ImportError,
     },
-    /// A segment has other rows than the store said.
+    /// A segment has a different number of rows than stated.
     Rows,
-    /// The store hung up. A change that was asked for may have been made or not.
+    /// The store hung up. A requested change may have been made or not.
     HungUp,
-    /// The store did not answer in time. A change that was asked for may have been made or not.
+    /// The store did not reply in time. A requested change may have been made or not.
     TimedOut,
-    /// Rows could not be made a segment.
+    /// Rows could not be converted to a segment.
     Make(MakeError),
-    /// The connection is of no more use, after an earlier error or since it follows a table.
+    /// The connection is unusable, after an earlier error or because it follows a table.
     Spent,
-    /// The host.
+    /// A system call failed.
     Io(io::Error),
 }
 

@@ -18,8 +18,8 @@ use crate::wire::message::{Code, Reply};
 /// Bytes of JSON in a datagram.
 const PIECE: usize = 32 << 10;
 
-/// Sends rows of a version, and waits for the client to read them. Returns how many rows were sent; an error without a
-/// reason is a client that is gone, or does not read.
+/// Sends rows of a version, and waits for the client to read them. Returns how many rows were sent; an error without
+/// a reason means that the client is gone, or does not read.
 pub(crate) fn tell(
     socket: &OwnedFd,
     version: &Version,
@@ -48,7 +48,7 @@ pub(crate) fn tell(
             Ok(batch) => batch,
             Err(error) => return (sent, Err(refused(error.to_string()))),
         };
-        // Small pieces, so that what is made of them stays small.
+        // Small pieces, so that their JSON stays small.
         for start in (0..batch.num_rows()).step_by(1024) {
             let some = batch.slice(start, 1024.min(batch.num_rows() - start));
             if let Err(error) = writer.write(&some) {

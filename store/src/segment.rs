@@ -1,7 +1,7 @@
 //! Segments: frozen files of Arrow messages, how they are made, and how they are checked.
 //!
 //! A segment holds encapsulated Arrow IPC messages one after the other: dictionaries and batches, never a schema. The
-//! segments of one put or append stand for themselves: every dictionary that they refer to is among them.
+//! segments of one put or append are self-contained: every dictionary that they refer to is among them.
 
 use std::fmt;
 use std::io;
@@ -18,7 +18,7 @@ use bowstring_codec::{Dictionaries, EncodeError, Encoder, LayoutError, OnGrowth,
 use bowstring_transport::region::{Appender, FrozenView};
 use bowstring_transport::{OsError, RegionFault};
 
-/// Bytes of rows that are made a message at a time: few enough to stay in the processor's cache until they are written.
+/// Bytes of rows converted at a time: few enough to stay in the processor's cache until they are written.
 const PIECE: usize = 1 << 20;
 
 /// A frozen file of messages.
@@ -28,7 +28,7 @@ pub struct Segment {
     pub fd: OwnedFd,
     /// Bytes of it that hold messages.
     pub len: u64,
-    /// Rows of its batches.
+    /// The number of rows of its batches.
     pub rows: u64,
 }
 
@@ -55,13 +55,13 @@ impl Segments {
     }
 }
 
-/// Why rows did not become a segment.
+/// Reasons why rows could not be converted to a segment.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum MakeError {
-    /// The schema has no place in Arrow IPC.
+    /// Arrow IPC cannot represent the schema.
     Layout(LayoutError),
-    /// A batch could not be made a message.
+    /// A batch could not be encoded.
     Encode(EncodeError),
     /// The host has no memory for it, or does not let this process have it.
     Host(OsError),
@@ -133,7 +133,7 @@ impl SegmentWriter {
         })
     }
 
-    /// Refuses to grow beyond so many bytes.
+    /// Limits the segment to this many bytes.
     #[must_use]
     pub fn at_most(mut self, bytes: u64) -> SegmentWriter {
         self.limit = bytes;
@@ -146,7 +146,7 @@ impl SegmentWriter {
         self.encoder.plan().schema()
     }
 
-    /// Writes a batch. After an error the segment is of no more use.
+    /// Writes a batch. After an error the segment is unusable.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<(), MakeError> {
         let mut updates = Vec::new();
         self.sent.updates(batch, &mut updates)?;
@@ -180,7 +180,7 @@ impl SegmentWriter {
         self.rows
     }
 
-    /// Seals the segment. One without rows is none.
+    /// Seals the segment. Without rows there is none.
     pub fn finish(self) -> Result<Segments, MakeError> {
         let schema = self.encoder.plan().schema_message().into();
         if self.file.is_empty() {
@@ -199,7 +199,7 @@ fn append(file: &mut Appender, bytes: &[u8], limit: u64) -> Result<(), MakeError
     Ok(file.append(bytes)?)
 }
 
-/// `len` bytes of the buffer that begin at a multiple of 64.
+/// Returns `len` bytes of the buffer that begin at a multiple of 64.
 fn aligned(scratch: &mut Vec<u8>, len: usize) -> &mut [u8] {
     let room = len.saturating_add(64);
     if scratch.len() < room {
@@ -216,7 +216,7 @@ pub(crate) fn freeze(bytes: &[u8]) -> Result<OwnedFd, OsError> {
     Ok(file.freeze()?.into_fd())
 }
 
-/// What is wrong with segments that somebody put.
+/// Faults of segments that a client put.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SegmentFault {
@@ -224,39 +224,39 @@ pub enum SegmentFault {
     Schema(ReadError),
     /// The file is not frozen, too short, or has holes.
     Region {
-        /// Which of the segments.
+        /// The index of the segment.
         segment: usize,
-        /// Why.
+        /// The fault.
         fault: RegionFault,
     },
     /// A message is malformed.
     Message {
-        /// Which of the segments.
+        /// The index of the segment.
         segment: usize,
         /// The byte at which the message begins.
         at: usize,
-        /// Why.
+        /// The fault.
         error: ReadError,
     },
     /// A message that is neither a dictionary nor a batch.
     Kind {
-        /// Which of the segments.
+        /// The index of the segment.
         segment: usize,
         /// The byte at which the message begins.
         at: usize,
     },
-    /// A segment has other rows than it was said to have.
+    /// A segment has a different number of rows than stated.
     Rows {
-        /// Which of the segments.
+        /// The index of the segment.
         segment: usize,
-        /// The rows that it has.
+        /// The number of rows that it has.
         found: u64,
-        /// Those that were stated.
+        /// The number stated.
         stated: u64,
     },
-    /// A segment without a byte.
+    /// An empty segment.
     Empty {
-        /// Which of the segments.
+        /// The index of the segment.
         segment: usize,
     },
     /// The check took longer than is allowed.
@@ -294,8 +294,7 @@ pub(crate) fn map(fd: &OwnedFd, len: u64) -> Result<Buffer, RegionFault> {
 
 /// Checks the segments of one put or append: their seals, and the structure of every message.
 ///
-/// Only metadata are read, and dictionaries, whose values are checked in full. Batches are checked in full by whoever
-/// reads them.
+/// Only metadata are read, and dictionaries, whose values are checked in full. Readers check batches in full.
 pub(crate) fn check(
     schema: &[u8],
     segments: &[Segment],
@@ -322,7 +321,7 @@ pub(crate) fn check(
                 }
                 _ => return Err(SegmentFault::Kind { segment, at }),
             }
-            // Messages are whole multiples of 8 bytes; `measure` has seen that all of it is there.
+            // Messages are whole multiples of 8 bytes; `measure` has checked that all of it is there.
             at = at.saturating_add(len.max(1));
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 return Err(SegmentFault::Late);
@@ -335,7 +334,7 @@ pub(crate) fn check(
     Ok(Arc::clone(decoder.schema()))
 }
 
-/// Puts the messages of several segments into one.
+/// Merges the messages of several segments into one.
 pub(crate) fn merge(parts: &[Arc<Segment>]) -> io::Result<Segment> {
     let mut file = Appender::create(c"bowstring-segment")?;
     let mut rows = 0;

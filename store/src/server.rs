@@ -1,8 +1,8 @@
-//! The store itself: one thread that waits for everybody at once, and workers for what may take long.
+//! The store: one thread that waits for all clients at once, and workers for slow tasks.
 //!
-//! The thread holds the catalogue. It never waits for a client: what cannot be sent yet is kept in that client's queue,
-//! and a client that does not read it, or does not end what it began, is let go after a while. Checking what was put,
-//! reading a source, writing to disk, merging segments and making JSON happen in [`jobs`].
+//! The thread holds the catalogue. It never waits for a client: what cannot be sent yet is kept in that client's
+//! queue, and a client that does not read it, or does not finish a request, is disconnected after a while. Checking a
+//! put, reading a source, writing to disk, merging segments and making JSON happen in [`jobs`].
 
 // claim: store
 
@@ -44,9 +44,9 @@ const FIRST: u64 = 16;
 const STOP: u32 = 1;
 const RELOAD: u32 = 2;
 
-/// How often deadlines are looked at.
+/// How often deadlines are checked.
 const TICK: Duration = Duration::from_millis(250);
-/// How soon a datagram is tried again for which too many descriptors were on their way.
+/// How soon to retry a datagram that failed because too many descriptors were in flight.
 const RETRY: Duration = Duration::from_millis(10);
 
 /// A store, ready to run.
@@ -62,10 +62,10 @@ pub struct Server {
     connections: HashMap<u64, Connection>,
     next: u64,
     jobs: Jobs,
-    /// Names that somebody is writing to, and the tasks that wait for them.
+    /// Names being written to, and the tasks that wait for them.
     locked: HashSet<String>,
     queue: VecDeque<put::Task>,
-    /// The queue is being worked off: whoever ends a change leaves the next to whoever does.
+    /// The queue is being processed: a change that ends leaves the next to that loop.
     draining: bool,
     readings: HashMap<String, Reading>,
     changes: Option<tables::Changes>,
@@ -74,7 +74,7 @@ pub struct Server {
     own_uid: u32,
 }
 
-/// Tells a running store what to do, from another thread.
+/// Controls a running store from another thread.
 #[derive(Clone, Debug)]
 pub struct Handle {
     wake: Arc<OwnedFd>,
@@ -82,7 +82,7 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Ends the store: what was begun is ended, and tables that were opened stay readable.
+    /// Stops the store: current tasks are finished, and tables that were opened stay readable.
     pub fn stop(&self) {
         self.order(STOP);
     }
@@ -99,7 +99,7 @@ impl Handle {
 }
 
 impl Server {
-    /// Makes a store that listens there. Tables on disk are read first; returns what could not be read, too.
+    /// Creates a store that listens there. Reads the tables on disk first; also returns what could not be read.
     pub fn new(listener: Listener, config: Config) -> io::Result<(Server, Vec<String>)> {
         raise_descriptor_limit();
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
@@ -142,13 +142,13 @@ impl Server {
         Ok((server, wrong))
     }
 
-    /// Returns what other threads tell the store by.
+    /// Returns a handle to control the store from other threads.
     #[must_use]
     pub fn handle(&self) -> Handle {
         Handle { wake: self.wake.clone(), orders: self.orders.clone() }
     }
 
-    /// Serves until it is told to stop.
+    /// Serves until it is stopped.
     pub fn run(&mut self) -> io::Result<()> {
         let mut events = Vec::with_capacity(64);
         let mut ticked = Instant::now();
@@ -191,13 +191,13 @@ impl Server {
     }
 
     fn accept(&mut self) {
-        // A few at a time, so that whoever is in is served in between.
+        // A few at a time, so that connected clients are served in between.
         for _ in 0..16 {
             let socket = match self.listener.accept_socket() {
                 Ok(Some(socket)) => socket,
                 Ok(None) => return,
                 Err(_) => {
-                    // Out of descriptors, most likely. Who waits stays waiting; do not spin on it.
+                    // Out of descriptors, most likely. The connection stays waiting; do not spin on it.
                     self.figures.count_error("accept");
                     std::thread::sleep(Duration::from_millis(1));
                     return;
@@ -207,7 +207,7 @@ impl Server {
         }
     }
 
-    /// Takes a new connection in, or tells it why not.
+    /// Accepts a new connection, or refuses it with a reason.
     fn welcome(&mut self, socket: OwnedFd) -> io::Result<()> {
         set_nonblocking(socket.as_fd())?;
         rustix::net::sockopt::set_socket_send_buffer_size(&socket, connection::SEND_BUFFER)?;
@@ -246,7 +246,7 @@ impl Server {
         uid == self.own_uid || listed(&self.config.writers) || (!write && listed(&self.config.readers))
     }
 
-    /// Looks at deadlines, and at what could not be sent before.
+    /// Checks deadlines, and retries what could not be sent before.
     fn tick(&mut self, now: Instant) {
         let late: Vec<u64> = self
             .connections
@@ -279,7 +279,7 @@ fn watch(
     Ok(epoll::add(epoll, fd, epoll::EventData::new_u64(token), flags)?)
 }
 
-/// Segments are descriptors: have as many as the host lets us.
+/// Raises the limit of descriptors to the hard limit, as each segment is one.
 fn raise_descriptor_limit() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;

@@ -1,4 +1,4 @@
-//! One end of a connection: whole datagrams with their descriptors, never blocking but where it says so.
+//! One end of a connection: whole datagrams with their descriptors. Never blocks unless documented.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -14,7 +14,7 @@ use rustix::net::{
 
 use crate::wire::{LONGEST, MAX_FDS};
 
-/// A datagram that came.
+/// A received datagram.
 #[derive(Debug)]
 pub(crate) struct Datagram {
     pub(crate) bytes: Vec<u8>,
@@ -23,7 +23,7 @@ pub(crate) struct Datagram {
     pub(crate) truncated: bool,
 }
 
-/// What a look at a socket found.
+/// The result of receiving.
 #[derive(Debug)]
 pub(crate) enum Received {
     Datagram(Datagram),
@@ -39,7 +39,7 @@ pub(crate) fn connect(path: &[u8]) -> io::Result<OwnedFd> {
     };
     let socket =
         rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
-    // A full backlog is an error at once instead of a wait without end.
+    // A full backlog is an immediate error instead of an endless wait.
     set_nonblocking(socket.as_fd())?;
     rustix::net::connect(&socket, &address)?;
     Ok(socket)
@@ -50,13 +50,13 @@ pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
     Ok(rustix::fs::fcntl_setfl(fd, flags | rustix::fs::OFlags::NONBLOCK)?)
 }
 
-/// What became of a datagram.
+/// The result of sending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sent {
     Whole,
     /// The peer has to read first.
     Full,
-    /// Too many descriptors of this user are on their way: somebody, perhaps another, has to read first.
+    /// Too many descriptors of this user are in flight: somebody, possibly another client, has to read first.
     TooManyDescriptors,
 }
 
@@ -109,7 +109,7 @@ pub(crate) fn receive(fd: BorrowedFd<'_>, scratch: &mut Vec<u8>) -> io::Result<R
             }
             Err(Errno::INTR) => {}
             Err(Errno::AGAIN) => return Ok(Received::Nothing),
-            // The peer closed with our words unread; what it sent lies behind this error.
+            // The peer closed with our datagrams unread; what it sent is behind this error.
             Err(Errno::CONNRESET) => {}
             Err(error) => return Err(error.into()),
         }

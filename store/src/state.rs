@@ -1,9 +1,9 @@
-//! Tables on disk: what was put comes back after a crash.
+//! Tables on disk: acknowledged puts survive a crash.
 //!
-//! A segment is an Arrow IPC stream, `BASE-NUMBER.arrows`: the schema, the segment's messages as they are, the end
+//! A segment is an Arrow IPC stream, `BASE-NUMBER.arrows`: the schema, the segment's messages unchanged, the end
 //! mark. (The file format has no way to replace a dictionary, which an append may.) A table's manifest, `NAME.table`,
 //! lists its segments. Both are written beside, flushed to disk and renamed; the directory is flushed before a put is
-//! acknowledged. What no manifest names is rubbish of a crash and is removed on the way in.
+//! acknowledged. Files that no manifest names are left from a crash and are removed at start.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
@@ -31,7 +31,7 @@ const END: &str = "end";
 pub(crate) struct State {
     directory: PathBuf,
     next: AtomicU64,
-    /// Holds the lock for as long as this lives.
+    /// Holds the lock while this lives.
     _lock: File,
 }
 
@@ -70,13 +70,13 @@ impl State {
         self.flush()
     }
 
-    /// Takes a table away.
+    /// Removes a table.
     pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
         fs::remove_file(self.directory.join(format!("{name}.table")))?;
         self.flush()
     }
 
-    /// Removes files that a version no longer uses. Failing is no harm: they are removed on the next way in.
+    /// Removes files that a version no longer uses. Failure is harmless: they are removed at the next start.
     pub(crate) fn forget(&self, old: &Version, new: Option<&Version>) {
         let used: HashSet<&String> =
             new.iter().flat_map(|new| new.pieces.iter().filter_map(|piece| piece.file.get())).collect();
@@ -102,7 +102,7 @@ impl State {
         File::open(&self.directory)?.sync_all()
     }
 
-    /// Reads all tables. What cannot be read is left where it is, and said.
+    /// Reads all tables. Tables that cannot be read are left in place, and reported.
     #[allow(clippy::type_complexity, reason = "a pair of lists, used once")]
     pub(crate) fn read(&self) -> io::Result<(Vec<(String, Version)>, Vec<String>)> {
         let (mut found, mut wrong) = (BTreeMap::<u64, (String, Version)>::new(), Vec::new());
@@ -115,7 +115,7 @@ impl State {
             };
             match self.table(name) {
                 Ok(version) => {
-                    // A rename that was interrupted leaves two: the later is meant.
+                    // A rename that was interrupted leaves two: the later counts.
                     let base = version.base;
                     if found.get(&base).is_none_or(|(_, other)| other.version < version.version) {
                         found.insert(base, (name.to_owned(), version));
@@ -124,7 +124,7 @@ impl State {
                 Err(why) => wrong.push(format!("{}: {why}", self.directory.join(&file).display())),
             }
         }
-        // Nothing is rubbish while a manifest cannot be read: its segments may be what it needs.
+        // Nothing is removed while a manifest cannot be read: it may need any segment.
         if wrong.is_empty() {
             let mut used: HashSet<String> = HashSet::from(["lock".to_owned()]);
             for (base, (_, version)) in &found {
@@ -238,7 +238,7 @@ impl State {
     }
 }
 
-/// Checks each part as it was checked when it was put.
+/// Checks each part like a put.
 fn check_parts(schema: &[u8], pieces: &[Arc<Piece>]) -> Result<(), String> {
     for part in pieces.chunk_by(|a, b| a.part == b.part) {
         let copies = part.iter().map(|piece| {
@@ -270,7 +270,7 @@ fn manifest(version: &Version) -> String {
     text
 }
 
-/// Text without spaces and line ends.
+/// Escapes spaces and line ends.
 fn escape(text: &str) -> String {
     let mut out = String::new();
     for byte in text.bytes() {

@@ -1,14 +1,14 @@
-//! Datagrams: their header, and how fields are written and read. What each of them says is in [`message`].
+//! Datagrams: their header, and how fields are encoded. [`message`] has their contents.
 //!
-//! Every number is little-endian. A string is its length (u32) and its bytes. Whatever a datagram has beyond its fields
-//! is a fault, so that a later version has to say that it is one.
+//! Every number is little-endian. A string is its length (u32) and its bytes. Bytes after the fields are a fault, so
+//! a later version has to announce itself.
 
 pub mod fuzz;
 pub mod message;
 
 use std::fmt;
 
-/// What every datagram begins with.
+/// The first bytes of every datagram.
 pub const MAGIC: [u8; 8] = *b"bowstore";
 /// The version of the protocol.
 pub const VERSION: u16 = 1;
@@ -22,35 +22,35 @@ pub const MAX_FDS: usize = 253;
 pub const INLINE_SCHEMA: usize = 16 << 10;
 /// The longest name of a table.
 pub const MAX_NAME: usize = 128;
-/// Most bytes of a table's keys and values together.
+/// The most bytes of a table's keys and values together.
 pub const MAX_METADATA: usize = 16 << 10;
 /// The longest text of an error, a program's name or a source.
 pub const MAX_TEXT: usize = 4 << 10;
-/// Most segments in one datagram: one descriptor is left for a schema.
+/// The most segments in one datagram: one descriptor is left for a schema.
 pub const MAX_SEGMENTS: usize = MAX_FDS - 1;
 
-/// What is wrong with a datagram. Always the peer's fault.
+/// Faults of a datagram; always the peer's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WireFault {
     /// It does not begin with the magic bytes.
     Magic,
-    /// It is of another version.
+    /// It has another version.
     Version(u16),
-    /// It is of an unknown kind.
+    /// It has an unknown kind.
     Kind(u16),
-    /// Its length is not the one that it states.
+    /// Its length differs from the one that it states.
     Length {
         /// The length that was received.
         found: usize,
         /// The length that the header states.
         stated: usize,
     },
-    /// It ends within a field, or goes on behind the last, at this byte.
+    /// It ends within a field, or goes on after the last, at this byte.
     Fields(usize),
-    /// A field has a value that it must not have; the byte at which the field ends.
+    /// A field has an invalid value; carries the byte at which the field ends.
     Value(usize),
-    /// It carries another number of descriptors than it should.
+    /// It carries the wrong number of descriptors.
     Descriptors {
         /// The number that came.
         found: usize,
@@ -108,7 +108,7 @@ impl Out {
         self
     }
 
-    /// A string; what is longer than a reader takes is cut at a character.
+    /// Encodes a string; a longer one than readers accept is cut at a character.
     pub(crate) fn text(self, text: &str, most: usize) -> Out {
         let cut = (0..=most.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
         let text = text.get(..cut).unwrap_or_default();
@@ -191,7 +191,7 @@ impl<'a> Fields<'a> {
         str::from_utf8(bytes).map_err(|_| WireFault::Value(self.at))
     }
 
-    /// All that is left.
+    /// Returns the remaining bytes.
     pub(crate) fn rest(&mut self) -> &'a [u8] {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         self.at = self.bytes.len();

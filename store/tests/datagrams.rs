@@ -1,4 +1,4 @@
-//! Every datagram comes back as it was, and mutated ones are read or refused, without a panic.
+//! Every datagram decodes as it was, and mutated ones decode or are refused, without a panic.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! Tables on disk: what was acknowledged comes back, and what was not leaves nothing behind.
+//! Tables on disk: acknowledged puts survive, and others leave nothing behind.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 

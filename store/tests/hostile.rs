@@ -1,4 +1,4 @@
-//! Clients and stores that lie, stall or flood: a typed error for them, and nothing for anybody else.
+//! Clients and stores that lie, stall or flood: they get a typed error, and nobody else is affected.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -21,7 +21,7 @@ use rustix::net::{
 };
 use support::{Store, numbers, read};
 
-/// A client that says what it likes.
+/// A client that sends arbitrary datagrams.
 struct Raw(OwnedFd);
 
 impl Raw {
@@ -48,7 +48,7 @@ impl Raw {
         rustix::net::sendmsg(&self.0, &[IoSlice::new(bytes)], &mut control, SendFlags::NOSIGNAL).is_ok()
     }
 
-    /// Returns the next datagram, its descriptors dropped; nothing if the store hung up.
+    /// Returns the next datagram, its descriptors dropped; `None` if the store hung up.
     fn hear(&self) -> Option<Reply> {
         let mut bytes = vec![0; 64 << 10];
         let (len, _) = rustix::net::recv(&self.0, &mut bytes[..], RecvFlags::empty()).ok()?;
@@ -83,7 +83,7 @@ fn head(segments: &Segments) -> PutHead {
     }
 }
 
-/// The store serves others as if nothing had been.
+/// Checks that the store serves others as if nothing had happened.
 fn is_well(store: &Store) {
     let mut client = store.client();
     client.put("well", &[numbers(0..10)]).unwrap();
@@ -115,7 +115,7 @@ fn datagrams_that_are_none_end_their_own_connection_only() {
         raw.say(&request.encode(), &[]);
         assert_eq!(raw.refusal(), Some(Code::Protocol));
     }
-    // Descriptors where none are due, and too few where some are.
+    // Descriptors where none are expected, and too few where some are.
     let segments = segments();
     let raw = Raw::greeted(&store);
     raw.say(&Request::List.encode(), &[segments.list[0].fd.as_fd()]);
@@ -150,7 +150,7 @@ fn what_is_not_sealed_or_not_sound_is_not_published() {
         file.append(bytes).unwrap();
         file.freeze().unwrap()
     };
-    // Not sealed at all, sealed for others only, no memory, a directory, a socket.
+    // Not sealed at all, sealed for others only, not memory, a directory, a socket.
     let flags = rustix::fs::MemfdFlags::CLOEXEC;
     let open = rustix::fs::memfd_create("open", flags | rustix::fs::MemfdFlags::ALLOW_SEALING).unwrap();
     rustix::io::write(&open, &bytes).unwrap();
@@ -159,7 +159,7 @@ fn what_is_not_sealed_or_not_sound_is_not_published() {
     assert_eq!(put(published.as_fd(), &same), Some(Code::Segment));
     assert_eq!(put(std::fs::File::open("/proc/self/exe").unwrap().as_fd(), &same), Some(Code::Segment));
     assert_eq!(put(std::fs::File::open("/tmp").unwrap().as_fd(), &same), Some(Code::Segment));
-    // Sound, but not as it was said to be.
+    // Valid, but not as stated.
     let fd = good.list[0].fd.as_fd();
     assert_eq!(put(fd, &|head| head.records[0].rows += 1), Some(Code::Segment));
     assert_eq!(put(fd, &|head| head.records[0].len += 64), Some(Code::Segment));
@@ -185,7 +185,7 @@ fn what_is_not_sealed_or_not_sound_is_not_published() {
         let raw = Raw::greeted(&store);
         let file = frozen(&changed);
         raw.say(&Request::Put(head(&good)).encode(), &[file.as_fd()]);
-        // Some bytes mean nothing, or something else that is sound: then a reader finds it sound, or says what is wrong.
+        // Some bytes are ignored, or another value is valid too: then a reader accepts it, or reports the fault.
         if let Some(Reply::Done { .. }) = raw.hear() {
             let read = client.get("x").unwrap().batches().unwrap().collect::<Result<Vec<_>, _>>();
             assert!(matches!(read, Ok(_) | Err(StoreError::Message { .. } | StoreError::Rows)), "{read:?}");
@@ -216,7 +216,7 @@ fn a_put_that_is_not_ended_and_replies_that_are_not_read_are_given_up() {
         });
     }
     store.client().put_segments("many", &many, &bowstring_store::Put::default()).unwrap();
-    // Asks and never reads: the store keeps no more for it than one answer.
+    // A client that sends requests and never reads: the store queues no more than one reply for it.
     let deaf = Raw::greeted(&store);
     let get = Request::Get {
         version: 0,

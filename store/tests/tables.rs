@@ -1,4 +1,4 @@
-//! Putting, getting, appending, replacing, following: what each promises.
+//! Putting, getting, appending, replacing, following: the promises of each.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -21,7 +21,7 @@ fn what_is_put_comes_back_in_the_memory_it_was_put_in() {
     assert_eq!((done.version, done.rows), (1, 1000));
     let table = client.get("a").unwrap();
     assert_eq!(read(&table), (0..1000).collect::<Vec<_>>());
-    // Every buffer lies in a segment's mapping, and keeps it.
+    // Every buffer is in a segment's mapping, and keeps it.
     let batch = table.batches().unwrap().nth(1).unwrap().unwrap();
     let segment = table.segments()[0].bytes().as_ptr_range();
     for column in batch.columns() {
@@ -110,7 +110,7 @@ fn a_put_may_insist_on_what_it_finds() {
     assert_eq!(code(client.replace("a", first.version, &[numbers(3..4)])), Code::Version);
     assert_eq!(code(client.remove("a", first.version)), Code::Version);
     assert_eq!(read(&client.get("a").unwrap()), [2]);
-    // The version before is kept, older ones are not.
+    // The previous version is kept, older ones are not.
     let old = Get { version: first.version, since: None };
     assert_eq!(read(&client.get_as("a", old).unwrap()), [0]);
     client.replace("a", second.version, &[numbers(4..5)]).unwrap();
@@ -154,7 +154,7 @@ fn followers_miss_nothing_and_see_nothing_twice() {
     assert_eq!(rows(&mut follower), (false, (0..10).collect()));
     client.append("a", &[numbers(10..20)]).unwrap();
     assert_eq!(rows(&mut follower), (false, (10..20).collect()));
-    // A restart goes on where it was, through appends that were merged meanwhile.
+    // A restart continues where it was, through appends that were merged meanwhile.
     let position = follower.position();
     drop(follower);
     for n in 20..60 {
@@ -166,7 +166,7 @@ fn followers_miss_nothing_and_see_nothing_twice() {
         seen.extend(rows(&mut follower).1);
     }
     assert_eq!(seen, (20..60).collect::<Vec<_>>());
-    // A replacement is told as one; a restart across it is told the rest of the old table first.
+    // A replacement is reported as one; a restart across it gets the rest of the old table first.
     client.append("a", &[numbers(60..61)]).unwrap();
     let position = follower.position();
     client.put("a", &[numbers(500..502)]).unwrap();

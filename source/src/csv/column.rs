@@ -1,4 +1,4 @@
-//! Fields of a column, made into an array.
+//! Converts the fields of a column to an array.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use arrow_schema::{DataType, Field};
 use super::records::Cell;
 use crate::text;
 
-/// A field that its column's type does not hold, by the number of its row.
+/// The row of a field that does not fit its column's type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unfit(pub(super) usize);
 
@@ -26,15 +26,15 @@ pub(super) struct Fields<'a> {
     /// Row by row.
     pub(super) cells: &'a [Cell],
     pub(super) columns: usize,
-    /// Words that are nothing in a column that is not text, and in one that is.
+    /// Words that are null in a column that is not text, and in one that is.
     pub(super) nulls: &'a [Vec<u8>],
     pub(super) text_nulls: &'a [Vec<u8>],
-    /// True if `""` is text without letters, and not nothing.
+    /// True if `""` is empty text, not null.
     pub(super) quoted_empty: bool,
 }
 
 impl Fields<'_> {
-    /// Returns the fields of a column; those that are nothing are `None`.
+    /// Returns the fields of a column; null ones are `None`.
     fn column(&self, column: usize, is_text: bool) -> impl Iterator<Item = Option<&[u8]>> + Clone {
         let nulls = if is_text { self.text_nulls } else { self.nulls };
         self.cells.iter().skip(column).step_by(self.columns).map(move |cell| {
@@ -159,7 +159,7 @@ impl Fields<'_> {
         let mut nulls = NullBufferBuilder::new(self.rows());
         for (row, cell) in self.column(column, true).enumerate() {
             match cell {
-                // Quotes stand in pairs here, since single ones end a field.
+                // Quotes are doubled here, since single ones end a field.
                 Some(cell) if escaped && self.cells[row * self.columns + column].is_escaped() => {
                     let mut second = false;
                     values.extend(cell.iter().copied().filter(|byte| {
@@ -220,12 +220,12 @@ fn parsed<T: Parser>(text: &[u8]) -> Option<T::Native> {
     T::parse(str::from_utf8(text).ok()?)
 }
 
-/// Reads a whole number with its sign, as dates beyond the calendar are written.
+/// Parses a signed integer, as dates beyond the calendar are written.
 fn signed(text: &[u8]) -> Option<i64> {
     matches!(text, [b'+' | b'-', ..]).then(|| integer(text))?
 }
 
-/// Reads the decimal digits of a whole number.
+/// Parses the decimal digits of an integer.
 fn integer(text: &[u8]) -> Option<i64> {
     let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
@@ -247,7 +247,7 @@ fn integer(text: &[u8]) -> Option<i64> {
     Some(if negative { -number } else { number })
 }
 
-/// Reads a number with a point: exactly, for those of few digits, by one division.
+/// Parses a number with a point: exactly, if it has few digits, by one division.
 fn float(text: &[u8]) -> Option<f64> {
     const TENS: [f64; 16] =
         [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
@@ -270,7 +270,7 @@ fn float(text: &[u8]) -> Option<f64> {
     if fraction + 1 == digits.len() && digits.len() == 1 && point.is_some() {
         return None;
     }
-    // Both are whole numbers below 2^53, so their quotient is rounded once.
+    // Both are integers below 2^53, so their quotient is rounded once.
     let value = number as f64 / TENS[fraction];
     Some(if negative { -value } else { value })
 }

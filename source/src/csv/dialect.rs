@@ -4,10 +4,10 @@ use memchr::memchr;
 
 use super::records::Records;
 
-/// Delimiters that are recognised, the likeliest first.
+/// Delimiters that are detected, the likeliest first.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
-/// Records that a delimiter is recognised by.
+/// Records that a delimiter is detected from.
 const LOOK: usize = 200;
 
 /// The quote.
@@ -17,14 +17,14 @@ pub(super) const QUOTE: u8 = b'"';
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Dialect {
     pub(super) delimiter: u8,
-    /// What ends a line; a carriage return before a newline belongs to it.
+    /// The line end; a carriage return before a newline belongs to it.
     pub(super) newline: u8,
     pub(super) comment: Option<u8>,
 }
 
 impl Dialect {
-    /// Returns the dialect of a sample. A delimiter that is not given is the one that cuts the lines into as many
-    /// fields each.
+    /// Returns the dialect of a sample. Without a given delimiter, the one that splits the lines into equally many
+    /// fields.
     pub(super) fn of(sample: &[u8], delimiter: Option<u8>, comment: Option<u8>) -> Dialect {
         let newline = match (memchr(b'\n', sample), memchr(b'\r', sample)) {
             (None, Some(_)) => b'\r',
@@ -42,10 +42,10 @@ impl Dialect {
             };
             let first = counts.first().copied().unwrap_or(0);
             let alike = counts.iter().filter(|count| **count == first).count();
-            // All lines alike, then most lines alike, then most fields.
+            // All lines equal, then most lines equal, then most fields.
             (first > 1, whole && alike == counts.len(), alike, first)
         };
-        // The first of equals.
+        // Of equal scores, the first.
         let best = DELIMITERS.iter().rev().max_by_key(|delimiter| score(delimiter)).copied();
         with(best.filter(|best| score(best).0).unwrap_or(b','))
     }

@@ -1,13 +1,13 @@
-//! Types of columns, by what their fields look like.
+//! Infers the types of columns from the form of their fields.
 //!
-//! Each field is of a kind; a column's type follows from the set of kinds that were seen, so any number of blocks can be
-//! looked at in any order.
+//! Each field has a kind; a column's type follows from the set of kinds seen, so any number of blocks can be examined
+//! in any order.
 
 use arrow_schema::{DataType, TimeUnit};
 
 use super::records::Cell;
 
-/// Words that stand for nothing in a column of numbers, times or truth values.
+/// Words that are null in a column of numbers, times or booleans.
 pub(super) const NULL_WORDS: [&str; 8] = ["NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None"];
 
 /// A set of kinds.
@@ -15,10 +15,10 @@ type Kinds = u16;
 
 const INT: Kinds = 1;
 const NEGATIVE: Kinds = 1 << 1;
-/// A whole number beyond `i64`.
+/// An integer beyond `i64`.
 const BIG: Kinds = 1 << 2;
 const FLOAT: Kinds = 1 << 3;
-/// `inf` and its like: a number among numbers.
+/// `inf` and similar: a number among numbers.
 const INFINITE: Kinds = 1 << 4;
 const BOOL: Kinds = 1 << 5;
 const DATE: Kinds = 1 << 6;
@@ -26,18 +26,18 @@ const LOCAL: Kinds = 1 << 7;
 const ZONED: Kinds = 1 << 8;
 const TEXT: Kinds = 1 << 9;
 
-/// What was seen of a column.
+/// The kinds seen in a column.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Seen {
     kinds: Kinds,
-    /// The most digits behind a second.
+    /// The most digits of a fraction of a second.
     digits: u8,
-    /// The minutes east of Greenwich that all times had, if they had the same.
+    /// The offset from UTC in minutes that all times had, if it was the same.
     zone: Option<Result<i16, ()>>,
 }
 
 impl Seen {
-    /// Looks at a field. `is_null` says which words are nothing.
+    /// Examines a field. `is_null` decides which words are null.
     pub(super) fn look(&mut self, cell: Cell, block: &[u8], is_null: impl Fn(&[u8]) -> bool) {
         let text = cell.raw(block);
         if self.kinds & TEXT != 0 || text.is_empty() || is_null(text) {
@@ -61,7 +61,7 @@ impl Seen {
         };
     }
 
-    /// What was seen in both.
+    /// Joins the kinds seen in both.
     pub(super) fn join(&mut self, other: &Seen) {
         self.kinds |= other.kinds;
         self.digits = self.digits.max(other.digits);
@@ -70,7 +70,7 @@ impl Seen {
         }
     }
 
-    /// Returns the narrowest type that holds all that was seen.
+    /// Returns the narrowest type that holds everything seen.
     pub(super) fn data_type(&self) -> DataType {
         let seen = |kinds: Kinds| self.kinds != 0 && self.kinds & !kinds == 0;
         if seen(INT | NEGATIVE) {
@@ -78,7 +78,7 @@ impl Seen {
         } else if seen(INT | BIG) {
             DataType::UInt64
         } else if self.kinds & (INT | FLOAT) != 0 && seen(INT | NEGATIVE | BIG | FLOAT | INFINITE) {
-            // Whole numbers beyond 64 bits are exact as text only, unless there are fractions anyway.
+            // Integers beyond 64 bits are exact only as text, unless there are fractions anyway.
             if self.kinds & FLOAT == 0 && self.kinds & BIG != 0 { DataType::Utf8 } else { DataType::Float64 }
         } else if seen(BOOL) {
             DataType::Boolean
@@ -134,13 +134,13 @@ fn kinds(text: &[u8]) -> (Kinds, Option<Moment>) {
     };
     match digits {
         [b'0'..=b'9' | b'.', ..] => {
-            // A number with a zero in front is a name for something, such as a postal code.
+            // A number with a leading zero is a name for something, such as a postal code.
             let leading_zero = matches!(digits, [b'0', b'0'..=b'9', ..]);
             if digits.iter().all(u8::is_ascii_digit) {
                 let kinds = match (leading_zero, digits.len()) {
                     (true, _) => TEXT,
                     (false, ..=18) => INT | negative,
-                    // Few are so long; the standard library knows about the last digit.
+                    // Few are this long; the standard library gets the last digit right.
                     _ => match std::str::from_utf8(text)
                         .map(|text| (text.parse::<i64>(), text.parse::<u64>()))
                     {

@@ -1,4 +1,4 @@
-//! Separated values: cut at the ends of records by one thread, parsed by others, with types that are inferred or given.
+//! Separated values: cut at the ends of records by one thread, parsed by others, with inferred or given types.
 
 mod column;
 mod dialect;
@@ -25,10 +25,10 @@ use crate::pipeline::{Block, Parse, Pipeline, survey};
 use crate::third_party::guard;
 use crate::{Batches, SourceError, schema, text};
 
-/// Bytes of a file up to which all of it is looked at before types are decided.
+/// The size up to which a whole file is examined before types are decided.
 pub(crate) const WHOLE: u64 = 64 << 20;
 
-/// Bytes of each of the parts that are looked at of a longer file, and how many of them.
+/// The size of the samples of a longer file, and their number.
 pub(crate) const PART: usize = 256 << 10;
 pub(crate) const PARTS: u64 = 64;
 
@@ -37,7 +37,7 @@ pub(crate) const BLOCK: usize = 1 << 20;
 
 /// Separated values.
 pub(crate) struct Csv {
-    /// Until the first batch is asked for.
+    /// `Some` until the first batch is requested.
     unread: Option<(Opened, CsvScan)>,
     cutting: Cutting,
     parse: Arc<CsvParse>,
@@ -45,11 +45,11 @@ pub(crate) struct Csv {
     threads: usize,
 }
 
-/// Makes batches of blocks.
+/// Parses blocks into batches.
 struct CsvParse {
     dialect: Dialect,
     schema: SchemaRef,
-    /// Where the types come from, for people.
+    /// The basis of the types, for people.
     basis: String,
     header: bool,
     ragged: bool,
@@ -57,12 +57,12 @@ struct CsvParse {
     nulls: Vec<Vec<u8>>,
     text_nulls: Vec<Vec<u8>>,
     name: String,
-    /// Memory to be used again.
+    /// Memory for reuse.
     spare: Mutex<Vec<Records>>,
 }
 
 impl Csv {
-    /// Opens separated values. `exact` is the schema where it is known from before.
+    /// Opens separated values. `exact` is the schema if it is already known.
     pub(crate) fn open(
         mut opened: Opened,
         reading: &Reading,
@@ -127,7 +127,7 @@ impl Csv {
                 schema
             }
         };
-        // What the user calls a number, and is `NaN`, is that and not nothing.
+        // A `NaN` in a column that the user calls a number is a value, not null.
         if reading.null_values.is_none() && given.is_some() {
             parse.nulls.retain(|word| !word.eq_ignore_ascii_case(b"nan"));
         }
@@ -137,7 +137,7 @@ impl Csv {
     }
 }
 
-/// Without the mark that some editors put before text.
+/// Skips the byte order mark that some editors write.
 pub(crate) fn unmarked(text: &[u8]) -> &[u8] {
     text.strip_prefix(&[0xef, 0xbb, 0xbf]).unwrap_or(text)
 }
@@ -174,7 +174,8 @@ fn broken_quote(name: &str, broken: Broken, line: u64) -> SourceError {
     SourceError::malformed(name, what).advise("close it, or double it if it belongs to the text")
 }
 
-/// Sees that it is text at all; the last letter of the sample may be cut. If not, why, and what to do.
+/// Checks that it is text at all; the last character of the sample may be cut. Otherwise returns the reason and
+/// advice.
 fn is_text(sample: &[u8], reading: &Reading) -> Result<(), (String, &'static str)> {
     if matches!(sample, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
         return Err((
@@ -198,7 +199,7 @@ fn is_text(sample: &[u8], reading: &Reading) -> Result<(), (String, &'static str
 }
 
 impl CsvParse {
-    /// Looks at the fields of as much of the input as was asked for.
+    /// Examines the fields of the requested part of the input.
     fn survey(
         &mut self,
         opened: &Opened,
@@ -214,7 +215,7 @@ impl CsvParse {
         let whole = match (reading.infer_rows, opened.len()) {
             (InferRows::All, _) => true,
             (InferRows::Auto, Some(len)) => opened.can_be_read_again() && len <= WHOLE,
-            // Compressed: what it holds is known once it was read.
+            // Compressed: its content is only known once it was read.
             (InferRows::Auto, None) => false,
             (InferRows::Rows(_), _) => opened.can_be_read_again(),
         };
@@ -247,7 +248,7 @@ impl CsvParse {
                     memchr::memrchr(self.dialect.newline, sample).map_or(sample, |end| &sample[..end + 1])
                 }
             });
-            // The end of a sample may lie within quotes; what comes before it is seen.
+            // The sample may end within quotes; what comes before is examined.
             let _ = records.cut(sample, self.dialect, rows.map_or(usize::MAX, |rows| rows as usize + 1));
             if self.header {
                 records.drop_first();
@@ -263,7 +264,7 @@ impl CsvParse {
                     let newline = self.dialect.newline;
                     let (begin, end) = (memchr::memchr(newline, &part), memchr::memrchr(newline, &part));
                     let (Some(begin), Some(end)) = (begin, end) else { continue };
-                    // If it begins within quotes the fields make no sense, and the part says nothing.
+                    // If it begins within quotes the fields make no sense, and the part is ignored.
                     let part = &part[begin + 1..end.max(begin) + 1];
                     if records.cut(part, self.dialect, usize::MAX).is_ok()
                         && records.counts().all(|count| count == columns)
@@ -290,7 +291,7 @@ impl CsvParse {
         }
     }
 
-    /// Cuts a block into records, without the line of names.
+    /// Cuts a block into records, without the header.
     fn cut<'a>(&self, block: &'a Block, records: &mut Records) -> Result<&'a [u8], SourceError> {
         let bytes = if block.line == 1 { unmarked(&block.bytes) } else { &block.bytes };
         records.cut(bytes, self.dialect, usize::MAX).map_err(|broken| {
@@ -347,7 +348,7 @@ impl CsvParse {
             .map_err(|error| SourceError::malformed(&self.name, error))
     }
 
-    /// A field that is not of its column's type.
+    /// Creates the error of a field that does not fit its column's type.
     fn unfit(&self, field: &Field, cell: &[u8], row: u64, line: u64) -> SourceError {
         if str::from_utf8(cell).is_err() {
             let what = format!("row {row} (line {line}): column {:?} is no text in UTF-8", field.name());

@@ -1,13 +1,13 @@
 //! A block of text, cut into records and fields.
 //!
-//! A quote is one only at the beginning of a field. Behind the quote that closes it a delimiter or the end of the line
-//! must come: everything else means that a quote is missing somewhere, and is an error.
+//! A quote is special only at the beginning of a field. After the closing quote there must be a delimiter or the end
+//! of the line: anything else means that a quote is missing somewhere, and is an error.
 
 use memchr::memchr;
 
 use super::dialect::{Dialect, QUOTE};
 
-/// A field: where it lies in its block, and how it was written.
+/// A field: its place in its block, and how it was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cell {
     start: u32,
@@ -19,7 +19,7 @@ const ESCAPED: u32 = 1 << 30;
 
 impl Cell {
     fn new(start: usize, end: usize, marks: u32) -> Cell {
-        // A block is far shorter than a cell can tell.
+        // A block is far shorter than a cell can represent.
         Cell { start: start as u32, len: (end - start) as u32 | marks }
     }
 
@@ -42,17 +42,17 @@ impl Cell {
     }
 }
 
-/// Quotes that make no sense.
+/// Misplaced quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Broken {
     /// The quote at this byte is not closed.
     Open(usize),
-    /// Behind the quoted field that begins at this byte there is more text.
+    /// There is more text after the quoted field that begins at this byte.
     Behind(usize),
 }
 
 impl Broken {
-    /// Returns the byte where the field begins.
+    /// Returns the byte at which the field begins.
     pub(super) fn at(self) -> usize {
         let (Broken::Open(at) | Broken::Behind(at)) = self;
         at
@@ -63,12 +63,12 @@ impl Broken {
 #[derive(Debug, Default)]
 pub(super) struct Records {
     cells: Vec<Cell>,
-    /// For each record, the number of its first cell; and all cells in the end.
+    /// For each record, the index of its first cell; and the total number of cells at the end.
     begins: Vec<u32>,
 }
 
 impl Records {
-    /// Cuts a block into at most `most` records. Blank lines and comments are none.
+    /// Cuts a block into at most `most` records. Skips blank lines and comments.
     pub(super) fn cut(&mut self, block: &[u8], dialect: Dialect, most: usize) -> Result<(), Broken> {
         self.cells.clear();
         self.begins.clear();
@@ -87,7 +87,7 @@ impl Records {
                 }
                 _ => {}
             }
-            // One field each time round.
+            // One field per iteration.
             loop {
                 let (cell, end) = match block.get(at) {
                     Some(&QUOTE) => quoted(block, at, dialect)?,
@@ -127,7 +127,7 @@ impl Records {
         self.begins.windows(2).map(|pair| (pair[1] - pair[0]) as usize)
     }
 
-    /// Makes records that are too short as long as the others, with fields that are nothing.
+    /// Pads records that are too short with nulls.
     pub(super) fn pad(&mut self, columns: usize) {
         if self.counts().all(|count| count == columns) {
             return;
@@ -149,13 +149,13 @@ impl Records {
         }
     }
 
-    /// All cells from the first record on, if each record has `columns` of them.
+    /// Returns all cells from the first record on, if each record has `columns` of them.
     pub(super) fn cells(&self) -> &[Cell] {
         &self.cells[self.begins.first().map_or(0, |first| *first as usize)..]
     }
 }
 
-/// Returns the field whose opening quote is at `at`, and where it ends.
+/// Returns the field whose opening quote is at `at`, and its end.
 fn quoted(block: &[u8], at: usize, dialect: Dialect) -> Result<(Cell, usize), Broken> {
     let mut from = at + 1;
     let mut marks = QUOTED;

@@ -1,4 +1,4 @@
-//! Cutting separated values at the ends of records, quotes considered.
+//! Cuts separated values at the ends of records, respecting quotes.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -13,25 +13,25 @@ use crate::SourceError;
 use crate::input::Bytes;
 use crate::pipeline::{Block, Split};
 
-/// The longest record. What is longer is most likely a quote that nobody closed.
+/// The longest record. A longer one most likely has an unclosed quote.
 pub(crate) const LONGEST: usize = 64 << 20;
 
-/// Bytes that are asked for at a time.
+/// Bytes to read at a time.
 const READ: usize = 256 << 10;
 
-/// Finds the ends of records in bytes that come little by little.
+/// Finds the ends of records in bytes that come piece by piece.
 pub(crate) trait Scan: Send {
-    /// Looks at `bytes` from where it was left, until `rows` rows have ended. Returns the end of the last of them.
+    /// Scans `bytes` from where it stopped, until `rows` rows have ended. Returns the end of the last of them.
     fn scan(&mut self, bytes: &mut [u8], rows: u64, ended: bool) -> Ends;
-    /// The bytes before `len` are gone the next time.
+    /// Announces that the bytes before `len` will be gone the next time.
     fn cut(&mut self, len: usize);
-    /// Returns the line that the next row begins in.
+    /// Returns the line in which the next row begins.
     fn next_line(&self) -> u64;
-    /// What an input that ends within a record, or a record that is too long, is.
+    /// Creates the error of an input that ends within a record, or of a record that is too long.
     fn unfinished(&self, name: &str, ended: bool) -> SourceError;
 }
 
-/// What was found.
+/// The result of a scan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ends {
     /// Bytes up to the end of the last whole row.
@@ -48,13 +48,13 @@ pub(crate) struct Cutting {
     pub(crate) bytes: usize,
     /// Rows of a block at most.
     pub(crate) rows: u64,
-    /// How long whole rows wait for more of them.
+    /// How long whole rows wait for more.
     pub(crate) flush_every: Duration,
-    /// Where the bytes are counted that were read.
+    /// Counts the bytes read.
     pub(crate) read: Arc<AtomicU64>,
 }
 
-/// Cuts an input by what `S` finds.
+/// Cuts an input where `S` finds ends.
 pub(crate) struct Splitter<S> {
     bytes: Bytes,
     scan: S,
@@ -66,7 +66,7 @@ pub(crate) struct Splitter<S> {
 }
 
 impl<S: Scan> Splitter<S> {
-    /// `skipped` rows at the beginning, such as a line of names, are not counted.
+    /// The first `skipped` rows, such as a header, are not counted.
     pub(crate) fn new(bytes: Bytes, scan: S, cutting: Cutting, skipped: u64) -> Splitter<S> {
         Splitter {
             bytes,
@@ -154,11 +154,11 @@ fn is_raised(stop: &OwnedFd) -> bool {
 #[derive(Debug)]
 pub(super) struct CsvScan {
     dialect: Dialect,
-    /// Where to look on, and where the record begins.
+    /// Where to continue, and where the record begins.
     at: usize,
     begin: usize,
     quoted: bool,
-    /// The current line, and the one where the quote was opened.
+    /// The current line, and the line of the opening quote.
     line: u64,
     opened: u64,
     /// The line where the record begins.
@@ -201,7 +201,7 @@ impl Scan for CsvScan {
                 false => memchr2(newline, QUOTE, &bytes[self.at..]),
             };
             let Some(next) = next.map(|next| self.at + next) else {
-                // A comment is seen as one only from its beginning.
+                // A comment is recognised only from its beginning.
                 if !commented {
                     self.at = bytes.len();
                 }

@@ -1,4 +1,4 @@
-//! Whole numbers beyond `i64`, which types are inferred for: no float stands for one that it does not equal.
+//! Integers beyond `i64`, for inferring types: no float may stand for one that it does not equal.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 /// Marks text that was a number beyond `i64`. No key or text of JSON begins like this by accident.
 const MARK: &str = "\u{0}big:";
 
-/// Puts whole numbers beyond `i64` into quotes, behind a mark. Returns nothing if there are none.
+/// Quotes integers beyond `i64`, after a mark. Returns `None` if there are none.
 pub(super) fn quote(bytes: &[u8]) -> Option<Vec<u8>> {
     let (mut out, mut copied) = (Vec::new(), 0);
     let mut at = 0;
@@ -46,7 +46,7 @@ pub(super) fn quote(bytes: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// Returns the index behind text that begins at `at`.
+/// Returns the index after the text that begins at `at`.
 fn behind_text(bytes: &[u8], at: usize) -> usize {
     let mut at = at + 1;
     while let Some(next) = bytes.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
@@ -64,14 +64,14 @@ const BIG: u8 = 4;
 const FLOAT: u8 = 8;
 const OTHER: u8 = 16;
 
-/// The kinds of values that each column has.
+/// The kinds of values of each column.
 #[derive(Debug, Default)]
 pub(super) struct Big {
     kinds: HashMap<String, u8>,
 }
 
 impl Big {
-    /// Looks at a row.
+    /// Examines a row.
     pub(super) fn look(&mut self, row: &Value) {
         let Value::Object(row) = row else { return };
         for (name, value) in row {
@@ -93,12 +93,12 @@ impl Big {
         }
     }
 
-    /// Returns the type of a column with numbers beyond `i64` and none beyond `u64`, which is not text after all.
+    /// Returns the type of a column with numbers beyond `i64` and none beyond `u64`, so that it need not be text.
     pub(super) fn data_type(&self, name: &str) -> Option<DataType> {
         let kinds = self.kinds.get(name).copied().filter(|kinds| kinds & BIG != 0)?;
         match kinds {
             _ if kinds & !(NATURAL | BIG) == 0 => Some(DataType::UInt64),
-            // Numbers with fractions are floats, whole ones among them too.
+            // Numbers with fractions are floats, including the integers among them.
             _ if kinds & FLOAT != 0 && kinds & OTHER == 0 => Some(DataType::Float64),
             _ => None,
         }

@@ -1,6 +1,6 @@
-//! Values of JSON as the types of columns: whole numbers and floats exactly, and text forms where JSON has none.
+//! JSON values by column type: integers and floats exactly, and text forms for types that JSON lacks.
 //!
-//! The library's own decoders cut fractions off for whole numbers and have no dictionaries, intervals or ISO durations.
+//! The library's own decoders truncate fractions to integers and lack dictionaries, intervals and ISO durations.
 
 use std::sync::Arc;
 
@@ -55,7 +55,7 @@ impl DecoderFactory for Exact {
                 let strings = context.make_builtin_decoder(&strings, true)?;
                 Ok(Some(Box::new(Texts { strings, to: to.clone() })))
             }
-            // A dictionary of what is nested is decoded as such first.
+            // A dictionary of nested values is decoded by its value type first.
             _ => Ok(None),
         }
     }
@@ -107,11 +107,11 @@ fn unfit(text: &str, data_type: &DataType) -> ArrowError {
     ArrowError::JsonError(format!("failed to parse {text:?} as {data_type}"))
 }
 
-/// Reads a whole number, also as `1.0` and `1e3` if that is exact.
+/// Parses an integer, also as `1.0` and `1e3` if that is exact.
 fn number<T: ArrowPrimitiveType + Parser>(text: &str) -> Option<T::Native> {
     T::parse(text).or_else(|| {
         let value: f64 = text.parse().ok()?;
-        // Beyond that, a float does not know its last digits.
+        // Beyond that, a float is not exact.
         if value.fract() != 0.0 || value.abs() > 9_007_199_254_740_992.0 {
             return None;
         }

@@ -1,4 +1,4 @@
-//! Names of types: Arrow's, SQL's, and the short ones of other tools.
+//! Names of types: Arrow's, SQL's, and the short forms of other tools.
 
 use arrow_schema::{DataType, IntervalUnit, TimeUnit};
 
@@ -81,7 +81,7 @@ const SIMPLE: &[(&str, DataType)] = &[
     ("duration", DataType::Duration(TimeUnit::Microsecond)),
 ];
 
-/// Reads a type.
+/// Parses a type.
 pub(crate) fn parse_type(text: &str) -> Result<DataType, String> {
     let lower = text.trim().to_ascii_lowercase();
     if let Some((_, data_type)) = SIMPLE.iter().find(|(name, _)| *name == lower) {
@@ -101,7 +101,7 @@ pub(crate) fn parse_type(text: &str) -> Result<DataType, String> {
     })
 }
 
-/// Types with something in brackets behind their name.
+/// Parses types with arguments in brackets.
 fn with_arguments(text: &str, lower: &str) -> Option<DataType> {
     match lower {
         "category" | "dictionary" | "enum" => {
@@ -117,7 +117,7 @@ fn with_arguments(text: &str, lower: &str) -> Option<DataType> {
     }
     let open = lower.find(['(', '[', '<'])?;
     let inside = lower[open + 1..].strip_suffix([')', ']', '>'])?;
-    // A zone is written as it is, and not in small letters.
+    // A zone keeps its case.
     let inside_as_is = &text[open + 1..text.len() - 1];
     let mut arguments = inside.split(',').map(str::trim);
     let (first, second) = (arguments.next()?, arguments.next());
@@ -141,7 +141,7 @@ fn with_arguments(text: &str, lower: &str) -> Option<DataType> {
         "timestamp" => {
             let zone = inside_as_is.split_once(',').map(|(_, zone)| zone.trim());
             let zone = zone.map(|zone| zone.strip_prefix("tz=").unwrap_or(zone).trim_matches(['"', '\'']));
-            // What Arrow itself writes is read by Arrow.
+            // Arrow parses its own format.
             if zone.is_some_and(|zone| zone.contains('(') || zone == "None") {
                 return None;
             }
@@ -166,7 +166,7 @@ fn with_arguments(text: &str, lower: &str) -> Option<DataType> {
     })
 }
 
-/// Returns a type in the words that this reads, for errors and advice.
+/// Returns a type in the syntax of this module, for errors and advice.
 pub(crate) fn named(data_type: &DataType) -> String {
     let unit = |unit: &TimeUnit| match unit {
         TimeUnit::Second => "s",
@@ -189,14 +189,14 @@ pub(crate) fn named(data_type: &DataType) -> String {
     }
 }
 
-/// Returns the candidate that a word most likely means, if it is near one.
+/// Returns the candidate that a word most likely means, if one is close.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let near = candidates.map(|candidate| (distance(word, candidate), candidate));
     let (distance, candidate) = near.min_by_key(|(distance, _)| *distance)?;
     (distance <= (word.len() / 3).max(1)).then_some(candidate)
 }
 
-/// Letters to be added, left out or changed to make one word of the other.
+/// Returns the edit distance of two words.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.to_lowercase().chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();

@@ -66,7 +66,7 @@ pub(crate) enum Command {
     Head {
         /// The table.
         name: String,
-        /// How many rows.
+        /// Number of rows.
         #[arg(short = 'n', long, default_value_t = 10)]
         rows: usize,
     },
@@ -86,7 +86,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         source: SourceOptions,
     },
-    /// Take a table away. Whoever has opened it keeps it.
+    /// Remove a table. Processes that have opened it keep it.
     Rm {
         /// The table.
         name: String,
@@ -113,10 +113,10 @@ pub(crate) enum Command {
     Stat,
     /// Show the tables and how they are used, again and again.
     Top {
-        /// Seconds between two views.
+        /// Seconds between two updates.
         #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "1")]
         interval: Duration,
-        /// End after so many views.
+        /// End after this many updates.
         #[arg(long, value_name = "N")]
         count: Option<u64>,
     },
@@ -134,7 +134,7 @@ pub(crate) struct Serve {
     /// Tables that are read from files, or from databases: FILE#TABLE, FILE#QUERY, postgresql://…#TABLE.
     #[arg(value_name = "NAME=SOURCE", value_parser = pair)]
     pub(crate) tables: Vec<(String, String)>,
-    /// Keep what clients put on disk, so that it comes back after a crash.
+    /// Keep tables put by clients on disk, so that they survive a crash.
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
     /// Most bytes of a table.
@@ -146,10 +146,10 @@ pub(crate) struct Serve {
     /// Most clients.
     #[arg(long, value_name = "N")]
     pub(crate) max_clients: Option<usize>,
-    /// How long a client may take to end what it began.
+    /// How long a client may take to finish a request.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) request_timeout: Option<Duration>,
-    /// Versions that are kept after they were replaced.
+    /// Replaced versions to keep.
     #[arg(long, value_name = "N")]
     pub(crate) keep: Option<usize>,
     /// Other users who may read, by number.
@@ -158,12 +158,12 @@ pub(crate) struct Serve {
     /// Other users who may read and write, by number.
     #[arg(long, value_name = "UID", value_delimiter = ',')]
     pub(crate) writers: Vec<u32>,
-    /// Answer Prometheus there; a port alone is one of the loopback address.
+    /// Serve Prometheus at this address; a port alone is on the loopback address.
     #[arg(long, value_name = "ADDR")]
     pub(crate) metrics: Option<String>,
 }
 
-/// A way to a table.
+/// A way to get a table.
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Method {
     /// The store's descriptors: no copy.
@@ -189,7 +189,7 @@ pub(crate) struct Get {
     /// The ways that may be tried, in this order.
     #[arg(long, value_name = "WAY", value_delimiter = ',', default_value = "shared,json,source")]
     pub(crate) method: Vec<Method>,
-    /// Say how the table came as a JSON object on standard error.
+    /// Report as a JSON object on standard error how the table was opened.
     #[arg(long)]
     pub(crate) report: bool,
 }
@@ -200,7 +200,7 @@ pub(crate) struct Follow {
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) keep: KeepOptions,
-    /// Go on behind a position, as the end of an earlier run printed it: BASE:ROW.
+    /// Continue after a position that an earlier run printed at its end: BASE:ROW.
     #[arg(long, value_name = "BASE:ROW", value_parser = position)]
     pub(crate) since: Option<(u64, u64)>,
 }
@@ -252,7 +252,7 @@ fn position(text: &str) -> Result<(u64, u64), String> {
     parts.ok_or_else(|| "not of the form BASE:ROW".to_owned())
 }
 
-/// Reads a number of bytes, with K, M, G or T behind it for powers of 1024.
+/// Parses a number of bytes with an optional K, M, G or T for powers of 1024.
 pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     let (digits, shift) = match text.char_indices().last() {
         Some((at, 'k' | 'K')) => (&text[..at], 10),

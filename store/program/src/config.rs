@@ -1,4 +1,4 @@
-//! The file that the store and its clients share: where the store listens, and what its tables are read from.
+//! The configuration file that the store and its clients share: the store's socket, and the sources of its tables.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,13 +9,13 @@ use serde::Deserialize;
 
 use crate::failure::Failure;
 
-/// What the file says.
+/// The content of the file.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
     /// The store's socket.
     socket: Option<PathBuf>,
-    /// Where the store keeps what clients put.
+    /// The directory for tables put by clients.
     pub(crate) state: Option<PathBuf>,
     pub(crate) max_table_size: Option<String>,
     pub(crate) max_total_size: Option<String>,
@@ -40,7 +40,7 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// Reads the file, which need not be there unless it was named.
+    /// Reads the file, which may be missing unless it was named.
     pub(crate) fn read(named: Option<PathBuf>) -> Result<Config, Failure> {
         let Some(path) = named.clone().or_else(usual) else { return Ok(Config::default()) };
         let text = match std::fs::read_to_string(&path) {
@@ -52,7 +52,7 @@ impl Config {
         };
         let mut config: Config =
             toml::from_str(&text).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
-        // Relative paths count from the file.
+        // Relative paths are relative to the file.
         let beside = |file: &mut PathBuf| {
             if let Some(directory) = path.parent() {
                 *file = directory.join(&file);

@@ -1,4 +1,4 @@
-//! Errors that end the program: in words, as an exit code, and with what to do next.
+//! Errors that end the program: a message, an exit code, and what to do next.
 
 use std::io;
 
@@ -39,7 +39,7 @@ impl Failure {
         Failure::new(Exit::of_io(error, Exit::Other), format!("{what}: {error}"))
     }
 
-    /// What a store said, or that there is none.
+    /// Converts an error of the client; names the socket if there is no store.
     pub(crate) fn store(config: &Config, error: &StoreError) -> Failure {
         let socket = config.socket();
         let exit = match error {

@@ -1,4 +1,4 @@
-//! Who listens on a socket.
+//! Finds the process that listens on a socket.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Inputs made into segments.
+//! Converts inputs to segments.
 
 use std::path::Path;
 

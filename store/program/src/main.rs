@@ -1,8 +1,8 @@
-//! `bowstring`: a store of named Arrow tables, and what to do with one from the command line.
+//! `bowstring`: a store of named Arrow tables, and its client on the command line.
 //!
 //! [`args`] is the command line and [`config`] the file that store and clients share. [`serve`] runs the store;
-//! [`read`] opens tables, by whichever way there is; [`mod@write`] changes them; [`show`] lists. [`holder`] says who listens
-//! on a socket, and [`metrics`] answers Prometheus.
+//! [`read`] opens tables by the methods available; [`mod@write`] changes them; [`show`] lists. [`holder`] finds the
+//! process that listens on a socket, and [`metrics`] serves Prometheus.
 
 mod args;
 mod config;

@@ -1,4 +1,4 @@
-//! The store's figures over HTTP, for Prometheus. A client of the store like any other.
+//! Serves the store's stats over HTTP, for Prometheus, as an ordinary client of the store.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use bowstring_store::Client;
 
-/// How long a scrape may take to ask, and to read.
+/// How long a scrape may take to send its request, and to read.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Answers at an address from now on, in a thread of its own; returns the address.
+/// Serves at an address from now on, in a thread; returns the address.
 pub(crate) fn answer(at: &str, socket: PathBuf) -> io::Result<SocketAddr> {
     let at = if at.contains(':') { at.to_owned() } else { format!("127.0.0.1:{at}") };
     let listener = TcpListener::bind(at)?;
@@ -18,7 +18,7 @@ pub(crate) fn answer(at: &str, socket: PathBuf) -> io::Result<SocketAddr> {
     std::thread::Builder::new().name("metrics".to_owned()).spawn(move || {
         for stream in listener.incoming() {
             match stream {
-                // One at a time: who is slow keeps other scrapes waiting, and never the store.
+                // One at a time: a slow scrape delays other scrapes, but never the store.
                 Ok(stream) => drop(serve(stream, &socket)),
                 Err(_) => std::thread::sleep(Duration::from_millis(100)),
             }

@@ -1,5 +1,5 @@
-//! Opening tables: by the store's descriptors, else as JSON over its socket, else from the file that the configuration
-//! names. Each way can be left out or asked for with `--method`.
+//! Opens tables: by the store's descriptors, else as JSON over its socket, else from the file that the configuration
+//! names. `--method` chooses among them.
 
 use std::io::{Seek, SeekFrom, Write};
 use std::path::PathBuf;
@@ -19,14 +19,14 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::input;
 
-/// How a table came.
+/// How a table was opened.
 struct Came {
     method: &'static str,
     source: String,
     version: u64,
-    /// Until the table was there to be read.
+    /// The time until the table could be read.
     opened: Duration,
-    /// Why it did not come by a better way.
+    /// Why a better method did not work.
     warning: Option<String>,
 }
 
@@ -80,7 +80,7 @@ pub(crate) fn get(config: &Config, args: &Get, quiet: bool) -> Result<(), Failur
                     return Err(failure);
                 }
                 reasons.push(failure.what.clone());
-                // What the store said matters more than that there is no file either.
+                // The store's error matters more than the lack of a file.
                 last = match last {
                     None => Some(failure),
                     before => before,
@@ -91,7 +91,7 @@ pub(crate) fn get(config: &Config, args: &Get, quiet: bool) -> Result<(), Failur
     Err(last.unwrap_or_else(|| Failure::usage("no method is left to try")))
 }
 
-/// Why a way did not lead to the table, and whether another may.
+/// Why a method failed, and whether another may work.
 struct Tried {
     failure: Failure,
     go_on: bool,
@@ -122,8 +122,8 @@ pub(crate) fn or_the_store(config: &Config, name: &str, inputs: &[PathBuf], fail
 }
 
 fn by_store(config: &Config, error: &StoreError) -> Tried {
-    // A store that is not there, or has no such table, or whose descriptors cannot be had. What it refuses for a reason
-    // of its own it would refuse again.
+    // The store is not running, has no such table, or cannot pass descriptors. What it refuses for any other reason
+    // it would refuse again.
     let go_on = match error {
         StoreError::Refused(refused) => matches!(refused.code, Code::NoTable | Code::Denied | Code::Full),
         _ => true,
@@ -162,7 +162,7 @@ fn said_source(table: &Table, config: &Config) -> String {
     }
 }
 
-/// Lines of JSON are read as any file of them is, with their types inferred.
+/// Lines of JSON are read like any file of them, with inferred types.
 fn json(config: &Config, args: &Get, begun: Instant) -> Result<(Came, u64), Tried> {
     if args.version_number != 0 || args.since.is_some() {
         return Err(Tried {
@@ -192,7 +192,7 @@ fn json(config: &Config, args: &Get, begun: Instant) -> Result<(Came, u64), Trie
     Ok((came, rows))
 }
 
-/// Returns a file without a name, in memory.
+/// Returns an unnamed file in memory.
 fn spool() -> std::io::Result<std::fs::File> {
     let fd = rustix::fs::memfd_create(c"bowstring-lines", rustix::fs::MemfdFlags::CLOEXEC)?;
     Ok(fd.into())

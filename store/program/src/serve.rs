@@ -1,4 +1,4 @@
-//! Running the store.
+//! Runs the store.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -47,7 +47,7 @@ pub(crate) fn run(config: &Config, args: args::Serve) -> Result<(), Failure> {
     server.run().map_err(|error| Failure::host("the store ends", &error))
 }
 
-/// Hands signals on to the store, in a thread of its own.
+/// Passes signals on to the store, in a thread.
 fn obey(mut signals: Signals, handle: Handle) -> std::io::Result<()> {
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in &mut signals {
@@ -93,7 +93,7 @@ fn store(config: &Config, args: args::Serve) -> Result<Store, Failure> {
     let here = args.tables.iter().map(|(name, file)| (name.clone(), PathBuf::from(file)));
     let written = config.tables.iter().map(|(name, file)| (name.clone(), file.clone()));
     for (name, path) in here.chain(written) {
-        // What the command line says of a table comes before what the file says.
+        // The command line takes precedence over the file.
         if !sources.iter().any(|source: &Source| source.name == name) {
             sources.push(source(name, &path, &drivers)?);
         }

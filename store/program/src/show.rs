@@ -1,4 +1,4 @@
-//! What there is: tables, figures, columns.
+//! Prints tables, stats and columns.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::read::connect;
 
-/// Prints text. That nobody reads it any more, as with `head`, is no error.
+/// Prints text. A closed pipe (`| head`) is not an error.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::output(&error)),
@@ -37,7 +37,7 @@ pub(crate) fn list(config: &Config, json: bool) -> Result<(), Failure> {
     print(&text)
 }
 
-/// Entries as a table of text.
+/// Formats entries as a table.
 fn table(entries: &[Entry], requests: impl Fn(&Entry) -> String) -> String {
     let head = ["name", "rows", "bytes", "columns", "version", "age", "requests", "followers", "source"];
     let mut lines = vec![head.map(str::to_owned)];
@@ -110,7 +110,7 @@ pub(crate) fn top(config: &Config, interval: Duration, count: Option<u64>) -> Re
             Some(format!("{:.0}/s", more / now.duration_since(*then).as_secs_f64().max(1e-9)))
         };
         let view = table(&entries, |entry| rate(entry).unwrap_or_else(|| grouped(entry.requests)));
-        // Home, and clear what is below: no flicker, unlike clearing all of it.
+        // Moves home and clears what is below: no flicker, unlike clearing everything.
         let clear = if io::stdout().is_terminal() { "\x1b[H\x1b[J" } else { "" };
         print(&format!("{clear}{view}"))?;
         before = Some((now, entries));

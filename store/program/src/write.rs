@@ -1,4 +1,4 @@
-//! Changing tables.
+//! Changes tables.
 
 use bowstring_cli::manners;
 use bowstring_cli::text::{count, escaped};
@@ -31,7 +31,7 @@ fn change(
 }
 
 fn send(config: &Config, name: &str, source: &SourceOptions, put: &Put, quiet: bool) -> Result<(), Failure> {
-    // The store is asked first: nothing is read for one that is not there, or that would not take it.
+    // Asks the store first, so that nothing is read if it is not running or would refuse.
     let mut client = connect(config)?;
     let most = client.welcome().max_table;
     let segments = input::segments(source, &config.drivers()?, most)

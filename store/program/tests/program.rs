@@ -1,4 +1,4 @@
-//! The program as people use it: serving files, putting, getting, following, coming back after kill -9.
+//! The program as people use it: serving files, putting, getting, following, recovering after kill -9.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -32,7 +32,7 @@ fn files_are_served_and_read_again_when_they_are_replaced() {
     assert!(exit == 4 && said.contains("is read from") && said.contains("replaced"), "{said}");
     room.file("trips.csv", "id,place\n7,elsewhere\n");
     until(|| room.out(&["get", "trips", "--csv"]) == "id,place\n7,elsewhere\n");
-    // What cannot be read leaves the table as it was, and is said.
+    // A malformed file leaves the table as it was, and is reported.
     room.file("trips.csv", "PAR1 but not really");
     until(|| room.out(&["ls"]).contains("not read"));
     assert_eq!(room.out(&["get", "trips", "--csv"]), "id,place\n7,elsewhere\n");
@@ -119,7 +119,7 @@ fn what_was_acknowledged_comes_back_after_kill_9() {
         } else {
             room.out(&["append", "t", "more.csv"]);
         }
-        // While another put is under way.
+        // While another put is in progress.
         let mut other = room.command(&["put", "other", "first.csv"]).stderr(Stdio::null()).spawn().unwrap();
         store.signal(Signal::KILL);
         other.wait().unwrap();

@@ -1,4 +1,4 @@
-//! Following a table: what is there, then what comes, without a gap and without a repetition.
+//! Follows a table: its rows, then later ones, without a gap and without a repetition.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,23 +7,23 @@ use super::{Client, Table};
 use crate::error::StoreError;
 use crate::wire::message::Reply;
 
-/// How far a follower has come. Kept over a restart, it lets the next one go on from there.
+/// The position of a follower. Kept over a restart, it lets the next one continue from there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// Which line of versions the row belongs to: changes when the table is replaced.
+    /// The base of the row's version: changes when the table is replaced.
     pub base: u64,
     /// The number of the next row.
     pub row: u64,
 }
 
-/// What a follower is given.
+/// An event of a followed table.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// Rows that came behind those before.
+    /// Rows that follow the previous ones.
     Rows(Table),
     /// The table was replaced: these rows are all of the new one.
     Replaced(Table),
-    /// The table was removed. Nothing comes any more.
+    /// The table was removed. There are no more events.
     Removed,
 }
 
@@ -54,7 +54,7 @@ impl Follower {
         Follower { client, position, schema: None, removed: false }
     }
 
-    /// Waits for what comes next, up to `patience` or without end. Returns nothing if it took longer.
+    /// Waits for the next event, up to `patience` or forever. Returns `None` if it took longer.
     pub fn next_event(&mut self, patience: Option<Duration>) -> Result<Option<Event>, StoreError> {
         if self.removed {
             return Ok(Some(Event::Removed));
@@ -71,7 +71,7 @@ impl Follower {
         let (base, row) = (table.position().base, table.rows().start);
         match before {
             Some(before) if before.base != base => Ok(Some(Event::Replaced(table))),
-            // The store says where the rows belong: neither a gap nor a repetition can go unnoticed.
+            // The store states where the rows belong, so neither a gap nor a repetition can go unnoticed.
             Some(before) if before.row != row => {
                 self.client.spent = true;
                 Err(StoreError::Rows)
@@ -80,7 +80,7 @@ impl Follower {
         }
     }
 
-    /// Returns how far this has come, to go on from there later.
+    /// Returns the current position, to continue from there later.
     #[must_use]
     pub fn position(&self) -> Option<Position> {
         self.position

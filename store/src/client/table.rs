@@ -1,4 +1,4 @@
-//! A table that was opened: its rows lie in the files that somebody put, mapped as they are read.
+//! An open table: its rows are in the files of their producer, mapped as they are read.
 
 use std::ops::Range;
 use std::os::fd::OwnedFd;
@@ -23,14 +23,14 @@ pub struct Mapped {
 }
 
 impl Mapped {
-    /// Returns its messages' bytes.
+    /// Returns the bytes of its messages.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.memory
     }
 }
 
-/// A version of a table, or some rows of it. It stays as it is, whatever happens to the name or the store.
+/// A version of a table, or some rows of it. It never changes, whatever happens to the name or the store.
 #[derive(Clone, Debug)]
 pub struct Table {
     name: String,
@@ -101,7 +101,7 @@ impl Table {
         &self.name
     }
 
-    /// Returns where its rows come from, or nothing if somebody put them.
+    /// Returns the source of its rows; empty if a client put them.
     #[must_use]
     pub fn source(&self) -> &str {
         &self.source
@@ -113,7 +113,7 @@ impl Table {
         self.version
     }
 
-    /// Returns the place behind its last row, to ask later for what came since.
+    /// Returns the position after its last row, to ask later for the rows added since.
     #[must_use]
     pub fn position(&self) -> Position {
         Position { base: self.base, row: self.rows.end }
@@ -161,7 +161,7 @@ impl Table {
         &self.segments
     }
 
-    /// Reads the batches, whose buffers lie in the segments. Each is checked in full when its turn comes.
+    /// Reads the batches, whose buffers are in the segments. Each is checked in full when it is read.
     pub fn batches(&self) -> Result<Batches, StoreError> {
         Batches::new(&self.message, self.segments.clone(), self.first_row, self.rows.clone())
     }
@@ -195,7 +195,7 @@ impl Batches {
     fn next_batch(&mut self) -> Result<Option<RecordBatch>, StoreError> {
         loop {
             let Some(Mapped { memory }) = self.segments.get(self.segment) else {
-                // All rows that were announced must have come.
+                // All announced rows must have come.
                 return if self.row >= self.rows.end { Ok(None) } else { Err(StoreError::Rows) };
             };
             if self.at >= memory.len() {
@@ -230,7 +230,7 @@ impl Batches {
         }
     }
 
-    /// Those rows of a batch that are meant.
+    /// Returns the requested rows of a batch.
     fn cut(&self, batch: &RecordBatch, first: u64) -> RecordBatch {
         // Both are within the batch's rows, which are a usize.
         let start = self.rows.start.saturating_sub(first) as usize;
@@ -255,7 +255,7 @@ impl Iterator for Batches {
     }
 }
 
-/// The batches as Arrow's own interface for them.
+/// The batches as a `RecordBatchReader`.
 #[derive(Debug)]
 pub struct Reader(pub Batches);
 

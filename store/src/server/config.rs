@@ -1,4 +1,4 @@
-//! How a store is set up.
+//! The configuration of a store.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,19 +8,19 @@ use std::time::Duration;
 use crate::catalogue::Bounds;
 use crate::segment::Segments;
 
-/// Reads a source into segments of at most so many bytes. The error is for people.
+/// Reads a source into segments of at most this many bytes. The error is for people.
 pub type Load = Arc<dyn Fn(u64) -> Result<Segments, String> + Send + Sync>;
 
-/// A table that is read from somewhere.
+/// A table that is read from a source.
 #[derive(Clone)]
 pub struct Source {
     /// The table's name.
     pub name: String,
-    /// What it is read from, for people.
+    /// The source, for people.
     pub origin: String,
     /// Reads it.
     pub load: Load,
-    /// Files upon whose replacement it is read again.
+    /// Files whose replacement causes it to be read again.
     pub watched: Vec<PathBuf>,
     /// Whether it is tried again after a while if it cannot be read, as what can be locked or down should be.
     pub retry: bool,
@@ -32,10 +32,10 @@ impl fmt::Debug for Source {
     }
 }
 
-/// How a store is set up. The default lets in the same user only and keeps nothing on disk.
+/// The configuration of a store. By default only the same user may connect and nothing is kept on disk.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// What the store calls itself.
+    /// The name of the store's program.
     pub program: String,
     /// Other users who may read and write.
     pub writers: Vec<u32>,
@@ -53,17 +53,17 @@ pub struct Config {
     pub max_clients: usize,
     /// Most connections of one process.
     pub max_clients_of_process: usize,
-    /// How long a client may take to end what it began, and to read what it asked for; and how long a put may be checked.
+    /// How long a client may take to finish a request, and to read its reply; and how long checking a put may take.
     pub request_timeout: Duration,
-    /// Versions that are kept after they were replaced.
+    /// Replaced versions to keep.
     pub keep: usize,
-    /// Where tables that clients put are kept on disk.
+    /// The directory for tables that clients put.
     pub state: Option<PathBuf>,
-    /// Tables that are read from somewhere.
+    /// Tables that are read from sources.
     pub sources: Vec<Source>,
-    /// Threads for what takes long.
+    /// Threads for slow tasks.
     pub workers: usize,
-    /// Segments of a table from which on small ones are merged.
+    /// The number of segments of a table from which on small ones are merged.
     pub merge_from: usize,
 }
 

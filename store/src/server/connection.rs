@@ -1,4 +1,4 @@
-//! One client: where it stands, and what is still to be sent to it.
+//! One client: its state, and what is still to be sent to it.
 
 // claim: store-kill
 
@@ -18,7 +18,7 @@ use crate::segment::Segment;
 use crate::socket::{self, Received, Sent};
 use crate::wire::message::{Code, Reply, Request};
 
-/// Bytes of datagrams on their way to one client. Few, so that one that does not read ties up few descriptors.
+/// Bytes of datagrams in flight to one client. Few, so that one that does not read ties up few descriptors.
 pub(super) const SEND_BUFFER: usize = 64 << 10;
 
 /// A descriptor that is kept until it was sent.
@@ -52,16 +52,16 @@ pub(super) struct Following {
     pub(super) row: u64,
     /// True if the schema of this base was sent.
     pub(super) introduced: bool,
-    /// The last version of the base before, while its rows were not all sent.
+    /// The last version of the previous base, while some of its rows are unsent.
     pub(super) behind: Option<Arc<Version>>,
-    /// The table is gone: once all was sent, say so.
+    /// The table was removed: report it once everything is sent.
     pub(super) gone: bool,
 }
 
-/// What a client is doing.
+/// The state of a client.
 #[derive(Debug)]
 pub(super) enum Stand {
-    /// It has not said hello.
+    /// It has not said HELLO.
     Greeting,
     Ready,
     /// It puts, and more segments are to come.
@@ -71,7 +71,7 @@ pub(super) enum Stand {
     /// It waits for a source that is read for the first time.
     Parked(Request),
     Following(Following),
-    /// It is told its last and then let go.
+    /// It is sent a last datagram and then disconnected.
     Leaving,
 }
 
@@ -84,9 +84,9 @@ pub(super) struct Connection {
     pub(super) refusal: Option<(Code, String)>,
     pub(super) stand: Stand,
     pub(super) out: VecDeque<Outgoing>,
-    /// When it is let go, or told that it took too long.
+    /// When it is disconnected, or refused for taking too long.
     pub(super) deadline: Option<Instant>,
-    /// Too many descriptors were on their way: try again soon.
+    /// Too many descriptors were in flight: retry soon.
     pub(super) retry: bool,
     patience: Duration,
     flags: epoll::EventFlags,
@@ -108,7 +108,7 @@ impl Connection {
         }
     }
 
-    /// Says why not, and closes.
+    /// Refuses with a reason, and closes.
     pub(super) fn dismiss(self, code: Code, text: &str) -> io::Result<()> {
         let error = Reply::Error { code, text: text.to_owned() };
         socket::send(self.socket.as_fd(), &error.encode(), &[]).map(|_| ())
@@ -118,12 +118,12 @@ impl Connection {
         self.out.push_back(Outgoing { bytes: reply.encode(), fds: Vec::new() });
     }
 
-    /// The deadline for what is begun now.
+    /// Sets the deadline of a new request.
     pub(super) fn begin(&mut self) {
         self.deadline = Some(Instant::now() + self.patience);
     }
 
-    /// Sends what can be sent; true if something was.
+    /// Sends what can be sent; returns true if anything was.
     fn send(&mut self) -> io::Result<bool> {
         self.retry = false;
         let mut progress = false;
@@ -146,7 +146,7 @@ impl Connection {
 }
 
 impl Server {
-    /// Serves a connection that something happened on.
+    /// Handles an event on a connection.
     pub(super) fn serve(&mut self, token: u64, flags: epoll::EventFlags) {
         if flags.contains(epoll::EventFlags::OUT) {
             self.flush(token);
@@ -158,7 +158,7 @@ impl Server {
         }
     }
 
-    /// Reads one datagram: one at a time, so that nobody who talks much keeps others waiting.
+    /// Reads one datagram: one at a time, so that a busy client does not delay others.
     fn listen_to(&mut self, token: u64) {
         let Some(connection) = self.connections.get_mut(&token) else { return };
         let begun = Instant::now();
@@ -176,7 +176,7 @@ impl Server {
         }
     }
 
-    /// Sends what waits for a client, goes on with what it follows, and sees what to wait for next.
+    /// Sends what is queued for a client, continues what it follows, and decides what to wait for next.
     pub(super) fn flush(&mut self, token: u64) {
         loop {
             let Some(connection) = self.connections.get_mut(&token) else { return };
@@ -207,12 +207,12 @@ impl Server {
         self.wait_for(token);
     }
 
-    /// Tells epoll what to wait for.
+    /// Sets the events to wait for.
     pub(super) fn wait_for(&mut self, token: u64) {
         let Some(connection) = self.connections.get_mut(&token) else { return };
         let mut flags = match connection.stand {
             Stand::Waiting | Stand::Parked(_) | Stand::Leaving => epoll::EventFlags::empty(),
-            // Who does not read its replies is not asked for more.
+            // A client that does not read its replies may not send more requests.
             _ if !connection.out.is_empty() => epoll::EventFlags::empty(),
             _ => epoll::EventFlags::IN,
         };
@@ -228,7 +228,7 @@ impl Server {
         }
     }
 
-    /// Says something to a client.
+    /// Sends a reply to a client.
     pub(super) fn say(&mut self, token: u64, reply: &Reply) {
         if let Some(connection) = self.connections.get_mut(&token) {
             connection.say(reply);
@@ -236,13 +236,13 @@ impl Server {
         self.flush(token);
     }
 
-    /// Says why not; the connection goes on.
+    /// Refuses with a reason; the connection goes on.
     pub(super) fn refuse(&mut self, token: u64, code: Code, text: &str) {
         self.figures.refused(code);
         self.say(token, &Reply::Error { code, text: text.to_owned() });
     }
 
-    /// Says why not, and ends the connection.
+    /// Refuses with a reason, and ends the connection.
     pub(super) fn dismiss(&mut self, token: u64, code: Code, text: &str) {
         self.figures.refused(code);
         self.unfollow(token);
@@ -253,7 +253,7 @@ impl Server {
         self.flush(token);
     }
 
-    /// Ends what a client began and did not end in time.
+    /// Ends a request that was not finished in time.
     pub(super) fn late(&mut self, token: u64) {
         let Some(connection) = self.connections.get_mut(&token) else { return };
         let unread = !connection.out.is_empty();
@@ -274,7 +274,7 @@ impl Server {
         }
     }
 
-    /// Forgets a client. What it was sent stays open.
+    /// Forgets a client. Descriptors that it was sent stay open.
     pub(super) fn let_go(&mut self, token: u64) {
         self.unfollow(token);
         if self.connections.remove(&token).is_some() {

@@ -1,4 +1,4 @@
-//! Tables on their way to clients.
+//! Sends tables to clients.
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::segment::freeze;
 use crate::wire::message::{Metadata, Record, Reply, SchemaAt, TableHead};
 use crate::wire::{INLINE_SCHEMA, MAX_SEGMENTS};
 
-/// The first datagram also holds names and perhaps a schema, so it takes fewer.
+/// The first datagram also holds names and possibly a schema, so it takes fewer.
 const IN_FIRST: usize = MAX_SEGMENTS;
 
 /// Returns the datagrams of some rows of a version.
@@ -70,7 +70,7 @@ fn held(pieces: &[Arc<Piece>]) -> impl Iterator<Item = Held> {
 }
 
 impl Server {
-    /// Sends a follower what it has not yet; true if there was something.
+    /// Sends a follower what it lacks; returns true if there was something.
     pub(super) fn advance(&mut self, token: u64) -> bool {
         let Some(Connection { stand: Stand::Following(following), out, .. }) =
             self.connections.get_mut(&token)
@@ -78,7 +78,7 @@ impl Server {
             return false;
         };
         let table = self.catalogue.tables.get(&following.name).filter(|_| !following.gone);
-        // The rest of what was there before comes first.
+        // The rest of the previous content comes first.
         let behind = following.behind.take().filter(|behind| behind.base == following.base);
         let newest = table.and_then(|table| table.current.clone());
         let Some(version) = behind.or(newest) else {
@@ -95,7 +95,7 @@ impl Server {
         let source = table.and_then(|table| table.source.as_deref()).unwrap_or_default();
         let rows = following.row.min(version.rows)..version.rows;
         if following.introduced && rows.is_empty() {
-            // Nothing but keys and values changed, or it was the rest of a table that is followed by another.
+            // Only keys and values changed, or it was the rest of a table that is followed by another.
             return table.and_then(|t| t.current.as_ref()).is_some_and(|c| c.base != version.base);
         }
         match datagrams(&following.name, source, &version, rows, !following.introduced) {
@@ -106,12 +106,12 @@ impl Server {
                 out.extend(datagrams.drain(..));
                 true
             }
-            // Tried again when something happens to the table.
+            // Retried when something happens to the table.
             Err(_) => false,
         }
     }
 
-    /// Tells followers that a name stands for something else now.
+    /// Notifies followers that a table has changed.
     pub(super) fn tell_followers(&mut self, name: &str, before: Option<&Arc<Version>>) {
         let mut tokens = Vec::new();
         for (&token, connection) in &mut self.connections {

@@ -1,4 +1,4 @@
-//! What a store counts, in the text format of Prometheus.
+//! The stats of a store, in the text format of Prometheus.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -10,13 +10,13 @@ use crate::wire::message::{Code, Request};
 /// Bounds of the latency histogram, in microseconds.
 const BOUNDS: [u64; 9] = [5, 10, 20, 50, 100, 500, 1000, 10_000, 100_000];
 
-/// What was counted since the store began.
+/// Counters since the store began.
 #[derive(Debug, Default)]
 pub(super) struct Figures {
     pub(super) clients: u64,
     requests: BTreeMap<&'static str, u64>,
     errors: BTreeMap<&'static str, u64>,
-    /// Descriptors that were handed out.
+    /// Descriptors passed to clients.
     pub(super) shared: u64,
     pub(super) bytes_shared: u64,
     pub(super) json: u64,
@@ -50,7 +50,7 @@ impl Figures {
         *self.errors.entry(word).or_default() += 1;
     }
 
-    /// A table was handed out in that time.
+    /// Records how long opening a table took.
     pub(super) fn took(&mut self, time: Duration) {
         let micros = time.as_micros();
         let place = BOUNDS.iter().position(|&bound| micros <= bound.into()).unwrap_or(BOUNDS.len());

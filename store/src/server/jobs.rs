@@ -1,5 +1,4 @@
-//! Workers, for what may take long. They know nothing of the catalogue: they are given what they need, and what they
-//! have done is taken from them.
+//! Workers for slow tasks. They do not know the catalogue: they get what they need, and their results are collected.
 
 use std::io;
 use std::ops::Range;
@@ -17,7 +16,7 @@ use crate::segment::{self, Segment, Segments};
 use crate::state::State;
 use crate::wire::message::{Code, Mode};
 
-/// Something that takes long.
+/// A slow task.
 pub(super) enum Job {
     Check { token: u64, name: String, mode: Mode, expected: u64, incoming: Incoming, deadline: Instant },
     Write { token: u64, name: String, state: Arc<State>, version: Box<Version>, before: Option<Arc<Version>> },
@@ -28,7 +27,7 @@ pub(super) enum Job {
     Tell { token: u64, socket: OwnedFd, version: Arc<Version>, rows: Range<u64>, patience: Duration },
 }
 
-/// What came of it.
+/// The result of a task.
 pub(super) enum Outcome {
     Checked {
         token: u64,
@@ -66,7 +65,7 @@ pub(super) enum Outcome {
         name: String,
         loaded: Result<(Segments, u32), String>,
     },
-    /// Rows were told as JSON; an error without a reason is a client that is gone.
+    /// Rows were sent as JSON; an error without a reason is a client that is gone.
     Told {
         token: u64,
         rows: u64,
@@ -147,7 +146,7 @@ impl Job {
                 Outcome::Removed { token, name, version, removed }
             }
             Job::Rename { token, name, to, state, version } => {
-                // The later number is what counts if this breaks off in between.
+                // The later number is the one that counts if this is interrupted in between.
                 let renamed = state.write(&to, &again(&version, version.version.saturating_add(1)));
                 let renamed = renamed.and_then(|()| state.remove(&name));
                 Outcome::Renamed { token, name, to, version, renamed }

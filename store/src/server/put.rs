@@ -1,5 +1,5 @@
-//! Writing to a table: what a client puts is collected, checked, written to disk if tables are kept there, and only
-//! then published. One at a time for each name.
+//! Writes to a table: a client's put is collected, checked, written to disk if tables are kept there, and only then
+//! published. One at a time for each name.
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -14,12 +14,12 @@ use crate::segment::{Segment, SegmentFault, check, map};
 use crate::wire::WireFault;
 use crate::wire::message::{Code, Metadata, Mode, PutHead, Record, Reply, SchemaAt};
 
-/// The longest schema that is taken.
+/// The longest schema accepted.
 const MAX_SCHEMA: u32 = 16 << 20;
-/// What is this short is checked at once, as long as it takes no longer than this.
+/// A put this short is checked at once, if that takes no longer than this.
 const SHORT: u64 = 1 << 20;
 const AT_ONCE: Duration = Duration::from_millis(1);
-/// Segments below this are merged, into ones of up to this.
+/// Segments below this are merged, into ones of up to this size.
 const SMALL: u64 = 4 << 20;
 const MERGED: u64 = 64 << 20;
 
@@ -40,7 +40,7 @@ pub(super) struct Task {
     pub(super) change: Change,
 }
 
-/// What is changed.
+/// The kind of change.
 #[derive(Debug)]
 pub(super) enum Change {
     Put {
@@ -56,7 +56,7 @@ pub(super) enum Change {
     Rename {
         to: String,
     },
-    /// What somebody else's change left behind: many small segments.
+    /// Many small segments that an earlier change left behind.
     Merge(Vec<Arc<Piece>>),
 }
 
@@ -64,7 +64,7 @@ impl Server {
     /// Begins a put.
     pub(super) fn put(&mut self, token: u64, head: PutHead, mut fds: Vec<OwnedFd>) {
         if let Err(Refused { code, text }) = self.may_put(token, &head) {
-            // The rest of it is on its way, and would be out of turn.
+            // The rest of it is in flight, and would be out of turn.
             return match head.records.len() == head.segments as usize {
                 true => self.refuse(token, code, &text),
                 false => self.dismiss(token, code, &text),
@@ -104,7 +104,7 @@ impl Server {
         }
     }
 
-    /// Takes segments of a put that was begun.
+    /// Takes more segments of a put.
     pub(super) fn more_segments(&mut self, token: u64, records: &[Record], fds: Vec<OwnedFd>) {
         let most = self.config.max_table;
         let Some(connection) = self.connections.get_mut(&token) else { return };
@@ -150,7 +150,7 @@ impl Server {
         self.enqueue(Task { token, name, change: Change::Put { mode, expected, incoming, checked } });
     }
 
-    /// Starts a change, once nobody else is at that name.
+    /// Starts a change, once no other holds that name.
     pub(super) fn enqueue(&mut self, task: Task) {
         if let Some(connection) = self.connections.get_mut(&task.token) {
             connection.stand = Stand::Waiting;
@@ -218,7 +218,7 @@ impl Server {
         }
     }
 
-    /// Publishes what was checked, on disk first if tables are kept there.
+    /// Publishes a checked put, on disk first if tables are kept there.
     fn commit(&mut self, token: u64, name: String, mode: Mode, expected: u64, incoming: Incoming) {
         let may = self.catalogue.writable(&name, expected);
         match may.and_then(|()| self.catalogue.prepare(&name, mode, incoming)) {
@@ -293,7 +293,7 @@ impl Server {
         self.say(token, &Reply::Done { version: version.version, base: version.base, rows: version.rows });
     }
 
-    /// The client is served again.
+    /// Lets the client send requests again.
     pub(super) fn ready(&mut self, token: u64) {
         if let Some(connection) = self.connections.get_mut(&token)
             && matches!(connection.stand, Stand::Waiting)
@@ -308,10 +308,10 @@ impl Server {
         self.refuse(token, refused.code, &refused.text);
     }
 
-    /// Lets the next one at that name.
+    /// Starts the next change of that name.
     fn unlock(&mut self, name: &str) {
         self.locked.remove(name);
-        // A change that ends at once comes here again: not deeper for each that waits.
+        // A change that ends at once comes here again: do not recurse for each that waits.
         if std::mem::replace(&mut self.draining, true) {
             return;
         }
@@ -348,7 +348,7 @@ impl Server {
         }
     }
 
-    /// Takes what a worker has done.
+    /// Handles the result of a worker.
     pub(super) fn conclude(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Checked { token, name, mode, expected, mut incoming, checked } => match checked {

@@ -1,4 +1,4 @@
-//! What clients ask for.
+//! The requests of clients.
 
 use std::os::fd::OwnedFd;
 use std::time::Instant;
@@ -12,7 +12,7 @@ use crate::wire::WireFault;
 use crate::wire::message::{Code, How, Reply, Request};
 
 impl Server {
-    /// Serves one request.
+    /// Handles one request.
     pub(super) fn ask(&mut self, token: u64, request: Request, fds: Vec<OwnedFd>, begun: Instant) {
         let Some(connection) = self.connections.get_mut(&token) else { return };
         let in_turn = match (&connection.stand, &request) {
@@ -65,7 +65,7 @@ impl Server {
         }
     }
 
-    /// Hands out a table, or has the client wait while its source is read for the first time.
+    /// Sends a table, or lets the client wait while its source is read for the first time.
     pub(super) fn read(&mut self, token: u64, request: Request) {
         let (Request::Get { name, .. } | Request::Follow { name, .. }) = &request else { return };
         if let Some(table) = self.catalogue.tables.get_mut(name) {
@@ -114,7 +114,7 @@ impl Server {
                     return self.refuse(token, refused.code, &refused.text);
                 }
                 let table = self.catalogue.tables.get_mut(&name);
-                // The rest of a table that was replaced since is still here, perhaps.
+                // The rest of a replaced table may still be here.
                 let behind = table.and_then(|table| {
                     table.followers += 1;
                     table.earlier.iter().find(|version| version.base == base).cloned()

@@ -35,11 +35,11 @@ pub(super) struct Reading {
     due: Option<Instant>,
 }
 
-/// Watches directories for files that take another's place.
+/// Watches directories for files that replace others.
 #[derive(Debug)]
 pub(super) struct Changes {
     fd: OwnedFd,
-    /// By watch and file name: the table.
+    /// By watch and file name: the tables.
     files: HashMap<(i32, OsString), Vec<String>>,
 }
 
@@ -76,14 +76,14 @@ impl Server {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
         };
-        // What takes the file's place, and what was written in place and closed.
+        // Files that take its place, and files that were written in place and closed.
         let flags = inotify::WatchFlags::MOVED_TO | inotify::WatchFlags::CLOSE_WRITE;
         let number = inotify::add_watch(&changes.fd, &directory, flags)?;
         changes.files.entry((number, file.to_owned())).or_default().push(table.to_owned());
         Ok(())
     }
 
-    /// Reads again what changed.
+    /// Reads changed sources again.
     pub(super) fn sources_changed(&mut self) {
         let Some(Changes { fd, files }) = &self.changes else { return };
         let mut space = [MaybeUninit::uninit(); 4096];
@@ -129,7 +129,7 @@ impl Server {
         self.jobs.give(Job::Load { name: name.to_owned(), load, most: self.config.max_table });
     }
 
-    /// Publishes what was read. What cannot be read leaves the table as it was.
+    /// Publishes the rows of a source. If it cannot be read, the table stays as it was.
     pub(super) fn loaded(&mut self, name: &str, loaded: Result<(Segments, u32), String>) {
         let Some(reading) = self.readings.get_mut(name) else { return };
         reading.busy = false;

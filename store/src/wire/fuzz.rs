@@ -2,9 +2,9 @@
 
 use super::message::{Reply, Request};
 
-/// Reads bytes as either side would. What is accepted means the same once it was written again.
+/// Decodes bytes as either side would. An accepted datagram decodes to the same again after encoding.
 pub fn datagram(bytes: &[u8]) {
-    // The first byte stands for the number of descriptors that came along.
+    // The first byte is the number of descriptors that came along.
     let Some((&found, bytes)) = bytes.split_first() else { return };
     if let Ok(request) = Request::decode(bytes, found.into()) {
         assert_eq!(Request::decode(&request.encode(), found.into()), Ok(request));

@@ -1,4 +1,4 @@
-//! What the datagrams say: one struct each, and two enums of what each side may send.
+//! The contents of the datagrams: one struct each, and an enum for each side.
 
 use super::{Fields, INLINE_SCHEMA, MAX_METADATA, MAX_NAME, MAX_SEGMENTS, MAX_TEXT, Out, WireFault};
 
@@ -12,7 +12,7 @@ pub enum SchemaAt {
     Inline(Vec<u8>),
     /// The datagram's first descriptor, of that many bytes.
     Descriptor(u32),
-    /// The same as in the table before.
+    /// The same as in the previous table.
     AsBefore,
 }
 
@@ -34,29 +34,30 @@ pub enum How {
     JsonLines,
 }
 
-/// What a put does with what is there.
+/// What a put does with an existing table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Takes its place.
+    /// Replaces it.
     Put,
-    /// Nothing: there must be no table of that name.
+    /// Fails: there must be no table of that name.
     Create,
     /// Adds to it; the schemas must be the same.
     Append,
 }
 
-/// A table, or a part of it, as it is sent by either side. Segments beyond `records` follow in datagrams of their own.
+/// A table, or a part of it, as either side sends it. Segments beyond `records` follow in datagrams of their own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableHead {
     /// The version: rises with every change.
     pub version: u64,
-    /// The version at which the rows begin to count: that of the last put. Row numbers of another base mean other rows.
+    /// The version at which the rows begin to count: that of the last put. Row numbers of another base mean other
+    /// rows.
     pub base: u64,
-    /// The first row that is meant.
+    /// The first requested row.
     pub from_row: u64,
     /// The number of the first row in the first segment: at most `from_row`.
     pub first_row: u64,
-    /// The row behind the last that is meant.
+    /// The row after the last requested one.
     pub end_row: u64,
     /// Bytes of all segments of the version.
     pub bytes: u64,
@@ -68,7 +69,7 @@ pub struct TableHead {
     pub schema: SchemaAt,
     /// The table's name.
     pub name: String,
-    /// Where the rows come from: a file's name, or nothing if somebody put them.
+    /// The source of the rows: a file's name, or empty if a client put them.
     pub source: String,
     /// Keys and values.
     pub metadata: Metadata,
@@ -79,9 +80,9 @@ pub struct TableHead {
 /// A put, a replacement or an append.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PutHead {
-    /// What to do with what is there.
+    /// What to do with an existing table.
     pub mode: Mode,
-    /// The version that must be there; 0 for any.
+    /// The version that is required; 0 for any.
     pub expected: u64,
     /// Segments in all, these and those in the datagrams that follow.
     pub segments: u32,
@@ -89,13 +90,13 @@ pub struct PutHead {
     pub schema: SchemaAt,
     /// The table's name.
     pub name: String,
-    /// Keys and values, in place of those there were.
+    /// Keys and values, replacing the existing ones.
     pub metadata: Metadata,
     /// The segments whose descriptors come with this datagram.
     pub records: Vec<Record>,
 }
 
-/// What a client asks for.
+/// A client's request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     /// The first datagram of a connection.
@@ -109,7 +110,7 @@ pub enum Request {
     Get {
         /// The version; 0 for the newest.
         version: u64,
-        /// With `from_row`: the base to which the row number belongs; 0 for whatever is there.
+        /// With `from_row`: the base to which the row number belongs; 0 for any.
         base: u64,
         /// The first row.
         from_row: u64,
@@ -120,9 +121,9 @@ pub enum Request {
         /// The table's name.
         name: String,
     },
-    /// A table, and whatever comes to it. Nothing else may be asked over this connection afterwards.
+    /// A table, and every later change. Nothing else may be requested over this connection afterwards.
     Follow {
-        /// The base to which `from_row` belongs; 0 begins anew.
+        /// The base to which `from_row` belongs; 0 starts from the beginning.
         base: u64,
         /// The first row.
         from_row: u64,
@@ -133,9 +134,9 @@ pub enum Request {
     Put(PutHead),
     /// More segments of the put before.
     Segments(Vec<Record>),
-    /// Takes a table away.
+    /// Removes a table.
     Remove {
-        /// The version that must be there; 0 for any.
+        /// The version that is required; 0 for any.
         expected: u64,
         /// The table's name.
         name: String,
@@ -147,7 +148,7 @@ pub enum Request {
         /// Its new name.
         to: String,
     },
-    /// Sets keys to values; an empty value takes the key away.
+    /// Sets keys to values; an empty value removes the key.
     Annotate {
         /// The table's name.
         name: String,
@@ -156,7 +157,7 @@ pub enum Request {
     },
     /// All tables.
     List,
-    /// The store's figures.
+    /// The store's stats.
     Stat,
 }
 
@@ -173,47 +174,47 @@ pub struct Entry {
     pub bytes: u64,
     /// When the version was made, in nanoseconds since 1970.
     pub made: u64,
-    /// How often it was asked for.
+    /// The number of requests for it.
     pub requests: u64,
     /// Columns.
     pub columns: u32,
     /// Segments.
     pub segments: u32,
-    /// Who follows it.
+    /// The number of its followers.
     pub followers: u32,
-    /// Where the rows come from, or nothing.
+    /// The source of the rows, or empty.
     pub source: String,
-    /// What was wrong with the source the last time it was read, or nothing.
+    /// The error of the last attempt to read the source, or empty.
     pub trouble: String,
 }
 
-/// Why a store refuses something.
+/// The code of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Code {
     /// A datagram was malformed or out of turn. The connection ends.
     Protocol,
-    /// This user is not let in, or may only read.
+    /// This user may not connect, or may only read.
     Denied,
     /// There is no such table.
     NoTable,
     /// There is such a table already.
     Exists,
-    /// Another version is there than was expected, or the version asked for is gone.
+    /// The current version is not the expected one, or the requested version is gone.
     Version,
-    /// The schema is not that of the table.
+    /// The schema differs from the table's.
     Schema,
-    /// A segment is not sealed, or what is in it is malformed.
+    /// A segment is not sealed, or its content is malformed.
     Segment,
     /// A limit; the text names it.
     Limit,
     /// The table is read from a source and cannot be written to.
     Source,
-    /// The store itself cannot: its disk, its memory.
+    /// The store's host failed: its disk, its memory.
     Host,
     /// Too many clients. The connection ends.
     Full,
-    /// A name or a key that is none.
+    /// An invalid name or key.
     Name,
     /// A code that this version does not know.
     Other(u32),
@@ -235,7 +236,7 @@ impl Code {
         Code::Name,
     ];
 
-    /// Its number on the wire.
+    /// Returns its number on the wire.
     #[must_use]
     pub fn number(self) -> u32 {
         match self {
@@ -249,7 +250,7 @@ impl Code {
         known.copied().unwrap_or(Code::Other(number))
     }
 
-    /// Returns a word for figures.
+    /// Returns its name in stats.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -270,10 +271,10 @@ impl Code {
     }
 }
 
-/// What a store tells a client.
+/// A store's reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// The answer to a hello.
+    /// The reply to HELLO.
     Welcome {
         /// The store's process, as it knows itself.
         pid: u32,
@@ -290,9 +291,9 @@ pub enum Reply {
         /// The program's name.
         program: String,
     },
-    /// Something was refused. The connection goes on unless the code says that it ends.
+    /// A refusal. The connection goes on unless the code ends it.
     Error {
-        /// Which kind of reason.
+        /// The kind of reason.
         code: Code,
         /// The reason, for people.
         text: String,
@@ -314,9 +315,9 @@ pub enum Reply {
     Rows(Vec<u8>),
     /// A table in a listing.
     Entry(Entry),
-    /// The end of rows or of a listing; to a follower: the table is gone.
+    /// The end of rows or of a listing; for a follower: the table was removed.
     End,
-    /// The store's figures, in the text format of Prometheus.
+    /// The store's stats, in the text format of Prometheus.
     Figures(String),
 }
 
@@ -404,13 +405,13 @@ fn text(fields: &mut Fields<'_>) -> Result<String, WireFault> {
     fields.text(MAX_TEXT).map(str::to_owned)
 }
 
-/// Returns the descriptors that a schema and segments come with.
+/// Returns the number of descriptors for a schema and segments.
 fn descriptors(schema: &SchemaAt, records: &[Record]) -> usize {
     records.len() + usize::from(matches!(schema, SchemaAt::Descriptor(_)))
 }
 
 impl Request {
-    /// Writes the datagram.
+    /// Encodes the datagram.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         match self {
@@ -447,7 +448,7 @@ impl Request {
         .finish()
     }
 
-    /// Reads a datagram that came with so many descriptors.
+    /// Decodes a datagram that came with `found` descriptors.
     pub fn decode(bytes: &[u8], found: usize) -> Result<Request, WireFault> {
         let (kind, mut fields) = Fields::open(bytes)?;
         let f = &mut fields;
@@ -494,7 +495,7 @@ impl Request {
         if found == wanted { Ok(request) } else { Err(WireFault::Descriptors { found, wanted }) }
     }
 
-    /// Its number on the wire.
+    /// Returns its number on the wire.
     #[must_use]
     pub fn kind(&self) -> u16 {
         match self {
@@ -513,7 +514,7 @@ impl Request {
 }
 
 impl Reply {
-    /// Writes the datagram.
+    /// Encodes the datagram.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         match self {
@@ -564,7 +565,7 @@ impl Reply {
         .finish()
     }
 
-    /// Reads a datagram that came with so many descriptors.
+    /// Decodes a datagram that came with `found` descriptors.
     pub fn decode(bytes: &[u8], found: usize) -> Result<Reply, WireFault> {
         let (kind, mut fields) = Fields::open(bytes)?;
         let f = &mut fields;
@@ -638,7 +639,7 @@ impl Reply {
         if found == wanted { Ok(reply) } else { Err(WireFault::Descriptors { found, wanted }) }
     }
 
-    /// Its number on the wire.
+    /// Returns its number on the wire.
     #[must_use]
     pub fn kind(&self) -> u16 {
         match self {

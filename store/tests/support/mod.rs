@@ -11,7 +11,7 @@ use arrow_array::{Int64Array, RecordBatch, StringArray};
 use bowstring_store::{Client, Config, Handle, Server, StoreError, Table};
 use bowstring_transport::Listener;
 
-/// A directory that goes with the value.
+/// A directory that is removed on drop.
 pub(crate) struct Room(PathBuf);
 
 impl Room {
@@ -83,7 +83,7 @@ impl Drop for Store {
     }
 }
 
-/// Rows with these numbers.
+/// Returns rows with these numbers.
 pub(crate) fn numbers(range: std::ops::Range<i64>) -> RecordBatch {
     let words: Vec<Option<String>> =
         range.clone().map(|n| (n % 3 != 0).then(|| format!("word {n}"))).collect();
