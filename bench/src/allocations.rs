@@ -1,4 +1,4 @@
-//! Counts what a piece of work asks of the heap.
+//! Counts the heap allocations of a piece of work.
 //!
 //! # Safety
 //!
@@ -37,7 +37,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Allocations and reallocations that `work` makes on this thread.
+/// Returns the number of allocations and reallocations that `work` makes on this thread.
 pub(crate) fn count(work: impl FnOnce()) -> u64 {
     let before = COUNT.get();
     work();

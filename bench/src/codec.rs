@@ -1,4 +1,4 @@
-//! The codec against `arrow-ipc`, and against a plain copy of as many bytes.
+//! The codec, compared with `arrow-ipc` and with a plain copy of the same number of bytes.
 
 mod batches;
 mod decode;

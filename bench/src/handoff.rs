@@ -1,7 +1,7 @@
-//! One message from one process to another and one back: how long one way takes.
+//! One message from one process to another and one back: the time one way.
 //!
 //! Two processes, pinned to two processors. For each case there is a *floor*, which does the same with nothing around
-//! it, this project, and its peers; they take turns, so that what the machine does meanwhile falls on all alike.
+//! it, this project, and its peers; they take turns, so that disturbances affect all alike.
 
 mod broadcast;
 pub(crate) mod floor;
@@ -14,15 +14,15 @@ use crate::Options;
 use process::Pair;
 use spans::Spans;
 
-/// One contender's two ends: the process that asks, and the one that answers.
+/// One contender's two ends: one process sends the ping, the other replies.
 pub(crate) trait PingPong {
-    /// Sends a message and waits for the answer.
+    /// Sends a message and waits for the reply.
     fn ping(&mut self);
-    /// Waits for a message and answers it.
+    /// Waits for a message and replies.
     fn pong(&mut self);
 }
 
-/// Which end of a contender a process plays.
+/// The end of a contender that a process has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     Asks,
@@ -37,7 +37,7 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Buffers in rotation, the same for everybody: 4 MiB in all, or four of the largest.
+    /// Returns the number of buffers in rotation, the same for everybody: 4 MiB in all, or four of the largest.
     pub(crate) fn buffers(self) -> usize {
         ((4 << 20) / self.len.max(64 << 10)).clamp(4, 64)
     }
@@ -61,7 +61,7 @@ impl Load {
     }
 }
 
-/// Makes one end of a contender; `pair` is how its two ends find each other.
+/// Creates one end of a contender; `pair` connects its two ends.
 type Make = fn(End, &Pair, Load) -> Option<Box<dyn PingPong>>;
 
 /// A row of the table: contenders that do the same work, the floor first and this project second.
@@ -79,7 +79,7 @@ const SPIN: &[(&str, Make)] = &[
     ("seqpacket", peers::seqpacket),
     ("pipe", peers::pipe),
 ];
-/// What is too long for a socket's buffer.
+/// For messages too long for a socket's buffer.
 const SPIN_LONG: &[(&str, Make)] =
     &[("floor", floor::spin), ("ours", ours::spin), ("iceoryx2", peers::iceoryx), ("pipe", peers::pipe)];
 const UNTOUCHED: &[(&str, Make)] = &[

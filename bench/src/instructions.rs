@@ -1,7 +1,7 @@
-//! Instruction counts, by callgrind: the same on every run, whatever else the machine does.
+//! Instruction counts by callgrind, which are the same on every run.
 //!
-//! The bench runs itself under valgrind, which collects within [`counted_calls`] only and dumps its counts after
-//! each return from it. The child prints a line for each such call, in the same order.
+//! The bench runs itself under valgrind, which collects only within [`counted_calls`] and dumps its counts after each
+//! return from it. The child prints a line for each such call, in the same order.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -9,10 +9,10 @@ use std::process::{Command, ExitCode};
 
 use crate::Options;
 
-/// Calls of each contender that are counted, after one that is not.
+/// Counted calls of each contender, after one that is not counted.
 const CALLS: u64 = 20;
 
-/// How callgrind knows the function below, whose symbol ends in a hash.
+/// Callgrind's pattern for the function below, whose symbol ends in a hash.
 const COUNTED: &str = concat!(module_path!(), "::counted_calls*");
 
 /// The one function within which instructions are counted.
@@ -23,7 +23,7 @@ fn counted_calls(work: &mut dyn FnMut()) {
     }
 }
 
-/// In the child: lets every contender have its calls.
+/// In the child: runs every contender.
 pub(crate) fn count<const N: usize>(contenders: [&mut dyn FnMut(); N]) {
     for work in contenders {
         work();
@@ -31,7 +31,7 @@ pub(crate) fn count<const N: usize>(contenders: [&mut dyn FnMut(); N]) {
     }
 }
 
-/// In the parent: runs a bench under callgrind, and prints the instructions of a call, ours and the other's.
+/// In the parent: runs a bench under callgrind, and prints the instructions per call, ours and the other's.
 pub(crate) fn report(bench: &str, options: Options) -> ExitCode {
     let (counts, cases) = match collect(bench, options.only) {
         Ok(collected) => collected,
@@ -57,12 +57,12 @@ pub(crate) fn report(bench: &str, options: Options) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Instructions of one call, for each contender of each case; and the names of the cases, a line each.
+/// Returns the instructions per call, for each contender of each case; and the names of the cases, a line each.
 fn collect(bench: &str, only: Option<&str>) -> Result<(Vec<u64>, String), String> {
     let directory = std::env::temp_dir().join(format!("bowstring-instructions-{}", std::process::id()));
     std::fs::create_dir_all(&directory).map_err(|error| error.to_string())?;
     let result = collect_in(&directory, bench, only);
-    // What is left of a failure is in the error; the files are of no more use.
+    // The error has all that is left of a failure; the files are no longer needed.
     let _ = std::fs::remove_dir_all(&directory);
     result
 }
@@ -71,7 +71,7 @@ fn collect_in(directory: &Path, bench: &str, only: Option<&str>) -> Result<(Vec<
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let counts = directory.join("counts");
     let output = Command::new("valgrind")
-        // Two patterns for one function: callgrind forgets the dump where both options have the same.
+        // Two patterns for one function: callgrind forgets the dump if both options have the same.
         .args(["--tool=callgrind", "--toggle-collect=*counted_calls*", &format!("--dump-after={COUNTED}")])
         .arg(format!("--callgrind-out-file={}", counts.display()))
         .arg(program)

@@ -1,5 +1,5 @@
-//! Measures what this project claims, next to what it is compared with:
-//! `bowstring-bench BENCH [--json] [--only PART] [--instructions]`.
+//! Measures this project's claims against what it is compared with: `bowstring-bench BENCH [--json] [--only PART]
+//! [--instructions]`.
 
 mod allocations;
 mod codec;
@@ -12,14 +12,14 @@ mod stream;
 
 use std::process::ExitCode;
 
-/// How results are to be printed.
+/// How to print results.
 #[derive(Debug, Clone, Copy)]
 struct Options {
     /// One JSON object a line, instead of tables.
     json: bool,
-    /// This process is run under callgrind: let instructions be counted, and measure nothing.
+    /// This process runs under callgrind: count instructions, and measure nothing.
     count: bool,
-    /// Only what has this in its name.
+    /// Only cases with this in their name.
     only: Option<&'static str>,
 }
 
@@ -30,7 +30,7 @@ impl Options {
     }
 }
 
-/// A bench: its name, what it measures, and what runs it.
+/// A bench: its name, its description, and its function.
 type Bench = (&'static str, &'static str, fn(Options));
 
 const BENCHES: &[Bench] = &[

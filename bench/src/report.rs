@@ -1,4 +1,4 @@
-//! Runs every bench, keeps what it said beside a description of the machine, and draws it.
+//! Runs every bench, keeps its output with a description of the machine, and draws charts.
 
 mod area;
 mod bars;
@@ -18,7 +18,7 @@ use crate::Options;
 /// The benches, in the order in which they run.
 const PARTS: &[&str] = &["handoff", "stream", "codec"];
 
-/// Where a record is kept: in the source tree, since it belongs to the source that was measured.
+/// The directory of the record: in the source tree, since it belongs to the source that was measured.
 fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("record")
 }
@@ -46,14 +46,14 @@ pub(crate) fn run(options: Options) {
     }
 }
 
-/// How far the processors are from each other: nanoseconds for one cache line to be handed over. On a virtual machine
-/// that changes from time to time.
+/// Returns the distance of the processors: nanoseconds for handing over one cache line. On a virtual machine it
+/// changes from time to time.
 fn distance() -> Option<f64> {
     let line = measure(&["handoff", "--only", "spin/64B"]);
     serde_json::from_slice::<Value>(&line).ok()?["floor"].as_f64()
 }
 
-/// What a bench prints, in a process of its own, so that none is measured in what another left behind.
+/// Returns the output of a bench, run in its own process, so that none is measured in what another left behind.
 fn measure(bench: &[&str]) -> Vec<u8> {
     let program = std::env::current_exe().expect("this program has a path");
     let mut command = Command::new(program);

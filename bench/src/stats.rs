@@ -1,4 +1,4 @@
-//! Contenders measured in turns, so that what the machine does meanwhile falls on all of them alike.
+//! Measures contenders in turns, so that disturbances affect all of them alike.
 
 use std::time::{Duration, Instant};
 
@@ -7,15 +7,15 @@ use crate::allocations;
 /// Rounds in which every contender has its turn.
 const ROUNDS: usize = 61;
 
-/// How long one turn takes at least: long against the clock, short against a time slice.
+/// The minimum length of a turn: long against the clock, short against a time slice.
 const TURN: Duration = Duration::from_micros(400);
 
-/// What was seen of one contender.
+/// The measurements of one contender.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stats {
     /// Nanoseconds of one call, in the median turn.
     pub(crate) median: f64,
-    /// The same at the quarter of the turns that were fastest.
+    /// The same in the fastest quarter of the turns.
     pub(crate) quartile: f64,
     /// Heap allocations of one call.
     pub(crate) allocations: u64,
@@ -44,7 +44,7 @@ fn turn(work: &mut dyn FnMut(), calls: u32) -> Duration {
     start.elapsed()
 }
 
-/// How many calls fill a turn; finding out warms the contender up.
+/// Returns the number of calls that fill a turn; finding out warms the contender up.
 fn calls_per_turn(work: &mut dyn FnMut()) -> u32 {
     let mut calls = 1;
     while turn(work, calls) < TURN && calls < 1 << 20 {

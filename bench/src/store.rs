@@ -1,5 +1,5 @@
-//! The store: opening tables by name, against opening a file in /dev/shm and reading its first page; putting, against
-//! writing and sealing; following. The store is a thread of this process, its clients are others.
+//! The store: opening tables by name, compared with opening a file in /dev/shm and reading its first page; putting,
+//! compared with writing and sealing; following. The store is a thread of this process, its clients are others.
 
 use std::fs::File;
 use std::io::Write;
@@ -66,7 +66,7 @@ fn gets(room: &Path, socket: &Path, options: Options) {
         let segments = writer.finish().expect("sealed");
         let mut client = Client::connect(socket).expect("the store");
         client.put_segments(&name, &segments, &Put::default()).expect("taken");
-        // The floor: a file with the same bytes, opened and looked at.
+        // The floor: a file with the same bytes, opened and read.
         let segment = &segments.list[0];
         let bytes = FrozenView::attach_lazily(segment.fd.as_fd(), segment.len as usize).expect("ours");
         File::create(&file).and_then(|mut file| file.write_all(&bytes)).expect("room in /dev/shm");
@@ -148,7 +148,7 @@ fn follow(socket: &Path, options: Options) {
     report(options, "follow, 8 asleep", &[("append to the last of them", last[TURNS / 2])]);
 }
 
-/// Contenders in turns; the median of each, in nanoseconds.
+/// Runs contenders in turns; returns the median of each, in nanoseconds.
 fn turns<const N: usize>(work: [&mut dyn FnMut(); N]) -> [f64; N] {
     turns_of(TURNS, work)
 }

@@ -1,8 +1,7 @@
-//! Batches streamed from one process to another and summed there: how many bytes a second.
+//! Batches streamed from one process to another and summed there: bytes per second.
 //!
 //! Two processes, pinned to two processors. For each case there is a *floor*, which runs the same loops over a plain
-//! ring in shared memory, this project, and its peers; they take turns, so that what the machine does meanwhile falls on
-//! all alike.
+//! ring in shared memory, this project, and its peers; they take turns, so that disturbances affect all alike.
 
 mod floor;
 mod memory;
@@ -23,7 +22,7 @@ struct Case {
     making: Making,
     /// The floor, and ours.
     heads: &'static [Contender],
-    /// This project in other ways of using it, and other floors.
+    /// Other ways to use this project, and other floors.
     also: &'static [Contender],
     peers: &'static [Contender],
 }
@@ -99,7 +98,7 @@ const SIZES: &[(&str, usize)] = &[("64KiB", 64 << 10), ("1MiB", 1 << 20), ("16Mi
 
 pub(crate) fn run(options: Options) {
     process::pin(0);
-    // First, while this process has nothing of its own.
+    // First, while this process has allocated nothing itself.
     memory::run(options);
     let cases = CASES.iter().flat_map(|case| SIZES.iter().map(move |(size, bytes)| (case, size, *bytes)));
     let named = cases.map(|(case, size, bytes)| (case, format!("{}/{size}", case.name), bytes));
@@ -112,7 +111,7 @@ pub(crate) fn run(options: Options) {
 }
 
 fn measure(case: &Case, name: &str, bytes: usize, options: Options) {
-    // For as long as the process lives, which is not much longer: contenders keep it.
+    // Leaked: the process ends soon, and contenders keep it.
     let work: &'static Work = Box::leak(Box::new(Work::new(case.columns, case.making, bytes)));
     let contenders = [case.heads, case.also, case.peers].concat();
     let rates = turns::measure(work, &contenders);

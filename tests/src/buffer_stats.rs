@@ -1,12 +1,12 @@
-//! Counting what a process holds, to show that nothing is left behind.
+//! Counts the resources of a process, to show that nothing is left behind.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
-/// The descriptors and the shared mappings of a process, by what they name.
+/// The descriptors and the shared mappings of a process, by what they refer to.
 ///
-/// Two are equal if the process holds as many of each; which numbers and addresses they have does not matter.
+/// Two counts are equal if the process holds the same number of each; numbers and addresses do not matter.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BufferStats {
     descriptors: BTreeMap<String, usize>,
@@ -40,13 +40,13 @@ impl BufferStats {
         BufferStats { descriptors, mappings }
     }
 
-    /// How many descriptors there are.
+    /// Returns the number of descriptors.
     #[must_use]
     pub fn descriptors(&self) -> usize {
         self.descriptors.values().sum()
     }
 
-    /// The difference to an earlier count, in words; `Ok` if there is none.
+    /// Compares with an earlier count; an error describes the difference.
     pub fn same_as(&self, before: &BufferStats) -> Result<(), String> {
         if self == before {
             Ok(())

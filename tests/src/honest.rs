@@ -1,8 +1,8 @@
-//! A sender and a receiver that behave, and notice if what they exchange is not whole.
+//! A sender and a receiver that behave, and detect incomplete messages.
 //!
 //! # Safety
 //!
-//! The receivers here are pooled: the senders are the ones beside them, which write to no slot that is out on lease.
+//! The receivers here are pooled: the senders are the ones beside them, which do not write to leased slots.
 #![allow(unsafe_code)]
 
 use std::os::fd::OwnedFd;
@@ -16,15 +16,16 @@ use bowstring_transport::{
     Sender, SenderConfig, Wait, socket_pair,
 };
 
-/// Longer than anything here takes; what takes longer has hung.
+/// Longer than anything here takes; anything slower has hung.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Waits at most [`PATIENCE`].
 pub const PATIENTLY: Wait = Wait::sleeping().at_most(PATIENCE);
 
-/// The bytes of message `number` when it has `len` of them.
+/// Writes message `number` into `bytes`.
 ///
-/// Every word says the message and its own place, so that a word of another message, or a word out of place, shows.
+/// Every word encodes the message and its own position, so that a word of another message, or a word out of place,
+/// shows.
 pub fn fill(bytes: &mut [u8], number: u64) {
     for (place, part) in bytes.chunks_mut(8).enumerate() {
         part.copy_from_slice(&word(number, place)[..part.len()]);
@@ -35,9 +36,9 @@ fn word(number: u64, place: usize) -> [u8; 8] {
     (number.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ place as u64).to_le_bytes()
 }
 
-/// Checks that `bytes` are those of message `number`, all of them.
+/// Checks that `bytes` are all those of message `number`.
 pub fn check(bytes: &[u8], number: u64) -> Result<(), String> {
-    // Without the heap, for this is also stepped through instruction by instruction.
+    // Without the heap, because this is also stepped through instruction by instruction.
     let torn =
         bytes.chunks(8).enumerate().position(|(place, part)| *part != word(number, place)[..part.len()]);
     match torn {
@@ -46,13 +47,13 @@ pub fn check(bytes: &[u8], number: u64) -> Result<(), String> {
     }
 }
 
-/// How long message `number` is: from nothing to `most`.
+/// Returns the length of message `number`: from 0 to `most`.
 #[must_use]
 pub fn length(number: u64, most: usize) -> usize {
     (number as usize).wrapping_mul(397) % (most + 1)
 }
 
-/// Sends a message of `len` bytes that says its own number.
+/// Sends a message of `len` bytes that contains its own number.
 pub fn send(sender: &mut Sender, number: u64, len: usize) -> Result<(), String> {
     let mut loan = sender.loan_with(len, PATIENTLY).map_err(|e| format!("loan {number}: {e}"))?;
     fill(&mut loan, number);
@@ -60,7 +61,7 @@ pub fn send(sender: &mut Sender, number: u64, len: usize) -> Result<(), String> 
     if receipt.number == number { Ok(()) } else { Err(format!("number {} for {number}", receipt.number)) }
 }
 
-/// Receives the next message, checks it, and answers its number.
+/// Receives the next message, checks it, and returns its number.
 pub fn take(opened: &mut Opened, wait: Wait) -> Result<Result<u64, String>, RecvError> {
     let checked = |bytes: &[u8], number| check(bytes, number).map(|()| number);
     Ok(match opened {
@@ -85,13 +86,13 @@ pub fn open(incoming: Incoming) -> Opened {
     try_open(incoming).expect("memory for a receiver")
 }
 
-/// As [`open`], where memory may run out.
+/// Like [`open`], where memory may run out.
 pub fn try_open(incoming: Incoming) -> Result<Opened, OsError> {
     // SAFETY: every sender of these tests, in this process or in a child of it, leaves leased slots alone.
     unsafe { incoming.open() }
 }
 
-/// Meets `sender` over a pair of sockets, from another thread.
+/// Connects a receiver to `sender` over a pair of sockets, from another thread.
 #[must_use]
 pub fn join(sender: &mut Sender, wanted: Deliveries) -> Opened {
     let (here, there) = socket_pair().expect("a pair of sockets");
@@ -104,7 +105,7 @@ pub fn join(sender: &mut Sender, wanted: Deliveries) -> Opened {
     })
 }
 
-/// As [`join`], pooled.
+/// Like [`join`], pooled.
 #[must_use]
 pub fn join_pooled(sender: &mut Sender) -> PooledReceiver {
     match join(sender, Deliveries::only(Delivery::Pooled)) {
@@ -125,7 +126,7 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// Returns a pair over a pool of the given shape.
+    /// Creates a pair with a pool of the given shape.
     #[must_use]
     pub fn new(config: SenderConfig, most: usize) -> Pair {
         let mut sender = config.build().expect("memory for a sender");
@@ -133,7 +134,7 @@ impl Pair {
         Pair { sender, receiver, most, number: 0 }
     }
 
-    /// Sends and receives so many messages, each of another length, and checks them all.
+    /// Sends and receives this many messages of different lengths, and checks them all.
     pub fn serve(&mut self, count: u64) -> Result<(), String> {
         for _ in 0..count {
             self.number += 1;
@@ -148,7 +149,7 @@ impl Pair {
     }
 }
 
-/// A pair that serves itself on a thread of its own, all the time.
+/// A pair that exchanges messages on its own thread, all the time.
 #[derive(Debug)]
 pub struct Pump {
     stop: Arc<AtomicBool>,
@@ -198,13 +199,13 @@ impl Drop for Pump {
     }
 }
 
-/// Returns a connected socket's two ends, as the crate makes them.
+/// Returns the two ends of a connected socket pair, made by the crate.
 #[must_use]
 pub fn sockets() -> (OwnedFd, OwnedFd) {
     socket_pair().expect("a pair of sockets")
 }
 
-/// Meets a sender over a connected socket, for pooled delivery.
+/// Connects to a sender over a connected socket, for pooled delivery.
 pub fn meet(socket: OwnedFd) -> Incoming {
     let meeting = Connector::new(Deliveries::only(Delivery::Pooled)).patience(PATIENCE);
     meeting.connect_socket(socket).expect("an honest sender")

@@ -1,4 +1,4 @@
-//! Starting a child that says where it is, and ending it there.
+//! Starts a child that reports its step, and kills it there.
 
 use std::io::{BufRead, BufReader};
 use std::os::fd::OwnedFd;
@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// A child that has come to a step. It is killed when this is dropped, and so is what it left behind.
+/// A child that has come to a step. Dropping it kills it, and what it left behind.
 #[derive(Debug)]
 pub struct Puppet {
     child: Child,
@@ -28,13 +28,13 @@ impl Puppet {
         Puppet { child, says, orphan: None }
     }
 
-    /// Its process.
+    /// Returns its process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Returns the next line that it says.
+    /// Returns the next line of its output.
     pub fn line(&mut self) -> Result<String, String> {
         let mut line = String::new();
         self.says.read_line(&mut line).map_err(|e| e.to_string())?;
@@ -66,7 +66,7 @@ impl Puppet {
         await_sleep(&format!("/proc/{}/syscall", self.child.id()));
     }
 
-    /// Kills it, as by the kernel's hand, and waits until it is gone.
+    /// Kills it with SIGKILL, and waits until it is gone.
     pub fn kill(&mut self) {
         self.child.kill().expect("it lives");
         self.child.wait().expect("it is our child");

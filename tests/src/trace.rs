@@ -1,15 +1,15 @@
-//! Stepping a child: by instructions or by system calls, to kill it at each.
+//! Steps a child by instructions or by system calls, to kill it at each.
 //!
 //! # Safety
 //!
-//! `ptrace` and `waitpid` are given the number of a child of this process, pass no pointers but one to a local, and
-//! touch no memory of this process otherwise.
+//! `ptrace` and `waitpid` get the number of a child of this process, pass no pointers except one to a local, and
+//! touch no other memory of this process.
 #![cfg(target_arch = "x86_64")]
 #![allow(unsafe_code)]
 
 use std::time::{Duration, Instant};
 
-/// A child that has asked to be traced. It is killed when this is dropped, if it still runs.
+/// A child that has asked to be traced. Dropping it kills it, if it still runs.
 #[derive(Debug)]
 pub struct Tracee {
     pid: i32,
@@ -19,15 +19,15 @@ pub struct Tracee {
 /// Why a child stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// At the step that was asked for.
+    /// At the requested step.
     Step,
     /// By this signal.
     Signal(i32),
-    /// For good.
+    /// It ended.
     Over(i32),
 }
 
-/// How far a child goes.
+/// How far a child runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Go {
     /// One instruction.
@@ -38,7 +38,7 @@ pub enum Go {
     On,
 }
 
-/// Asks, in the child, to be traced by its parent; it stops here until the parent goes on.
+/// In the child: asks the parent to trace it, and stops until the parent continues it.
 pub fn ask_and_stop() {
     // SAFETY: no memory is involved; see the module's page.
     let asked = unsafe { libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0) };
@@ -80,7 +80,7 @@ pub fn fork(child: impl FnOnce() -> i32) -> Tracee {
 /// Returns once this process has one thread.
 ///
 /// A thread that was joined may be listed a moment longer: joining waits for the kernel to clear the thread's number,
-/// which it does on the thread's way out and not at the end of it. A thread that stays is the caller's mistake.
+/// which it does shortly before the thread ends. A thread that stays is the caller's mistake.
 fn await_last_thread() {
     let patience = Instant::now() + Duration::from_secs(30);
     while std::fs::read_dir("/proc/self/task").expect("/proc").count() != 1 {
@@ -90,7 +90,7 @@ fn await_last_thread() {
 }
 
 impl Tracee {
-    /// Takes over a child that was started by other means, which asks to be traced by itself.
+    /// Takes over a child that was started by other means, and asks to be traced itself.
     #[must_use]
     pub fn of(pid: u32) -> Tracee {
         Tracee { pid: i32::try_from(pid).expect("a process number"), over: false }
@@ -118,7 +118,7 @@ impl Tracee {
         Stop::Over(status)
     }
 
-    /// Lets the stopped child go, and waits until it stops again. The signal that stopped it is not delivered.
+    /// Continues the stopped child, and waits until it stops again. The signal that stopped it is not delivered.
     pub fn go(&mut self, how: Go) -> Stop {
         let request = match how {
             Go::Instruction => libc::PTRACE_SINGLESTEP,
@@ -131,7 +131,7 @@ impl Tracee {
         self.await_stop()
     }
 
-    /// Where the stopped child is.
+    /// Returns the address of the stopped child's next instruction.
     #[must_use]
     pub fn place(&self) -> u64 {
         self.registers().rip

@@ -1,4 +1,5 @@
-//! A process killed at every instruction of a publish/take/release cycle: the other sees whole messages, then a crash.
+//! A process killed at every instruction of a publish/take/release cycle: the other sees whole messages, then a
+//! crash.
 
 // checks: kill
 

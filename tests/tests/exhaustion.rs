@@ -1,4 +1,4 @@
-//! A host that has no more to give: each failure is a typed error, and nothing is lost or left behind.
+//! A host that has run out: each failure is a typed error, and nothing is lost or left behind.
 
 // checks: fault-injection
 
@@ -23,7 +23,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 fn main() {
     let mut arguments = Arguments::from_args();
-    // Limits are the whole process's, and so are its counts.
+    // Limits apply to the whole process, and so do its counts.
     arguments.test_threads = Some(1);
     let mut trials = vec![
         Trial::test("RLIMIT_NOFILE, one descriptor more each time", few_descriptors),
@@ -57,7 +57,7 @@ fn os(error: &HandshakeError, call: Call, errno: i32) -> bool {
     matches!(error, HandshakeError::Os(e) if e.call() == call && e.raw_os_error() == errno)
 }
 
-/// Meets under ever higher limits until that succeeds. Both ends are here, so either may be the one that starves.
+/// Connects under ever higher limits until that succeeds. Both ends are here, so either may be the one that starves.
 fn few_descriptors() -> Result<(), Failed> {
     let mut pair = Pair::new(SenderConfig::new().slots(4, 64), 256);
     pair.serve(4)?;
@@ -101,7 +101,7 @@ fn both_patient() -> (Connector<'static>, HandshakeConfig<'static>) {
     (Connector::new(Deliveries::SLOTS).patience(PATIENCE), HandshakeConfig::new(b"").patience(PATIENCE))
 }
 
-/// Returns the limit under which just so many numbers are free.
+/// Returns the limit under which exactly this many numbers are free.
 fn limit_that_leaves(room: usize) -> u64 {
     let numbers = std::fs::read_dir("/proc/self/fd").expect("/proc").flatten();
     // The listing's own descriptor is free again afterwards.
@@ -112,7 +112,7 @@ fn limit_that_leaves(room: usize) -> u64 {
     free.nth(room).expect("endless")
 }
 
-/// A sealed message for which there is no descriptor is the host's fault or the datagram's, and closes what arrived.
+/// A sealed message without room for its descriptor is the host's fault or the datagram's, and closes what arrived.
 fn message_without_descriptor() -> Result<(), Failed> {
     let mut sender = SenderConfig::new().deliveries(Deliveries::SEALED).build()?;
     let mut opened = honest::join(&mut sender, Deliveries::SEALED);
@@ -134,7 +134,7 @@ fn little_address_space() -> Result<(), Failed> {
     let built = under(Resource::As, limit, || SenderConfig::new().slots(64, 1 << 20).build());
     let error = built.map(drop).expect_err("64 MiB in 1 MiB");
     assert!(os(&error, Call::Map, libc::ENOMEM), "{error:?}");
-    // What fits goes on as before.
+    // Smaller allocations still succeed.
     let built = under(Resource::As, limit, || SenderConfig::new().slots(4, 4096).build());
     drop(built?);
     Ok(BufferStats::take().same_as(&before)?)
@@ -151,7 +151,7 @@ fn small_files() -> Result<(), Failed> {
     let sender = &mut pair.sender;
     let (here, there) = honest::sockets();
     let (meeting, introduction) = both_patient();
-    // Too small for a board: the receiver hears that the sender has no memory for it.
+    // Too small for a board: the receiver learns that the sender has no memory for it.
     let (met, received) = under(Resource::Fsize, 100, || {
         std::thread::scope(|scope| {
             let receiving = scope.spawn(|| meeting.connect_socket(there).map(drop));
@@ -171,7 +171,7 @@ fn machine_memory() -> usize {
     (info.totalram as usize + info.totalswap as usize) * info.mem_unit as usize
 }
 
-/// Taking it page by page would end with the kernel killing somebody; it is refused before it begins.
+/// Taking it page by page would end with the kernel killing a process; it is refused before it begins.
 fn more_than_memory() -> Result<(), Failed> {
     let before = BufferStats::take();
     let slot = machine_memory().next_multiple_of(64);
@@ -194,7 +194,7 @@ fn huge_message() -> Result<(), Failed> {
     Ok(BufferStats::take().same_as(&before)?)
 }
 
-/// A listener that fails at the last thing it builds refuses; it has not said START before.
+/// A listener that fails at the last thing it builds refuses; it has not sent START before.
 fn no_start_too_early() -> Result<(), Failed> {
     let mut sender = SenderConfig::new().slots(4, 64).build()?;
     let (here, there) = honest::sockets();
@@ -228,7 +228,7 @@ fn no_huge_pages() -> Result<Completion, Failed> {
     Ok(Completion::Completed)
 }
 
-/// The kernel counts descriptors in flight for each user, and lets root off: the puppet becomes another user.
+/// The kernel counts descriptors in flight for each user, and exempts root: the puppet becomes another user.
 fn too_many_in_flight() -> Result<Completion, Failed> {
     if !rustix::process::geteuid().is_root() {
         return Ok(Completion::ignored_with(
@@ -241,14 +241,14 @@ fn too_many_in_flight() -> Result<Completion, Failed> {
 
 // ---- every call of a session fails once ----
 
-/// A whole session as one side of it sees it: set-up, messages, close.
+/// A whole session from one side's point of view: set-up, messages, close.
 #[derive(Clone, Copy, Debug)]
 enum Session {
     Sends(Delivery),
     Receives(Delivery),
     /// Sends, and connects.
     Calls,
-    /// Listens on a path, lets a receiver and an observer in.
+    /// Listens on a path, accepts a receiver and an observer.
     Listens,
     Observes,
 }
@@ -330,7 +330,7 @@ fn every_call(session: Session) -> Result<(), Failed> {
 }
 
 /// Lets the call fail at its first occurrence, then at its second, and so on, until there is no such occurrence.
-/// Answers how often it failed, and how often that had no effect.
+/// Returns how often it failed, and how often that had no effect.
 fn fails_once(session: Session, call: Call, errno: i32) -> Result<(u32, u32), Failed> {
     let before = BufferStats::take();
     let mut unharmed = 0;
@@ -340,7 +340,7 @@ fn fails_once(session: Session, call: Call, errno: i32) -> Result<(u32, u32), Fa
             return Ok((after, unharmed));
         }
         let what = format!("{} fails with {errno} at occurrence {after}, {outcome:?}", call.name());
-        // A signal is nobody's fault and must not show.
+        // A signal is not an error and must not show.
         if errno == libc::EINTR && outcome.is_err() {
             return Err(what.into());
         }
@@ -350,7 +350,7 @@ fn fails_once(session: Session, call: Call, errno: i32) -> Result<(u32, u32), Fa
     unreachable!("a session makes so many calls and no more")
 }
 
-/// Plays a session; the side that it names under the plan. Answers how that side fared and how many calls failed.
+/// Plays a session, with one side under the plan. Returns that side's result and how many calls failed.
 fn play(session: Session, plan: Option<Plan>) -> Result<(Result<(), String>, u32), Failed> {
     // Nothing fails without a plan.
     let plan = plan.unwrap_or(Plan { call: Call::Read, after: 0, times: 0, errno: 0 });
@@ -373,7 +373,7 @@ fn play(session: Session, plan: Option<Plan>) -> Result<(Result<(), String>, u32
         Session::Listens => {
             drop((here, there));
             let outcome = fault::under(plan, || listens(path));
-            // Only where the removal itself failed may the path be left; it is stale then, and taken over.
+            // Only if the removal itself failed may the path be left; it is stale then, and taken over.
             let left = std::path::Path::new(std::str::from_utf8(path)?).exists();
             let may = [Call::Unlink, Call::Stat].contains(&plan.call) && outcome.0.is_ok();
             if left && !may {

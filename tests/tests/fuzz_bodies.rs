@@ -1,5 +1,5 @@
-//! The fuzz targets' bodies over inputs that are made here, so that they are run on every toolchain, and over those that
-//! fuzzing has left.
+//! Runs the fuzz targets' bodies on generated inputs, so that they run on every toolchain, and on those that fuzzing
+//! has left.
 
 use std::path::Path;
 

@@ -1,8 +1,8 @@
 //! Every row of the table of hostile peers, each in a process of its own, against a victim in this one.
 //!
-//! Of each victim it is shown that it ends with the documented error; that it serves an honest peer before, meanwhile
-//! and afterwards; and that it holds as many descriptors and mappings after as before. Counting needs the process to
-//! itself, so the rows run one after the other.
+//! Each victim must end with the documented error; serve an honest peer before, meanwhile and afterwards; and hold as
+//! many descriptors and mappings after as before. Counting needs the process to itself, so the rows run one after the
+//! other.
 
 // checks: hostile-peers
 
@@ -50,7 +50,7 @@ fn main() {
     libtest_mimic::run(&arguments, trials).exit();
 }
 
-/// The page has the table that the rows are made from.
+/// `PROOF.md` has the table that the rows are made from.
 fn told_on_the_page() -> Result<(), Failed> {
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../PROOF.md"))?;
     let table = attempts();
@@ -91,7 +91,7 @@ impl Hostile {
         line
     }
 
-    /// Waits for its end, and answers the code of the refusal that it was told, if it was.
+    /// Waits for its end, and returns the code of the refusal that it received, if any.
     fn end(mut self) -> Result<Option<u32>, String> {
         let line = self.line();
         let status = self.child.wait().map_err(|e| e.to_string())?;
@@ -102,7 +102,7 @@ impl Hostile {
     }
 }
 
-/// How long to bear with a row: long, but for those that are about patience itself.
+/// Returns how long to wait in a row: long, except for those that are about patience itself.
 fn patience(case: &Case) -> Duration {
     if case.ends.starts_with("TimedOut") { Duration::from_millis(100) } else { PATIENCE }
 }
@@ -111,7 +111,7 @@ fn expect(case: &Case, end: &str) -> Result<(), String> {
     if case.allows(end) { Ok(()) } else { Err(format!("ended with {end}\n   and not {}", case.ends)) }
 }
 
-/// Returns the refusal that the other side is to hear of an error.
+/// Returns the refusal that the other side must receive for an error.
 fn told(error: &HandshakeError) -> Option<u32> {
     let code = match error {
         HandshakeError::Wire(WireFault::Version(_)) => RefusalCode::Version,
@@ -124,8 +124,7 @@ fn told(error: &HandshakeError) -> Option<u32> {
     Some(code as u32)
 }
 
-/// Returns the code of the refusal that is due where a row's error is not seen itself, but for those that it does not
-/// tell.
+/// Returns the code of the refusal that is due for a row's error; `None` for errors that are not reported.
 fn refusal(ends: &str) -> Option<u32> {
     let codes = [
         ("Wire(Version", RefusalCode::Version),
@@ -138,12 +137,12 @@ fn refusal(ends: &str) -> Option<u32> {
     codes.into_iter().find(|(start, _)| ends.starts_with(start)).map(|(_, code)| code as u32)
 }
 
-/// The shape of pool that the table's rows assume.
+/// Returns the shape of pool that the table's rows assume.
 fn config() -> SenderConfig {
     SenderConfig::new().slots(8, 4096)
 }
 
-/// How a receiving victim meets a row's peer.
+/// Returns the configuration of a receiving victim.
 fn meeting(case: &Case) -> Connector<'static> {
     Connector::new(Deliveries::only(Delivery::Copied)).max_pool(1 << 30).patience(patience(case))
 }
@@ -171,7 +170,7 @@ fn outcome<T: std::fmt::Debug>(
         Err(error) => {
             expect(case, &format!("{error:?}"))?;
             let heard = hostile.end()?;
-            // A peer that has hung up hears nothing more.
+            // A peer that has hung up receives nothing more.
             match told(&error) {
                 Some(code) if heard != Some(code) => Err(format!("{error:?}, and it heard {heard:?}")),
                 _ => Ok(()),
@@ -180,7 +179,7 @@ fn outcome<T: std::fmt::Debug>(
     }
 }
 
-/// A sender meets, for its own direction or for both.
+/// A sender performs the handshake, for its own direction or for both.
 fn sender_meets(case: &Case) -> Result<(), String> {
     let mut pair = Pair::new(config(), 8 * 4096);
     pair.serve(8)?;
@@ -204,7 +203,7 @@ fn sender_meets(case: &Case) -> Result<(), String> {
     BufferStats::take().same_as(&before)
 }
 
-/// The same row once more, by way of a listener: the sender goes on serving while the connection is on its way in.
+/// The same row again, through a listener: the sender goes on serving during the handshake.
 fn knock_at_listener(case: &Case) -> Result<(), String> {
     let mut pair = Pair::new(config(), 8 * 4096);
     let path = Path::new();
@@ -228,7 +227,7 @@ fn knock_at_listener(case: &Case) -> Result<(), String> {
     if due.is_some() && heard != due {
         return Err(format!("it heard {heard:?} and not {due:?}"));
     }
-    // A connection that hung up by itself is noticed with the next look.
+    // A connection that hung up by itself is noticed at the next check.
     pair.sender.poll_accept(&listener, &mut |_| Decision::Welcome(b"")).map_err(|e| e.to_string())?;
     pair.serve(32)?;
     BufferStats::take().same_as(&before)
@@ -248,7 +247,7 @@ fn receiver_meets(case: &Case) -> Result<(), String> {
     BufferStats::take().same_as(&before)
 }
 
-/// Attaches to the hostile process by way of a path, as observers do, and reads what stats it gives.
+/// Attaches to the hostile process through a path, as observers do, and reads its stats.
 fn observer_looks(case: &Case) -> Result<(), String> {
     let pump = Pump::start();
     let before = BufferStats::take();
@@ -395,7 +394,7 @@ impl Path {
 
 /// Squatters, one honest connector that speaks at once, and more squatters: it gets in.
 fn flood(before: usize, after: usize, hello: bool) -> Result<(), Failed> {
-    // The connector that comes in by hand releases nothing.
+    // The connector played by hand releases nothing.
     let mut pair = Pair::new(config().on_slow(OnSlow::Skip { quota: 4 }), 4096);
     let path = Path::new();
     let listener = Listener::bind(path.bytes())?;
@@ -443,7 +442,7 @@ fn half_open_flood() -> Result<(), Failed> {
     Ok(())
 }
 
-/// A receiver that listens hears out everybody who knocks, side by side.
+/// A listening receiver handles all connectors side by side.
 fn squatter() -> Result<(), Failed> {
     let path = Path::new();
     let listener = Listener::bind(path.bytes())?;

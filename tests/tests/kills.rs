@@ -16,7 +16,8 @@ use bowstring_transport::{
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 
-/// The promise is 100 ms from the next wait on; this bound only tells noticing from not noticing on a busy machine.
+/// The promise is 100 ms from the next wait on; this bound only separates noticing from not noticing on a busy
+/// machine.
 const NOTICED: Duration = Duration::from_secs(1);
 const AT_ONCE: Wait = Wait::sleeping().at_most(NOTICED);
 /// How often each row is played.
@@ -59,9 +60,9 @@ fn main() {
     libtest_mimic::run(&arguments, trials).exit();
 }
 
-/// Plays a row again and again, and counts what this process holds before and after.
+/// Plays a row repeatedly, and counts this process's resources before and after.
 fn repeat(play: impl Fn() -> Result<(), String>) -> Result<(), Failed> {
-    // The first time, what the library keeps for good is made.
+    // The first time creates what the library keeps for good.
     play()?;
     let before = BufferStats::take();
     for _ in 1..TIMES {
@@ -88,7 +89,7 @@ fn receiver_dies(delivery: Delivery, step: &str, orphan: bool) -> Result<(), Str
     }
     puppet.kill();
     let since = Instant::now();
-    // Whatever it held comes back within one wait, without being asked for.
+    // Everything it held comes back within one wait.
     let whole = pair.sender.loan_with(4 * 64, AT_ONCE).map(drop);
     whole.map_err(|e| format!("its slots did not come back: {e}"))?;
     pair.sender.reap().map_err(|e| e.to_string())?;
@@ -205,7 +206,7 @@ fn broadcast() -> Result<(), Failed> {
                     continue;
                 }
                 match honest::take(receiver, AT_ONCE) {
-                    // The last to come in may have missed the beginning; from then on nothing is missing.
+                    // The last receiver may have missed the beginning; from then on nothing is missing.
                     Ok(taken) => {
                         let taken = taken?;
                         if last[i] != 0 && taken != last[i] + 1 {
@@ -236,7 +237,7 @@ fn broadcast() -> Result<(), Failed> {
     Ok(BufferStats::take().same_as(&before)?)
 }
 
-/// Starts a session in a child and kills it at its system calls, one after the other, on the way in and on the way out.
+/// Starts a session in a child and kills it at its system calls, one after the other, at entry and at exit.
 fn every_system_call(role: &str, delivery: Delivery) -> Result<(), Failed> {
     let mut ends = BTreeSet::new();
     let mut before = None;
@@ -255,7 +256,7 @@ fn every_system_call(role: &str, delivery: Delivery) -> Result<(), Failed> {
     if ends.contains("HungUp") && ends.contains("Crashed") { Ok(()) } else { Err(format!("{ends:?}").into()) }
 }
 
-/// Returns true if the session was over before its system call `at`, and how it ended for the survivor.
+/// Returns whether the session was over before its system call `at`, and how it ended for the survivor.
 fn killed_at(
     role: &str,
     delivery: Delivery,

@@ -1,4 +1,4 @@
-//! Finding each other: paths, names, inherited sockets, other users, other crates' sockets, observers.
+//! Connecting: paths, names, inherited sockets, other users, other crates' sockets, observers.
 
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -48,7 +48,7 @@ fn main() {
     libtest_mimic::run(&arguments, trials).exit();
 }
 
-/// A place for a socket, empty before and after.
+/// The path of a socket, removed before and after.
 struct Place(PathBuf);
 
 impl Place {
@@ -86,7 +86,7 @@ fn meeting() -> Connector<'static> {
 
 fn stale() -> Result<(), Failed> {
     let place = Place::new("stale");
-    // The std listener leaves its path behind, of whatever socket type.
+    // The std listener leaves its path behind, whatever its socket type.
     drop(UnixListener::bind(&place.0)?);
     assert!(place.0.exists());
     let listener = Listener::bind(place.bytes())?;
@@ -107,7 +107,7 @@ fn live() -> Result<(), Failed> {
         pair.sender.accept(&listener, AT_ONCE, &mut |_| Decision::Welcome(b""))?;
         knocking.join().expect("no panic")
     })?;
-    // Another type of socket is somebody's as well.
+    // A socket of another type is in use, too.
     drop(listener);
     let _theirs = UnixListener::bind(&place.0)?;
     assert!(matches!(Listener::bind(place.bytes()), Err(HandshakeError::InUse)));
@@ -136,7 +136,7 @@ fn not_a_socket() -> Result<(), Failed> {
 fn race() -> Result<(), Failed> {
     let place = Place::new("race");
     for _ in 0..10 {
-        // A stale socket is there for all of them to take over.
+        // All of them may take over a stale socket.
         drop(UnixListener::bind(&place.0)?);
         let mut racers: Vec<Puppet> =
             (0..4).map(|_| Puppet::start(PUPPET, &["race", place.text()], None)).collect();
@@ -185,7 +185,7 @@ fn forked_server() -> Result<(), Failed> {
     for number in 1..=3 {
         assert_eq!(honest::take(&mut opened, AT_ONCE)??, number);
     }
-    // It listened, and is nobody's sender.
+    // It listened, and is not a sender of anything here.
     server.kill();
     let watchful = AT_ONCE.spins(0).watch_every(std::time::Duration::ZERO);
     for number in 4..=100 {
@@ -262,7 +262,7 @@ fn other_user() -> Result<Completion, Failed> {
     assert_eq!(knock(Access::SameUser)?, (0, refused.into()));
     assert_eq!(knock(Access::Users(&[0, 7]))?, (0, refused.into()));
     assert_eq!(knock(Access::Users(&[65534]))?, (1, "heard Ok(())".into()));
-    // The other way round: who connects to a socket of another user turns away by itself.
+    // The other way round: a connector to a socket of another user refuses by itself.
     let (place, denied) = (Place::new("denied"), Access::Users(&[65534]));
     let _listener = Listener::bind(place.bytes())?;
     assert_eq!(
@@ -272,7 +272,7 @@ fn other_user() -> Result<Completion, Failed> {
     Ok(Completion::Completed)
 }
 
-/// The peer runs in a pid namespace of its own, from which this process cannot be seen.
+/// The peer runs in a PID namespace of its own, which this process cannot see.
 fn unseen_process() -> Result<Completion, Failed> {
     let enter = ["--pid", "--fork", "--kill-child"];
     if !Command::new("unshare").args(enter).arg("true").status().is_ok_and(|status| status.success()) {
@@ -296,7 +296,7 @@ fn unseen_process() -> Result<Completion, Failed> {
 
 // ---- other crates' sockets ----
 
-/// A sender and a receiver over the two ends of a connection.
+/// Runs a sender and a receiver over the two ends of a connection.
 fn exchange(here: OwnedFd, there: OwnedFd) -> Result<(), Failed> {
     let mut sender = SenderConfig::new().slots(4, 64).build()?;
     std::thread::scope(|scope| {
@@ -351,7 +351,7 @@ fn region_by_sendfd() -> Result<(), Failed> {
 
 fn handover_by_sendfd() -> Result<(), Failed> {
     let (near, far) = UnixStream::pair()?;
-    // By hand, what `handover::offer` does; and what `handover::accept` does.
+    // By hand, what `handover::offer` and `handover::accept` do.
     let (here, there) = honest::sockets();
     near.send_with_fd(b"B", &[there.as_raw_fd()])?;
     drop(there);
@@ -389,7 +389,7 @@ fn false_handover() -> Result<(), Failed> {
 
 // ---- many receivers ----
 
-/// Numbers without order, the same in every run.
+/// Pseudo-random numbers, the same in every run.
 fn dice(state: &mut u64) -> u64 {
     *state ^= *state << 13;
     *state ^= *state >> 7;
@@ -428,7 +428,7 @@ fn many_receivers() -> Result<(), Failed> {
             assert_eq!(end, End::Closed);
         }
     }
-    // All the time one has taken nothing; it has what its quota let it have, and no one missed anything for it.
+    // One has taken nothing all the time; it has what its quota allowed, and nobody missed anything because of it.
     for wanted in 1..=16 {
         let lease = stalled.recv_with(AT_ONCE)?;
         assert_eq!(lease.meta().number, wanted);
@@ -436,7 +436,7 @@ fn many_receivers() -> Result<(), Failed> {
     }
     assert!(stalled.try_recv()?.is_none());
     assert_eq!(sender.stats().skips, number - 16);
-    // A full house has no place for one more, and says so.
+    // A full sender has no place for one more, and says so.
     drop(there);
     sender.reap()?;
     while sender.next_ended().is_some() {}

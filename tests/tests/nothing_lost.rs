@@ -1,5 +1,6 @@
-//! Under `Block` every receiver gets every message, in order and once, or an error names who lacks what: in every mixture
-//! of deliveries, with receivers that stop and go on, waits that end too early, and a host that refuses.
+//! Under `Block` every receiver gets every message, in order and once, or an error names the receiver and the
+//! message: in every mixture of deliveries, with receivers that stop and go on, waits that end too early, and a host
+//! that refuses.
 
 // checks: nothing-lost
 
@@ -22,20 +23,20 @@ const BRIEF: Wait = Wait::sleeping().at_most(Duration::from_micros(200));
 
 #[derive(Clone, Debug)]
 enum Op {
-    /// Sends a message; without waiting, or for a brief wait.
+    /// Sends a message; without waiting, or with a brief wait.
     Send { len: usize, waits: bool, refusal: Option<Plan> },
-    /// Goes on with what is unfinished.
+    /// Continues what is unfinished.
     Finish { refusal: Option<Plan> },
-    /// A receiver takes up to so many messages. One that is not picked stands still.
+    /// A receiver takes up to this many messages. One that is not picked stands still.
     Receive { receiver: prop::sample::Index, count: usize },
-    /// Gives a receiver's place to a newcomer.
+    /// Replaces a receiver by a newcomer.
     Leave { receiver: prop::sample::Index },
 }
 
 struct There {
     id: ReceiverId,
     opened: Opened,
-    /// What was sent to it and it has not taken.
+    /// Messages that were sent to it and that it has not taken.
     due: std::collections::VecDeque<u64>,
 }
 
@@ -101,7 +102,7 @@ impl Machine {
             let mut loan = loan.ok()?;
             honest::fill(&mut loan, number);
             Some(loan.try_commit(len).map(|receipt| receipt.number).map_err(|refused| {
-                // Whoever has the loan back may commit it again, and has not sent it.
+                // A caller that has the loan back may commit it again, and has not sent it.
                 assert_eq!(refused.loan.is_none(), matches!(refused.why, CommitFault::Unfinished(_)));
                 refused.why
             }))
@@ -121,7 +122,7 @@ impl Machine {
         self.check_names(unfinished);
     }
 
-    /// An error names a receiver that is there and has not got the message; and it is the last one sent.
+    /// Checks that an error names a receiver that is there and has not got the message, which is the last one sent.
     fn check_names(&self, unfinished: Option<Unfinished>) {
         assert_eq!(unfinished.map(|u| u.receiver), self.sender.unfinished().map(|u| u.receiver));
         let Some(unfinished) = unfinished else { return };
@@ -130,7 +131,7 @@ impl Machine {
         assert!(matches!(named.opened, Opened::Sealed(_)) && named.due.contains(&unfinished.number));
     }
 
-    /// Takes the next message, which is the next that was sent to this receiver.
+    /// Takes the next message, which must be the next that was sent to this receiver.
     fn take(&mut self, i: usize) -> bool {
         let there = &mut self.there[i];
         match honest::take(&mut there.opened, Wait::sleeping().at_most(Duration::ZERO)) {
@@ -143,7 +144,7 @@ impl Machine {
         }
     }
 
-    /// Everybody goes on: whatever was sent is there, and after it the end.
+    /// Lets everybody finish: everything sent arrives, and then the end.
     fn end(mut self) {
         while self.sender.finish(BRIEF).is_err() {
             assert!((0..self.there.len()).any(|i| self.take(i)), "nobody can go on");
@@ -205,8 +206,8 @@ proptest! {
     }
 }
 
-/// A sealed receiver that stands still, with others that go on: the message it lacks is the last one, for as long as it
-/// stands still, and is not sent twice to the others.
+/// A sealed receiver that stands still, with others that go on: the message it lacks is the last one while it stands
+/// still, and is not sent twice to the others.
 #[test]
 fn a_receiver_that_stands_still_holds_everything_up_and_loses_nothing() {
     for other in [Delivery::Pooled, Delivery::Copied, Delivery::Sealed] {
@@ -226,7 +227,7 @@ fn a_receiver_that_stands_still_holds_everything_up_and_loses_nothing() {
     }
 }
 
-/// Who lacks a message when its sender closes, or is no longer waited for, finds out.
+/// A receiver that lacks a message when its sender closes, or is no longer waited for, finds out.
 #[test]
 fn who_lacks_a_message_at_the_end_is_not_told_that_it_has_everything() {
     for skips in [false, true] {
@@ -251,7 +252,7 @@ fn who_lacks_a_message_at_the_end_is_not_told_that_it_has_everything() {
     }
 }
 
-/// The two programs, one receiver stopped for a while: every mixture of deliveries, every policy, rows counted.
+/// The two programs, with one receiver stopped for a while: every mixture of deliveries, every policy, rows counted.
 mod programs {
     use std::io::{BufRead, BufReader, Read};
     use std::path::{Path, PathBuf};
@@ -264,7 +265,7 @@ mod programs {
     const ROWS: usize = 20_000;
     const DELIVERIES: [&str; 3] = ["pooled", "copied", "sealed"];
 
-    /// Builds both programs, in the profile of this test, and says where they are.
+    /// Builds both programs, in the profile of this test, and returns their directory.
     fn build() -> PathBuf {
         let place = Path::new(env!("CARGO_BIN_EXE_puppet")).parent().expect("a directory").to_owned();
         let mut cargo = Command::new(env!("CARGO"));
@@ -281,7 +282,7 @@ mod programs {
         kill_process(pid, signal).expect("it is there");
     }
 
-    /// Reads the lines of a receiver's output until they end, in a thread; tells whenever there are more.
+    /// Reads the lines of a receiver's output until they end, in a thread; reports whenever there are more.
     fn lines(output: ChildStdout) -> (std::thread::JoinHandle<usize>, std::sync::mpsc::Receiver<()>) {
         let (tell, told) = channel();
         let reading = std::thread::spawn(move || {
@@ -291,8 +292,8 @@ mod programs {
         (reading, told)
     }
 
-    /// Sends the table to two receivers, the second of which is stopped from the first row on until the first receiver gets
-    /// no more. Returns the rows of the first, and how the three ended.
+    /// Sends the table to two receivers, the second of which is stopped from the first row on until the first
+    /// receiver gets no more. Returns the rows of the first, and how the three ended.
     fn run(place: &Path, name: &str, one: &str, two: &str, policy: &str) -> (usize, [Output; 3]) {
         let socket = std::env::temp_dir().join(format!("bowstring-{}-{name}.sock", std::process::id()));
         let socket = socket.to_str().expect("UTF-8");
@@ -343,7 +344,7 @@ mod programs {
                             assert_eq!(ended, [Some(0); 3], "{case}: {said}");
                             assert_eq!((rows, &*count), (ROWS, &*ROWS.to_string()), "{case}: {said}");
                         }
-                        // Whole batches are left out, and it says so.
+                        // Whole batches are left out, and it reports so.
                         "skip" => {
                             let count: usize = count.parse().expect("a number");
                             let code = if count == ROWS { 0 } else { 9 };

@@ -1,4 +1,4 @@
-//! What the kernel does with seals: the facts that the design rests on, each of which would break it if it changed.
+//! The kernel's behaviour of seals: the facts that the design rests on, each of which would break it if it changed.
 
 // checks: kernel-seals
 #![allow(clippy::unwrap_used)]
@@ -53,7 +53,7 @@ fn a_frozen_file_is_out_of_everybodys_reach() {
     assert_eq!(rustix::fs::fallocate(&file, punch, 0, 4096), Err(Errno::PERM));
 }
 
-/// Why the write seal, or that of future writers, is looked for and not the others alone.
+/// Why the seal against writing, or against future writing, is required and not only the others.
 #[test]
 fn without_a_write_seal_anybody_punches_holes() {
     let file = Make::published(LEN).without(SealFlags::FUTURE_WRITE).descriptor().unwrap();
@@ -61,7 +61,7 @@ fn without_a_write_seal_anybody_punches_holes() {
     assert_eq!(rustix::fs::fallocate(&file, punch, 0, 4096), Ok(()));
 }
 
-/// Why each seal is looked for by its own bit.
+/// Why each seal is checked by its own bit.
 #[test]
 fn a_file_made_without_sealing_says_that_it_is_sealed_against_seals() {
     let file = rustix::fs::memfd_create(c"plain", MemfdFlags::CLOEXEC).unwrap();
@@ -77,7 +77,7 @@ fn what_is_sealed_keeps_its_length() {
     }
 }
 
-/// Why memory is looked for and not only length: a hole takes memory from whoever reads it.
+/// Why allocation is checked and not only length: a hole takes memory from its reader.
 #[test]
 fn a_sealed_file_may_still_have_holes_and_its_blocks_tell() {
     let whole = Make::frozen(LEN).descriptor().unwrap();
@@ -94,7 +94,7 @@ fn a_futex_wait_on_a_read_only_mapping_is_woken_by_the_owner() {
     let view = View::of(region.as_fd(), LEN).unwrap();
     std::thread::scope(|scope| {
         let sleeper = scope.spawn(|| {
-            // Woken, or come too late to sleep: both are an answer; a wake-up that does not reach it is none.
+            // Woken, or too late to sleep: both are right; a wake-up that does not reach it would be an error.
             match futex::wait(view.u32_at(0), futex::Flags::empty(), 0, None) {
                 Ok(()) | Err(Errno::AGAIN) => view.u32_at(0).load(Ordering::Acquire),
                 Err(e) => panic!("futex: {e}"),

@@ -1,5 +1,5 @@
-//! Session after session in one process, every third with a receiver that is killed: nothing is left behind, and memory
-//! does not grow. `BOWSTRING_SESSIONS` says how many.
+//! Many sessions in one process, every third with a receiver that is killed: nothing is left behind, and memory does
+//! not grow. `BOWSTRING_SESSIONS` sets the number.
 
 // checks: sessions-leave-nothing, sessions-deep, sleeping-syscalls
 
@@ -46,7 +46,7 @@ fn killed() -> Result<(), Failed> {
     if sender.receivers() == 0 { Ok(()) } else { Err("the dead receiver is still served".into()) }
 }
 
-/// Resident memory in KiB.
+/// Returns the resident memory in KiB.
 fn resident() -> Result<u64, Failed> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
@@ -59,7 +59,7 @@ fn sessions() -> Result<(), Failed> {
         Err(_) => 300,
     };
     let session = |number: u64| if number % 3 == 2 { killed() } else { clean().map_err(Failed::from) };
-    // What is made once, on first use, is no leak.
+    // What is created once, on first use, is not a leak.
     (0..30).try_for_each(session)?;
     let (before, memory) = (BufferStats::take(), resident()?);
     (0..wanted).try_for_each(session)?;
@@ -70,7 +70,7 @@ fn sessions() -> Result<(), Failed> {
     if grown <= 1024 { Ok(()) } else { Err(format!("{grown} KiB more after {wanted} sessions").into()) }
 }
 
-/// A receiver that always sleeps at once: the price of a message is what it costs at worst.
+/// A receiver that always sleeps at once: the worst-case price of a message.
 fn calls_per_megabyte() -> Result<(), Failed> {
     const MESSAGES: u64 = 1000;
     const LENGTH: usize = 64 << 10;
@@ -99,6 +99,6 @@ fn calls_per_megabyte() -> Result<(), Failed> {
     let megabytes = (MESSAGES * LENGTH as u64) >> 20;
     let calls = (sleeps + wakes + stalls).div_ceil(megabytes);
     println!("{sleeps} sleeps, {wakes} wake-ups, {stalls} stalls: {calls} calls per MiB");
-    // At the very worst each message meets a receiver that has just gone to sleep, and a sender that waits.
+    // At worst each message meets a receiver that has just gone to sleep, and a sender that waits.
     if sleeps + wakes <= 2 * MESSAGES + 64 { Ok(()) } else { Err("more calls than messages".into()) }
 }

@@ -1,4 +1,4 @@
-//! The tokio example, as it stands, and as a receiver whose sender is killed.
+//! The tokio example as it is, and as a receiver whose sender is killed.
 
 use bowstring_tests::honest;
 use bowstring_tests::puppet::Puppet;

@@ -13,7 +13,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 /// Slots of the pool, a page each.
 const SLOTS: usize = 8;
 const PAGE: usize = 4096;
-/// What the puppet takes.
+/// The messages that the puppet takes.
 const MESSAGES: u64 = 3;
 
 fn main() {
@@ -82,7 +82,7 @@ fn same_file() -> Result<(), Failed> {
     Ok(())
 }
 
-/// Returns the physical pages of a mapping, 0 where the kernel will not tell.
+/// Returns the physical pages of a mapping, 0 if the kernel does not reveal them.
 fn pages(pid: &str, mapping: &Mapping) -> Result<Vec<u64>, Failed> {
     let pagemap = File::open(format!("/proc/{pid}/pagemap"))?;
     let mut words = vec![0; SLOTS * 8];

@@ -8,13 +8,13 @@ use arrow_array::{
     LargeStringArray, ListArray, RecordBatch, StringArray, StringViewArray, TimestampMicrosecondArray,
 };
 
-/// Rows of a batch whose data is next to nothing.
+/// Rows of a batch with hardly any data.
 pub(super) const FEW: usize = 8;
 
 /// Numbers of columns over which the cost of one should be flat.
 pub(super) const COLUMNS: [usize; 4] = [1, 8, 64, 512];
 
-/// What the columns of a batch are.
+/// The columns of a batch.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Columns {
     /// 64-bit integers without nulls.
@@ -36,7 +36,7 @@ impl Columns {
         }
     }
 
-    /// Returns a batch of so many columns and rows.
+    /// Returns a batch of this many columns and rows.
     pub(super) fn batch(self, columns: usize, rows: usize) -> RecordBatch {
         let columns = (0..columns).map(|i| (format!("column_{i}"), self.column(i, rows)));
         RecordBatch::try_from_iter(columns).expect("columns of one length")

@@ -1,4 +1,4 @@
-//! Reading: the metadata of small batches, and what full validation costs on large ones.
+//! Reading: the metadata of small batches, and the cost of full validation on large ones.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ fn decoder(messages: &Messages) -> Decoder {
     decoder
 }
 
-/// `arrow-ipc`'s decoder, right before the batch.
+/// Creates `arrow-ipc`'s decoder, positioned before the batch.
 fn stream_decoder(messages: &Messages) -> StreamDecoder {
     let mut decoder = StreamDecoder::new();
     for message in std::iter::once(&messages.schema).chain(&messages.dictionaries) {
@@ -64,7 +64,7 @@ fn stream_decoder(messages: &Messages) -> StreamDecoder {
     decoder
 }
 
-/// Small batches of ever more columns: what a message costs apart from its data.
+/// Small batches of ever more columns: the cost of a message without its data.
 pub(super) fn metadata(report: &Report) {
     for (title, full) in [("structure checked, as a view", false), ("fully checked, as a RecordBatch", true)]
     {
@@ -101,7 +101,7 @@ pub(super) fn metadata(report: &Report) {
     }
 }
 
-/// Full validation of large batches, against a bare loop over what it looks at.
+/// Full validation of large batches, compared with a bare loop over the same data.
 pub(super) fn validation(report: &Report) {
     report.title("decode and validate 8 columns fully: ours / a bare loop over the same bytes");
     let rows = 1 << 16;
@@ -133,7 +133,7 @@ fn offsets<'a>(column: &Bytes<'a, Structure>) -> &'a [i32] {
     }
 }
 
-/// Text of 0 to 60 bytes in which characters of two bytes are frequent.
+/// Text of 0 to 60 bytes with many two-byte characters.
 fn accented(rows: usize) -> RecordBatch {
     let text = |row: usize| {
         "dès Noël où un zéphyr haï me vêt".chars().cycle().take(row * 7 % 51).collect::<String>()
@@ -142,7 +142,7 @@ fn accented(rows: usize) -> RecordBatch {
     RecordBatch::try_from_iter((0..8).map(|i| (format!("a{i}"), column()))).expect("eight columns")
 }
 
-/// Ours over a message, and `bare` over what lies in that message of each column.
+/// Runs ours over a message, and `bare` over the data of each column in it.
 fn case<T>(
     report: &Report,
     name: &str,

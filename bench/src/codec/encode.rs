@@ -16,7 +16,7 @@ fn encoder(batch: &RecordBatch) -> Encoder {
     Encoder::new(Plan::new(batch.schema()).expect("a schema that can be planned"))
 }
 
-/// Small batches of ever more columns: what a message costs apart from its data.
+/// Small batches of ever more columns: the cost of a message without its data.
 pub(super) fn metadata(report: &Report) {
     report.title("encode, 8 rows: ours (length, then message) / arrow-ipc StreamWriter::write into a Vec");
     for kind in Columns::ALL {
@@ -42,7 +42,7 @@ pub(super) fn metadata(report: &Report) {
     }
 }
 
-/// Large batches, against a bare copy of the same buffers to the same places.
+/// Large batches, compared with a bare copy of the same buffers to the same places.
 pub(super) fn data(report: &Report) {
     report.title("encode, 8 columns of data: ours / memcpy of the same buffers, and nothing else");
     for (kind, rows) in [
@@ -59,7 +59,7 @@ pub(super) fn data(report: &Report) {
         let mut target = Region::new(len);
         let buffers: Vec<Buffer> =
             batch.columns().iter().flat_map(|c| c.to_data().buffers().to_vec()).collect();
-        // The same places: how a copy's source and target lie to each other decides how fast it is.
+        // The same places: the relative alignment of source and target decides how fast a copy is.
         let head = len - buffers.iter().map(|buffer| buffer.len().next_multiple_of(64)).sum::<usize>();
         let mut ours = || {
             encoder.encode(&batch, &mut region.bytes()[..len]).expect("as long as was said");
@@ -78,7 +78,7 @@ pub(super) fn data(report: &Report) {
     }
 }
 
-/// Columns computed straight into the message, against the same loop on ordinary memory.
+/// Columns computed in the message, compared with the same loop on ordinary memory.
 pub(super) fn in_place(report: &Report) {
     report.title("build in place, 8 int64 columns: ours / the same loop into eight Vecs that are reused");
     for rows in [1 << 10, 1 << 14, 1 << 18] {

@@ -1,11 +1,11 @@
-//! Measures each case and prints what was seen: a table a bench, or a JSON object a case.
+//! Measures each case and prints the result: a table per bench, or a JSON object per case.
 
 use std::cell::Cell;
 
 use crate::stats::{Stats, measure};
 use crate::{Options, instructions};
 
-/// Where results go, case by case.
+/// Prints results, case by case.
 pub(super) struct Report {
     options: Options,
     /// The title of a table that has no line yet.
@@ -17,7 +17,7 @@ impl Report {
         Self { options, title: Cell::new(None) }
     }
 
-    /// Measures the contenders; or lets their instructions be counted, if that is what this process is for.
+    /// Measures the contenders, or counts their instructions in a process for that.
     fn figures<const N: usize>(&self, case: &str, contenders: [&mut dyn FnMut(); N]) -> Option<[Stats; N]> {
         if !self.options.wants(case) {
             return None;
@@ -40,8 +40,8 @@ impl Report {
         }
     }
 
-    /// A case of ours and theirs. `per` is what a call is divided by for the figure that should be flat:
-    /// columns.
+    /// A case of ours and theirs. A call is divided by `per`, the number of columns, for the figure that should be
+    /// flat.
     pub(super) fn against(&self, case: &str, per: usize, ours: &mut dyn FnMut(), theirs: &mut dyn FnMut()) {
         let Some([ours, theirs]) = self.figures(case, [ours, theirs]) else { return };
         let ratio = theirs.median / ours.median;
@@ -60,7 +60,7 @@ impl Report {
         }
     }
 
-    /// A case that handles `bytes` bytes, held against a bare loop over them.
+    /// A case that handles `bytes` bytes, compared with a bare loop over them.
     pub(super) fn against_bare(
         &self,
         case: &str,

@@ -1,4 +1,4 @@
-//! One message to eight receivers, against eight channels that each carry it.
+//! One message to eight receivers, compared with eight channels that each carry it.
 
 use std::time::Instant;
 
@@ -25,7 +25,7 @@ fn receive_all(pair: &Pair, load: Load) {
     }
 }
 
-/// Nanoseconds for a message to have been sent to all, through `senders` that have the receivers among them.
+/// Returns the nanoseconds for sending a message to all, through `senders` that have the receivers among them.
 fn send_all(mut senders: Vec<Sender>, load: Load, messages: u32) -> f64 {
     let start = Instant::now();
     for n in 0..messages {

@@ -69,14 +69,14 @@ pub(crate) fn spin(end: End, pair: &Pair, load: Load) -> Option<Box<dyn PingPong
 }
 
 /// One line each way as in [`spin`], but either process can only read what the other writes, as in a channel in which
-/// the kernel sees to it that each region has one writer.
+/// the kernel ensures one writer for each region.
 pub(crate) fn one_writer(end: End, pair: &Pair, load: Load) -> Option<Box<dyn PingPong>> {
     let (mine, theirs) = if end == End::Asks { (0, 2) } else { (2, 0) };
     (load.len <= 64)
         .then(|| Box::new(Line::new(pair.memory, mine, read_only(pair), theirs)) as Box<dyn PingPong>)
 }
 
-/// Returns the memory's first page once more, not to be written.
+/// Maps the memory's first page again, read-only.
 fn read_only(pair: &Pair) -> *mut u8 {
     // SAFETY: an old length of 0 leaves shared memory mapped where it is and maps it again elsewhere.
     let again = unsafe { libc::mremap(pair.memory.cast(), 0, 4096, libc::MREMAP_MAYMOVE) };
@@ -114,7 +114,7 @@ impl PingPong for Spin {
 }
 
 impl Line {
-    /// Returns the lines with these numbers; `theirs` is only read.
+    /// Creates the lines with these numbers; `theirs` is only read.
     fn new(mine_in: *mut u8, mine: usize, theirs_in: *mut u8, theirs: usize) -> Line {
         let words = |memory: *mut u8, line: usize| {
             std::array::from_fn(|i| {
@@ -183,7 +183,7 @@ impl Futex {
                 return;
             }
             let none = std::ptr::null::<libc::timespec>();
-            // SAFETY: as above; without a timeout.
+            // SAFETY: the word is mapped; nobody's memory is changed. There is no timeout.
             unsafe { libc::syscall(libc::SYS_futex, self.theirs.as_ptr(), libc::FUTEX_WAIT, seen, none) };
         }
     }
@@ -202,7 +202,7 @@ impl PingPong for Futex {
     }
 }
 
-/// The system calls of a sealed message, one after the other; the answer is a byte.
+/// The system calls of a sealed message, one after the other; the reply is a byte.
 struct Sealed {
     socket: OwnedFd,
     load: Load,
@@ -240,7 +240,7 @@ impl Sealed {
         // SAFETY: plain calls on a descriptor of ours.
         assert_eq!(unsafe { libc::ftruncate(fd.as_raw_fd(), self.load.len as i64) }, 0);
         let at = self.map(&fd, libc::PROT_READ | libc::PROT_WRITE);
-        // SAFETY: mapped for so many bytes, and nobody else has the file yet.
+        // SAFETY: mapped for that many bytes, and nobody else has the file yet.
         self.load.write(unsafe { std::slice::from_raw_parts_mut(at, self.load.len) }, self.round);
         self.unmap(at);
         // SAFETY: a plain call on a descriptor of ours.
@@ -281,7 +281,7 @@ pub(crate) fn send_fd(socket: &OwnedFd, fd: &OwnedFd) {
             cmsg_type: libc::SCM_RIGHTS,
         });
     }
-    // SAFETY: as above.
+    // SAFETY: `first` points to a header within `space`.
     let data = unsafe { libc::CMSG_DATA(first) };
     // SAFETY: the data follow the header within `space`.
     unsafe { data.cast::<i32>().write_unaligned(fd.as_raw_fd()) };
@@ -307,7 +307,7 @@ pub(crate) fn receive_fd(socket: &OwnedFd) -> OwnedFd {
     assert!(!first.is_null());
     // SAFETY: one descriptor came.
     let data = unsafe { libc::CMSG_DATA(first) };
-    // SAFETY: as above.
+    // SAFETY: the data of the header that the kernel filled in hold a descriptor.
     let fd = unsafe { data.cast::<i32>().read_unaligned() };
     // SAFETY: the kernel has just installed it for us.
     unsafe { OwnedFd::from_raw_fd(fd) }

@@ -8,7 +8,7 @@ use bowstring_transport::{
 use super::process::Pair;
 use super::{End, Load, PingPong};
 
-/// Both directions over the pair's socket.
+/// Connects both directions over the pair's socket.
 pub(crate) fn join(end: End, pair: &Pair, config: SenderConfig, delivery: Delivery) -> (Sender, Incoming) {
     let mut sender = config.build().expect("a sender");
     let meeting = Connector::new(Deliveries::only(delivery));
@@ -45,8 +45,8 @@ pub(crate) fn sleep(end: End, pair: &Pair, load: Load) -> Option<Box<dyn PingPon
     pooled(end, pair, load, Wait::sleeping().spins(0))
 }
 
-/// As a program that answers requests does it: the room for the answer is lent before the message comes, and the message
-/// is given back after the answer went.
+/// Like a program that replies to requests: room for the reply is lent before the message comes, and the message is
+/// given back after the reply went.
 impl PingPong for Pooled {
     fn ping(&mut self) {
         self.round = self.round.wrapping_add(1);

@@ -1,4 +1,4 @@
-//! What others would use for the same work.
+//! Other tools for the same work.
 #![allow(unsafe_code)]
 
 use std::io::{Read, Write};
@@ -30,7 +30,7 @@ pub(crate) fn iceoryx(end: End, pair: &Pair, load: Load) -> Option<Box<dyn PingP
     };
     let publisher = service(out)?.publisher_builder().initial_max_slice_len(load.len).create().ok()?;
     let subscriber = service(into)?.subscriber_builder().create().ok()?;
-    // Each end must know of the other before the first message, or that one is lost.
+    // Each end must know the other before the first message, or that one is lost.
     let mut socket = std::fs::File::from(pair.socket(end));
     socket.write_all(b"!").ok()?;
     socket.read_exact(&mut [0]).ok()?;

@@ -2,7 +2,7 @@
 //!
 //! # Safety
 //!
-//! `fork` is called while the process has one thread only, so the child is as able as its parent.
+//! `fork` is called while the process has only one thread, so the child is fully functional.
 #![allow(unsafe_code)]
 
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -13,19 +13,19 @@ use super::{End, Load, Make};
 
 /// Rounds in which every contender has its turn.
 const ROUNDS: usize = 25;
-/// Time that one turn takes, about.
+/// Approximate length of one turn.
 const TURN_NANOS: f64 = 4e6;
 /// Round trips in a batch whose average is one figure.
 const BATCH: u32 = 32;
 
-/// What the two ends of a contender share from before the fork.
+/// Shared by the two ends of a contender since before the fork.
 #[derive(Debug)]
 pub(crate) struct Pair {
     /// A connected seqpacket socket for each end.
     sockets: [OwnedFd; 2],
     /// For each direction, by the end that writes: the pipe's reading and writing side.
     pipes: [[OwnedFd; 2]; 2],
-    /// Zeroed memory that both see.
+    /// Zeroed memory visible to both.
     pub(crate) memory: *mut u8,
     pub(crate) memory_len: usize,
     /// A name that is unique to this contender in this run.
@@ -49,7 +49,7 @@ impl Pair {
         self.sockets[end as usize].try_clone().expect("a descriptor can be duplicated")
     }
 
-    /// This end's pipes: the one it reads and the one it writes.
+    /// Returns this end's pipes: the one it reads and the one it writes.
     pub(crate) fn pipes(&self, end: End) -> [std::fs::File; 2] {
         let (mine, theirs) = (end as usize, 1 - end as usize);
         [&self.pipes[theirs][0], &self.pipes[mine][1]]
@@ -70,7 +70,7 @@ fn pipe() -> [OwnedFd; 2] {
     assert_eq!(unsafe { libc::pipe2(fds.as_mut_ptr(), libc::O_CLOEXEC) }, 0, "no pipe");
     // SAFETY: the kernel has just made them for us.
     let fds = fds.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
-    // As large as an unprivileged process may have it.
+    // As large as an unprivileged process may make it.
     // SAFETY: a plain call on a descriptor of ours.
     unsafe { libc::fcntl(fds[1].as_raw_fd(), libc::F_SETPIPE_SZ, 1 << 20) };
     fds
@@ -85,7 +85,7 @@ pub(crate) fn socket_pair(kind: i32) -> [OwnedFd; 2] {
     fds.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Zeroed memory that is shared with children, faulted in.
+/// Maps zeroed memory shared with children, faulted in.
 pub(crate) fn shared(len: usize) -> *mut u8 {
     let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS | libc::MAP_POPULATE;
     // SAFETY: a null hint replaces nothing.
@@ -110,7 +110,7 @@ pub(crate) fn fork(f: impl FnOnce()) -> libc::pid_t {
     // SAFETY: this process has one thread.
     match unsafe { libc::fork() } {
         0 => {
-            // SAFETY: a plain call; the child dies with its parent instead of spinning for ever.
+            // SAFETY: a plain call; the child dies with its parent instead of spinning forever.
             unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
             f();
             std::process::exit(0)
@@ -127,13 +127,13 @@ pub(crate) fn wait(child: libc::pid_t) {
     assert_eq!(status, 0, "the other process failed");
 }
 
-/// Closes in a child what only its parent is to hold, so that the parent's closing is seen.
+/// Closes in a child a descriptor that only its parent may hold, so that the parent's closing shows.
 fn drop_in_child(fd: &OwnedFd) {
     // SAFETY: the child exits without dropping the owner, so the descriptor is closed once.
     unsafe { libc::close(fd.as_raw_fd()) };
 }
 
-/// What the asking process tells the answering one: serve contender `which` so many times.
+/// An order to the other process: serve contender `which` this many times.
 #[repr(C)]
 struct Order {
     which: u32,
@@ -153,7 +153,7 @@ fn receive_order(from: &OwnedFd) -> Option<Order> {
     (got == size_of::<Order>() as isize).then_some(order)
 }
 
-/// Measures contenders in turns; `None` for one that is not to be had here.
+/// Measures contenders in turns; `None` for one that is not available here.
 pub(crate) fn measure(load: Load, contenders: &[(&str, Make)]) -> Vec<Option<Spans>> {
     let pairs: Vec<Pair> = contenders.iter().map(|(name, _)| Pair::new(load, name)).collect();
     let [orders, far] = socket_pair(libc::SOCK_SEQPACKET);
@@ -185,7 +185,7 @@ pub(crate) fn measure(load: Load, contenders: &[(&str, Make)]) -> Vec<Option<Spa
     spans
 }
 
-/// How many batches fill a turn; finding out warms the contender up.
+/// Returns the number of batches that fill a turn; finding out warms the contender up.
 fn calibrate(orders: &OwnedFd, which: usize, end: &mut Option<Box<dyn super::PingPong>>) -> u32 {
     let Some(end) = end else { return 0 };
     let mut timings = Timings::default();
@@ -196,7 +196,7 @@ fn calibrate(orders: &OwnedFd, which: usize, end: &mut Option<Box<dyn super::Pin
     ((TURN_NANOS / nanos / f64::from(BATCH)) as u32).clamp(2, 4096)
 }
 
-/// One turn: some batches, and as many round trips one by one.
+/// Runs one turn: some batches, and as many round trips one by one.
 fn turn(orders: &OwnedFd, which: usize, batches: u32, end: &mut dyn super::PingPong, timings: &mut Timings) {
     let singles = batches * BATCH / 2;
     send_order(orders, &Order { which: which as u32, times: batches * BATCH + singles });

@@ -1,4 +1,4 @@
-//! What many round trips took.
+//! Statistics of round trips.
 
 /// One way, in nanoseconds.
 #[derive(Debug, Clone, Copy)]
@@ -10,7 +10,7 @@ pub(crate) struct Spans {
     pub(crate) p999: f64,
 }
 
-/// Round trips, as they were timed.
+/// Measured round trips.
 #[derive(Debug, Default)]
 pub(crate) struct Timings {
     /// Nanoseconds of a round trip, averaged over each batch.
@@ -27,7 +27,7 @@ impl Timings {
     }
 }
 
-/// Half of the round trip at a quantile.
+/// Returns half of the round trip at a quantile.
 fn at(sorted: &[f64], quantile: f64) -> f64 {
     let place = ((sorted.len() as f64 * quantile) as usize).min(sorted.len().saturating_sub(1));
     sorted.get(place).copied().unwrap_or(f64::NAN) / 2.0

@@ -1,8 +1,8 @@
-//! What charts have in common: a heading, and an area with a grid.
+//! Shared by all charts: a heading, and an area with a grid.
 
 use super::svg::{Anchor, Drawing};
 
-/// A chart's measures: its own, and how far its area stays from each side.
+/// A chart's dimensions: its own, and the margins of its area.
 #[derive(Debug)]
 pub(super) struct Area {
     pub(super) width: f64,
@@ -14,17 +14,17 @@ pub(super) struct Area {
 }
 
 impl Area {
-    /// Where a value lies that is `part` of the way up.
+    /// Returns the height of a value that is `part` of the way up.
     pub(super) fn up(&self, part: f64) -> f64 {
         self.floor() - part * (self.height - self.top - self.bottom)
     }
 
-    /// Where the horizontal axis lies.
+    /// Returns the height of the horizontal axis.
     pub(super) fn floor(&self) -> f64 {
         self.height - self.bottom
     }
 
-    /// Where the area ends on the right.
+    /// Returns the right end of the area.
     pub(super) fn end(&self) -> f64 {
         self.width - self.right
     }
@@ -34,19 +34,19 @@ impl Area {
         drawing.line((self.left, y), (self.end(), y), class);
     }
 
-    /// A line of the grid, and what it stands for.
+    /// Draws a line of the grid, and its label.
     pub(super) fn grid(&self, drawing: &mut Drawing, y: f64, label: &str) {
         self.across(drawing, y, "grid");
         drawing.text((self.left - 8.0, y + 4.0), Anchor::End, "", label);
     }
 
-    /// What the vertical axis counts.
+    /// Labels the vertical axis.
     pub(super) fn upwards(&self, drawing: &mut Drawing, text: &str) {
         drawing.upright((20.0, (self.top + self.floor()) / 2.0), text);
     }
 }
 
-/// Returns a drawing that has its heading and nothing else.
+/// Returns a drawing with only its heading.
 pub(super) fn headed(title: &str, subtitle: &str, machine: &str) -> Drawing {
     let mut drawing = Drawing::default();
     drawing.text((20.0, 28.0), Anchor::Start, "title", title);
@@ -55,7 +55,7 @@ pub(super) fn headed(title: &str, subtitle: &str, machine: &str) -> Drawing {
     drawing
 }
 
-/// Round numbers from 0 to `most`, some five of them.
+/// Returns about five round numbers from 0 to `most`.
 pub(super) fn steps(most: f64) -> Vec<f64> {
     let step = nice(most / 5.0);
     (0..).map(|n| f64::from(n) * step).take_while(|value| *value <= most).collect()

@@ -5,7 +5,7 @@ use super::svg::{Anchor, Drawing};
 
 const AREA: Area = Area { width: 780.0, height: 430.0, left: 64.0, right: 20.0, top: 134.0, bottom: 46.0 };
 
-/// A group: what stands below it, and its bars.
+/// A group: its label, and its bars.
 #[derive(Debug)]
 pub(super) struct Group {
     pub(super) name: String,
@@ -16,7 +16,7 @@ pub(super) struct Group {
 pub(super) struct Bar {
     pub(super) colour: usize,
     pub(super) value: f64,
-    /// What is written above it, beside the value.
+    /// Written above it, beside the value.
     pub(super) note: String,
 }
 
@@ -26,10 +26,10 @@ pub(super) struct Chart {
     pub(super) subtitle: &'static str,
     pub(super) machine: String,
     pub(super) upwards: &'static str,
-    /// What each colour stands for; none is explained if there is but one.
+    /// The legend of the colours; omitted if there is only one.
     pub(super) legend: Vec<(usize, String)>,
     pub(super) groups: Vec<Group>,
-    /// A line across, and what it is called.
+    /// A horizontal line, and its label.
     pub(super) mark: Option<(f64, &'static str)>,
 }
 
@@ -38,7 +38,7 @@ impl Chart {
         let mut drawing = headed(&self.title, self.subtitle, &self.machine);
         let (mut x, mut y) = (AREA.left, 78.0);
         for (colour, name) in &self.legend {
-            // Letters are about so wide.
+            // The approximate width of letters.
             let width = 34.0 + 6.8 * name.chars().count() as f64;
             if x + width > AREA.width {
                 (x, y) = (AREA.left, y + 18.0);

@@ -1,4 +1,4 @@
-//! The charts that a record is drawn as.
+//! The charts of a record.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use super::bars::{self, Bar, Group};
 use super::lines::{self, Line, Scale};
 use super::machine;
 
-/// Returns the charts of what is kept in a directory, with their names; one whose figures are not there is left out.
+/// Returns the charts of a record's directory, with their names; charts without figures are left out.
 pub(super) fn draw(directory: &Path) -> Vec<(&'static str, String)> {
     let machine = fs::read_to_string(directory.join("machine.json")).unwrap_or_default();
     let machine = machine::line(&serde_json::from_str(&machine).unwrap_or_default());
@@ -24,7 +24,7 @@ pub(super) fn draw(directory: &Path) -> Vec<(&'static str, String)> {
     charts.into_iter().filter_map(|(name, chart)| Some((name, chart?))).collect()
 }
 
-/// What a bench said, a JSON object a line.
+/// The output of a bench, a JSON object per line.
 struct Record(Vec<Value>);
 
 impl Record {
@@ -33,7 +33,7 @@ impl Record {
         Record(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
     }
 
-    /// Returns the line of a case: its `bench`, or its `case` if that is how it is called.
+    /// Returns the line of a case, by its `bench` or its `case`.
     fn find(&self, case: &str) -> Option<&Value> {
         self.0.iter().find(|line| line["bench"] == case || line["case"] == case)
     }
@@ -102,7 +102,7 @@ fn nanoseconds(value: f64) -> String {
 
 const SIZES: [(&str, &str); 3] = [("64KiB", "64 KiB"), ("1MiB", "1 MiB"), ("16MiB", "16 MiB")];
 
-/// Returns a group of bars for each size of a case: what is at each of the paths.
+/// Returns a group of bars for each size of a case, with the values at the paths.
 fn groups(record: &Record, case: &str, bars: &[(usize, &str)]) -> Vec<Group> {
     let group = |(size, name): (&str, &str)| {
         let case = format!("stream/{case}/{size}");

@@ -4,10 +4,10 @@ use super::area::{Area, headed, steps};
 use super::svg::{Anchor, Drawing};
 
 const AREA: Area = Area { width: 780.0, height: 440.0, left: 74.0, right: 170.0, top: 84.0, bottom: 58.0 };
-/// Between the names of two lines at least.
+/// The least distance between the names of two lines.
 const APART: f64 = 16.0;
 
-/// How the vertical axis counts.
+/// The scale of the vertical axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scale {
     Linear,
@@ -18,12 +18,12 @@ pub(super) enum Scale {
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) name: String,
-    /// Its colour, by number; and how else it looks.
+    /// Its colour, by number, and its style.
     pub(super) colour: usize,
     pub(super) look: &'static str,
-    /// A value for each place, where there is one.
+    /// A value for each place, if there is one.
     pub(super) values: Vec<Option<f64>>,
-    /// What is written above a value.
+    /// Notes above the values.
     pub(super) notes: Vec<String>,
 }
 
@@ -37,7 +37,7 @@ pub(super) struct Chart {
     pub(super) scale: Scale,
     pub(super) places: Vec<String>,
     pub(super) lines: Vec<Line>,
-    /// How a value on the vertical axis is written.
+    /// Formats a value on the vertical axis.
     pub(super) unit: fn(f64) -> String,
 }
 
@@ -92,7 +92,7 @@ impl Chart {
         AREA.left + 25.0 + place as f64 * step
     }
 
-    /// Names at the ends of the lines, pushed apart where they would overlap.
+    /// Draws names at the ends of the lines, pushed apart where they would overlap.
     fn names(&self, drawing: &mut Drawing, at: impl Fn(f64) -> f64) {
         let ends = self.lines.iter().filter_map(|line| {
             let (n, value) =

@@ -1,4 +1,4 @@
-//! What the machine is, as far as it bears on the figures; nothing that tells whose it is.
+//! Describes the machine, as far as it affects the figures; nothing identifies its owner.
 
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -65,7 +65,7 @@ fn cache(level: u32) -> String {
     read(&format!("/sys/devices/system/cpu/cpu0/cache/index{level}/size"))
 }
 
-/// Of the kernel's `always [madvise] never`, what is in brackets.
+/// Returns the bracketed word of the kernel's `always [madvise] never`.
 fn chosen(setting: &str) -> &str {
     setting.split(['[', ']']).nth(1).unwrap_or("not to be had")
 }
@@ -80,15 +80,15 @@ fn scheduling() -> &'static str {
     }
 }
 
-/// Today, as the Gregorian calendar has it at Greenwich.
+/// Returns the current date in UTC.
 fn date() -> String {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let (year, month, day) = civil(seconds / 86_400);
     format!("{year:04}-{month:02}-{day:02}")
 }
 
-/// Year, month and day of a day counted from 1970-01-01. Years are taken to begin in March, so that a leap day is the
-/// last of its year.
+/// Returns year, month and day of a day counted from 1970-01-01. Years begin in March, so that a leap day is the last
+/// of its year.
 fn civil(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let (era, of_era) = (days / 146_097, days % 146_097);

@@ -1,8 +1,8 @@
-//! Drawings: text and shapes, in colours for light and for dark surroundings.
+//! Drawings: text and shapes, in colours for light and dark backgrounds.
 
 use std::fmt::Write;
 
-/// How a drawing looks. A series has a class by its number; 0 is the floor, 1 is this project.
+/// The style of a drawing. A series has a class by its number; 0 is the floor, 1 is this project.
 const STYLE: &str = "
 text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;fill:#3d444d}
 .paper{fill:#ffffff}.title{font-size:16px;font-weight:600;fill:#1f2328}.small{font-size:11px;fill:#59636e}
@@ -18,7 +18,7 @@ text{fill:#c9d1d9}.paper{fill:#0d1117}.title,.strong{fill:#f0f6fc}.small{fill:#9
 }
 ";
 
-/// Where a text stands to its point.
+/// The position of a text relative to its point.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Anchor {
     Start,
@@ -26,7 +26,7 @@ pub(super) enum Anchor {
     End,
 }
 
-/// A drawing in the making.
+/// A drawing under construction.
 #[derive(Debug, Default)]
 pub(super) struct Drawing {
     body: String,
@@ -76,11 +76,11 @@ impl Drawing {
     }
 
     fn put(&mut self, element: std::fmt::Arguments<'_>) {
-        // A `String` takes anything.
+        // A `String` accepts anything.
         let _ = writeln!(self.body, "{element}");
     }
 
-    /// Returns the drawing as a file. `title` is also what a reader of the screen is told.
+    /// Returns the drawing as a file. `title` is also for screen readers.
     pub(super) fn finish(self, title: &str, width: f64, height: f64) -> String {
         let title = escape(title);
         format!(

@@ -18,20 +18,20 @@ struct Ring {
     start: *mut u8,
     stride: usize,
     slots: usize,
-    /// Where each buffer lies in a slot.
+    /// The range of each buffer in a slot.
     places: Vec<Range<usize>>,
     published: &'static AtomicU64,
     taken: &'static AtomicU64,
-    /// Number of batches this process has given, or taken.
+    /// Batches this process has given, or taken.
     count: u64,
-    /// What it last saw of the other's count.
+    /// The other's count, as last seen.
     seen: u64,
 }
 
 /// Bytes before the slots.
 const HEAD: usize = 4096;
 
-/// Where the buffers of a batch lie in a slot, and how long a slot is.
+/// Returns the ranges of a batch's buffers in a slot, and the length of a slot.
 fn places(work: &Work) -> (Vec<Range<usize>>, usize) {
     let mut end = 0_usize;
     let places = work.buffers.iter().map(|buffer| {
@@ -42,7 +42,7 @@ fn places(work: &Work) -> (Vec<Range<usize>>, usize) {
     (places.collect(), end.next_multiple_of(4096))
 }
 
-/// Bytes of memory that the ring takes.
+/// Returns the size of the ring's memory.
 pub(super) fn memory(work: &Work) -> usize {
     HEAD + work.slots() * places(work).1
 }
@@ -108,12 +108,12 @@ impl Takes for Taker {
     }
 }
 
-/// Sums what it finds in the ring.
+/// Sums the batches in the ring.
 pub(super) fn takes(link: &Link, work: &Work) -> Option<Box<dyn Takes>> {
     Some(Box::new(Taker(Ring::new(link, work))))
 }
 
-/// Copies from the second to the first, which are equally long.
+/// Copies from the second to the first, which have the same length.
 type CopyBytes = fn(&mut [u8], &[u8]);
 
 struct Giver {
@@ -127,7 +127,7 @@ pub(super) fn gives(link: &Link, work: &'static Work) -> Option<Box<dyn Gives>> 
     Some(Box::new(Giver { ring: Ring::new(link, work), work, copy: <[u8]>::copy_from_slice }))
 }
 
-/// Returns the same with stores that go past the caches, where the processor has them.
+/// The same with non-temporal stores, if the processor has them.
 pub(super) fn gives_past_caches(link: &Link, work: &'static Work) -> Option<Box<dyn Gives>> {
     let copy = past_caches()?;
     Some(Box::new(Giver { ring: Ring::new(link, work), work, copy }))
@@ -167,7 +167,7 @@ impl Gives for Giver {
                 // SAFETY: within the slot, which this process has by the counts' order; 64-byte aligned.
                 produce(unsafe { std::slice::from_raw_parts_mut(at.cast(), place.len() / 8) }, number);
             } else {
-                // SAFETY: as above.
+                // SAFETY: within the slot, which this process has by the counts' order.
                 (self.copy)(unsafe { std::slice::from_raw_parts_mut(at, place.len()) }, buffer);
             }
         }
@@ -182,7 +182,7 @@ fn produce(column: &mut [i64], number: u64) {
     }
 }
 
-/// Does nothing: the other process does it all.
+/// Does nothing: the other process does everything.
 struct Nothing;
 
 impl Gives for Nothing {
@@ -211,7 +211,7 @@ impl Takes for Alone {
         }
         self.number += 1;
         black_box(&self.columns).iter().fold(0, |total: u64, column| {
-            // SAFETY: as many bytes as eight times its integers.
+            // SAFETY: the column's integers as bytes, eight each; any byte is a `u8`.
             let bytes = unsafe { std::slice::from_raw_parts(column.as_ptr().cast(), 8 * column.len()) };
             total.wrapping_add(work::sum(bytes))
         })

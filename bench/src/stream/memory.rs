@@ -1,4 +1,4 @@
-//! What tables take of the machine's memory: one table with several readers, and a long stream through a small pool.
+//! The memory that tables take: one table with several readers, and a long stream through a small pool.
 //!
 //! # Safety
 //!
@@ -33,10 +33,10 @@ const BATCH_ROWS: usize = 1 << 17;
 const BATCHES: usize = 9600;
 /// Slots of the long stream's pool, each of 64 KiB: 64 MiB.
 const SLOTS: u32 = 1 << 10;
-/// How often memory is looked at.
+/// Batches between two measurements of memory.
 const EVERY: usize = 400;
 
-/// How a table comes to its readers.
+/// How readers get a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     Ours(Delivery),
@@ -78,7 +78,8 @@ fn schema() -> SchemaRef {
     Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, false)]))
 }
 
-/// MiB that a table takes in this process and `readers` others that all hold it, by their proportional set sizes.
+/// Returns the MiB that a table takes in this process and `readers` others that all hold it, by their proportional
+/// set sizes.
 fn table_taken(readers: usize, way: Way) -> f64 {
     let sockets: Vec<[OwnedFd; 2]> = (0..readers).map(|_| socket_pair(kind(way))).collect();
     let signals: Vec<[OwnedFd; 2]> = (0..readers).map(|_| socket_pair(libc::SOCK_STREAM)).collect();
@@ -95,7 +96,7 @@ fn table_taken(readers: usize, way: Way) -> f64 {
     let before: f64 = everybody().map(|pid| mib_of(pid, "smaps_rollup", "Pss:")).sum();
     signals.iter_mut().for_each(tell);
     let ours: Vec<OwnedFd> = sockets.into_iter().map(|[ours, _]| ours).collect();
-    // Kept until memory has been looked at: it is the sender's own share.
+    // Kept until memory was measured: it is the sender's own share.
     let _sender = match way {
         Way::Ours(delivery) => Some(send(delivery, ours)),
         Way::Socket => {
@@ -114,7 +115,7 @@ fn kind(way: Way) -> i32 {
     if way == Way::Socket { libc::SOCK_STREAM } else { libc::SOCK_SEQPACKET }
 }
 
-/// One reader: gets the table, looks at all of it, and holds it until told.
+/// One reader: gets the table, reads all of it, and holds it until signalled.
 fn hold(way: Way, socket: OwnedFd, signal: &OwnedFd) {
     let mut signal = UnixStream::from(signal.try_clone().expect("a descriptor"));
     tell(&mut signal);
@@ -154,7 +155,7 @@ fn receive(delivery: Delivery, socket: OwnedFd) -> TableReceiver {
 /// Builds the table in place, and sends it to everybody.
 fn send(delivery: Delivery, sockets: Vec<OwnedFd>) -> TableSender {
     let shape = |sender: &TableSender| sender.shape(TABLE_ROWS, |_| 0).expect("a shape that fits memory");
-    // For its length only.
+    // Only for its length.
     let sealed = SenderConfig::new().deliveries(Deliveries::SEALED);
     let len = shape(&TableSender::new(schema(), sealed).expect("a schema that can be sent")).len();
     let config =
@@ -178,7 +179,7 @@ fn produce(sender: &mut TableSender, rows: usize, number: usize) {
     sent.expect("receivers");
 }
 
-/// Every reader is written to in turn, and the batch is given up, as a server does it that has no more use for it.
+/// Writes to every reader in turn, and drops the batch, like a server that has no more use for it.
 fn send_over_sockets(sockets: Vec<OwnedFd>) {
     let column = Arc::new(Int64Array::from_iter_values(0..TABLE_ROWS as i64)) as ArrayRef;
     let batch = RecordBatch::try_from_iter([("n", column)]).expect("one column");
@@ -205,7 +206,7 @@ fn mib_of(pid: u32, file: &str, name: &str) -> f64 {
     kib / 1024.0
 }
 
-/// Least and most of what was seen.
+/// The smallest and largest value seen.
 #[derive(Clone, Copy)]
 struct Range {
     least: f64,
@@ -220,8 +221,8 @@ impl Range {
     }
 }
 
-/// Streams 10 GB and looks at what both processes have resident, from the second look on: by then every slot has been
-/// read once.
+/// Streams 10 GB and measures the resident memory of both processes, from the second time on: by then every slot has
+/// been read once.
 fn long_stream(options: Options) {
     let [ours, theirs] = socket_pair(libc::SOCK_SEQPACKET);
     let child = fork(|| {

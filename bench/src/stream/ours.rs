@@ -1,4 +1,4 @@
-//! This project's contenders: a table's sender and its receiver, in each of the ways in which they can be used.
+//! This project's contenders: a table's sender and its receiver, in each way of using them.
 #![allow(unsafe_code)]
 
 use arrow_array::types::Int64Type;
@@ -32,7 +32,7 @@ fn giver(
     Some(Box::new(Giver { sender, work, shape }))
 }
 
-/// A pool of as many batches as the floor's ring has room for.
+/// Configures a pool for as many batches as the floor's ring holds.
 fn fitting(work: &Work) -> SenderConfig {
     let plan = Plan::new(work.batch.schema()).expect("a schema that can be planned");
     let len = Encoder::new(plan).encoded_len(&work.batch).expect("a batch of the plan");
@@ -47,7 +47,7 @@ pub(super) fn pooled_asleep(link: &Link, work: &'static Work) -> Option<Box<dyn 
     giver(link, work, fitting(work), Delivery::Pooled, Wait::sleeping())
 }
 
-/// With the pool that a sender has if nothing is said: large batches go in slices.
+/// With the default pool: large batches go in slices.
 pub(super) fn default_pool(link: &Link, work: &'static Work) -> Option<Box<dyn Gives>> {
     giver(link, work, SenderConfig::new(), Delivery::Pooled, Wait::spinning())
 }
@@ -78,7 +78,7 @@ impl Gives for Giver {
     }
 }
 
-/// What a taker looks at.
+/// How a taker reads a batch.
 type Look = fn(Batch<'_>) -> (u64, usize);
 
 struct Taker {
@@ -109,7 +109,7 @@ fn view(mut batch: Batch<'_>) -> (u64, usize) {
     (view.columns().flat_map(|column| column.buffers()).fold(0, add), view.num_rows())
 }
 
-/// Returns the same, with its structure checked only.
+/// The same with only the structure checked.
 fn structure(mut batch: Batch<'_>) -> (u64, usize) {
     let view = batch.view().expect("our own batch");
     (view.columns().flat_map(|column| column.buffers()).fold(0, add), view.num_rows())
@@ -152,7 +152,7 @@ pub(super) fn sealed_views(link: &Link, work: &Work) -> Option<Box<dyn Takes>> {
 impl Takes for Taker {
     fn take(&mut self) -> u64 {
         let (mut total, mut rows) = (0_u64, 0);
-        // One that was sent in slices is taken whole.
+        // One that was sent in slices is taken as a whole.
         while rows < self.rows {
             let batch = self.receiver.next_batch_with(self.wait).expect("a sender").expect("a batch");
             let (sum, more) = (self.look)(batch);

@@ -1,4 +1,4 @@
-//! What others would use for the same work.
+//! Other tools for the same work.
 //!
 //! # Safety
 //!
@@ -60,11 +60,11 @@ impl Takes for SocketTaker {
 
 // ---- a fresh file in memory for each batch ----
 
-/// The buffers alone, without a description: the other process knows where they lie.
+/// The buffers alone, without a description: the other process knows their layout.
 struct Files {
     socket: OwnedFd,
     buffers: &'static [Buffer],
-    /// Bytes of each buffer, and of them all when each begins at a multiple of 64.
+    /// The length of each buffer, and the sum with each padded to a multiple of 64.
     lens: Vec<usize>,
     len: usize,
 }
@@ -140,7 +140,7 @@ impl Takes for Files {
 
 // ---- iceoryx2, with arrow-ipc's messages ----
 
-/// Where a `StreamWriter` writes to: whatever memory it was given last.
+/// The target of a `StreamWriter`: the memory it was given last.
 struct Target {
     at: *mut u8,
     left: usize,
@@ -149,7 +149,7 @@ struct Target {
 impl Write for Target {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let len = bytes.len().min(self.left);
-        // SAFETY: so much is left of the memory, which is not `bytes`.
+        // SAFETY: that much is left of the memory, which does not overlap `bytes`.
         unsafe { self.at.copy_from_nonoverlapping(bytes.as_ptr(), len) };
         (self.at, self.left) = (self.at.wrapping_add(len), self.left - len);
         Ok(len)
@@ -175,7 +175,7 @@ struct IceoryxTaker {
     decoder: StreamDecoder,
 }
 
-/// Returns a service that loses nothing, with as many messages under way as the others have.
+/// Creates a service that loses nothing, with as many messages in flight as the others have.
 fn service(link: &Link, work: &Work) -> Option<PortFactory<ipc::Service, [u8], ()>> {
     set_log_level(LogLevel::Error);
     let node = NodeBuilder::new().create::<ipc::Service>().ok()?;
@@ -185,11 +185,11 @@ fn service(link: &Link, work: &Work) -> Option<PortFactory<ipc::Service, [u8], (
     builder.history_size(0).subscriber_max_buffer_size(work.slots()).open_or_create().ok()
 }
 
-/// Each end must know of the other before the first message, or that one is lost.
+/// Each end must know the other before the first message, or that one is lost.
 fn meet(socket: &OwnedFd) {
     // SAFETY: one byte each way, from and to a byte that lives.
     unsafe { libc::send(socket.as_raw_fd(), [0_u8].as_ptr().cast(), 1, 0) };
-    // SAFETY: as above.
+    // SAFETY: one byte each way, from and to a byte that lives.
     unsafe { libc::recv(socket.as_raw_fd(), [0_u8].as_mut_ptr().cast(), 1, 0) };
 }
 
@@ -208,7 +208,7 @@ pub(super) fn iceoryx_gives(link: &Link, work: &'static Work) -> Option<Box<dyn 
 }
 
 pub(super) fn iceoryx_takes(link: &Link, work: &Work) -> Option<Box<dyn Takes>> {
-    // The schema is told once; here, it is known.
+    // The schema is sent once; here, it is known.
     let mut schema = Vec::new();
     StreamWriter::try_new(&mut schema, &work.batch.schema()).ok()?;
     let mut decoder = StreamDecoder::new().with_require_alignment(true);

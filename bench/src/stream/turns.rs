@@ -1,7 +1,7 @@
 //! Two pinned processes through which contenders stream in turns.
 //!
-//! One gives, the other takes. A turn is some batches; the clock runs in the taker, from when it has the first batch
-//! until it has the last, so that starting and stopping do not count.
+//! One gives, the other takes. A turn is some batches; the clock runs in the taker, from the first batch to the last,
+//! so that starting and stopping do not count.
 
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Instant;
@@ -11,7 +11,7 @@ use crate::handoff::process::{fork, pin, shared, socket_pair, wait};
 
 /// Rounds in which every contender has its turn.
 const ROUNDS: usize = 25;
-/// Time that one turn takes, about.
+/// Approximate length of one turn.
 const TURN_NANOS: f64 = 6e6;
 
 /// The giving end of a contender.
@@ -26,24 +26,24 @@ pub(super) trait Takes {
     fn take(&mut self) -> u64;
 }
 
-/// A way to get batches to another process. An end is `None` where it is not to be had.
+/// A way to send batches to another process. An end is `None` if it is not available.
 #[derive(Clone, Copy)]
 pub(super) struct Contender {
     pub(super) name: &'static str,
     pub(super) gives: fn(&Link, &'static Work) -> Option<Box<dyn Gives>>,
     pub(super) takes: fn(&Link, &Work) -> Option<Box<dyn Takes>>,
-    /// Bytes of memory that both ends are to share from the beginning.
+    /// Returns the bytes of memory to share from the beginning.
     pub(super) memory: fn(&Work) -> usize,
 }
 
-/// What the two ends of a contender share from before the fork.
+/// Shared by the two ends of a contender since before the fork.
 #[derive(Debug)]
 pub(super) struct Link {
     /// A connected pair of sockets for packets, the giver's first.
     packets: [OwnedFd; 2],
-    /// A connected pair of sockets for a stream, likewise.
+    /// A connected pair of sockets for a stream, the giver's first.
     stream: [OwnedFd; 2],
-    /// Zeroed memory that both see; null if none was asked for.
+    /// Zeroed memory visible to both; null if none was requested.
     pub(super) memory: *mut u8,
     memory_len: usize,
     /// A name that is unique to this contender in this run.
@@ -90,7 +90,7 @@ impl Drop for Link {
     }
 }
 
-/// Three numbers that the processes tell each other: which contender and how many batches; the sum and the time.
+/// Two numbers in a datagram between the processes: the contender and the number of batches; the sum and the time.
 type Note = [u64; 2];
 
 #[allow(unsafe_code)]
@@ -108,12 +108,12 @@ fn hear(socket: &OwnedFd) -> Option<Note> {
     (got == size_of::<Note>() as isize).then_some(note)
 }
 
-/// Gigabytes a second of each contender in its median turn; `None` for one that is not to be had here.
+/// Returns the gigabytes per second of each contender in its median turn; `None` for one that is not available here.
 pub(super) fn measure(work: &'static Work, contenders: &[Contender]) -> Vec<Option<f64>> {
     let links: Vec<Link> = contenders.iter().map(|contender| Link::new(contender, work)).collect();
     let [orders, far] = socket_pair(libc::SOCK_SEQPACKET);
     let child = fork(|| {
-        // Closed here, so that this process sees when its parent closes its own.
+        // Closed here, so that this process sees its parent close its own.
         close_in_child(&orders);
         pin(1);
         serve(&far, work, contenders, &links);
@@ -133,7 +133,7 @@ pub(super) fn measure(work: &'static Work, contenders: &[Contender]) -> Vec<Opti
     }
     drop(orders);
     let rates = turns.iter_mut().map(|turns| turns.as_mut().map(Turns::median)).collect();
-    // Before the child is waited for: some contenders end only when both sides do.
+    // Before waiting for the child: some contenders end only when both sides do.
     drop(turns);
     wait(child);
     rates
@@ -154,14 +154,14 @@ fn serve(orders: &OwnedFd, work: &Work, contenders: &[Contender], links: &[Link]
     }
 }
 
-/// Closes in a child what only its parent is to hold.
+/// Closes in a child a descriptor that only its parent may hold.
 #[allow(unsafe_code)]
 fn close_in_child(fd: &OwnedFd) {
     // SAFETY: the child exits without dropping the owner, so the descriptor is closed once.
     unsafe { libc::close(fd.as_raw_fd()) };
 }
 
-/// A contender's turns, as its giver sees them.
+/// A contender's turns, from its giver's point of view.
 struct Turns {
     which: u64,
     giver: Box<dyn Gives>,
@@ -177,7 +177,7 @@ impl Turns {
         Turns { which, giver, given: 0, count: 0, rates: Vec::with_capacity(ROUNDS) }
     }
 
-    /// Nanoseconds for a batch, over `count` of them.
+    /// Returns the nanoseconds per batch, over `count` of them.
     fn turn(&mut self, orders: &OwnedFd, work: &Work, count: u64) -> f64 {
         tell(orders, [self.which, count]);
         let first = self.given;

@@ -1,4 +1,4 @@
-//! What is sent: the batches, how they are produced, and how they are summed. The same for every contender.
+//! The work, the same for every contender: the batches, and how they are produced and summed.
 
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ use arrow_schema::DataType;
 /// Integer columns of a batch that is produced in place.
 pub(super) const COLUMNS: usize = 8;
 
-/// Batches produced in place repeat themselves after so many, so that one which was overwritten or not written shows.
+/// Batches produced in place repeat after this many, so that one that was overwritten or not written shows.
 const SEEDS: u64 = 8;
 
-/// What the columns of a batch are.
+/// The columns of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Columns {
     /// Eight of 64-bit integers.
@@ -26,12 +26,12 @@ pub(super) enum Columns {
     Mixed,
 }
 
-/// How a batch comes into being.
+/// How a batch is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Making {
-    /// Computed where it will be read, as far as the contender can do that.
+    /// Computed where it will be read, if the contender can do that.
     InPlace,
-    /// It is there already, as a `RecordBatch`.
+    /// It exists already, as a `RecordBatch`.
     Finished,
 }
 
@@ -39,17 +39,17 @@ pub(super) enum Making {
 #[derive(Debug)]
 pub(super) struct Work {
     pub(super) batch: RecordBatch,
-    /// Its buffers, in order, those without bytes left out.
+    /// Its buffers, in order, without empty ones.
     pub(super) buffers: Vec<Buffer>,
     pub(super) making: Making,
     /// Bytes of the buffers.
     pub(super) bytes: usize,
-    /// The sum of each batch that is produced; all the same for a finished one.
+    /// The sum of each produced batch; all the same for a finished one.
     sums: Vec<u64>,
 }
 
 impl Work {
-    /// Batches of about `bytes` bytes.
+    /// Creates batches of about `bytes` bytes.
     pub(super) fn new(columns: Columns, making: Making, bytes: usize) -> Work {
         let probe = 1 << 10;
         let each = columns.batch(probe).columns().iter().flat_map(buffers).map(|b| b.len()).sum::<usize>();
@@ -63,7 +63,7 @@ impl Work {
         Work { batch, buffers, making, bytes, sums }
     }
 
-    /// Buffers in rotation, the same for everybody: 4 MiB in all, or two of the largest.
+    /// Returns the number of buffers in rotation, the same for everybody: 4 MiB in all, or two of the largest.
     pub(super) fn slots(&self) -> usize {
         ((4 << 20) / self.bytes.max(64 << 10)).clamp(2, 64)
     }
@@ -74,27 +74,27 @@ impl Work {
         (first..first + count).fold(0, |sum: u64, n| sum.wrapping_add(self.sums[(n % sums) as usize]))
     }
 
-    /// Returns true if batches are produced, each for its number.
+    /// Returns true if each batch is produced from its number.
     pub(super) fn is_produced(&self) -> bool {
         self.making == Making::InPlace
     }
 }
 
-/// Returns a value of a batch that is produced.
+/// Returns a value of a produced batch.
 #[inline(always)]
 pub(super) fn value(row: usize, number: u64) -> i64 {
     row as i64 ^ (number % SEEDS) as i64
 }
 
-/// Returns the sum of a batch that is produced, from the definition.
+/// Returns the sum of a produced batch, from the definition.
 fn produced(seed: u64, rows: usize) -> u64 {
     let sum = (0..rows).fold(0, |sum: i64, row| sum.wrapping_add(value(row, seed)));
     sum.wrapping_mul(COLUMNS as i64) as u64
 }
 
-/// Returns the sum of some bytes as words. Zeroes behind them make no difference.
+/// Returns the sum of some bytes as words. Trailing zeroes make no difference.
 ///
-/// One function for all contenders, so that they run the very same loop.
+/// One function for all contenders, so that they run the same loop.
 #[inline(never)]
 pub(super) fn sum(bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks::<8>();
@@ -103,7 +103,7 @@ pub(super) fn sum(bytes: &[u8]) -> u64 {
     words.iter().fold(u64::from_le_bytes(last), |sum, word| sum.wrapping_add(u64::from_le_bytes(*word)))
 }
 
-/// Returns the sum of a batch, found without the heap.
+/// Returns the sum of a batch, without allocating.
 pub(super) fn sum_batch(batch: &RecordBatch) -> u64 {
     batch.columns().iter().fold(0, |sum: u64, column| sum.wrapping_add(sum_column(column)))
 }

@@ -1,7 +1,7 @@
-//! Plays one row of the table of hostile peers over the socket that is its standard input.
+//! Plays one row of the table of hostile peers over the socket at its standard input.
 //!
-//! `hostile_peer TITLE` says "ready" on standard output, misbehaves, and exits with 0 if everything that was to happen
-//! to itself has happened: the table's own assertions are about the errors that the kernel gives it.
+//! `hostile_peer TITLE` prints "ready", misbehaves, and exits with 0 if it got what it expected: the table's own
+//! assertions are about the errors that the kernel gives it.
 
 use std::io::Write;
 

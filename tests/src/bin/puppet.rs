@@ -1,11 +1,11 @@
-//! A process that behaves, says which step of the protocol it has come to, and stands there to be killed.
+//! A process that behaves, reports its step of the protocol, and waits there to be killed.
 //!
-//! `puppet ROLE DELIVERY STEP [orphan]` meets over the socket that is its standard input, goes to STEP, prints
-//! `at STEP` and waits for its end. With `orphan` it first forks a child that keeps the socket, and prints `orphan PID`.
-//! `puppet broadcast PATH` listens there, lets three receivers in, and sends for as long as it lives.
-//! `puppet race PATH`, `activated`, `activator PATH`, `knock PATH`, `unseen PATH`, `hand-down`: see the functions of that name.
-//! `puppet in-flight` becomes another user and has too many descriptors in flight.
-//! `puppet session ROLE DELIVERY` asks to be traced and goes through a whole session, to be killed on the way.
+//! `puppet ROLE DELIVERY STEP [orphan]` connects over the socket at its standard input, goes to STEP, prints `at
+//! STEP` and waits for its end. With `orphan` it first forks a child that keeps the socket, and prints `orphan PID`.
+//! `puppet broadcast PATH` listens there, accepts three receivers, and sends until it is killed. `puppet race PATH`,
+//! `activated`, `activator PATH`, `knock PATH`, `unseen PATH`, `hand-down`: see the functions of that name. `puppet
+//! in-flight` becomes another user and has too many descriptors in flight. `puppet session ROLE DELIVERY` asks to be
+//! traced and goes through a whole session, to be killed on the way.
 //!
 //! # Safety
 //!
@@ -70,7 +70,7 @@ fn say(what: &str) {
     std::io::stdout().flush().expect("standard output");
 }
 
-/// Says where it is and stays there.
+/// Reports the step and stays there.
 fn stand(step: &str) -> ! {
     say(&format!("at {step}"));
     loop {
@@ -205,13 +205,13 @@ fn broadcast(path: &[u8]) {
     }
 }
 
-/// Has as many descriptors in flight as its user may, and finds that the next meeting says so; then goes on.
+/// Has as many descriptors in flight as its user may, and checks that the next handshake reports it; then continues.
 fn in_flight() {
     let nobody = rustix::process::Uid::from_raw(65534);
     rustix::thread::set_thread_res_uid(nobody, nobody, nobody).expect("root may become anybody");
     let limit = rustix::process::getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: Some(64), ..limit }).expect("lower is allowed");
-    // A letter that carries its own kind of socket counts while nobody has opened it.
+    // A datagram that carries its own kind of socket counts while nobody has received it.
     let (near, far) = honest::sockets();
     let near = Socket::new(near);
     let mut flying = 0;
@@ -237,7 +237,7 @@ fn in_flight() {
             "{refused:?}"
         );
     });
-    // Once the letters are opened, there is room again.
+    // Once the datagrams are received, there is room again.
     drop((near, far));
     drop(honest::join_pooled(&mut sender));
     stand("in flight");
@@ -269,7 +269,7 @@ fn activator(path: &[u8]) {
     stand("listening");
 }
 
-/// Lets one receiver in, sends so many messages, and stands still.
+/// Accepts one receiver, sends this many messages, and waits.
 fn serve(listener: &Listener, count: u64) -> ! {
     let mut sender = config().build().expect("memory");
     sender.accept(listener, Wait::sleeping(), &mut |_| Decision::Welcome(b"")).expect("a receiver");
@@ -287,7 +287,7 @@ fn knock(path: &[u8]) {
     say(&format!("heard {:?}", meeting.connect(path).map(drop)));
 }
 
-/// Sends to a receiver whose process it does not see, and hears of its end all the same.
+/// Sends to a receiver whose process it cannot see, and still notices its end.
 fn unseen(path: &[u8]) {
     let mut sender = config().build().expect("memory");
     let introduction = HandshakeConfig::new(b"").patience(PATIENCE);
@@ -316,7 +316,7 @@ fn hand_down() {
     honest::send(&mut sender, 1, 64).expect("room");
 }
 
-/// A whole session: meets, exchanges five messages, closes.
+/// Runs a whole session: connects, exchanges five messages, closes.
 fn session(role: &str, wanted: Deliveries, socket: OwnedFd) {
     if role == "receive" {
         let incoming =

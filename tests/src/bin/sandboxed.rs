@@ -1,13 +1,13 @@
 //! One side of a channel that gives up nearly all system calls once the channel is open.
 //!
-//! `sandboxed ROLE MODE` meets over standard input, enters the sandbox, sends or receives messages, writes `done` to
-//! standard output and ends. A call that the sandbox does not let through kills it on the spot.
+//! `sandboxed ROLE MODE` connects over standard input, enters the sandbox, sends or receives messages, writes `done`
+//! to standard output and ends. A call that the sandbox does not allow kills it at once.
 //!
-//! | mode | let through | how the two wait for each other |
+//! | mode | allowed | how the two wait for each other |
 //! |---|---|---|
-//! | `strict` | `read`, `write`, `exit`, `sigreturn`: `SECCOMP_MODE_STRICT` | they try again |
+//! | `strict` | `read`, `write`, `exit`, `sigreturn`: `SECCOMP_MODE_STRICT` | they poll |
 //! | `futex` | `futex`, `write`, `exit` | they sleep |
-//! | `none` | `exit`: to show that the sandbox bites | not at all |
+//! | `none` | `exit`: to show that the sandbox works | not at all |
 //!
 //! # Safety
 //!
@@ -52,7 +52,7 @@ fn strict() {
     assert_eq!(entered, 0, "{}", std::io::Error::last_os_error());
 }
 
-/// Lets these calls through and kills the process at any other.
+/// Allows these calls and kills the process at any other.
 fn filter(calls: &[libc::c_long]) {
     let step = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
     let mut program = vec![step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0)];
@@ -72,7 +72,7 @@ fn filter(calls: &[libc::c_long]) {
     assert_eq!(entered, 0, "{}", std::io::Error::last_os_error());
 }
 
-/// Says so and ends, by the two calls that every mode but `none` lets through.
+/// Reports it and ends, by the two calls that every mode but `none` allows.
 fn done() -> ! {
     let word = b"done\n";
     // SAFETY: the word outlives the call.
@@ -80,7 +80,7 @@ fn done() -> ! {
     leave(0)
 }
 
-/// Ends this thread, which is the only one: strict mode knows no `exit_group`.
+/// Ends this thread, which is the only one: strict mode has no `exit_group`.
 fn leave(code: i32) -> ! {
     // SAFETY: nothing of the process is used afterwards.
     unsafe { libc::syscall(libc::SYS_exit, code) };
@@ -95,7 +95,7 @@ fn send(socket: OwnedFd, mode: &str) {
     for number in 1..=MESSAGES {
         if mode == "strict" { send_busily(&mut sender, number) } else { send_sleepily(&mut sender, number) }
     }
-    // Closing needs no call either, but leaving does, and the receiver may still be reading: it is the one to go first.
+    // Closing needs no call either, but leaving does, and the receiver may still be reading: let it go first.
     while sender.stats().slots_in_use > 0 {
         let _ = sender.try_loan(4 * SLOT).map(drop);
     }
@@ -117,7 +117,7 @@ fn send_busily(sender: &mut Sender, number: u64) {
     }
 }
 
-/// Sleeps for want of room at once, without looking around first.
+/// Sleeps at once if there is no room, without spinning first.
 fn send_sleepily(sender: &mut Sender, number: u64) {
     let wait = Wait::sleeping().spins(0).watch_every(Duration::MAX);
     let Ok(mut loan) = sender.loan_with(SLOT, wait) else { leave(3) };

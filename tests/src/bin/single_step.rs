@@ -1,11 +1,11 @@
 //! Steps a child through one whole publish/take/release cycle and kills it at every instruction.
 //!
-//! `single_step CYCLE [POINTS]` does so for one cycle of the table below, at every instruction or at so many of them,
+//! `single_step CYCLE [POINTS]` does so for one cycle of the table below, at every instruction or at POINTS of them,
 //! evenly spaced, if there are more. It prints `CYCLE: N instructions, M points` and exits with 0 if the survivor saw
 //! nothing but whole messages and the right end at each of them.
 //!
-//! The survivor and the tracer are this process, which has one thread, so that it can fork; while the child stands
-//! still it is looked at, and acted against, at leisure.
+//! The survivor and the tracer are this process, which has one thread, so that it can fork; while the child is
+//! stopped it can be examined, and acted against, at leisure.
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashSet};
@@ -24,7 +24,7 @@ const SLOT: usize = 64;
 /// The two messages of a stepped cycle: one that does not fill its slot, and one that takes two slots.
 const LENGTHS: [usize; 2] = [40, 100];
 
-/// A wait that looks at the peer at once: the child is dead or stands still.
+/// A wait that checks the peer at once: the child is dead or stopped.
 const NOW: Wait = Wait::sleeping().spins(0).at_most(Duration::ZERO);
 
 fn main() {
@@ -39,7 +39,7 @@ fn main() {
         "receiver-raced" => receiver_raced,
         other => panic!("no cycle {other:?}"),
     };
-    // A first run for the dynamic linker, which binds what this process calls when it is first called.
+    // A first run for the dynamic linker, which binds functions at their first call.
     run(&Path::default(), WHOLE);
     let path = Path::default();
     let mut seen = BTreeSet::from([run(&path, WHOLE).seen]);
@@ -59,19 +59,19 @@ fn main() {
 /// The point after the last instruction.
 const WHOLE: usize = usize::MAX;
 
-/// What a run came to.
+/// The result of a run.
 struct Point {
-    /// Messages that got through, as the survivor counts them.
+    /// Messages that the survivor received.
     seen: usize,
 }
 
-/// Where a cycle leads, instruction by instruction: each place, and the last point at or before it whose place had not
-/// been come to before. A child is run there at full speed and only stepped from there on.
+/// The path of a cycle, instruction by instruction: each address, and the last point at or before it whose address
+/// had not been reached before. A child is run there at full speed and only stepped from there on.
 #[derive(Default)]
 struct Path(RefCell<Vec<(u64, usize)>>);
 
 impl Path {
-    /// Brings a child that stands at the beginning to instruction `at`, or to the end of its cycle, which is recorded.
+    /// Brings a child at the beginning to instruction `at`, or to the end of its cycle, which is recorded.
     fn lead(&self, child: &mut Tracee, at: usize) {
         if at == WHOLE {
             return self.record(child);
@@ -127,7 +127,7 @@ fn stepped_sender(socket: OwnedFd) -> i32 {
     let mut sender = config().build().expect("memory");
     sender.watch_every(Duration::MAX);
     sender.accept_socket(socket, &HandshakeConfig::new(b"").patience(PATIENCE)).expect("an honest receiver");
-    // A round beforehand: the stepped messages go where others have been, so that a torn one would show.
+    // A round beforehand: the stepped messages reuse slots, so that a torn one would show.
     for number in 1..=4 {
         publish(&mut sender, number, SLOT);
     }
@@ -231,7 +231,7 @@ fn receiver_killed(path: &Path, at: usize, asleep: bool) -> Point {
     if asleep {
         sender.disarm();
     }
-    // What it had released before it died is free without looking at its process.
+    // What it had released before it died is free without checking its process.
     let released = (0..).take_while(|&i| i < 4 && sender.try_loan((i + 1) * SLOT).is_ok()).count();
     sender.reap().expect("poll");
     assert_eq!(sender.next_ended().map(|(_, end)| end), Some(End::Crashed), "killed at {at}");
@@ -241,7 +241,7 @@ fn receiver_killed(path: &Path, at: usize, asleep: bool) -> Point {
     Point { seen: released }
 }
 
-/// The child is not killed but raced: at each instruction the sender overwrites all that it may.
+/// The child is not killed but raced: at each instruction the sender overwrites everything that it may.
 fn receiver_raced(path: &Path, at: usize) -> Point {
     let mut scene = Scene::new();
     let honest = scene.pair.sender.subscribers().next().expect("the honest one came first");
@@ -259,7 +259,7 @@ fn receiver_raced(path: &Path, at: usize) -> Point {
             Err(e) => panic!("{e}"),
         }
     }
-    // At the end of its cycle it has stopped by itself; else it goes there now.
+    // At the end of its cycle it has stopped by itself; otherwise it runs there now.
     if at != WHOLE {
         let stop = scene.child.go(Go::On);
         assert_eq!(stop, Stop::Signal(libc::SIGSTOP), "overwritten under its lease at instruction {at}");

@@ -13,17 +13,17 @@ use crate::raw::datagram::{COPIED, SLOTS, bare};
 use crate::raw::play::{Entry, Offered, POOL, board as words};
 use crate::raw::{Card, Socket};
 
-/// Writes to the board as it likes, and lets the receiver look in between.
+/// Writes arbitrary words to the board, and lets the receiver read in between.
 ///
 /// # Panics
 ///
-/// If the receiver hands out what does not lie in the pool, or goes on after it has found a fault.
+/// If the receiver hands out anything outside the pool, or continues after a fault.
 pub fn board(bytes: &[u8]) {
     let mut choices = Choices::new(bytes);
     let (here, there) = honest::sockets();
     let socket = Socket::new(here);
     let offered = Offered::new();
-    // Both answers are there before they are asked for, so that one thread can play both sides.
+    // Both replies are there in advance, so that one thread can play both sides.
     let all = [offered.pool.as_fd(), offered.board.as_fd(), offered.stats_region.as_fd()];
     socket.send(&Card::sender(COPIED).datagram(Kind::Welcome), &all);
     socket.send(&bare(Kind::Start), &[]);
@@ -77,7 +77,7 @@ fn hostile(choices: &mut Choices<'_>, offered: &Offered, socket: &Socket, ticket
         }
         6 => offered.board.u32_at(words::WANT_ROOM).store(choices.near_u32(1), Ordering::Release),
         _ => {
-            // Its receiver reads no more than so many; a full socket would make this one wait.
+            // Its receiver only reads a limited number; a full socket would make this one wait.
             let _ = socket.send_now(&datagram(choices), &[]);
         }
     }
@@ -87,14 +87,14 @@ fn datagram(choices: &mut Choices<'_>) -> Vec<u8> {
     if choices.below(2) == 0 { bare(Kind::Wake) } else { choices.bytes(32).to_vec() }
 }
 
-/// One thing that a receiver does. Whatever it gets lies in its own memory and is as long as the pool at most.
+/// One action of a receiver. What it gets is in its own memory and at most as long as the pool.
 fn look(choices: &mut Choices<'_>, receiver: &mut CopyingReceiver) -> Result<(), RecvError> {
     match choices.below(4) {
         0 => {
             if receiver.inner().arm()? {
                 receiver.inner().disarm()?;
             }
-            // It is here that the end is told.
+            // This is where the end is reported.
             receiver.try_recv()?;
         }
         1 => {

@@ -47,7 +47,7 @@ impl<'a> Choices<'a> {
         u64::from_le_bytes([(); 8].map(|()| self.byte()))
     }
 
-    /// So many of the bytes that are left, or all.
+    /// Returns up to `most` of the remaining bytes.
     pub(super) fn bytes(&mut self, most: usize) -> &'a [u8] {
         let (taken, rest) = self.0.split_at(most.min(self.0.len()));
         self.0 = rest;

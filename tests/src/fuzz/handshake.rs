@@ -5,11 +5,11 @@ use bowstring_transport::session::wire::{self, Card, Kind, Receives, Sends};
 
 use super::Choices;
 
-/// Hears whatever comes.
+/// Handles arbitrary datagrams.
 ///
 /// # Panics
 ///
-/// If something was agreed to that was not offered, or a card does not survive reading and writing.
+/// If something was agreed to that was not offered, or the parameters do not survive a round trip.
 pub fn handshake(bytes: &[u8]) {
     let mut choices = Choices::new(bytes);
     let ours = card(&mut choices);
@@ -65,16 +65,16 @@ fn connect(choices: &mut Choices<'_>, ours: Card) {
     assert!(!machine.awaiting().is_empty());
 }
 
-/// A connector takes the WELCOME that one of us answers to its HELLO.
+/// Checks that a connector takes the WELCOME that our listener sends for its HELLO.
 fn accepted(hello: Card, welcome: Card) {
-    // A greeting is the caller's to add.
+    // The caller adds the greeting.
     let datagram = Card { greeting: 0, greeting_in_descriptor: false, ..welcome }.encode(Kind::Welcome);
-    // So many descriptors as the two agree to.
+    // As many descriptors as the two agree to.
     let heard = (0..=5).any(|count| Connector::new(hello).hear(&datagram, count).is_ok());
     assert!(heard, "{hello:?} does not take {welcome:?}");
 }
 
-/// What was read from a datagram is written as the same bytes.
+/// Checks that a datagram encodes to the same bytes after decoding.
 fn survives(datagram: &[u8], kind: Kind, card: &Card) {
     assert_eq!(datagram[..wire::CARD], card.encode(kind), "{card:?}");
 }
@@ -125,7 +125,7 @@ fn datagram(choices: &mut Choices<'_>) -> Vec<u8> {
             [&wire::refuse(choices.byte().into(), reason.len()), reason].concat()
         }
     };
-    // Sometimes with a byte or two that are wrong.
+    // Sometimes with a few wrong bytes.
     for _ in 0..choices.below(8).saturating_sub(5) {
         let at = usize::from(choices.byte()) % bytes.len();
         bytes[at] = choices.byte();

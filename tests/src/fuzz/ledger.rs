@@ -24,11 +24,11 @@ pub fn ledger(bytes: &[u8]) {
     let (here, there) = honest::sockets();
     let socket = Socket::new(there);
     let region = Make::published(LEDGER).region().expect("a ledger");
-    // Before it is asked for, so that one thread can play both sides.
+    // In advance, so that one thread can play both sides.
     socket.send(&Card::receiver(POOLED).datagram(Kind::Hello), &[]);
     socket.send(&bare(Kind::Attach), &[region.as_fd()]);
     let met = pair.sender.accept_socket(here, &HandshakeConfig::new(b"")).expect("a good handshake");
-    // No more than leaves room for an honest message wherever it is held.
+    // At most what leaves room for an honest message wherever it is held.
     let quota = 1 + u32::from(choices.below(2));
     let policy = if choices.below(4) == 0 { OnSlow::CutOff { quota } } else { OnSlow::Skip { quota } };
     assert!(pair.sender.set_on_slow(met.receiver, policy));
@@ -53,7 +53,7 @@ pub fn ledger(bytes: &[u8]) {
         sent += count;
         pair.serve(count).expect("the honest receiver is served");
     }
-    // The hostile one goes, and with it whatever it held.
+    // The hostile one leaves, and its slots come back.
     drop((socket, region));
     pair.sender.reap().expect("nothing here fails");
     assert_eq!(pair.sender.receivers(), 1, "the hostile receiver is gone and the honest one is not");

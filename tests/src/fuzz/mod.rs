@@ -1,12 +1,16 @@
-//! What the transport's fuzz targets do with their input. Ordinary tests do the same with inputs of their own, so that
-//! the bodies are the same on every toolchain.
+//! The bodies of the transport's fuzz targets. Ordinary tests run them with inputs of their own, so that the bodies
+//! are the same on every toolchain.
 //!
 //! | body | the input is | what must hold |
 //! |---|---|---|
-//! | [`handshake`] | two cards, and datagrams to one side | no panic; what is agreed to was offered; cards survive reading and writing |
-//! | [`board`] | what a hostile sender writes to its board, and when | a receiver gets private copies within the pool, or an error that stays |
-//! | [`ledger`] | what a hostile receiver writes to its ledger, and when | an honest receiver of the same sender loses nothing |
-//! | [`sealed`] | datagrams and files for a receiver of sealed messages | messages of the length announced, or an error that stays |
+//! | [`handshake`] | parameters of both sides, and datagrams to one | no panic; what is agreed to was offered;
+//! parameters survive a round trip |
+//! | [`board`] | what a hostile sender writes to its board, and when | a receiver gets private copies within the
+//! pool, or an error that stays |
+//! | [`ledger`] | what a hostile receiver writes to its ledger, and when | an honest receiver of the same sender
+//! loses nothing |
+//! | [`sealed`] | datagrams and files for a receiver of sealed messages | messages of the announced length, or an
+//! error that stays |
 
 // claim: fuzz, fuzz-deep
 

@@ -12,11 +12,11 @@ use crate::raw::datagram::{SEALED, bare};
 use crate::raw::memory::Make;
 use crate::raw::{Card, Socket};
 
-/// Sends what it likes, and lets the receiver look in between.
+/// Sends arbitrary datagrams, and lets the receiver read in between.
 ///
 /// # Panics
 ///
-/// If a message has another length than was announced, or the receiver goes on after it has found a fault.
+/// If a message's length differs from the announced one, or the receiver continues after a fault.
 pub fn sealed(bytes: &[u8]) {
     let mut choices = Choices::new(bytes);
     let (here, there) = honest::sockets();

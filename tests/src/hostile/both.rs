@@ -1,4 +1,5 @@
-//! The meeting for both directions, in which each side brings a pool and a ledger, and the connector a second socket.
+//! The handshake for both directions, in which each side brings a pool and a ledger, and the connector a second
+//! socket.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -11,7 +12,7 @@ use crate::raw::datagram::{COPIED, POOLED, bare, with};
 use crate::raw::play::{BOARD, LEDGER, Offered, POOL, descriptors};
 use crate::raw::{Card, Make, Region, Socket};
 
-/// Returns a card that sends and receives.
+/// Returns parameters for sending and receiving.
 fn card() -> Card {
     Card { wants: POOLED, max_pool: 1 << 30, ..Card::sender(COPIED) }
 }
@@ -29,7 +30,7 @@ impl Brought {
         Brought { offered: Offered::new(), ledger: Make::published(LEDGER).region().expect("a ledger") }
     }
 
-    /// Those at the given places in the order of the protocol.
+    /// Returns those at the given places in the order of the protocol.
     fn pick(&self, places: &[usize]) -> Vec<BorrowedFd<'_>> {
         let Offered { pool, board, stats_region } = &self.offered;
         let all = [pool.as_fd(), board.as_fd(), stats_region.as_fd(), self.ledger.as_fd()];
@@ -57,7 +58,7 @@ fn hellos(all: &mut Vec<Case>) {
     hello("no room for the pool", "Declined(Geometry)", Card { max_pool: 4096, ..card() });
 }
 
-/// Says HELLO and hears the WELCOME.
+/// Sends HELLO and reads the WELCOME.
 fn knock(s: &Socket) {
     s.send(&card().datagram(Kind::Hello), &[]);
     drop(descriptors::<4>(s.recv()));
@@ -68,7 +69,7 @@ fn second() -> (OwnedFd, OwnedFd) {
     bowstring_transport::socket_pair().expect("a pair")
 }
 
-/// What is wrong with the regions of a side that must bring all four, and how that is called.
+/// Faults in the regions of a side that must bring all four, and their names.
 const WRONG: [(&str, &[usize], Wrong); 7] = [
     ("no descriptors", &[], Wrong::Count),
     ("no ledger", &[0, 1, 2], Wrong::Count),
@@ -83,12 +84,12 @@ const WRONG: [(&str, &[usize], Wrong); 7] = [
 enum Wrong {
     /// Their number.
     Count,
-    /// One region's size: what it has, and what it should have.
+    /// One region's size: the actual and the required one.
     Size(&'static str, usize, usize),
 }
 
 impl Wrong {
-    /// Returns the error, where `found` descriptors came and `due` should have.
+    /// Returns the expected error, if `found` descriptors came and `due` should have.
     fn ends(self, found: usize, due: usize) -> String {
         match self {
             Wrong::Count => descriptor_count(found, due),
@@ -118,7 +119,7 @@ fn attaches(all: &mut Vec<Case>) {
     }));
 }
 
-/// Makes what is handed over for a socket.
+/// Makes a descriptor to pass as a socket.
 type MakeSocket = fn() -> OwnedFd;
 
 fn second_sockets(all: &mut Vec<Case>) {
@@ -130,7 +131,7 @@ fn second_sockets(all: &mut Vec<Case>) {
         ("not connected", || unix(SocketType::SEQPACKET)),
         ("listening", || {
             let socket = unix(SocketType::SEQPACKET);
-            // Without a name the kernel gives it one of its own.
+            // Without a name the kernel chooses one.
             let unnamed = rustix::net::SocketAddrUnix::new_unnamed();
             rustix::net::bind(&socket, &unnamed).expect("a name");
             rustix::net::listen(&socket, 1).expect("it listens");
@@ -156,7 +157,7 @@ fn unix(kind: SocketType) -> OwnedFd {
     socket_with(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None).expect("a socket")
 }
 
-/// One end of a pair; the other is closed.
+/// Returns one end of a pair; the other is closed.
 fn unix_pair(kind: SocketType) -> OwnedFd {
     socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None).expect("a pair").0
 }
@@ -181,7 +182,7 @@ fn welcomes(all: &mut Vec<Case>) {
     }
 }
 
-/// Welcomes in good order, up to the ATTACH with its second socket.
+/// Sends a correct WELCOME, and reads the ATTACH with its second socket.
 fn up_to_start(s: &Socket) -> Brought {
     let _hello = s.recv();
     let brought = Brought::new();

@@ -1,4 +1,4 @@
-//! Descriptors that are not what they must be, in every place where the protocol hands one over.
+//! Wrong descriptors, in every place where the protocol hands one over.
 
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -16,7 +16,7 @@ use crate::raw::{Card, Make, Socket};
 struct Wrong {
     name: &'static str,
     make: fn(usize) -> OwnedFd,
-    /// The fault that it must be refused with, as `Debug` prints a `RegionFault`.
+    /// The expected fault, as `Debug` prints a `RegionFault`.
     fault: fn(usize) -> String,
     unplayable: Option<String>,
 }
@@ -37,7 +37,7 @@ fn made(make: Make) -> OwnedFd {
     make.descriptor().expect("a memory file")
 }
 
-/// What is wrong for every region, published or frozen.
+/// Returns the faults of any region, published or frozen.
 fn strangers() -> Vec<Wrong> {
     let shm = (!Path::new("/dev/shm").is_dir()).then(|| "there is no /dev/shm".to_owned());
     let huge = Make::published(2 << 20).huge().descriptor().err();
@@ -83,7 +83,7 @@ fn strangers() -> Vec<Wrong> {
     ]
 }
 
-/// What is wrong where a published region of exactly `len` bytes must be.
+/// Returns the faults of a published region that must have exactly `len` bytes.
 fn not_published() -> Vec<Wrong> {
     let mut all = strangers();
     all.extend([
@@ -115,7 +115,7 @@ fn not_published() -> Vec<Wrong> {
     all
 }
 
-/// What is wrong where a frozen region of at least `len` bytes must be.
+/// Returns the faults of a frozen region that must have at least `len` bytes.
 fn not_frozen() -> Vec<Wrong> {
     let mut all = strangers();
     all.extend([
@@ -182,7 +182,7 @@ fn rows(
     }
 }
 
-/// The bytes of the greetings and sealed messages here: whole pages, so that holes are whole as well.
+/// The length of the greetings and sealed messages here: whole pages, so that holes are whole as well.
 const FILE: usize = 40 << 10;
 
 pub(super) fn add(all: &mut Vec<Case>) {

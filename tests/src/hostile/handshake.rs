@@ -1,4 +1,4 @@
-//! Words that have no place: wrong datagrams, wrong cards, wrong order, silence.
+//! Handshake violations: malformed datagrams, wrong parameters, wrong order, silence.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -18,7 +18,7 @@ pub(super) fn add(all: &mut Vec<Case>) {
     starts(all);
 }
 
-/// A datagram that no side can make sense of, whoever hears it first.
+/// Datagrams that are malformed for either side.
 fn garbage(all: &mut Vec<Case>) {
     for victim in [
         Victim::ListeningSender,
@@ -46,7 +46,7 @@ fn garbage(all: &mut Vec<Case>) {
     }
 }
 
-/// Each kind of datagram as the first word, where it is out of turn.
+/// Each kind of datagram as the first one, where it is out of turn.
 fn first_words(all: &mut Vec<Case>) {
     let kinds = [Kind::Hello, Kind::Welcome, Kind::Attach, Kind::Start, Kind::Wake, Kind::Message, Kind::Bye];
     for kind in kinds {
@@ -103,7 +103,7 @@ pub(super) fn descriptor_count(found: usize, wanted: usize) -> String {
     format!("Wire(Descriptors {{ found: {found}, wanted: {wanted} }})")
 }
 
-/// Returns a row whose card is sent as HELLO.
+/// Returns a row that sends these parameters as HELLO.
 fn hello(name: &'static str, ends: &'static str, card: Card) -> Case {
     Case::new(Victim::ListeningSender, name, ends, move |s| s.send(&card.datagram(Kind::Hello), &[]))
 }
@@ -150,7 +150,7 @@ fn hellos(all: &mut Vec<Case>) {
         Card { greeting: b"hello".into(), greeting_says: 5, greeting_in_descriptor: 1, ..good.clone() }
     }));
     for surplus in [1, 8, 40] {
-        // As many as can be due are counted; of more the kernel drops what does not fit, and says so.
+        // Up to the possible number they are counted; beyond that the kernel drops what does not fit, and reports it.
         let ends = if surplus <= 8 { descriptor_count(surplus, 0) } else { "Wire(Truncated)".into() };
         let card = good.clone();
         all.push(Case::new(victim, format!("HELLO with {surplus} surplus descriptors"), ends, move |s| {
@@ -159,7 +159,7 @@ fn hellos(all: &mut Vec<Case>) {
     }
 }
 
-/// Says HELLO and hears the WELCOME.
+/// Sends HELLO and reads the WELCOME.
 fn knock(s: &Socket) {
     s.send(&Card::receiver(POOLED).datagram(Kind::Hello), &[]);
     drop(descriptors::<3>(s.recv()));
@@ -203,7 +203,7 @@ fn attaches(all: &mut Vec<Case>) {
     ));
 }
 
-/// Returns a row whose card is sent as WELCOME with good regions.
+/// Returns a row that sends these parameters as WELCOME with good regions.
 fn welcome(name: &'static str, ends: &'static str, card: Card) -> Case {
     Case::new(Victim::ConnectingReceiver, name, ends, move |s| {
         let _hello = s.recv();
@@ -296,7 +296,7 @@ fn welcomes(all: &mut Vec<Case>) {
     ));
 }
 
-/// Welcomes a receiver in good order, up to its ATTACH.
+/// Sends a receiver a correct WELCOME, and reads its ATTACH.
 fn up_to_start(s: &Socket) -> Offered {
     let _hello = s.recv();
     let o = Offered::new();

@@ -1,5 +1,5 @@
-//! The ways to speak the protocol wrongly: a table. Each row names whom it is played to, what is done, and the typed
-//! error that the victim must end with, as `Debug` prints it.
+//! The table of protocol violations. Each row names the victim, the violation, and the error that the victim must end
+//! with, as `Debug` prints it.
 
 mod both;
 mod descriptors;
@@ -16,7 +16,7 @@ pub use scribble::attempts;
 
 use crate::raw::Socket;
 
-/// Whom the misbehaviour is played to, and where its error shows.
+/// The victim, and where its error shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Victim {
     /// A sender that listens: the outcome of `Sender::accept_socket`.
@@ -27,9 +27,9 @@ pub enum Victim {
     ListeningReceiver,
     /// A receiver that connects: the outcome of `Connector::connect_socket`.
     ConnectingReceiver,
-    /// Who listens to send and to receive: the outcome of `Sender::accept_socket_both`.
+    /// A side that listens to send and to receive: the outcome of `Sender::accept_socket_both`.
     ListeningBoth,
-    /// Who connects to send and to receive: the outcome of `Sender::connect_both_over`.
+    /// A side that connects to send and to receive: the outcome of `Sender::connect_both_over`.
     ConnectingBoth,
     /// An observer: the outcome of `Observer::attach`, whose stats are read if it attached.
     Observer,
@@ -39,7 +39,7 @@ pub enum Victim {
     ImpatientSender,
     /// A receiver that copies out of slots: the error of `recv`.
     Receiver,
-    /// As `Receiver`, but it sleeps by `arm` and `disarm`, which read the socket.
+    /// Like `Receiver`, but it sleeps by `arm` and `disarm`, which read the socket.
     PollingReceiver,
     /// A receiver of sealed messages: the error of `recv`.
     SealedReceiver,
@@ -64,14 +64,14 @@ impl Victim {
 
 /// A row of the table.
 pub struct Case {
-    /// What is done, in words. Different for every row of the same victim.
+    /// The violation, in words; unique among the rows of the same victim.
     pub name: Cow<'static, str>,
-    /// To whom.
+    /// The victim.
     pub victim: Victim,
-    /// What the hostile process does with its end of the connection. When it returns, a handshake is waited out until
-    /// the victim hangs up, and an open channel is left without a word.
+    /// Plays the hostile process on its end of the connection. When it returns, the test waits until the victim ends
+    /// the handshake, or leaves an open channel without a word.
     pub act: Box<dyn Fn(&Socket) + Send + Sync>,
-    /// How the victim ends: its error as `Debug` prints it, or several with `" or "` between them.
+    /// The victim's error as `Debug` prints it, or several with `" or "` between them.
     pub ends: Cow<'static, str>,
     /// Why this host cannot play it, if it cannot.
     pub unplayable: Option<String>,
@@ -93,7 +93,7 @@ impl Case {
         Case { name: name.into(), victim, act: Box::new(act), ends: ends.into(), unplayable: None }
     }
 
-    /// Victim and name: unique in the table.
+    /// Returns victim and name: unique in the table.
     #[must_use]
     pub fn title(&self) -> String {
         format!("{:?}: {}", self.victim, self.name)

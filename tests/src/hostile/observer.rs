@@ -1,4 +1,4 @@
-//! Senders that lie to who only wants to see their stats.
+//! Senders that lie to observers.
 
 use std::os::fd::AsFd;
 use std::sync::atomic::Ordering;
@@ -11,12 +11,12 @@ use crate::raw::datagram::{COPIED, POOLED};
 use crate::raw::play::GAUGE;
 use crate::raw::{Card, Make, Socket};
 
-/// Returns the WELCOME that an observer is to be given.
+/// Returns the parameters of the WELCOME for an observer.
 fn card() -> Card {
     Card { observer: 1, wants: 0, ..Card::receiver(POOLED) }
 }
 
-/// A row whose card is sent as WELCOME with so many good gauges.
+/// Returns a row that sends these parameters as WELCOME with this many good stats regions.
 fn welcome(name: &'static str, ends: impl Into<String>, card: Card, gauges: usize) -> Case {
     Case::new(Victim::Observer, name, ends.into(), move |s: &Socket| {
         let _hello = s.recv();

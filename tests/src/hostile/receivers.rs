@@ -11,22 +11,22 @@ use crate::raw::datagram::{SLOTS, bare, prefix, with};
 use crate::raw::memory::View;
 use crate::raw::play::{BOARD, GAUGE, Lent, board, ledger, receive, receive_sealed};
 
-/// How often a lie is told; between two the victim has served its honest peer, or has had the chance to.
+/// How often a lie is repeated; in between the victim has served its honest peer, or has had the chance to.
 const ROUNDS: u64 = 20_000;
 
-/// Waits for what the victim is about to do.
+/// Waits until `done` returns true.
 fn until(mut done: impl FnMut() -> bool) {
     while !done() {
         std::thread::yield_now();
     }
 }
 
-/// The counter of messages that were skipped, in the stats_region.
+/// The counter of skipped messages, in the stats region.
 const SKIPS: usize = 48 + 4 * 8;
-/// The process of the second subscriber, in the stats_region; the first is the honest peer's.
+/// The process of the second subscriber, in the stats region; the first is the honest peer's.
 const SECOND_LANE: usize = 128 + 64;
 
-/// Numbers without any sense, the same in every run.
+/// Random numbers, the same in every run.
 fn noise() -> impl FnMut() -> u64 {
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
     move || {
@@ -41,7 +41,7 @@ fn released(lent: &Lent, slot: u32) -> &AtomicU64 {
     lent.ledger.u64_at(ledger::RELEASED + 8 * slot as usize)
 }
 
-/// Returns the ticket that comes next, as the board has it.
+/// Returns the next ticket according to the board.
 fn head(view: &View) -> u32 {
     view.u32_at(board::HEAD).load(Ordering::Acquire) >> 1
 }

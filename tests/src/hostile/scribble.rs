@@ -1,5 +1,5 @@
-//! Writing to what was only lent, in every way that we know. The rows assert, in the hostile process, the errno that the
-//! kernel answers; the victim sees a peer that goes without a word. `PROOF.md` has the ways as a table.
+//! Attempts to write to memory that was only lent. The rows assert, in the hostile process, the errno of the kernel;
+//! the victim sees a peer that leaves without a word. `PROOF.md` has the attempts as a table.
 
 // checks: one-writer
 
@@ -14,7 +14,7 @@ use crate::raw::Socket;
 use crate::raw::memory::{Make, View, map_writable};
 use crate::raw::play::{BOARD, GAUGE, LEDGER, POOL, receive, receive_sealed, send};
 
-/// A way to change a file of `len` bytes: what it is called, how it goes, and the errno that it fails with.
+/// A way to change a file of `len` bytes: its name, its function, and the errno that it fails with.
 struct Way {
     name: &'static str,
     change: fn(BorrowedFd<'_>, usize) -> Result<(), Errno>,

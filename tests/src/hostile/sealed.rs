@@ -1,4 +1,4 @@
-//! Senders of sealed messages that announce what is not so.
+//! Senders of sealed messages that announce something false.
 
 use std::os::fd::AsFd;
 
@@ -9,7 +9,7 @@ use crate::raw::datagram::{bare, message, prefix, with};
 use crate::raw::play::send_sealed;
 use crate::raw::{Make, Socket};
 
-/// Returns a row that opens a channel, does its worst, and waits to be thrown out.
+/// Returns a row that opens a channel, misbehaves, and waits to be disconnected.
 fn row(
     name: impl Into<String>,
     ends: impl Into<String>,
@@ -64,7 +64,7 @@ pub(super) fn add(all: &mut Vec<Case>) {
     }));
     all.push(row("an announcement with a word too many", long(52, 48), |s| {
         let file = Make::frozen(64).descriptor().expect("a file");
-        // All that an announcement says, and a good file, and four bytes more.
+        // A whole announcement, and a good file, and four bytes more.
         s.send(&with(Kind::Message, &[1, 0, 64, 0, 0, 0, 0, 0, 0]), &[file.as_fd()]);
     }));
     all.push(row("garbage", "Fault(Datagram(Magic))", |s| s.send(&[b'x'; 48], &[])));

@@ -25,7 +25,7 @@ pub(super) fn add(all: &mut Vec<Case>) {
     sockets(all);
 }
 
-/// Returns a row that opens a channel, does its worst, and waits to be thrown out.
+/// Returns a row that opens a channel, misbehaves, and waits to be disconnected.
 fn row(name: &'static str, ends: impl Into<String>, act: fn(&Offered)) -> Case {
     Case::new(Victim::Receiver, name, ends.into(), move |s: &Socket| {
         let (offered, _ledger) = send(s);
@@ -96,7 +96,7 @@ fn tickets(all: &mut Vec<Case>) {
         for ticket in 1..=8 {
             o.publish(Entry { ticket, number: ticket, len: 64, slot: ticket as u32 - 1 });
         }
-        // The place of ticket 9 is that of ticket 1, and holds 1 until 9 comes.
+        // The entry of ticket 9 is that of ticket 1, and holds 1 until 9 comes.
         await_taken(&View::of(ledger.as_fd(), LEDGER).expect("a ledger can be read"), 8);
         o.write_at(9, Entry { ticket: 7, ..FIRST });
         let _ = s.await_hang_up();
@@ -157,7 +157,7 @@ fn changes(all: &mut Vec<Case>) {
         for ticket in 1..=500 {
             let at = board::ENTRIES + 64 * (ticket as usize & (SLOTS as usize - 1));
             o.publish(Entry { ticket, number: ticket, ..FIRST });
-            // Any mixture of these is a message that can be.
+            // Any mixture of these is a valid message.
             while ledger.u64_at(TAKEN).load(Ordering::Acquire) < ticket {
                 for (slot, len) in [(SLOTS - 1, SLOT_SIZE), (0, 64), (3, 0)] {
                     o.board.u32_at(at + 32).store(slot, Ordering::Relaxed);
@@ -186,7 +186,7 @@ fn changes(all: &mut Vec<Case>) {
                 }
             }
         }
-        // Whoever is never hit by the change is hit by what follows.
+        // A receiver that never meets the change meets what follows.
         o.publish(Entry { ticket: 501, number: 501, len: 64, slot: u32::MAX });
         let _ = s.await_hang_up();
     }));
@@ -226,7 +226,7 @@ fn changes(all: &mut Vec<Case>) {
     ));
 }
 
-/// What has no place on the socket of an open channel, however the receiver sleeps.
+/// Datagrams that are not allowed on the socket of an open channel, however the receiver sleeps.
 fn sockets(all: &mut Vec<Case>) {
     let mut row = |name: String, fault: String, bytes: Vec<u8>, fds: usize| {
         for victim in [Victim::PollingReceiver, Victim::Receiver] {

@@ -2,7 +2,7 @@
 
 use bowstring_transport::session::wire::{CARD, Kind, MAGIC, PREFIX, VERSION};
 
-/// Returns the common beginning, for a datagram of `len` bytes.
+/// Returns the common prefix of a datagram of `len` bytes.
 #[must_use]
 pub fn prefix(version: u16, kind: u16, len: usize) -> Vec<u8> {
     let mut bytes = MAGIC.to_vec();
@@ -12,13 +12,13 @@ pub fn prefix(version: u16, kind: u16, len: usize) -> Vec<u8> {
     bytes
 }
 
-/// Returns a datagram that is nothing but its beginning.
+/// Returns a datagram that is only the prefix.
 #[must_use]
 pub fn bare(kind: Kind) -> Vec<u8> {
     prefix(VERSION, kind as u16, PREFIX)
 }
 
-/// Returns a datagram of `kind` with `words` after its beginning.
+/// Returns a datagram of `kind` with `words` after the prefix.
 #[must_use]
 pub fn with(kind: Kind, words: &[u32]) -> Vec<u8> {
     let mut bytes = prefix(VERSION, kind as u16, PREFIX + 4 * words.len());
@@ -34,7 +34,8 @@ pub fn message(number: u64, len: u64) -> Vec<u8> {
     bytes
 }
 
-/// A HELLO or a WELCOME. As [`receiver`](Card::receiver) and [`sender`](Card::sender) make it, it is a good one.
+/// The parameters in a HELLO or a WELCOME. [`receiver`](Card::receiver) and [`sender`](Card::sender) make correct
+/// ones.
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "the fields are those of the protocol")]
 pub struct Card {
@@ -63,7 +64,7 @@ pub const COPIED: u32 = 2;
 /// The bit of sealed delivery.
 pub const SEALED: u32 = 4;
 
-/// The shape of the pools that the hostile offer, and of those that they are lent.
+/// The shape of the pools in these tests.
 pub const SLOTS: u32 = 8;
 /// See [`SLOTS`].
 pub const SLOT_SIZE: u64 = 4096;
@@ -90,13 +91,13 @@ impl Card {
         }
     }
 
-    /// Returns the card of one who wants to receive.
+    /// Returns the parameters of a side that only receives.
     #[must_use]
     pub fn receiver(wants: u32) -> Card {
         Card { wants, max_pool: 1 << 30, ..Card::silent() }
     }
 
-    /// Returns the card of one who wants to send.
+    /// Returns the parameters of a side that only sends.
     #[must_use]
     pub fn sender(offers: u32) -> Card {
         if offers == SEALED {
@@ -127,7 +128,7 @@ impl Card {
         bytes
     }
 
-    /// As [`datagram`](Self::datagram), cut after `len` bytes and truthful about it.
+    /// Like [`datagram`](Self::datagram), cut after `len` bytes and truthful about it.
     #[must_use]
     pub fn cut(&self, kind: Kind, len: usize) -> Vec<u8> {
         let mut bytes = self.datagram(kind);

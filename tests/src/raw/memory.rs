@@ -28,7 +28,7 @@ pub const FROZEN: SealFlags =
 pub struct Make {
     len: usize,
     seals: SealFlags,
-    /// The first byte that has memory; what lies before is a hole.
+    /// The first allocated byte; what comes before is a hole.
     allocated_from: usize,
     huge: bool,
 }
@@ -46,19 +46,19 @@ impl Make {
         Make { seals: FROZEN, ..Make::published(len) }
     }
 
-    /// Leaves a seal out.
+    /// Omits a seal.
     #[must_use]
     pub fn without(self, seal: SealFlags) -> Make {
         Make { seals: self.seals.difference(seal), ..self }
     }
 
-    /// Has other seals altogether.
+    /// Replaces the seals.
     #[must_use]
     pub fn sealed_by(self, seals: SealFlags) -> Make {
         Make { seals, ..self }
     }
 
-    /// Gives no memory to what lies before `start`.
+    /// Leaves everything before `start` unallocated.
     #[must_use]
     pub fn hole_up_to(self, start: usize) -> Make {
         Make { allocated_from: start, ..self }
@@ -107,7 +107,7 @@ struct Map {
 
 // SAFETY: a mapping belongs to the process, and what it hands out is atomic.
 unsafe impl Send for Map {}
-// SAFETY: as above.
+// SAFETY: `&Map` hands out atomics only, which any thread may use.
 unsafe impl Sync for Map {}
 
 impl Map {
@@ -130,7 +130,7 @@ impl Map {
     }
 
     fn u64_at(&self, offset: usize) -> &AtomicU64 {
-        // SAFETY: as above.
+        // SAFETY: in bounds and aligned, as just checked, and mapped for as long as `self`; everyone here is atomic.
         unsafe { AtomicU64::from_ptr(self.at(offset..offset + 8, 8).cast()) }
     }
 }
@@ -162,13 +162,13 @@ impl Region {
         self.map.u64_at(offset)
     }
 
-    /// Returns the bytes of the region.
+    /// Returns the length of the region in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.map.len
     }
 
-    /// Returns true if there are none.
+    /// Returns true if the region is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.map.len == 0
@@ -181,7 +181,7 @@ impl AsFd for Region {
     }
 }
 
-/// Somebody else's memory file, mapped to read.
+/// Another process's memory file, mapped read-only.
 #[derive(Debug)]
 pub struct View(Map);
 
@@ -216,7 +216,7 @@ impl View {
         unsafe { rustix::mm::madvise(self.0.at.cast(), self.0.len, rustix::mm::Advice::LinuxRemove) }
     }
 
-    /// Tries to have the kernel read a file into the memory.
+    /// Tries to make the kernel read a file into the memory.
     pub fn read_from(&self, file: BorrowedFd<'_>) -> Result<(), Errno> {
         // SAFETY: the range is ours, and whoever looks at it does so by atomics.
         match unsafe { libc::read(file.as_raw_fd(), self.0.at.cast(), 8) } {
@@ -225,7 +225,7 @@ impl View {
         }
     }
 
-    /// Tries to write the memory as a debugger does, for whom rights do not always count.
+    /// Tries to write the memory as a debugger does, which can ignore page protection.
     pub fn poke(&self) -> Result<(), Errno> {
         let address = self.0.at.addr() as u64;
         let memory = File::options().write(true).open("/proc/self/mem");

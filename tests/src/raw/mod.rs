@@ -1,4 +1,4 @@
-//! The protocol by hand, from its constants and nothing else of the crate, so that every rule can be broken.
+//! The protocol by hand, using only its constants, so that every rule can be broken.
 
 pub mod datagram;
 pub mod memory;

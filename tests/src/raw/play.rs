@@ -1,4 +1,4 @@
-//! Playing a side's part by hand up to the open channel, and the places of its words.
+//! Plays a side by hand up to the open channel; offsets of its words.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::Ordering;
@@ -8,20 +8,20 @@ use bowstring_transport::session::wire::Kind;
 use super::datagram::{COPIED, POOLED, SEALED, SLOT_SIZE, SLOTS, bare};
 use super::{Card, Letter, Make, Region, Socket};
 
-/// The bytes of a pool of the shape that the hostile use.
+/// The size of the pool in these tests.
 pub const POOL: usize = SLOTS as usize * SLOT_SIZE as usize;
-/// The bytes of its board.
+/// The size of its board.
 pub const BOARD: usize = 256 + SLOTS as usize * 64;
-/// The bytes of its ledger.
+/// The size of its ledger.
 pub const LEDGER: usize = 256 + SLOTS as usize * 8;
-/// The bytes of a stats_region.
+/// The size of a stats region.
 pub const GAUGE: usize = 128 + 64 * 64;
 
-/// Where a board's words are.
+/// Offsets of a board's words.
 pub mod board {
     /// The futex word that counts publications.
     pub const HEAD: usize = 0;
-    /// Why the sender closed.
+    /// The closing code.
     pub const CLOSING: usize = 4;
     /// How the sender waits for room.
     pub const WANT_ROOM: usize = 128;
@@ -29,7 +29,7 @@ pub mod board {
     pub const ENTRIES: usize = 256;
 }
 
-/// Where a ledger's words are.
+/// Offsets of a ledger's words.
 pub mod ledger {
     /// How the receiver sleeps.
     pub const WAITING: usize = 0;
@@ -39,7 +39,7 @@ pub mod ledger {
     pub const RELEASED: usize = 256;
 }
 
-/// What a receiver was lent.
+/// A sender's part of the channel.
 #[derive(Debug)]
 pub struct Lent {
     /// The sender's slots.
@@ -52,7 +52,7 @@ pub struct Lent {
     pub ledger: Region,
 }
 
-/// Takes the descriptors of a letter, which must be so many.
+/// Returns the descriptors of a datagram, which must be exactly `N`.
 #[must_use]
 pub fn descriptors<const N: usize>(letter: Letter) -> [OwnedFd; N] {
     <[OwnedFd; N]>::try_from(letter.fds).expect("a WELCOME or ATTACH with its descriptors")
@@ -65,7 +65,7 @@ pub fn receive(socket: &Socket) -> Lent {
     finish(socket)
 }
 
-/// As [`receive`], where the HELLO was sent already.
+/// Like [`receive`], after a HELLO that was already sent.
 #[must_use]
 pub fn finish(socket: &Socket) -> Lent {
     let [pool, board, stats_region] = descriptors(socket.recv());
@@ -83,7 +83,7 @@ pub fn receive_sealed(socket: &Socket) {
     assert_eq!(socket.recv().kind(), Some(Kind::Start as u16));
 }
 
-/// What a sender offers.
+/// The regions of a sender.
 #[derive(Debug)]
 pub struct Offered {
     /// Its slots.
@@ -94,7 +94,7 @@ pub struct Offered {
     pub stats_region: Region,
 }
 
-/// What an entry says.
+/// The words of an entry.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs, reason = "the fields are those of the protocol")]
 pub struct Entry {
@@ -105,7 +105,7 @@ pub struct Entry {
 }
 
 impl Offered {
-    /// Good regions, the board ready for the first ticket.
+    /// Creates good regions, with the board ready for the first ticket.
     #[must_use]
     pub fn new() -> Offered {
         let make = |len| Make::published(len).region().expect("a region");
@@ -119,7 +119,7 @@ impl Offered {
         self.board.u32_at(board::HEAD).store(word, Ordering::Release);
     }
 
-    /// Writes an entry where its ticket belongs, the ticket last; the head stays.
+    /// Writes an entry where its ticket belongs, the ticket last; does not move the head.
     pub fn write(&self, entry: Entry) {
         self.write_at(entry.ticket, entry);
     }
@@ -134,7 +134,7 @@ impl Offered {
         self.board.u64_at(at).store(entry.ticket, Ordering::Release);
     }
 
-    /// Publishes as an honest sender does, but whatever it is told.
+    /// Publishes in the order of an honest sender, but any entry.
     pub fn publish(&self, entry: Entry) {
         self.write(entry);
         self.head((entry.ticket as u32 + 1) << 1);
@@ -147,7 +147,7 @@ impl Default for Offered {
     }
 }
 
-/// Answers a receiver as a sender through slots, up to START; answers the receiver's ledger too.
+/// Replies to a receiver as a sender through slots, up to START; returns the receiver's ledger too.
 #[must_use]
 pub fn send(socket: &Socket) -> (Offered, OwnedFd) {
     let _hello = socket.recv();
@@ -159,7 +159,7 @@ pub fn send(socket: &Socket) -> (Offered, OwnedFd) {
     (offered, ledger)
 }
 
-/// Answers a receiver as a sender of sealed messages, up to START.
+/// Replies to a receiver as a sender of sealed messages, up to START.
 pub fn send_sealed(socket: &Socket) {
     let _hello = socket.recv();
     socket.send(&Card::sender(SEALED).datagram(Kind::Welcome), &[]);

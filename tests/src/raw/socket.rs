@@ -1,4 +1,4 @@
-//! A socket of sequenced packets, with descriptors, that blocks.
+//! A blocking socket of sequenced packets, with descriptors.
 
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -16,7 +16,7 @@ use rustix::net::{
 #[derive(Debug)]
 pub struct Socket(OwnedFd);
 
-/// A datagram as it came. One of no bytes and no descriptors is the peer's hang-up.
+/// A datagram as it came. An empty one without descriptors is the peer's hang-up.
 #[derive(Debug, Default)]
 pub struct Letter {
     /// Its bytes.
@@ -52,7 +52,8 @@ impl Socket {
         Socket(std::io::stdin().as_fd().try_clone_to_owned().expect("standard input is open"))
     }
 
-    /// Sends a datagram; a peer that is gone is not an error, for the misbehaving outlive their victims' patience.
+    /// Sends a datagram; a peer that is gone is not an error, because hostile peers may outlive their victims'
+    /// patience.
     pub fn send(&self, bytes: &[u8], fds: &[BorrowedFd<'_>]) {
         match self.try_send(bytes, fds, SendFlags::NOSIGNAL) {
             Ok(()) | Err(Errno::PIPE | Errno::CONNRESET) => {}
@@ -84,7 +85,7 @@ impl Socket {
         let mut iov = [IoSliceMut::new(&mut bytes)];
         let got = match rustix::net::recvmsg(&self.0, &mut iov, &mut control, RecvFlags::CMSG_CLOEXEC) {
             Ok(got) => got.bytes,
-            // The peer closed with something of ours unread; what it said comes after.
+            // The peer closed with something of ours unread; what it sent comes after.
             Err(Errno::CONNRESET) => return self.recv(),
             Err(e) => panic!("recvmsg: {e}"),
         };
@@ -100,7 +101,7 @@ impl Socket {
         Letter { bytes, fds }
     }
 
-    /// Waits until the peer has hung up and answers the code of its refusal, if it sent one.
+    /// Waits until the peer has hung up and returns the code of its refusal, if it sent one.
     #[must_use]
     pub fn await_hang_up(&self) -> Option<u32> {
         let mut refused = None;
