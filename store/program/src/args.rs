@@ -186,7 +186,7 @@ pub(crate) struct Get {
     /// Only the rows that came after a version, or after a position: BASE:ROW.
     #[arg(long, value_name = "N|BASE:ROW", value_parser = since, conflicts_with = "version_number")]
     pub(crate) since: Option<Since>,
-    /// The ways that may be tried, in this order.
+    /// The methods to try, in this order.
     #[arg(long, value_name = "WAY", value_delimiter = ',', default_value = "shared,json,source")]
     pub(crate) method: Vec<Method>,
     /// Report as a JSON object on standard error how the table was opened.
