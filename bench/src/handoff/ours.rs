@@ -45,7 +45,10 @@ pub(crate) fn sleep(end: End, pair: &Pair, load: Load) -> Option<Box<dyn PingPon
     pooled(end, pair, load, Wait::sleeping().spins(0))
 }
 
-/// Like a program that replies to requests: room for the reply is lent before the message comes, and the message is
+/// From so many bytes on room is lent when it is needed: what was given back last is then part of it, and still cached.
+const LONG: usize = 2 << 20;
+
+/// Like a program that replies to requests: room for a short reply is lent before the message comes, and the message is
 /// given back after the reply went.
 impl PingPong for Pooled {
     fn ping(&mut self) {
@@ -57,9 +60,16 @@ impl PingPong for Pooled {
     }
     fn pong(&mut self) {
         self.round = self.round.wrapping_add(1);
-        let mut loan = self.sender.loan(self.load.len).expect("room");
+        let early = match self.load.len {
+            LONG.. => None,
+            short => Some(self.sender.loan(short).expect("room")),
+        };
         let message = self.receiver.recv_with(self.wait).expect("a message");
         self.load.read(&message);
+        let mut loan = match early {
+            Some(loan) => loan,
+            None => self.sender.loan(self.load.len).expect("room"),
+        };
         self.load.write(&mut loan, self.round);
         loan.commit(self.load.len).expect("a receiver");
     }

@@ -4,8 +4,11 @@
 //! in a steady stream the slots that have rested longest are reused: the lines of a slot used a moment ago still sit
 //! in the other core's cache, and writing them first has to fetch them back.
 //!
-//! Nothing is freed eagerly. Only when no room is known does the search check whether the holders of every occupied
-//! run have released it.
+//! Long messages are different: what they are written over has left the caches by the time it is written again. They
+//! take the first free place, so that as little memory as possible is used in turn.
+//!
+//! Nothing is freed eagerly. Only when no room is known, and for each long message, does the search check whether the
+//! holders of every occupied run have released it.
 
 use crate::abi::LINE;
 use crate::error::OsError;
@@ -36,6 +39,26 @@ struct Run {
     holders: u64,
     /// The number of slots it occupies; 0 where no message begins.
     span: u32,
+}
+
+/// A message of this many bytes or more is long. It is about the size of a core's own cache.
+pub(crate) const LONG: usize = 2 << 20;
+
+/// The part of the pool that a message takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Extent {
+    /// The number of slots, all neighbours.
+    pub(crate) span: u32,
+    /// True if it takes the first free place, and not the next.
+    pub(crate) long: bool,
+}
+
+impl Extent {
+    /// Returns the extent of a message of `len` bytes in `span` slots.
+    #[inline(always)]
+    pub(crate) const fn new(span: u32, len: usize) -> Extent {
+        Extent { span, long: len >= LONG }
+    }
 }
 
 /// The part of the pool that a subscriber holds.
@@ -76,11 +99,18 @@ impl Occupation {
         })
     }
 
-    /// Finds `span` free neighbours and returns the first of them. `released(subscriber, slot, number)` returns
-    /// whether a subscriber has given back a message. Occupies nothing: that is left to [`occupy`](Self::occupy).
+    /// Finds free neighbours and returns the first of them. `released(subscriber, slot, number)` returns whether a
+    /// subscriber has given back a message. Occupies nothing: that is left to [`occupy`](Self::occupy).
     #[inline]
-    pub(crate) fn find(&mut self, span: u32, released: impl FnMut(usize, u32, u64) -> bool) -> Option<u32> {
+    pub(crate) fn find(
+        &mut self,
+        Extent { span, long }: Extent,
+        released: impl FnMut(usize, u32, u64) -> bool,
+    ) -> Option<u32> {
         debug_assert!(span >= 1 && span as usize <= self.runs.len(), "a span that fits no pool");
+        if long {
+            return self.search_from_start(span as usize, released);
+        }
         let at = self.cursor;
         if span == 1 && self.runs.get(at).is_some_and(|run| run.span == 0) {
             return Some(at as u32);
@@ -92,16 +122,29 @@ impl Occupation {
     /// sweep, and not slot by slot, keeps the ledgers' lines with the receivers, who write them.
     #[cold]
     fn search(&mut self, span: usize, released: impl FnMut(usize, u32, u64) -> bool) -> Option<u32> {
-        self.search_known(span).or_else(|| {
+        self.search_known(span, self.cursor).or_else(|| {
             self.reclaim_all(released);
-            self.search_known(span)
+            self.search_known(span, self.cursor)
         })
     }
 
-    fn search_known(&self, span: usize) -> Option<u32> {
+    /// Checks all runs first, since the slots released last lie in front of those that have rested. Compared with copying
+    /// a long message, the checks cost nothing.
+    #[cold]
+    fn search_from_start(
+        &mut self,
+        span: usize,
+        released: impl FnMut(usize, u32, u64) -> bool,
+    ) -> Option<u32> {
+        self.reclaim_all(released);
+        self.search_known(span, 0)
+    }
+
+    /// Looks for room among what is known to be free, from a place on that is not inside a run.
+    fn search_known(&self, span: usize, from: usize) -> Option<u32> {
         let slots = self.runs.len();
-        let (mut at, mut free, mut seen) = (self.cursor, 0, 0);
-        // A run that began before the cursor's place can be completed at most `span` slots behind it.
+        let (mut at, mut free, mut seen) = (from, 0, 0);
+        // A run that began before that place can be completed at most `span` slots behind it.
         while seen < slots + span {
             if at == slots {
                 (at, free) = (0, 0);
@@ -169,14 +212,9 @@ impl Occupation {
     }
 
     /// Occupies the slots that [`find`](Self::find) returned, for the subscribers in `holders`.
-    pub(crate) fn occupy(&mut self, slot: u32, span: u32, number: u64, holders: u64) {
-        let at = slot as usize;
-        // The slots checked begin at the old cursor; from another place they do not count.
-        self.asked = if at == self.cursor { self.asked.saturating_sub(span as usize) } else { 0 };
-        self.cursor = at + span as usize;
-        if self.cursor == self.runs.len() {
-            self.cursor = 0;
-        }
+    pub(crate) fn occupy(&mut self, slot: u32, extent: Extent, number: u64, holders: u64) {
+        let (at, span) = (slot as usize, extent.span);
+        self.move_cursor(at, extent);
         if holders == 0 {
             return;
         }
@@ -190,6 +228,21 @@ impl Occupation {
         }
         self.in_use += span;
         self.high_water = self.high_water.max(self.in_use);
+    }
+
+    /// Moves the cursor behind the slots that are occupied now. A long message moves it only if it lies over it, so that
+    /// short ones go round in the rest of the pool.
+    #[inline(always)]
+    fn move_cursor(&mut self, at: usize, Extent { span, long }: Extent) {
+        let end = at + span as usize;
+        if long && !(at..end).contains(&self.cursor) {
+            // Some of the slots checked may be occupied now.
+            self.asked = 0;
+            return;
+        }
+        // The slots checked begin at the old cursor; from another place they do not count.
+        self.asked = if at == self.cursor { self.asked.saturating_sub(span as usize) } else { 0 };
+        self.cursor = if end == self.runs.len() { 0 } else { end };
     }
 
     /// Checks every run that `subscriber` holds. Affects no other holder.

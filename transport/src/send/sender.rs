@@ -77,9 +77,9 @@ impl Sender {
         if fanout.sealed != 0 || fanout.pool.is_none() {
             return (fanout.cold.lend_to_files)(fanout, len, wait);
         }
-        let span = fanout.span(len)?;
-        let slot = fanout.find_room(span, wait)?;
-        Ok(Loan::in_slots(fanout, slot, span, len))
+        let extent = fanout.extent(len)?;
+        let slot = fanout.find_room(extent, wait)?;
+        Ok(Loan::in_slots(fanout, slot, extent.span, len))
     }
 
     /// Waits until a loan of `len` bytes would be lent at once.
@@ -115,8 +115,7 @@ impl Sender {
     /// room. Returns `false` if there is room already.
     pub fn arm(&mut self, len: usize) -> bool {
         let fanout = &mut self.inner.fanout;
-        let span = fanout.pool.as_ref().and_then(|pool| pool.geometry.span(len));
-        span.is_some_and(|span| fanout.arm_for_room(span))
+        fanout.extent(len).is_ok_and(|extent| fanout.arm_for_room(extent))
     }
 
     /// Ends the sleep that [`arm`](Self::arm) announced.

@@ -6,7 +6,7 @@ use std::vec::Vec;
 
 use crate::abi::{BoardHead, Closing, Entry, LedgerHead, Released, Sleep};
 use crate::ring::{self, Board, Ledger, Note, Polled, Publisher, Room, SleepCheck, Taker};
-use crate::send::pool::Occupation;
+use crate::send::pool::{Extent, Occupation};
 use crate::sync::futex;
 use crate::sync::model::{Payload, thread};
 
@@ -116,7 +116,7 @@ impl Sending {
             }
         }
         self.wake_sleepers(given);
-        self.occupation.occupy(slot, 1, self.number, given & self.live);
+        self.occupation.occupy(slot, Extent::new(1, 0), self.number, given & self.live);
         let channels = &self.channels;
         let has_released = |subscriber: usize, slot, number| {
             ring::is_released(channels[subscriber].0.ledger(), slot, number)
@@ -144,7 +144,7 @@ impl Sending {
 
     fn look_for_room(&mut self) -> Option<u32> {
         let channels = &self.channels;
-        self.occupation.find(1, |subscriber, slot, number| {
+        self.occupation.find(Extent::new(1, 0), |subscriber, slot, number| {
             ring::is_released(channels[subscriber].0.ledger(), slot, number)
         })
     }

@@ -7,6 +7,7 @@
 use crate::abi::Sleep;
 use crate::error::OsError;
 use crate::send::loan::{CommitFault, Loan};
+use crate::send::pool::Extent;
 use crate::wait::Wait;
 
 use super::Fanout;
@@ -20,7 +21,7 @@ use super::subscriber::{End, Subscriber};
 #[derive(Debug)]
 pub(crate) struct Cold {
     pub(crate) lend_to_files: for<'a> fn(&'a mut Fanout, usize, Option<Wait>) -> Result<Loan<'a>, LoanError>,
-    pub(crate) wait_for_room: fn(&mut Fanout, u32, Option<Wait>) -> Result<u32, LoanError>,
+    pub(crate) wait_for_room: fn(&mut Fanout, Extent, Option<Wait>) -> Result<u32, LoanError>,
     pub(crate) commit: fn(&mut Fanout, u32, u32, usize, Label) -> Result<Receipt, CommitFault>,
     pub(crate) pass_over: fn(&mut Fanout, usize),
     pub(crate) retire: fn(&mut Fanout, usize),

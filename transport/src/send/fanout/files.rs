@@ -53,9 +53,9 @@ impl Fanout {
             self.staging.make_ready(len)?;
             return Ok(Loan::in_file(self, len));
         }
-        let span = self.span(len)?;
-        let slot = self.find_room(span, left)?;
-        Ok(Loan::in_slots(self, slot, span, len))
+        let extent = self.extent(len)?;
+        let slot = self.find_room(extent, left)?;
+        Ok(Loan::in_slots(self, slot, extent.span, len))
     }
 
     /// Commits the first `used` bytes of `span` slots from `slot` on, or of the staging area if `span` is 0.

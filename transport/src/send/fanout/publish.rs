@@ -2,7 +2,7 @@
 
 use crate::abi::Sleep;
 use crate::ring::{self, Note};
-use crate::send::pool::{MAX_RECEIVERS, subscribers};
+use crate::send::pool::{Extent, MAX_RECEIVERS, subscribers};
 use crate::stats::Counter;
 
 use super::subscriber::{End, OnSlow, Subscriber};
@@ -161,7 +161,7 @@ impl Fanout {
         let number = self.next_number - 1;
         let left = self.wake_sleepers(given);
         if let Some(pool) = &mut self.pool {
-            pool.occupation.occupy(slot, span, number, given & !left);
+            pool.occupation.occupy(slot, Extent::new(span, used), number, given & !left);
             let subscribers = &self.subscribers;
             pool.occupation
                 .look_ahead(|subscriber, slot, number| has_released(subscribers, subscriber, slot, number));

@@ -4,7 +4,7 @@ use crate::abi::Sleep;
 use crate::error::OsError;
 use crate::ring::{self, Room};
 
-use crate::send::pool::MAX_RECEIVERS;
+use crate::send::pool::{Extent, MAX_RECEIVERS};
 use crate::stats::Counter;
 use crate::sync::{AtomicU32, futex};
 use crate::wait::{Step, Wait, Waiting};
@@ -58,29 +58,29 @@ impl core::fmt::Display for LoanError {
 impl core::error::Error for LoanError {}
 
 impl Fanout {
-    /// Finds `span` neighbouring slots. `wait` is `None` for a single try.
+    /// Finds neighbouring slots. `wait` is `None` for a single try.
     #[inline(always)]
-    pub(crate) fn find_room(&mut self, span: u32, wait: Option<Wait>) -> Result<u32, LoanError> {
+    pub(crate) fn find_room(&mut self, extent: Extent, wait: Option<Wait>) -> Result<u32, LoanError> {
         if self.live != 0
-            && let Some(slot) = self.look_for_room(span)
+            && let Some(slot) = self.look_for_room(extent)
         {
             return Ok(slot);
         }
-        (self.cold.wait_for_room)(self, span, wait)
+        (self.cold.wait_for_room)(self, extent, wait)
     }
 
     #[inline]
-    fn look_for_room(&mut self, span: u32) -> Option<u32> {
+    fn look_for_room(&mut self, extent: Extent) -> Option<u32> {
         let subscribers = &self.subscribers;
         let released = |subscriber, slot, number| has_released(subscribers, subscriber, slot, number);
-        self.pool.as_mut()?.occupation.find(span, released)
+        self.pool.as_mut()?.occupation.find(extent, released)
     }
 
-    pub(super) fn wait_for_room(&mut self, span: u32, wait: Option<Wait>) -> Result<u32, LoanError> {
+    pub(super) fn wait_for_room(&mut self, extent: Extent, wait: Option<Wait>) -> Result<u32, LoanError> {
         let Some(wait) = wait else {
             self.reap_if_due()?;
             self.somebody_is_there()?;
-            return self.look_for_room(span).ok_or(LoanError::Full);
+            return self.look_for_room(extent).ok_or(LoanError::Full);
         };
         self.somebody_is_there()?;
         self.stats_region.add(Counter::Stalls, 1);
@@ -92,15 +92,15 @@ impl Fanout {
                     self.reap()?;
                     self.somebody_is_there()?;
                 }
-                Step::Sleep(nanos) => self.sleep_for_room(span, nanos)?,
+                Step::Sleep(nanos) => self.sleep_for_room(extent, nanos)?,
                 Step::TimedOut => {
                     // A receiver may have died unnoticed: check once more, so that a short wait sees it too.
                     self.reap()?;
                     self.somebody_is_there()?;
-                    return self.look_for_room(span).ok_or(LoanError::TimedOut);
+                    return self.look_for_room(extent).ok_or(LoanError::TimedOut);
                 }
             }
-            if let Some(slot) = self.look_for_room(span) {
+            if let Some(slot) = self.look_for_room(extent) {
                 return Ok(slot);
             }
         }
@@ -112,18 +112,20 @@ impl Fanout {
         if self.all_sealed() {
             return self.somebody_is_there();
         }
-        let span = self.span(len)?;
-        self.find_room(span, wait).map(drop)
+        let extent = self.extent(len)?;
+        self.find_room(extent, wait).map(drop)
     }
 
-    /// Returns the number of slots for a message of `len` bytes.
+    /// Returns what a message of `len` bytes takes of the pool.
     #[inline(always)]
-    pub(crate) fn span(&self, len: usize) -> Result<u32, LoanError> {
+    pub(crate) fn extent(&self, len: usize) -> Result<Extent, LoanError> {
         let geometry = self.pool.as_ref().map(|pool| pool.geometry);
-        geometry.and_then(|geometry| geometry.span(len)).ok_or_else(|| LoanError::TooLong {
-            len,
-            most: geometry.map_or(0, |geometry| geometry.pool_bytes()),
-        })
+        match geometry.and_then(|geometry| geometry.span(len)) {
+            Some(span) => Ok(Extent::new(span, len)),
+            None => {
+                Err(LoanError::TooLong { len, most: geometry.map_or(0, |geometry| geometry.pool_bytes()) })
+            }
+        }
     }
 
     pub(crate) fn somebody_is_there(&self) -> Result<(), LoanError> {
@@ -136,7 +138,7 @@ impl Fanout {
     }
 
     /// Sleeps until a receiver gives something back; see the argument in [`ring`].
-    fn sleep_for_room(&mut self, span: u32, nanos: u64) -> Result<(), OsError> {
+    fn sleep_for_room(&mut self, extent: Extent, nanos: u64) -> Result<(), OsError> {
         let mut rooms = [None::<Room>; MAX_RECEIVERS];
         for (place, subscriber) in self.subscribers.iter().enumerate() {
             if let Some(slots) = subscriber.as_ref().and_then(|subscriber| subscriber.slots.as_ref()) {
@@ -144,7 +146,7 @@ impl Fanout {
             }
         }
         ring::want_fence();
-        let slept = match self.look_for_room(span) {
+        let slept = match self.look_for_room(extent) {
             Some(_) => Ok(()),
             None => futex::wait_any(self.bells(&rooms), nanos),
         };
@@ -169,12 +171,12 @@ impl Fanout {
     }
 
     /// Announces that this sender sleeps on its sockets until there is room; returns `false` if there is some.
-    pub(crate) fn arm_for_room(&mut self, span: u32) -> bool {
+    pub(crate) fn arm_for_room(&mut self, extent: Extent) -> bool {
         for slots in self.subscribers.iter().flatten().filter_map(|subscriber| subscriber.slots.as_ref()) {
             let _ = Room::announce(slots.board(), slots.ledger(), Sleep::Socket);
         }
         ring::want_fence();
-        if self.look_for_room(span).is_none() {
+        if self.look_for_room(extent).is_none() {
             return true;
         }
         self.disarm_for_room();

@@ -4,7 +4,7 @@ use std::vec::Vec;
 
 use proptest::prelude::*;
 
-use super::{Held, MAX_RECEIVERS, Occupation};
+use super::{Extent, Held, MAX_RECEIVERS, Occupation};
 
 /// A message in the pool, in the simplest possible form.
 #[derive(Clone, Debug)]
@@ -23,6 +23,7 @@ enum Op {
     /// Finds room, and occupies `less` slots fewer for `holders`.
     Place {
         span: u32,
+        long: bool,
         less: u32,
         holders: u64,
     },
@@ -50,7 +51,8 @@ fn op() -> impl Strategy<Value = Op> {
         subscribers.into_iter().fold(0, |bits, subscriber| bits | 1_u64 << subscriber)
     });
     prop_oneof![
-        6 => (1..5_u32, 0..2_u32, holders).prop_map(|(span, less, holders)| Op::Place { span, less, holders }),
+        6 => (1..5_u32, prop::bool::weighted(0.3), 0..2_u32, holders)
+            .prop_map(|(span, long, less, holders)| Op::Place { span, long, less, holders }),
         8 => (any::<prop::sample::Index>(), subscriber()).prop_map(|(run, subscriber)| Op::Release { run, subscriber }),
         2 => Just(Op::LookAhead),
         1 => subscriber().prop_map(|subscriber| Op::Reclaim { subscriber }),
@@ -77,16 +79,19 @@ proptest! {
         let (mut runs, mut number, mut high) = (Vec::<Run>::new(), 0, 0);
         for op in ops {
             match op {
-                Op::Place { span, less, holders } => {
+                Op::Place { span, long, less, holders } => {
                     let span = span.min(slots);
-                    let found = real.find(span, |subscriber, slot, number| has_released(&runs, subscriber, slot, number));
+                    let found = real.find(Extent { span, long }, |subscriber, slot, number| has_released(&runs, subscriber, slot, number));
                     let is_room = (0..=slots - span).any(|start| is_free(&runs, start, span));
                     prop_assert_eq!(found.is_some(), is_room, "{:?} found in {:?}", found, runs);
                     let Some(start) = found else { continue };
                     prop_assert!(start + span <= slots && is_free(&runs, start, span), "{start} in {runs:?}");
+                    // A long message lies as far in front as it can.
+                    let in_front = long && (0..start).any(|start| is_free(&runs, start, span));
+                    prop_assert!(!in_front, "{span} slots long at {start} of {runs:?}");
                     number += 1;
                     let span = span.saturating_sub(less).max(1);
-                    real.occupy(start, span, number, holders);
+                    real.occupy(start, Extent { span, long }, number, holders);
                     // What was found free has been seen free.
                     runs.retain(|r| r.start + r.span <= start || start + span <= r.start);
                     if holders != 0 {
@@ -129,6 +134,9 @@ proptest! {
     }
 }
 
+const SHORT: Extent = Extent { span: 1, long: false };
+const LONG: Extent = Extent { span: 2, long: true };
+
 /// In a steady stream no message has to check for its room: that was done before, slot by slot and once each.
 #[test]
 fn looking_ahead_asks_after_each_slot_in_turn() {
@@ -136,8 +144,8 @@ fn looking_ahead_asks_after_each_slot_in_turn() {
         let mut pool = Occupation::new(slots).unwrap();
         let place = |pool: &mut Occupation, number| {
             let slot =
-                pool.find(1, |_, slot, _| panic!("slot {slot} of {slots} was not asked after in time"));
-            pool.occupy(slot.unwrap(), 1, number, 1);
+                pool.find(SHORT, |_, slot, _| panic!("slot {slot} of {slots} was not asked after in time"));
+            pool.occupy(slot.unwrap(), SHORT, number, 1);
         };
         (0..slots.into()).for_each(|number| place(&mut pool, number));
         let (mut next, stride) = (0, (slots / 2).clamp(1, 8));
@@ -155,4 +163,18 @@ fn looking_ahead_asks_after_each_slot_in_turn() {
             place(&mut pool, number);
         }
     }
+}
+
+/// Long messages that are given back at once are all written in the same place; short ones between them go round in what
+/// those leave.
+#[test]
+fn long_messages_stay_where_they_are_and_short_ones_go_round() {
+    let mut pool = Occupation::new(6).unwrap();
+    let mut place = |extent, number| {
+        let slot = pool.find(extent, |_, _, _| true).unwrap();
+        pool.occupy(slot, extent, number, 1);
+        slot
+    };
+    let places = (0..6).map(|n| (place(LONG, 2 * n + 1), place(SHORT, 2 * n + 2)));
+    assert_eq!(places.collect::<Vec<_>>(), [(0, 2), (0, 3), (0, 4), (0, 5), (0, 2), (0, 3)]);
 }
