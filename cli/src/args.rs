@@ -16,13 +16,16 @@ pub const STYLES: Styles = Styles::styled()
     .literal(AnsiColor::Cyan.on_default().bold())
     .placeholder(AnsiColor::Cyan.on_default());
 
-/// What is said besides the data.
+/// The options that say what is reported besides the data.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "What is said about it")]
 pub struct MannersArgs {
     /// Say nothing but data and errors.
     #[arg(short, long)]
     pub quiet: bool,
+    /// Say more at the end: heap allocations, system calls, seals, where the time went.
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub verbose: bool,
     /// How to state the figures at the end [default: text, or nothing with --quiet].
     #[arg(long, value_name = "AS")]
     pub report: Option<ReportAs>,

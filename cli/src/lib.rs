@@ -8,6 +8,7 @@
 //! | [`progress`] | a line that says how far it has come |
 //! | [`signals`] | being asked to end |
 //! | [`text`] | figures for reading, and what a stranger's data may not do to a terminal |
+//! | [`users`] | users of the host, by name or number |
 //! | [`own`] | what a program prints of its own: completions, the manual page |
 
 pub mod args;
@@ -17,3 +18,4 @@ pub mod own;
 pub mod progress;
 pub mod signals;
 pub mod text;
+pub mod users;

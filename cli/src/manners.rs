@@ -15,14 +15,17 @@ pub struct Manners {
     pub quiet: bool,
     /// Whether progress is shown.
     pub progress: bool,
+    verbose: bool,
     report: Option<ReportAs>,
     report_to: Option<PathBuf>,
 }
 
-/// The final figures, in the two ways of stating them.
+/// The final figures, in the ways of stating them.
 pub trait Stats {
-    /// For people.
-    fn text(&self) -> String;
+    /// Returns one line for people, of at most [`LINE`](text::LINE) columns.
+    fn line(&self) -> String;
+    /// Returns what `--verbose` adds, line by line.
+    fn details(&self) -> Vec<String>;
     /// As one JSON object.
     fn json(&self) -> String;
 }
@@ -31,10 +34,11 @@ impl Manners {
     /// Decides what was left open.
     #[must_use]
     pub fn resolve(args: MannersArgs) -> Manners {
-        let MannersArgs { quiet, report, report_to } = args;
+        let MannersArgs { quiet, verbose, report, report_to } = args;
         Manners {
             quiet,
             progress: !quiet && io::stderr().is_terminal(),
+            verbose,
             report: report.or((!quiet).then_some(ReportAs::Text)),
             report_to,
         }
@@ -44,7 +48,12 @@ impl Manners {
     pub fn state(&self, figures: &impl Stats) -> Result<(), (String, io::Error)> {
         match self.report {
             None => {}
-            Some(ReportAs::Text) => say(&figures.text()),
+            Some(ReportAs::Text) => {
+                say(&figures.line());
+                if self.verbose {
+                    figures.details().iter().for_each(|line| say(&format!("  {line}")));
+                }
+            }
             Some(ReportAs::Json) => say(&figures.json()),
         }
         let Some(path) = &self.report_to else { return Ok(()) };

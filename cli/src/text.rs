@@ -1,5 +1,7 @@
 //! Stats for reading, and what a stranger's data may not do to a terminal.
 
+use std::time::Duration;
+
 /// Appends `text` with everything escaped that could move the cursor, change colours or reorder what stands beside it.
 pub fn push_escaped(out: &mut String, text: &str) {
     for c in text.chars() {
@@ -38,6 +40,44 @@ pub fn grouped(n: u64) -> String {
         out.push(digit);
     }
     out
+}
+
+/// The columns that a closing line may take.
+pub const LINE: usize = 80;
+
+/// Joins the parts of a closing line, and leaves out those that do not fit [`LINE`] any more.
+#[must_use]
+pub fn line(parts: &[String]) -> String {
+    let mut line = String::new();
+    for part in parts {
+        let between = if line.is_empty() { "" } else { " · " };
+        // Closing lines are made of numbers and words, a column for each character.
+        if line.chars().count() + between.chars().count() + part.chars().count() > LINE {
+            continue;
+        }
+        line.push_str(between);
+        line.push_str(part);
+    }
+    line
+}
+
+/// A time in the unit that people would use, with three digits or so.
+#[must_use]
+pub fn time(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    match seconds {
+        _ if seconds < 0.0995 => format!("{:.1} ms", seconds * 1e3),
+        _ if seconds < 9.995 => format!("{seconds:.2} s"),
+        _ if seconds < 120.0 => format!("{seconds:.1} s"),
+        _ if seconds < 7200.0 => {
+            format!("{:.0} min {:.0} s", (seconds / 60.0).floor(), seconds.rem_euclid(60.0).floor())
+        }
+        _ => format!(
+            "{:.0} h {:.0} min",
+            (seconds / 3600.0).floor(),
+            (seconds / 60.0).rem_euclid(60.0).floor()
+        ),
+    }
 }
 
 /// A count of things: `one` names one of them, `more` several.
@@ -89,5 +129,19 @@ mod tests {
         assert_eq!(bytes(1000), "1.0 kB");
         assert_eq!(bytes(999_999), "1.0 MB");
         assert_eq!(bytes(12_345_678), "12 MB");
+        let seconds = |n: f64| time(Duration::from_secs_f64(n));
+        assert_eq!(seconds(0.001_26), "1.3 ms");
+        assert_eq!(seconds(0.0999), "0.10 s");
+        assert_eq!(seconds(9.99), "9.99 s");
+        assert_eq!(seconds(119.96), "120.0 s");
+        assert_eq!(seconds(3725.0), "62 min 5 s");
+        assert_eq!(seconds(7325.0), "2 h 2 min");
+    }
+
+    #[test]
+    fn a_closing_line_is_never_too_long() {
+        let parts = ["a".repeat(40), "b".repeat(30), "c".repeat(5), "d".to_owned()];
+        assert_eq!(line(&parts), format!("{} · {} · d", parts[0], parts[1]));
+        assert_eq!(line(&["e".repeat(80), "f".to_owned()]), "e".repeat(80));
     }
 }

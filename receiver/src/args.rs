@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bowstring_cli::args::{Format, Handover, MannersArgs, STYLES, seconds};
+use bowstring_cli::users::user;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// What follows the options in `--help` and in the manual page.
@@ -15,6 +16,7 @@ Examples:
   receiver                               the first rows and a summary, if standard output is a terminal
   receiver trips                         the table that `sender --name trips` publishes
   receiver ls                            what is being sent: name, rows, rate, receivers, columns
+  receiver trips --inspect               schema, metadata, dictionaries and sizes, from a look at the first batch
   receiver --csv | head                  every row as CSV; `head` closing the pipe is no error
   receiver -o trips.parquet              to a file; the extension says how (.arrow .arrows .parquet .csv .jsonl)
   receiver --columns id,price --limit 20 --json
@@ -79,6 +81,8 @@ pub(crate) struct Receive {
     #[command(flatten)]
     pub(crate) sink: SinkArgs,
     #[command(flatten)]
+    pub(crate) inspect: InspectArgs,
+    #[command(flatten)]
     pub(crate) choice: ChoiceArgs,
     #[command(flatten)]
     pub(crate) meeting: MeetingArgs,
@@ -122,6 +126,24 @@ pub(crate) struct SinkArgs {
 }
 
 #[derive(Args, Debug)]
+#[command(next_help_heading = "What to do with the table")]
+pub(crate) struct InspectArgs {
+    /// Look at the first BATCHES batches that come and leave: schema with metadata, dictionaries, bytes by column. Waits up
+    /// to --idle SECONDS for them [1]. A sender that waits for its receivers does not begin for it. With --json, one
+    /// JSON object.
+    #[arg(
+        long,
+        value_name = "BATCHES",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "1",
+        conflicts_with_all = ["table", "csv", "output", "summary", "count", "null", "columns", "limit", "condition",
+            "verbose", "report", "report_to"]
+    )]
+    pub(crate) inspect: Option<u64>,
+}
+
+#[derive(Args, Debug)]
 #[command(next_help_heading = "How much of it")]
 pub(crate) struct ChoiceArgs {
     /// Only these columns, in this order.
@@ -151,6 +173,10 @@ pub(crate) struct MeetingArgs {
     /// Wait up to SECONDS for a sender to appear.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) wait: Option<Duration>,
+    /// Also receive from a sender of one of these users, by name or number. What it sends is copied, or sealed, before it
+    /// is looked at.
+    #[arg(long, value_name = "USER", value_delimiter = ',', value_parser = user)]
+    pub(crate) allow_user: Vec<u32>,
     /// Take what is sent from now on, although rows were sent before. Without this no file is written that lacks its
     /// beginning.
     #[arg(long)]

@@ -16,7 +16,7 @@ use crate::meter::Meter;
 use crate::output::Output;
 use crate::plan::{Handling, Look, Plan};
 use crate::screen::Screen;
-use crate::sink::{self, End, Sink};
+use crate::sink::{self, End, Missing, Sink};
 use crate::slices::slices;
 use crate::zero_copy;
 
@@ -118,13 +118,18 @@ pub(crate) fn drain(
         Ending::Whole if before.batches > 0 || receiver.stats().transport.missed > 0 => Ending::Partial,
         ending => ending,
     };
-    Ok(conclude(work, ending, signals, meter))
+    let missing = Missing {
+        skipped: receiver.stats().transport.missed,
+        batches_before: before.batches,
+        rows_before: before.rows,
+    };
+    Ok(conclude(work, ending, missing, signals, meter))
 }
 
 /// Lets the work come to its end, which may fail too.
-fn conclude(work: Work, ending: Ending, signals: &Signals, meter: &mut Meter) -> Ending {
+fn conclude(work: Work, ending: Ending, missing: Missing, signals: &Signals, meter: &mut Meter) -> Ending {
     let end = match ending {
-        Ending::Whole | Ending::Partial | Ending::Enough => End::Whole,
+        Ending::Whole | Ending::Partial | Ending::Enough => missing.end(),
         Ending::Interrupted(_) | Ending::Failed(_) => End::BrokenOff,
         Ending::NobodyReads => return ending,
     };

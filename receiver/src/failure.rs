@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::FileTypeExt;
 use std::time::Duration;
 
+use bowstring::codec::decode::ReadError;
 use bowstring::codec::interop::ImportError;
 use bowstring::names::{Address, AddressError};
 use bowstring::transport::{HandshakeError, RefusalCode};
@@ -70,6 +71,11 @@ impl Failure {
             Failure::Interrupted(signal) => signal.exit(),
             failure => failure.kind() as u8,
         }
+    }
+
+    /// A greeting that tells of no table.
+    pub(crate) fn greeting(venue: &Venue, error: ReadError) -> Failure {
+        Failure::SetUp { venue: venue.clone(), error: Box::new(SetUpError::Greeting(error)) }
     }
 
     fn kind(&self) -> Exit {
@@ -228,14 +234,18 @@ fn of_meeting(error: &HandshakeError) -> Exit {
 fn meeting_advice(error: &HandshakeError) -> Option<&'static str> {
     Some(match error {
         HandshakeError::Os(error) if io::Error::from(*error).kind() == io::ErrorKind::PermissionDenied => {
-            "sender and receiver must run as the same user, and the directory of the socket let them in"
+            "the sender is another user's: it must be started with --allow-user USER, in a directory that you can enter"
         }
-        HandshakeError::Denied { .. } => "sender and receiver must run as the same user",
+        HandshakeError::Denied { .. } => {
+            "sender and receiver must run as the same user, unless --allow-user USER names the sender's"
+        }
         HandshakeError::Refused(refusal) => match refusal.code {
             RefusalCode::Version => "the two programs are of different versions: update the older one",
             RefusalCode::NoDelivery => "leave --delivery out, or offer that delivery on the sender's side",
             RefusalCode::Full => "the sender serves as many receivers as it can: try again later",
-            RefusalCode::Denied => "sender and receiver must run as the same user",
+            RefusalCode::Denied => {
+                "sender and receiver must run as the same user, unless the sender is started with --allow-user USER"
+            }
             RefusalCode::NoSender => "what listens there receives itself: connect the two to the same sender",
             _ => return None,
         },

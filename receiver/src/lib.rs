@@ -10,6 +10,7 @@ mod choice;
 mod drain;
 mod failure;
 mod inherit;
+mod inspect;
 pub mod keep;
 mod ls;
 mod meet;
@@ -21,6 +22,7 @@ mod screen;
 mod sink;
 mod slices;
 mod trust;
+mod weight;
 mod zero_copy;
 
 use std::io::{self, IsTerminal};
@@ -58,6 +60,9 @@ fn receive(args: Receive) -> Result<u8, Failure> {
     let plan = Plan::resolve(args)?;
     let catch = Signals::catch();
     let signals = catch.map_err(|error| Failure::Host { what: "cannot catch signals", error })?;
+    if let Some(inspect) = plan.inspect {
+        return inspect::run(&plan, inspect, &signals);
+    }
     let mut receiver = meet::meet(&plan, &signals)?;
     let before = Before::look(&receiver);
     let mut meter = Meter::new();

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use bowstring::names::AddressError;
-use bowstring::transport::{Appearance, Connector, HandshakeError, Incoming};
-use bowstring::{SetUpError, TableReceiver};
+use bowstring::TableReceiver;
+use bowstring::names::{Address, AddressError};
+use bowstring::transport::{Appearance, Connector, HandshakeError, Observer};
 use bowstring_cli::signals::Signals;
 
 use crate::failure::Failure;
@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// Meets the sender at the plan's venue, and hears what table it sends.
 pub(crate) fn meet(plan: &Plan, signals: &Signals) -> Result<TableReceiver, Failure> {
-    let meeting = Connector::new(plan.deliveries).access(trust::ACCESS).greeting(GREETING);
+    let meeting = Connector::new(plan.deliveries).access(trust::access(&plan.users)).greeting(GREETING);
     let incoming = match &plan.venue {
         Venue::Inherited(number) => {
             let met = inherit::adopt(*number).ok_or(HandshakeError::WrongSocket);
@@ -31,34 +31,44 @@ pub(crate) fn meet(plan: &Plan, signals: &Signals) -> Result<TableReceiver, Fail
                 .map_err(|error| Failure::Connector { venue: plan.venue.clone(), error: error.into() })?
         }
         Venue::At(address) => {
-            let path = address.path().map(|path| path.into_os_string().into_encoded_bytes());
-            let mut appearance = path.as_deref().map(Appearance::watch);
-            let rest = |left: Duration| match &mut appearance {
-                // What cannot be slept on is looked at again.
-                Some(appearance) => appearance.wait(left.min(NAP)).unwrap_or(()),
-                None => std::thread::sleep(left.min(PAUSE)),
-            };
-            let connect = || Ok(meeting.connect_socket(address.connect()?)?);
-            wait_for_sender(&plan.venue, plan.wait, signals, connect, rest)?
+            wait_for_sender(plan, address, signals, || Ok(meeting.connect_socket(address.connect()?)?))?
         }
     };
-    let opened = trust::open(incoming).map_err(SetUpError::Host);
-    let receiver = opened.and_then(TableReceiver::from_opened);
-    receiver.map_err(|error| Failure::SetUp { venue: plan.venue.clone(), error: error.into() })
+    trust::open(incoming).map_err(|error| Failure::SetUp { venue: plan.venue.clone(), error: error.into() })
+}
+
+/// Attaches to the sender at the plan's venue without being one of its receivers. `None` if the sender shows nothing to
+/// those, or over a socket that only a receiver can use.
+pub(crate) fn observe(plan: &Plan, signals: &Signals) -> Result<Option<Observer>, Failure> {
+    let Venue::At(address) = &plan.venue else { return Ok(None) };
+    let observe = || address.observe(trust::access(&plan.users));
+    match wait_for_sender(plan, address, signals, observe) {
+        Ok(observer) => Ok(Some(observer)),
+        // A sender in another language need not know of observers.
+        Err(Failure::Connector { error, .. }) if !matches!(*error, HandshakeError::Denied { .. }) => Ok(None),
+        Err(failure) => Err(failure),
+    }
 }
 
 /// Connects, and if nobody is there tries again for as long as was said.
-fn wait_for_sender(
-    venue: &Venue,
-    wait: Option<Duration>,
+fn wait_for_sender<T>(
+    plan: &Plan,
+    address: &Address,
     signals: &Signals,
-    connect: impl Fn() -> Result<Incoming, AddressError>,
-    mut rest: impl FnMut(Duration),
-) -> Result<Incoming, Failure> {
+    connect: impl Fn() -> Result<T, AddressError>,
+) -> Result<T, Failure> {
+    let (venue, wait) = (&plan.venue, plan.wait);
+    let path = address.path().map(|path| path.into_os_string().into_encoded_bytes());
+    let mut appearance = path.as_deref().map(Appearance::watch);
+    let mut rest = |left: Duration| match &mut appearance {
+        // What cannot be slept on is looked at again.
+        Some(appearance) => appearance.wait(left.min(NAP)).unwrap_or(()),
+        None => std::thread::sleep(left.min(PAUSE)),
+    };
     let begun = Instant::now();
     loop {
         let error = match connect() {
-            Ok(incoming) => return Ok(incoming),
+            Ok(met) => return Ok(met),
             Err(error) if is_absence(&error) => error,
             Err(AddressError::Meet(error)) => {
                 return Err(Failure::Connector { venue: venue.clone(), error: error.into() });

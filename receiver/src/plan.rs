@@ -23,7 +23,11 @@ pub(crate) struct Plan {
     pub(crate) wait: Option<Duration>,
     pub(crate) idle: Option<Duration>,
     pub(crate) deliveries: Deliveries,
+    /// Other users whose senders are talked to.
+    pub(crate) users: Vec<u32>,
     pub(crate) handling: Handling,
+    /// The table is only looked at.
+    pub(crate) inspect: Option<Inspect>,
     pub(crate) columns: Vec<String>,
     pub(crate) limit: Option<u64>,
     /// Rows that are wanted, in SQL.
@@ -34,6 +38,15 @@ pub(crate) struct Plan {
     /// Batches that were skipped are no failure.
     pub(crate) allow_gaps: bool,
     pub(crate) manners: Manners,
+}
+
+/// `--inspect`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Inspect {
+    /// The most batches to look at.
+    pub(crate) batches: u64,
+    /// As one JSON object.
+    pub(crate) json: bool,
 }
 
 /// What is done with each batch. Only arrays need values that have been checked.
@@ -88,7 +101,9 @@ impl fmt::Display for Venue {
 impl Plan {
     /// Decides what was left open.
     pub(crate) fn resolve(args: Receive) -> Result<Plan, Failure> {
-        let Receive { sink, choice: ChoiceArgs { columns, limit, condition }, meeting, manners } = args;
+        let Receive { sink, inspect, choice: ChoiceArgs { columns, limit, condition }, meeting, manners } =
+            args;
+        let inspect = inspect.inspect.map(|batches| Inspect { batches, json: sink.json });
         let handling = handling(&sink, meeting.validate)?;
         let mut manners = Manners::resolve(manners);
         // A bar and rows on one terminal would write over each other. All else is shown once everything has come.
@@ -98,7 +113,9 @@ impl Plan {
             wait: meeting.wait,
             idle: meeting.idle,
             deliveries: deliveries(meeting.delivery),
+            users: users(meeting.allow_user),
             handling,
+            inspect,
             columns,
             limit,
             condition,
@@ -208,6 +225,14 @@ fn venue(args: &MeetingArgs) -> Result<Venue, Failure> {
         });
     }
     Ok(Venue::At(Address::Name(DEFAULT_NAME.to_owned())))
+}
+
+/// This user beside the others, if there are any.
+fn users(others: Vec<u32>) -> Vec<u32> {
+    match others.is_empty() {
+        true => others,
+        false => others.into_iter().chain([rustix::process::geteuid().as_raw()]).collect(),
+    }
 }
 
 fn deliveries(handover: Option<Handover>) -> Deliveries {

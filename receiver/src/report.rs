@@ -43,8 +43,12 @@ impl Before {
 }
 
 impl Stats for Report<'_> {
-    fn text(&self) -> String {
-        self.lines()
+    fn line(&self) -> String {
+        self.closing()
+    }
+
+    fn details(&self) -> Vec<String> {
+        self.verbose()
     }
 
     fn json(&self) -> String {
@@ -92,50 +96,62 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// A line that says what happened, and one that says where the time went.
-    fn lines(&self) -> String {
+    /// Rows, bytes, time and rate, and what a reader must not miss.
+    fn closing(&self) -> String {
         let stats = &self.stats;
         let (wanted, received) = (self.meter.rows(), stats.rows);
-        let rows = match wanted == received {
-            true => text::count(received, "row", "rows"),
-            false => format!("{} of {}", text::grouped(wanted), text::count(received, "row", "rows")),
-        };
-        let mut parts = vec![rows, text::count(stats.batches, "batch", "batches")];
-        if stats.batches > 0 {
-            parts.extend(self.how());
+        let mut parts = vec![match wanted == received {
+            true => format!("received {}", text::count(received, "row", "rows")),
+            false => {
+                format!("{} of {} received", text::grouped(wanted), text::count(received, "row", "rows"))
+            }
+        }];
+        if stats.transport.missed > 0 {
+            parts.push(format!("{} missed", text::count(stats.transport.missed, "batch", "batches")));
         }
-        parts.push(format!("seals {}", self.seals().join("+")));
+        parts.extend([text::bytes(self.bytes()), text::time(self.meter.times().total)]);
         if stats.batches > 0 {
             parts.push(format!("{}/s", text::bytes(self.bytes_per_second() as u64)));
         }
-        if stats.transport.missed > 0 {
-            let missed = text::count(stats.transport.missed, "message", "messages");
-            parts.push(format!("{missed} missed, for being slow"));
+        text::line(&parts)
+    }
+
+    /// What `--verbose` adds: where the batches lay, what it took to receive them, and where the time went.
+    fn verbose(&self) -> Vec<String> {
+        let stats = &self.stats;
+        let delivery = format!("{:?}", self.receiver.delivery()).to_lowercase();
+        let batches = text::count(stats.batches, "batch", "batches");
+        let mut lines = vec![format!("{batches}, {delivery} delivery, seals {}", self.seals().join("+"))];
+        if stats.batches > 0 {
+            lines.extend(self.how());
         }
         let times = self.meter.times();
-        let milliseconds = |time: std::time::Duration| format!("{:.1} ms", time.as_secs_f64() * 1e3);
-        let time = format!(
-            "{} in all: {} waiting and receiving, {} checking and arrays ({} allocations), {} sink",
-            milliseconds(times.total),
-            milliseconds(times.receiving),
-            milliseconds(times.checking),
+        lines.push(format!(
+            "{} receiving, {} checking and arrays ({} allocations), {} sink",
+            text::time(times.receiving),
+            text::time(times.checking),
             text::grouped(stats.array_allocations),
-            milliseconds(times.sink),
-        );
-        format!("{}\n{time}", parts.join(" · "))
+            text::time(times.sink),
+        ));
+        lines
     }
 
     /// Where the batches lay, and what it took to receive them.
-    fn how(&self) -> [String; 4] {
+    fn how(&self) -> [String; 3] {
         let stats = &self.stats;
         let buffer_stats = &stats.buffer_stats;
         let copied = stats.bytes_copied + self.realigned() + stats.dictionary_bytes_copied;
+        let dictionaries = match stats.dictionary_bytes_copied {
+            0 => String::new(),
+            kept => format!(" ({} of it dictionaries)", text::bytes(kept)),
+        };
         [
-            format!("{}/{} buffers inside the mapping", buffer_stats.inside, buffer_stats.buffers()),
-            match stats.dictionary_bytes_copied {
-                0 => format!("{} copied", text::bytes(copied)),
-                kept => format!("{} copied ({} of it dictionaries)", text::bytes(copied), text::bytes(kept)),
-            },
+            format!(
+                "{} of {} buffers inside the mapping, {} copied{dictionaries}",
+                buffer_stats.inside,
+                buffer_stats.buffers(),
+                text::bytes(copied)
+            ),
             match stats.batches {
                 0 | 1 => "heap allocations not counted (a single batch warms up)".to_owned(),
                 _ => {
@@ -144,9 +160,9 @@ impl<'a> Report<'a> {
                 }
             },
             match self.calls_per_megabyte() {
-                Some(calls) => format!("{calls:.2} syscalls/MB (sleeps and wake-ups)"),
+                Some(calls) => format!("{calls:.2} system calls per MB (sleeps and wake-ups)"),
                 None if self.receiver.delivery() == Delivery::Sealed => "a file per message".to_owned(),
-                None => "syscalls not counted".to_owned(),
+                None => "system calls not counted".to_owned(),
             },
         ]
     }

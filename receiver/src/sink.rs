@@ -7,7 +7,7 @@ mod ipc;
 mod json;
 mod parquet;
 mod summary;
-mod table;
+pub(crate) mod table;
 mod typed;
 
 use std::sync::Arc;
@@ -27,8 +27,38 @@ use crate::screen::Screen;
 pub(crate) enum End {
     /// Everything came that was to come.
     Whole,
+    /// What came is all that will, and rows are missing. Formats that have a place for it keep that.
+    Partial(Missing),
     /// It broke off. What came is still shown, but nothing is kept under a name that promises the whole.
     BrokenOff,
+}
+
+/// Rows that a receiver was not given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Missing {
+    /// Batches that the sender skipped it for.
+    pub(crate) skipped: u64,
+    /// Batches that were sent before it came.
+    pub(crate) batches_before: u64,
+    /// Rows of these.
+    pub(crate) rows_before: u64,
+}
+
+impl Missing {
+    /// Returns how a stream ended that came to its end with this missing.
+    pub(crate) fn end(self) -> End {
+        if self == Missing::default() { End::Whole } else { End::Partial(self) }
+    }
+
+    /// Returns the pairs that say so in a file's metadata.
+    fn metadata(self) -> impl Iterator<Item = (&'static str, String)> {
+        let counts = [
+            ("bowstring.missing.batches", self.skipped),
+            ("bowstring.missing.batches_before", self.batches_before),
+            ("bowstring.missing.rows_before", self.rows_before),
+        ];
+        counts.into_iter().filter(|(_, count)| *count > 0).map(|(key, count)| (key, count.to_string()))
+    }
 }
 
 /// What takes a table's batches.

@@ -7,17 +7,25 @@
 //!
 //! This program's policy: **a sender that runs as the same user is taken for honest, unless `--delivery copied` or
 //! `--delivery sealed` says otherwise.** The kernel vouches for who it is. Such a process could trace this one, replace
-//! its binary and rewrite its files; it gains nothing by lying here. No other user's process is talked to at all.
+//! its binary and rewrite its files; it gains nothing by lying here. What a sender of another user sends is copied, or
+//! sealed, before it is looked at, and only users that `--allow-user` names are talked to.
 #![allow(unsafe_code)]
 
-use bowstring::transport::{Access, Incoming, Opened, OsError};
+use bowstring::transport::{Access, Incoming};
+use bowstring::{SetUpError, TableReceiver};
 
-/// Whom this program talks to.
-pub(crate) const ACCESS: Access<'static> = Access::SameUser;
+/// Returns whom to talk to: this user, or those of a list that names this user too.
+pub(crate) fn access(users: &[u32]) -> Access<'_> {
+    if users.is_empty() { Access::SameUser } else { Access::Users(users) }
+}
 
-/// Opens a channel as it was agreed. `incoming` comes of a meeting with [`ACCESS`].
-pub(crate) fn open(incoming: Incoming) -> Result<Opened, OsError> {
-    // SAFETY: the sender runs as the same user, since `ACCESS` lets in no other, and the user has not asked for a
-    // delivery that needs no trust, or pooled would not have been agreed to. Such a sender is declared honest: see above.
-    unsafe { incoming.open() }
+/// Opens a channel: as it was agreed if the sender runs as the same user, and else by copying.
+pub(crate) fn open(incoming: Incoming) -> Result<TableReceiver, SetUpError> {
+    if !Access::SameUser.permits(incoming.peer().uid) {
+        return TableReceiver::open(incoming);
+    }
+    // SAFETY: the sender runs as the same user, as was just looked at, and the user has not asked for a delivery that
+    // needs no trust, or pooled would not have been agreed to. Such a sender is declared honest: see above.
+    let opened = unsafe { incoming.open() }.map_err(SetUpError::Host)?;
+    TableReceiver::from_opened(opened)
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bowstring_cli::args::{Handover, MannersArgs, STYLES, seconds};
+use bowstring_cli::users::user;
 use bowstring_source::options::SourceOptions;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -104,6 +105,11 @@ pub(crate) struct MeetingArgs {
     /// Wait for receivers on this socket: a path, or @NAME in the abstract namespace.
     #[arg(long, value_name = "PATH", conflicts_with_all = ["receiver", "name"])]
     pub(crate) socket: Option<PathBuf>,
+    /// Also let in receivers of these users, by name or number. They need a socket that they can reach: --socket PATH in a
+    /// directory that they can enter, or --socket @NAME. The socket at PATH is then open to everybody, and whoever
+    /// connects is asked for by the kernel's word.
+    #[arg(long, value_name = "USER", value_delimiter = ',', value_parser = user, conflicts_with = "receiver")]
+    pub(crate) allow_user: Vec<u32>,
     /// Begin once this many receivers are there. Others may join later, and get what is sent from then on.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(crate) receivers: u32,

@@ -1,5 +1,8 @@
 //! Coming together with receivers: waiting for them, or starting one.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
 use bowstring::names::Address;
 use bowstring::transport::HandshakeError;
 use bowstring::{BreakOff, Hints, Interrupt, SetUpError, TableSender};
@@ -61,6 +64,8 @@ pub(crate) fn meet(plan: &Plan, source: &Source, signals: &Signals) -> Result<Me
     });
     let Venue::At(address) = &plan.venue else { return start(plan, sender) };
     sender.listen(address.listen().map_err(|error| Failure::address(&plan.venue, &error))?);
+    open_to_others(plan, address)?;
+    plan.users.iter().for_each(|&uid| sender.allow_user(uid));
     if !plan.manners.quiet {
         announce(plan);
     }
@@ -71,6 +76,16 @@ pub(crate) fn meet(plan: &Plan, source: &Source, signals: &Signals) -> Result<Me
         }
         Err(error) => Err(failed(error).into()),
     }
+}
+
+/// Lets every user connect to a socket that others are let in by: whom the kernel names is then asked, and not the mode.
+fn open_to_others(plan: &Plan, address: &Address) -> Result<(), Failure> {
+    let Address::Path(path) = address else { return Ok(()) };
+    if plan.users.is_empty() {
+        return Ok(());
+    }
+    fs::set_permissions(path, Permissions::from_mode(0o666))
+        .map_err(|error| Failure::host(&format!("cannot open {address} to other users"), &error))
 }
 
 fn start(plan: &Plan, mut sender: TableSender) -> Result<Met, NotMet> {

@@ -27,6 +27,8 @@ pub(crate) struct Plan {
     /// The receiver to start.
     pub(crate) command: Vec<OsString>,
     pub(crate) receivers: u32,
+    /// Other users whose receivers are let in.
+    pub(crate) users: Vec<u32>,
     /// Batches to keep for receivers that join later.
     pub(crate) keep: usize,
     pub(crate) wait: Option<Duration>,
@@ -52,6 +54,10 @@ impl Plan {
         if meeting.receivers > 1 && venue == Venue::Child {
             return Err(Failure::usage("one receiver is started, so --receivers cannot be more than 1"));
         }
+        if matches!(venue, Venue::At(Address::Name(_))) && meeting.allow_user.iter().any(|&uid| uid != 0) {
+            return Err(Failure::usage("--allow-user: a name lies in a directory that only you can enter")
+                .advise("give a socket that they can reach, with --socket PATH or --socket @NAME"));
+        }
         let mut manners = Manners::resolve(manners);
         // A receiver that was started shares the terminal, and shows how far it has come itself.
         manners.progress &= venue != Venue::Child;
@@ -67,6 +73,7 @@ impl Plan {
             venue,
             command: receiver,
             receivers: meeting.receivers,
+            users: meeting.allow_user,
             keep: meeting.keep,
             wait: meeting.wait,
             on_slow: match meeting.on_slow {

@@ -22,8 +22,12 @@ struct Report<'a> {
 }
 
 impl Stats for Report<'_> {
-    fn text(&self) -> String {
+    fn line(&self) -> String {
         line(self.ended)
+    }
+
+    fn details(&self) -> Vec<String> {
+        details(self.ended)
     }
 
     fn json(&self) -> String {
@@ -39,43 +43,49 @@ fn bytes_per_second(ended: &Ended) -> f64 {
     bytes(ended) as f64 / ended.time.as_secs_f64().max(1e-9)
 }
 
+/// Rows, bytes, time and rate, and what a reader must not miss.
 fn line(ended: &Ended) -> String {
     let stats = &ended.stats;
-    let mut parts = vec![
-        format!("sent {}", text::count(stats.rows, "row", "rows")),
-        text::count(stats.batches, "batch", "batches"),
-        text::bytes(bytes(ended)),
-        format!("to {}", text::count(ended.receivers.most.into(), "receiver", "receivers")),
-    ];
-    match stats.batches {
-        0 => {}
-        1 => parts.push("heap allocations not counted (a single batch warms up)".to_owned()),
-        _ => parts.push(format!(
-            "{} on the hot path",
-            text::count(stats.hot_allocations, "heap allocation", "heap allocations")
-        )),
-    }
-    parts.push(text::count(stats.transport.wake_ups, "wake-up", "wake-ups"));
-    parts.push(text::count(stats.transport.stalls, "wait for room", "waits for room"));
-    if stats.skipped > 0 {
-        parts.push(text::count(stats.skipped, "batch skipped", "batches skipped"));
-    }
-    if stats.split > 0 {
-        parts.push(text::count(stats.split, "batch sent in slices", "batches sent in slices"));
-    }
-    if stats.batches > 0 {
-        parts.push(format!("{}/s", text::bytes(bytes_per_second(ended) as u64)));
-    }
-    let source = ended.source_time.as_secs_f64() / ended.time.as_secs_f64().max(1e-9);
-    if source > 0.01 && stats.batches > 0 {
-        parts.push(format!("{:.0} % of the time reading the input", source * 100.0));
-    }
+    let mut parts = vec![format!("sent {}", text::count(stats.rows, "row", "rows"))];
     match ended.ending {
-        Ending::Whole | Ending::Failed => {}
+        Ending::Whole => {}
+        Ending::Failed => parts.push("failed".to_owned()),
         Ending::Enough => parts.push("the receivers took no more".to_owned()),
         Ending::Interrupted => parts.push("interrupted".to_owned()),
     }
-    parts.join(" · ")
+    if stats.skipped > 0 {
+        parts.push(format!("{} skipped", text::count(stats.skipped, "batch", "batches")));
+    }
+    if ended.receivers.most > 1 {
+        parts.push(format!("to {} receivers", ended.receivers.most));
+    }
+    parts.extend([text::bytes(bytes(ended)), text::time(ended.time)]);
+    if stats.batches > 0 {
+        parts.push(format!("{}/s", text::bytes(bytes_per_second(ended) as u64)));
+    }
+    text::line(&parts)
+}
+
+/// What `--verbose` adds.
+fn details(ended: &Ended) -> Vec<String> {
+    let stats = &ended.stats;
+    let mut lines = vec![text::count(stats.batches, "batch", "batches")];
+    if stats.split > 0 {
+        lines.push(text::count(stats.split, "batch sent in slices", "batches sent in slices"));
+    }
+    lines.push(match stats.batches {
+        0 | 1 => "heap allocations not counted (a single batch warms up)".to_owned(),
+        _ => {
+            let count = text::count(stats.hot_allocations, "heap allocation", "heap allocations");
+            format!("{count} on the hot path")
+        }
+    });
+    let wake_ups = text::count(stats.transport.wake_ups, "wake-up", "wake-ups");
+    let stalls = text::count(stats.transport.stalls, "wait for room", "waits for room");
+    lines.push(format!("{wake_ups}, {stalls}"));
+    let source = ended.source_time.as_secs_f64() / ended.time.as_secs_f64().max(1e-9);
+    lines.push(format!("{:.0} % of the time reading the input", source * 100.0));
+    lines
 }
 
 fn object(ended: &Ended, exit: u8) -> Value {
@@ -120,4 +130,35 @@ fn object(ended: &Ended, exit: u8) -> Value {
         "seconds": { "total": ended.time.as_secs_f64(), "source": ended.source_time.as_secs_f64() },
         "bytes_per_second": bytes_per_second(ended),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bowstring::SenderStats;
+
+    use super::*;
+    use crate::pump::Receivers;
+
+    #[test]
+    fn the_line_fits_eighty_columns_whatever_it_says() {
+        for ending in [Ending::Whole, Ending::Enough, Ending::Interrupted, Ending::Failed] {
+            for rows in [0, 1, 1_000_000, u64::MAX] {
+                let mut ended = Ended {
+                    stats: SenderStats::default(),
+                    ending,
+                    failure: None,
+                    time: Duration::from_micros(rows),
+                    source_time: Duration::ZERO,
+                    receivers: Receivers::default(),
+                };
+                (ended.stats.rows, ended.stats.batches) = (rows, rows);
+                (ended.stats.bytes, ended.stats.skipped) = (rows, rows);
+                ended.receivers.most = rows.min(64) as u32;
+                let line = line(&ended);
+                assert!(line.chars().count() <= 80 && line.starts_with("sent "), "{line}");
+            }
+        }
+    }
 }

@@ -73,6 +73,8 @@ pub struct Sender {
     /// The error of a newcomer that no caller has seen yet.
     trouble: Option<HandshakeError>,
     on_slow: OnSlow,
+    /// Whom to let in, if not only this user.
+    users: Vec<u32>,
     stats: SenderStats,
 }
 
@@ -95,6 +97,7 @@ impl Sender {
             polled: Instant::now(),
             trouble: None,
             on_slow: OnSlow::Block,
+            users: Vec::new(),
             stats: SenderStats::default(),
         })
     }
@@ -111,6 +114,16 @@ impl Sender {
     pub fn set_on_slow(&mut self, on_slow: OnSlow) {
         self.on_slow = on_slow;
         self.greeting = Greeting::new(&protocol::greeting(self.encoder.plan(), &self.hints, on_slow));
+    }
+
+    /// Also lets in receivers of this user, over a [`Listener`]. They can read what is sent and change nothing of it.
+    ///
+    /// The socket of a `Listener` at a path is this user's alone until its mode is changed.
+    pub fn allow_user(&mut self, uid: u32) {
+        if self.users.is_empty() {
+            self.users.push(rustix::process::geteuid().as_raw());
+        }
+        self.users.push(uid);
     }
 
     /// Keeps the last `messages` for receivers that connect later: they are sent those first, and then everything

@@ -49,7 +49,7 @@ impl Sink for Csv {
 
     fn finish(self: Box<Self>, end: End) -> Result<(), Failure> {
         match end {
-            End::Whole => self.output.finish(),
+            End::Whole | End::Partial(_) => self.output.finish(),
             End::BrokenOff => Ok(()),
         }
     }

@@ -38,7 +38,9 @@ impl Sink for Stream {
 
     fn finish(self: Box<Self>, end: End) -> Result<(), Failure> {
         match end {
-            End::Whole => self.writer.finish().map_err(|error| self.watch.explain(error))?.finish(),
+            End::Whole | End::Partial(_) => {
+                self.writer.finish().map_err(|error| self.watch.explain(error))?.finish()
+            }
             // Without its end mark: who reads it on a pipe can tell.
             End::BrokenOff => Ok(()),
         }
@@ -73,9 +75,14 @@ impl Sink for File {
         true
     }
 
-    fn finish(self: Box<Self>, end: End) -> Result<(), Failure> {
+    fn finish(mut self: Box<Self>, end: End) -> Result<(), Failure> {
+        if let End::Partial(missing) = end {
+            missing.metadata().for_each(|(key, value)| self.writer.set_metadata(key, value));
+        }
         match end {
-            End::Whole => self.writer.finish().map_err(|error| self.watch.explain(error))?.finish(),
+            End::Whole | End::Partial(_) => {
+                self.writer.finish().map_err(|error| self.watch.explain(error))?.finish()
+            }
             End::BrokenOff => Ok(()),
         }
     }

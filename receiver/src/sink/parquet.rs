@@ -4,6 +4,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 
 use super::{End, Sink};
@@ -41,9 +42,15 @@ impl Sink for Parquet {
         written.map_err(|error| self.watch.explain(error))
     }
 
-    fn finish(self: Box<Self>, end: End) -> Result<(), Failure> {
+    fn finish(mut self: Box<Self>, end: End) -> Result<(), Failure> {
+        if let End::Partial(missing) = end {
+            let pair = |(key, value): (&str, String)| KeyValue::new(key.to_owned(), value);
+            missing.metadata().map(pair).for_each(|pair| self.writer.append_key_value_metadata(pair));
+        }
         match end {
-            End::Whole => self.writer.into_inner().map_err(|error| self.watch.explain(error))?.finish(),
+            End::Whole | End::Partial(_) => {
+                self.writer.into_inner().map_err(|error| self.watch.explain(error))?.finish()
+            }
             End::BrokenOff => Ok(()),
         }
     }

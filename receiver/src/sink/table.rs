@@ -1,7 +1,7 @@
 //! The first rows as a table that fits the terminal, and the summary below it.
 
 mod layout;
-pub(super) mod render;
+pub(crate) mod render;
 mod width;
 
 use std::io::{self, Write};

@@ -1,6 +1,11 @@
 //! How it can end, and by which exit code that is told.
 
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::Path;
+
 use libtest_mimic::Failed;
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::Needs::{Nothing, Permissions, Receiver};
@@ -25,6 +30,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("several receivers, and a place in the abstract namespace", Receiver, several),
     ("slow receivers are skipped or cut off", Receiver, slow),
     ("9: what is skipped at the end is missing too", Receiver, skipped_at_the_end),
+    ("9: a file says which rows it lacks", Receiver, gaps_in_files),
 ];
 
 fn signal(id: u32, signal: Signal) -> Result<(), Failed> {
@@ -166,8 +172,13 @@ fn late(programs: &Programs) -> Result<(), Failed> {
     };
     receive(&["-o", "late.parquet"])?.code(9)?.says("were sent before this receiver came")?;
     assert!(!programs.path("late.parquet").exists());
-    receive(&["-o", "late.parquet", "--from-now", "--limit", "10"])?.code(0)?;
-    assert!(programs.path("late.parquet").exists());
+    for name in ["late.parquet", "late.arrow"] {
+        receive(&["-o", name, "--from-now", "--limit", "10"])?.code(0)?;
+        let kept = metadata(&programs.path(name))?;
+        let before = kept.get("bowstring.missing.rows_before").and_then(|rows| rows.parse::<u64>().ok());
+        assert!(before.is_some_and(|rows| rows >= 1000 && rows.is_multiple_of(1000)), "{name}: {kept:?}");
+        assert!(!kept.contains_key("bowstring.missing.batches"), "{name}: {kept:?}");
+    }
     // Elsewhere it is said, even by a quiet program.
     receive(&["--count", "--limit", "10"])?.code(0)?.says("the beginning is missing")?;
     signal(sender.id(), Signal::TERM)?;
@@ -235,5 +246,49 @@ fn skipped_at_the_end(programs: &Programs) -> Result<(), Failed> {
         let rows = ended.out.lines().count();
         assert_eq!(Some((200_000 - rows) / 1000), missed, "{delivery}: {rows} rows and {}", ended.err);
     }
+    Ok(())
+}
+
+/// The pairs of a file's metadata.
+fn metadata(path: &Path) -> Result<HashMap<String, String>, Failed> {
+    let file = File::open(path)?;
+    if path.extension().is_some_and(|extension| extension == "arrow") {
+        return Ok(arrow_ipc::reader::FileReader::try_new(file, None)?.custom_metadata().clone());
+    }
+    let file = SerializedFileReader::new(file)?;
+    let pairs = file.metadata().file_metadata().key_value_metadata().cloned().unwrap_or_default();
+    Ok(pairs.into_iter().map(|pair| (pair.key, pair.value.unwrap_or_default())).collect())
+}
+
+fn gaps_in_files(programs: &Programs) -> Result<(), Failed> {
+    for (name, allowed) in [("x.parquet", false), ("x.arrow", true)] {
+        let arguments = ["demo:200000", "--batch-rows", "1000", "--rate", "400000", "--pool", "1MiB"];
+        let (sender, _said) =
+            programs.listen(&[&arguments[..], &["--on-slow", "skip", "--socket", "s"]].concat())?;
+        let options = ["--socket", "s", "-o", name, "--report-to", "r.json"];
+        let allow: &[&str] = if allowed { &["--allow-gaps"] } else { &[] };
+        let receiver = programs.receiver(&[&options[..], allow].concat()).spawn()?;
+        programs.until_sending("./s")?;
+        // It takes nothing until the sender is done.
+        signal(receiver.id(), Signal::STOP)?;
+        finish(sender)?.code(0)?;
+        signal(receiver.id(), Signal::CONT)?;
+        finish(receiver)?.code(if allowed { 0 } else { 9 })?;
+        let report: serde_json::Value = serde_json::from_slice(&std::fs::read(programs.path("r.json"))?)?;
+        assert!(report["missed"].as_u64().is_some_and(|missed| missed > 0), "{report}");
+        assert_eq!(report["ending"], "partial");
+        let kept = metadata(&programs.path(name))?;
+        assert_eq!(
+            kept.get("bowstring.missing.batches"),
+            Some(&report["missed"].to_string()),
+            "{name}: {kept:?}"
+        );
+        assert!(!kept.contains_key("bowstring.missing.rows_before"), "{name}: {kept:?}");
+    }
+    // A table that is whole says nothing of it.
+    programs.send(&["demo:10", "--", "receiver", "-o", "whole.parquet"])?.code(0)?;
+    assert!(
+        !metadata(&programs.path("whole.parquet"))?.keys().any(|key| key.starts_with("bowstring.missing"))
+    );
     Ok(())
 }

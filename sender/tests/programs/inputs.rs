@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use arrow_array::types::Int32Type;
 use arrow_array::{
-    ArrayRef, BooleanArray, Date32Array, DictionaryArray, Float64Array, Int64Array, RecordBatch, StringArray,
+    Array as _, ArrayRef, BooleanArray, Date32Array, DictionaryArray, Float64Array, Int64Array, RecordBatch,
+    StringArray,
 };
 use arrow_ipc::CompressionType;
 use arrow_ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
+use bowstring::arrow_schema::{Field, Schema};
 use libtest_mimic::Failed;
 use parquet::arrow::ArrowWriter;
 
@@ -29,6 +31,21 @@ pub(crate) const TESTS: &[Test] = &[
     ("rows of a live pipe are sent before its end", Receiver, live),
     ("a signal while the input is silent", Receiver, silent),
 ];
+
+/// A file of four rows: a number, and text in a dictionary, both with metadata.
+pub(crate) fn with_metadata() -> Result<Vec<u8>, Failed> {
+    let n: ArrayRef = Arc::new(Int64Array::from_iter_values(0..4));
+    let city: DictionaryArray<Int32Type> =
+        [Some("Ulm"), Some("Bonn"), None, Some("Ulm")].into_iter().collect();
+    let fields = [
+        Field::new("n", n.data_type().clone(), false).with_metadata([("unit", "m")]),
+        Field::new("city", city.data_type().clone(), true),
+    ];
+    let schema = Arc::new(Schema::new_with_metadata(fields.to_vec(), [("origin", "north")]));
+    let mut writer = FileWriter::try_new(Vec::new(), &schema)?;
+    writer.write(&RecordBatch::try_new(schema, vec![n, Arc::new(city)])?)?;
+    Ok(writer.into_inner()?)
+}
 
 /// Rows `range`, of types that CSV and JSON infer as they are here.
 fn rows(range: std::ops::Range<i64>) -> RecordBatch {
@@ -182,7 +199,7 @@ fn chosen(programs: &Programs) -> Result<(), Failed> {
         programs.send(&[&[name, "--batch", "5"][..], &TO_JSON].concat())?.code(2)?.says("no batch 5")?;
     }
     programs.send(&[&["x.csv", "--batch", "1"][..], &TO_JSON].concat())?.code(2)?.says("--rows")?;
-    let cut = programs.send(&[&["x.arrow", "--batch-rows", "30"][..], &TO_JSON].concat())?.code(0)?;
+    let cut = programs.send(&[&["x.arrow", "--batch-rows", "30", "-v"][..], &TO_JSON].concat())?.code(0)?;
     cut.says("20 batches")?;
     let twice = programs.send(&[&["x.arrow", "--repeat", "2", "--rows", "1..3"][..], &TO_JSON].concat())?;
     same(twice.ok()?, &json(1..3).repeat(2))

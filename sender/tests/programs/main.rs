@@ -1,15 +1,17 @@
 //! The programs as people run them: `sender`, and the `receiver` that stands beside it.
 //!
 //! Cargo builds only this package's program for these tests. Where no `receiver` stands beside it the tests that need one
-//! are ignored, and say so: `cargo build -p bowstring-receiver` puts one there.
+//! are skipped, and say so: `cargo build -p bowstring-receiver` puts one there.
 
 mod endings;
 mod hostile;
 mod inputs;
 mod keep;
+mod looks;
 mod memory;
 mod run;
 mod tools;
+mod users;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -27,6 +29,21 @@ pub(crate) enum Needs {
     ArrowData,
     /// A user whom permissions bind.
     Permissions,
+    /// The receiver, and the right to become another user.
+    Root,
+}
+
+fn tests() -> Vec<Test> {
+    let tests = [
+        inputs::TESTS,
+        hostile::TESTS,
+        endings::TESTS,
+        keep::TESTS,
+        looks::TESTS,
+        tools::TESTS,
+        users::TESTS,
+    ];
+    [&tests.concat(), memory::TESTS].concat()
 }
 
 fn main() {
@@ -35,18 +52,17 @@ fn main() {
     let arrow_data = run::arrow_data().is_some();
     let bound = !rustix::process::geteuid().is_root();
     let mut trials = Vec::new();
-    for (name, needs, test) in
-        [inputs::TESTS, hostile::TESTS, endings::TESTS, keep::TESTS, tools::TESTS, memory::TESTS].concat()
-    {
+    for (name, needs, test) in tests() {
         let missing = match needs {
             Needs::Nothing => None,
             _ if !receiver => Some("no receiver beside the sender: cargo build -p bowstring-receiver"),
             Needs::ArrowData if !arrow_data => Some("no Arrow test data: set ARROW_TEST_DATA"),
             Needs::Permissions if !bound => Some("permissions do not bind this user"),
+            Needs::Root if bound => Some("only root can become another user"),
             _ => None,
         };
         if let Some(missing) = missing {
-            eprintln!("{name} is ignored: {missing}");
+            eprintln!("{name} is skipped, because {missing}");
         }
         let trial = Trial::test(name, move || test(&Programs::new()?));
         trials.push(trial.with_ignored_flag(missing.is_some()));

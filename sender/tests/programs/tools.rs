@@ -16,6 +16,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("top finds senders and their receivers", Receiver, top),
     ("completions and the manual", Nothing, manuals),
     ("stats are as counted", Receiver, stats),
+    ("closing lines are for people", Receiver, closing_lines),
     ("nothing but data on standard output", Receiver, quiet),
     ("a rate is kept", Receiver, rate),
     ("tables have names", Receiver, names),
@@ -94,6 +95,23 @@ fn stats(programs: &Programs) -> Result<(), Failed> {
     let arguments = ["x.arrow", "--quiet", "--report", "json", "--", "receiver", "--null", "--quiet"];
     let stats: Value = serde_json::from_str(programs.send(&arguments)?.code(0)?.err.trim())?;
     assert_eq!((&stats["batches"], &stats["allocations"]["hot_path"]), (&10.into(), &0.into()));
+    Ok(())
+}
+
+fn closing_lines(programs: &Programs) -> Result<(), Failed> {
+    for more in [&[][..], &["--delivery", "sealed"], &["--limit", "999999"]] {
+        let arguments = ["demo:1000000", "--", "receiver", "--null"];
+        let said = programs.send(&[&arguments[..], more].concat())?.code(0)?.err;
+        assert_eq!(said.lines().count(), 2, "{said}");
+        for line in said.lines() {
+            assert!(line.chars().count() <= 80 && line.contains("rows") && line.contains("B/s"), "{line}");
+            assert!(!["seals", "heap", "system calls"].iter().any(|word| line.contains(word)), "{line}");
+        }
+    }
+    let arguments = ["demo:100000", "-v", "--", "receiver", "--null", "--verbose"];
+    let said = programs.send(&arguments)?.code(0)?.err;
+    assert!(["seals", "heap", "system calls"].iter().all(|word| said.contains(word)), "{said}");
+    assert!(said.lines().all(|line| line.chars().count() <= 80), "{said}");
     Ok(())
 }
 

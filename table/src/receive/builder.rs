@@ -108,7 +108,7 @@ impl ReceiverBuilder {
 
     /// Connects to a sender over a connected socket, such as one end of a pair whose other end another process has.
     pub fn connect_socket(&self, socket: OwnedFd) -> Result<Receiver, SetUpError> {
-        let own = rustix::process::getuid().as_raw();
+        let own = rustix::process::geteuid().as_raw();
         let users: Vec<u32> = self.users.iter().copied().chain([own]).collect();
         let access = if self.users.is_empty() { Access::SameUser } else { Access::Users(&users) };
         let connector = Connector::new(self.deliveries)

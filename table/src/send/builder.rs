@@ -32,6 +32,7 @@ pub struct SenderBuilder {
     interrupt: Interrupt,
     patience: Option<Duration>,
     keep: usize,
+    users: Vec<u32>,
 }
 
 impl SenderBuilder {
@@ -56,6 +57,12 @@ impl SenderBuilder {
     /// Keeps the last `messages` for receivers that connect later: see [`Sender::set_keep`].
     pub fn keep(mut self, messages: usize) -> SenderBuilder {
         self.keep = messages;
+        self
+    }
+
+    /// Also lets in receivers of this user: see [`Sender::allow_user`].
+    pub fn allow_user(mut self, uid: u32) -> SenderBuilder {
+        self.users.push(uid);
         self
     }
 
@@ -105,6 +112,7 @@ impl SenderBuilder {
         sender.interrupt_by(self.interrupt);
         sender.outlet.patience = self.patience;
         sender.set_keep(self.keep);
+        self.users.into_iter().for_each(|uid| sender.allow_user(uid));
         Ok(sender)
     }
 }
@@ -138,6 +146,7 @@ impl Sender {
             interrupt: Interrupt::default(),
             patience: None,
             keep: 0,
+            users: Vec::new(),
         }
     }
 }

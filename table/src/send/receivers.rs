@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bowstring_codec::{Dictionaries, DictionaryUpdate, OnGrowth};
 
 use bowstring_transport::{
-    Arrival, Decision, End, HandshakeConfig, HandshakeError, Label, Listener, OnSlow, ReceiverId,
+    Access, Arrival, Decision, End, HandshakeConfig, HandshakeError, Label, Listener, OnSlow, ReceiverId,
     SubscriberStats, To,
 };
 use rustix::fd::{BorrowedFd, OwnedFd};
@@ -86,7 +86,11 @@ impl Sender {
             let late = SetUpError::Meet(HandshakeError::TimedOut("a connection"));
             let Some(listener) = self.listener.as_ref().filter(|_| !left.is_zero()) else { return Err(late) };
             let greeting = self.greeting.after(self.stats.rows, self.stats.batches);
-            match self.outlet.sender.poll_accept(listener, &mut |_| Decision::Welcome(greeting))? {
+            match self
+                .outlet
+                .sender
+                .poll_accept_from(listener, access(&self.users), &mut |_| Decision::Welcome(greeting))?
+            {
                 Some(arrival) => {
                     self.note(&arrival);
                     self.welcome_all().map_err(set_up)?;
@@ -115,7 +119,11 @@ impl Sender {
         let mut came = 0;
         while let Some(listener) = &self.listener {
             let greeting = self.greeting.after(self.stats.rows, self.stats.batches);
-            match self.outlet.sender.poll_accept(listener, &mut |_| Decision::Welcome(greeting)) {
+            match self
+                .outlet
+                .sender
+                .poll_accept_from(listener, access(&self.users), &mut |_| Decision::Welcome(greeting))
+            {
                 Ok(Some(arrival)) => {
                     self.note(&arrival);
                     came += 1;
@@ -286,6 +294,11 @@ impl Sender {
         self.awaits_first = false;
         Ok(())
     }
+}
+
+/// Whom to let in.
+fn access(users: &[u32]) -> Access<'_> {
+    if users.is_empty() { Access::SameUser } else { Access::Users(users) }
 }
 
 /// Converts an error of sending to one newcomer into one of setting up.

@@ -15,33 +15,33 @@ const PLAIN: &str = "\x1b[0m";
 
 /// A column's heading.
 #[derive(Clone, Debug, Default)]
-pub(in crate::sink) struct Column {
-    pub(in crate::sink) name: String,
+pub(crate) struct Column {
+    pub(crate) name: String,
     /// A second line of heading.
-    pub(in crate::sink) under: Option<String>,
+    pub(crate) under: Option<String>,
     /// Whether cells stand on the right.
-    pub(in crate::sink) right: bool,
+    pub(crate) right: bool,
     /// Whether half of a cell is worth nothing.
-    pub(in crate::sink) rigid: bool,
+    pub(crate) rigid: bool,
 }
 
 /// A cell's text, which has been escaped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in crate::sink) struct Cell {
-    pub(in crate::sink) text: String,
+pub(crate) struct Cell {
+    pub(crate) text: String,
     /// Whether it stands for no value.
-    pub(in crate::sink) null: bool,
+    pub(crate) null: bool,
 }
 
 /// Headings and rows.
-pub(in crate::sink) struct Grid<'a> {
-    pub(in crate::sink) columns: Vec<Column>,
-    pub(in crate::sink) rows: &'a [Vec<Cell>],
+pub(crate) struct Grid<'a> {
+    pub(crate) columns: Vec<Column>,
+    pub(crate) rows: &'a [Vec<Cell>],
 }
 
 impl Grid<'_> {
     /// Draws what fits; answers how many columns did not.
-    pub(in crate::sink) fn render(&self, out: &mut impl Write, screen: Screen) -> io::Result<usize> {
+    pub(crate) fn render(&self, out: &mut impl Write, screen: Screen) -> io::Result<usize> {
         let wanted: Vec<Wish> = (0..self.columns.len()).map(|column| self.wish(column)).collect();
         // Each line begins with a space, which is not the layout's.
         let shown = layout::fit(&wanted, screen.width.saturating_sub(1));
