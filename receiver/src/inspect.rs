@@ -179,7 +179,7 @@ impl Found {
             parts.push(format!("{} sent", grouped(rows)));
         }
         if let Some(stats) = self.stats {
-            parts.push(count(stats.receivers.into(), "receiver", "receivers"));
+            parts.push(count(stats.receivers, "receiver", "receivers"));
         }
         if let Some(seen) = &self.seen {
             parts.push(format!("{:?} delivery", seen.delivery).to_lowercase());
