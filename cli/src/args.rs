@@ -19,7 +19,7 @@ pub const STYLES: Styles = Styles::styled()
 /// The options that say what is reported besides the data.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "What is said about it")]
-pub struct MannersArgs {
+pub struct OutputArgs {
     /// Say nothing but data and errors.
     #[arg(short, long)]
     pub quiet: bool,

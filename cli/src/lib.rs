@@ -3,7 +3,7 @@
 //! | module | what is in it |
 //! |---|---|
 //! | [`args`] | words that mean the same to both on the command line |
-//! | [`manners`] | what is said besides the data, and where |
+//! | [`output_options`] | what is said besides the data, and where |
 //! | [`exit`] | the exit codes |
 //! | [`progress`] | a line that says how far it has come |
 //! | [`signals`] | being asked to end |
@@ -13,9 +13,9 @@
 
 pub mod args;
 pub mod exit;
-pub mod manners;
-pub mod own;
+pub mod output_options;
 pub mod progress;
+pub mod self_docs;
 pub mod signals;
 pub mod text;
 pub mod users;

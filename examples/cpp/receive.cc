@@ -46,7 +46,7 @@ struct Prefix {
 
 constexpr uint32_t kSealed = 4;  // the delivery
 
-struct Card {  // what HELLO and WELCOME say; a greeting follows
+struct Parameters {  // the content of HELLO and WELCOME; a greeting follows
   Prefix prefix;
   uint64_t features = 0;
   uint32_t process = 0;
@@ -64,7 +64,7 @@ struct Card {  // what HELLO and WELCOME say; a greeting follows
   uint32_t greeting_in_file = 0;
   uint64_t zero_too = 0;
 };
-static_assert(sizeof(Card) == 96);
+static_assert(sizeof(Parameters) == 96);
 
 struct Announcement {
   Prefix prefix;
@@ -143,7 +143,7 @@ struct Datagram {
 // The next datagram of any of the kinds that are due.
 Result<Datagram> Hear(const Descriptor& socket, std::initializer_list<Kind> due) {
   Datagram heard;
-  heard.bytes.resize(sizeof(Card) + (32 << 10));
+  heard.bytes.resize(sizeof(Parameters) + (32 << 10));
   iovec bytes{heard.bytes.data(), heard.bytes.size()};
   alignas(cmsghdr) std::array<char, CMSG_LEN(sizeof(int))> control;  // for one descriptor, where CMSG_SPACE has two
   msghdr message{};
@@ -172,7 +172,7 @@ Result<Datagram> Hear(const Descriptor& socket, std::initializer_list<Kind> due)
   if (prefix.kind == kRefuse) {
     return Status::IOError("refused: ", heard.bytes.size() > 24 ? heard.bytes.substr(24) : std::string());
   }
-  const size_t least = prefix.kind == kWelcome   ? sizeof(Card)
+  const size_t least = prefix.kind == kWelcome   ? sizeof(Parameters)
                        : prefix.kind == kMessage ? sizeof(Announcement)
                        : prefix.kind == kBye     ? sizeof(Bye)
                                                  : sizeof(Prefix);
@@ -212,20 +212,20 @@ void GiveUpAfter(const Descriptor& socket, time_t seconds) {
 // Asks for sealed messages; answers with the sender's greeting.
 Result<std::shared_ptr<Buffer>> Meet(const Descriptor& socket) {
   GiveUpAfter(socket, 2);
-  const Card hello{.prefix = {.kind = kHello, .length = sizeof(Card)}, .process = static_cast<uint32_t>(getpid())};
+  const Parameters hello{.prefix = {.kind = kHello, .length = sizeof(Parameters)}, .process = static_cast<uint32_t>(getpid())};
   ARROW_RETURN_NOT_OK(Say(socket, hello));
   ARROW_ASSIGN_OR_RAISE(auto heard, Hear(socket, {kWelcome}));
-  const auto welcome = heard.As<Card>();
+  const auto welcome = heard.As<Parameters>();
   const bool in_file = welcome.greeting_in_file != 0;
   if (welcome.sends != kSealed) return Status::Invalid("the sender chose a delivery that was not asked for");
-  if (in_file != heard.file.open() || (!in_file && welcome.greeting_bytes != heard.bytes.size() - sizeof(Card))) {
+  if (in_file != heard.file.open() || (!in_file && welcome.greeting_bytes != heard.bytes.size() - sizeof(Parameters))) {
     return Status::Invalid("the greeting is not where the sender says");
   }
   std::shared_ptr<Buffer> greeting;
   if (in_file) {
     ARROW_ASSIGN_OR_RAISE(greeting, FrozenFile::Map(heard.file, welcome.greeting_bytes));
   } else {
-    greeting = Buffer::FromString(heard.bytes.substr(sizeof(Card)));
+    greeting = Buffer::FromString(heard.bytes.substr(sizeof(Parameters)));
   }
   ARROW_RETURN_NOT_OK(Say(socket, Prefix{.kind = kAttach, .length = sizeof(Prefix)}));
   ARROW_RETURN_NOT_OK(Hear(socket, {kStart}));

@@ -12,7 +12,7 @@ import pyarrow as pa
 HELLO, WELCOME, ATTACH, START, REFUSE, WAKE, MESSAGE, BYE = 1, 2, 3, 4, 5, 16, 17, 18
 SEALED = 4  # the delivery
 SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
-PREFIX, CARD, NOTE = struct.Struct("<8sHHI"), struct.Struct("<QIIIIQQIIIIQIIQ"), struct.Struct("<QQQII")
+PREFIX, PARAMETERS, NOTE = struct.Struct("<8sHHI"), struct.Struct("<QIIIIQQIIIIQIIQ"), struct.Struct("<QQQII")
 LEAST = {WELCOME: 96, MESSAGE: 48, BYE: 24}  # the bytes of a datagram
 
 
@@ -20,9 +20,9 @@ def datagram(kind, body=b""):
     return PREFIX.pack(b"bowstrng", 1, kind, PREFIX.size + len(body)) + body
 
 
-def card(sends=0, wants=0, greeting=0, in_file=False):
+def parameters(sends=0, wants=0, greeting=0, in_file=False):
     """What HELLO and WELCOME say after the prefix."""
-    return CARD.pack(0, os.getpid(), 0, sends, 0, 0, 0, 0, 0, wants, 0, 0, greeting, in_file, 0)
+    return PARAMETERS.pack(0, os.getpid(), 0, sends, 0, 0, 0, 0, 0, wants, 0, 0, greeting, in_file, 0)
 
 
 def frozen(fd):
@@ -74,10 +74,10 @@ class Channel:
     def __init__(self, sock):
         check_user(sock)
         sock.settimeout(2)
-        sock.send(datagram(HELLO, card(wants=SEALED)))
+        sock.send(datagram(HELLO, parameters(wants=SEALED)))
         _, welcome, file = hear(sock, WELCOME)
-        _, _, _, sends, *_, length, in_file, _ = CARD.unpack_from(welcome)
-        greeting = file or pa.py_buffer(welcome[CARD.size :])
+        _, _, _, sends, *_, length, in_file, _ = PARAMETERS.unpack_from(welcome)
+        greeting = file or pa.py_buffer(welcome[PARAMETERS.size :])
         if sends != SEALED or in_file != (file is not None) or greeting.size < max(length, 8):
             raise ValueError("the peer sends something else than tables in sealed messages")
         sock.send(datagram(ATTACH))

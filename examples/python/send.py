@@ -9,8 +9,8 @@ import argparse, contextlib, fcntl, os, socket, struct
 
 import pyarrow as pa
 
-from receive import ATTACH, BYE, CARD, HELLO, MESSAGE, NOTE, REFUSE, SEALED, SEALS, START, WELCOME
-from receive import card, check_user, datagram, default_path, hear
+from receive import ATTACH, BYE, PARAMETERS, HELLO, MESSAGE, NOTE, REFUSE, SEALED, SEALS, START, WELCOME
+from receive import parameters, check_user, datagram, default_path, hear
 
 DICTIONARY, ROWS = 1, 2  # the tags
 INLINE = 32 << 10  # the longest greeting inside of a datagram
@@ -52,17 +52,17 @@ def meet(sock, greeting):
     check_user(sock)
     sock.settimeout(2)
     _, hello, _ = hear(sock, HELLO)
-    _, _, observer, sends, *_ = CARD.unpack_from(hello)
+    _, _, observer, sends, *_ = PARAMETERS.unpack_from(hello)
     (wants,) = struct.unpack_from("<I", hello, 48)
     if observer or sends or not wants & SEALED:
         reason = b"this sender has sealed messages only"
         sock.send(datagram(REFUSE, struct.pack("<II", 6, len(reason)) + reason))
         raise ConnectionError("turned away one that wanted something else")
     if len(greeting) <= INLINE:
-        sock.send(datagram(WELCOME, card(sends=SEALED, greeting=len(greeting)) + greeting))
+        sock.send(datagram(WELCOME, parameters(sends=SEALED, greeting=len(greeting)) + greeting))
     else:
         with sealed([greeting]) as file:
-            welcome = datagram(WELCOME, card(sends=SEALED, greeting=len(greeting), in_file=True))
+            welcome = datagram(WELCOME, parameters(sends=SEALED, greeting=len(greeting), in_file=True))
             socket.send_fds(sock, [welcome], [file.fileno()])
     hear(sock, ATTACH)
     sock.send(datagram(START))
@@ -70,7 +70,7 @@ def meet(sock, greeting):
 
 
 def accept(path, greeting):
-    """The first to knock at `path` that wants what there is."""
+    """The first to connect to `path` that wants what there is."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         os.fchmod(listener.fileno(), 0o600)
         listener.bind(path)

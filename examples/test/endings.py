@@ -25,7 +25,7 @@ class Pair:
         self.heard = [struct.unpack_from("<H", self.far.recv(4096), 10)[0] for _ in range(2)]
 
     def welcome(self, greeting):
-        return send.card(sends=send.SEALED, greeting=len(greeting)) + greeting
+        return send.parameters(sends=send.SEALED, greeting=len(greeting)) + greeting
 
     def batch(self, step=1, skipped=0):
         """Sends the next batch: its first message's number is `step` above the last one's, and `skipped` were skipped."""

@@ -38,10 +38,10 @@ def changed(at, byte):
 
 
 def welcome(greeting=GREETING, sends=send.SEALED, length=len(GREETING)):
-    return send.datagram(send.WELCOME, send.card(sends=sends, greeting=length) + greeting)
+    return send.datagram(send.WELCOME, send.parameters(sends=sends, greeting=length) + greeting)
 
 
-IN_FILE = send.datagram(send.WELCOME, send.card(sends=send.SEALED, greeting=len(GREETING), in_file=True))
+IN_FILE = send.datagram(send.WELCOME, send.parameters(sends=send.SEALED, greeting=len(GREETING), in_file=True))
 START = [(send.datagram(send.START), [])]
 CHANGEABLE, ELSEWHERE = "can still be changed", "not a datagram"
 
@@ -94,7 +94,7 @@ GREETINGS = {
     "a greeting shorter than it says": ("", lambda: [(welcome(GREETING[:-1]), [])]),
     "an empty greeting": ("", lambda: [(welcome(b"", length=0), [])]),
     "a greeting that is no schema": ("", lambda: [(welcome(bytes(64), length=64), [])]),
-    "a card cut short": ("", lambda: [(send.datagram(send.WELCOME, bytes(40)), [])]),
+    "parameters cut short": ("", lambda: [(send.datagram(send.WELCOME, bytes(40)), [])]),
     "a refusal": ("not today", lambda: [(send.datagram(send.REFUSE, struct.pack("<II", 9, 9) + b"not today"), [])]),
     "a refusal cut short": ("refused", lambda: [(send.datagram(send.REFUSE), [])]),
 }

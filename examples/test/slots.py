@@ -15,13 +15,13 @@ REASONS, PAST = 1, 2
 FUTURE_WRITE = 0x10
 PUBLISHED = FUTURE_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 SLOTS, SLOT = 8, 64 << 10
-CARD = receive.CARD
+PARAMETERS = receive.PARAMETERS
 LIBC = ctypes.CDLL(None, use_errno=True)
 FUTEX = {"x86_64": 202, "aarch64": 98}
 
 
-def card(features=0, sends=0, wants=0, slots=0, slot=0, first=0, greeting=0):
-    return CARD.pack(features, os.getpid(), 0, sends, slots, slot, first, 0, 0, wants, 0, 1 << 40, greeting, 0, 0)
+def parameters(features=0, sends=0, wants=0, slots=0, slot=0, first=0, greeting=0):
+    return PARAMETERS.pack(features, os.getpid(), 0, sends, slots, slot, first, 0, 0, wants, 0, 1 << 40, greeting, 0, 0)
 
 
 def publish(size):
@@ -76,16 +76,16 @@ class Receiver:
     def __init__(self, sock, wants=COPIED, features=0):
         self.sock = sock
         sock.settimeout(10)
-        sock.send(send.datagram(send.HELLO, card(features=features, wants=wants)))
+        sock.send(send.datagram(send.HELLO, parameters(features=features, wants=wants)))
         kind, body, fds = hear(sock)
         assert kind == send.WELCOME, (kind, body)
-        (self.features, _, _, sends, slots, slot, self.ticket, *_, length, in_file, _) = CARD.unpack_from(body)
+        (self.features, _, _, sends, slots, slot, self.ticket, *_, length, in_file, _) = PARAMETERS.unpack_from(body)
         assert self.features & ~features == 0 and sends == wants and not in_file
-        self.greeting = body[CARD.size : CARD.size + length]
+        self.greeting = body[PARAMETERS.size : PARAMETERS.size + length]
         self.slots, self.slot, self.first = slots, slot, self.ticket
-        pool, board, gauge = fds
+        pool, board, stats = fds
         self.pool, self.board = attach(pool, slots * slot), attach(board, board_size(slots))
-        attach(gauge, 4224)
+        attach(stats, 4224)
         fd, self.ledger = publish(256 + 8 * slots)
         socket.send_fds(sock, [send.datagram(send.ATTACH, bytes(16) if self.features & PAST else b"")], [fd])
         os.close(fd)
@@ -141,18 +141,18 @@ class Sender:
         sock.settimeout(10)
         kind, body, _ = hear(sock)
         assert kind == send.HELLO, kind
-        (offered, _, _, _, _, _, _, _, _, wants, *_) = CARD.unpack_from(body)
+        (offered, _, _, _, _, _, _, _, _, wants, *_) = PARAMETERS.unpack_from(body)
         self.features, both = offered & features, sends & wants
         assert both, (sends, wants)
         self.delivery = both & -both
         pool, self.pool = publish(SLOTS * SLOT)
         board, self.board = publish(board_size(SLOTS))
-        gauge, self.gauge = publish(4224)
-        self.gauge[:8] = b"gaugebow"
+        stats, self.stats = publish(4224)
+        self.stats[:8] = b"gaugebow"
         struct.pack_into("<I", self.board, 0, 2 * first & 0xFFFFFFFF)
-        welcome = card(self.features, self.delivery, 0, SLOTS, SLOT, first, len(greeting))
-        socket.send_fds(sock, [send.datagram(send.WELCOME, welcome + greeting)], [pool, board, gauge])
-        for fd in (pool, board, gauge):
+        welcome = parameters(self.features, self.delivery, 0, SLOTS, SLOT, first, len(greeting))
+        socket.send_fds(sock, [send.datagram(send.WELCOME, welcome + greeting)], [pool, board, stats])
+        for fd in (pool, board, stats):
             os.close(fd)
         kind, body, fds = hear(sock)
         assert kind == send.ATTACH and len(fds) == 1, (kind, fds)
@@ -316,8 +316,8 @@ def welcome_of_unknown_features(directory):
         sock, _ = listener.accept()
         with sock:
             greeting = tables.STREAMS["numbers"][0].serialize().to_pybytes()
-            offered = CARD.unpack_from(hear(sock)[1])[0]
-            welcome = card(offered | 1 << 63, SEALED, greeting=len(greeting))
+            offered = PARAMETERS.unpack_from(hear(sock)[1])[0]
+            welcome = parameters(offered | 1 << 63, SEALED, greeting=len(greeting))
             sock.send(send.datagram(send.WELCOME, welcome + greeting))
             kind, body, _ = hear(sock)
             assert kind == send.REFUSE and struct.unpack_from("<I", body)[0] == 2, (kind, body)
@@ -443,7 +443,7 @@ def silent_crowd(directory):
         crowd = [connect(directory) for _ in range(30)]
         with connect(directory) as sock:
             sock.settimeout(10)
-            sock.send(send.datagram(send.HELLO, card(wants=COPIED)))
+            sock.send(send.datagram(send.HELLO, parameters(wants=COPIED)))
             kind, body, fds = hear(sock)
             for fd in fds:
                 os.close(fd)

@@ -31,7 +31,7 @@ pub(crate) const ALL: &[Claim] = &[
         command: "transport/bare/panics",
         figure: Figure::Last(" panics on the way of a message"),
         bound: AtMost(0),
-        scope: "x86-64; lend, commit, receive, copy, give back, to one receiver and to many; not what is called through the tables of `rare`: waiting, waking, watching, files",
+        scope: "x86-64; lend, commit, receive, copy, give back, to one receiver and to many; not what is called through the tables of `cold`: waiting, waking, watching, files",
         needs: &[Tool::Compiler, Tool::Binutils, Tool::Python],
         level: Quick,
     },

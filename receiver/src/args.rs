@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bowstring_cli::args::{Format, Handover, MannersArgs, STYLES, seconds};
+use bowstring_cli::args::{Format, Handover, OutputArgs, STYLES, seconds};
 use bowstring_cli::users::user;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -87,7 +87,7 @@ pub(crate) struct Receive {
     #[command(flatten)]
     pub(crate) meeting: MeetingArgs,
     #[command(flatten)]
-    pub(crate) manners: MannersArgs,
+    pub(crate) output_options: OutputArgs,
 }
 
 #[derive(Args, Debug)]

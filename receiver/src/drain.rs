@@ -12,12 +12,12 @@ use bowstring_cli::signals::{Signal, Signals};
 
 use crate::choice::Choice;
 use crate::failure::Failure;
-use crate::meter::Meter;
 use crate::output::Output;
 use crate::plan::{Handling, Look, Plan};
 use crate::screen::Screen;
 use crate::sink::{self, End, Missing, Sink};
 use crate::slices::slices;
+use crate::stopwatch::Stopwatch;
 use crate::zero_copy;
 
 /// The longest wait between two looks whether a signal has come.
@@ -65,7 +65,7 @@ pub(crate) fn drain(
     receiver: &mut TableReceiver,
     plan: &Plan,
     signals: &Signals,
-    meter: &mut Meter,
+    stopwatch: &mut Stopwatch,
 ) -> Result<Ending, Failure> {
     let before = receiver.missed_before();
     if before.batches > 0 && plan.writes_file() && !plan.from_now {
@@ -82,7 +82,7 @@ pub(crate) fn drain(
         }
     };
     let wait = Wait::sleeping().at_most(plan.idle.map_or(ATTENTION, |idle| idle.min(ATTENTION)));
-    let mut progress = Progress::new(plan.manners.progress, receiver.hints().rows);
+    let mut progress = Progress::new(plan.output_options.progress, receiver.hints().rows);
     let ending = loop {
         if choice.is_satisfied() {
             break Ending::Enough;
@@ -92,8 +92,8 @@ pub(crate) fn drain(
         }
         match receiver.next_batch_with(wait) {
             Ok(Some(batch)) => {
-                meter.received();
-                if let Err(failure) = work.take(batch, &mut choice, signals, meter) {
+                stopwatch.received();
+                if let Err(failure) = work.take(batch, &mut choice, signals, stopwatch) {
                     break match signals.caught() {
                         Some(signal) => Ending::Interrupted(signal),
                         None if failure.is_broken_pipe() => Ending::NobodyReads,
@@ -102,7 +102,7 @@ pub(crate) fn drain(
                 }
             }
             Ok(None) => break Ending::Whole,
-            Err(ReceiveError::TimedOut) if !meter.is_idle_for(plan.idle) => {}
+            Err(ReceiveError::TimedOut) if !stopwatch.is_idle_for(plan.idle) => {}
             Err(error) => break Ending::Failed(Failure::from(error)),
         }
         if plan.require_zero_copy
@@ -110,10 +110,10 @@ pub(crate) fn drain(
         {
             break Ending::Failed(failure);
         }
-        progress.show(|| (meter.rows(), receiver.stats().bytes));
+        progress.show(|| (stopwatch.rows(), receiver.stats().bytes));
     };
     progress.clear();
-    meter.end();
+    stopwatch.end();
     let ending = match ending {
         Ending::Whole if before.batches > 0 || receiver.stats().transport.missed > 0 => Ending::Partial,
         ending => ending,
@@ -123,19 +123,25 @@ pub(crate) fn drain(
         batches_before: before.batches,
         rows_before: before.rows,
     };
-    Ok(conclude(work, ending, missing, signals, meter))
+    Ok(conclude(work, ending, missing, signals, stopwatch))
 }
 
 /// Lets the work come to its end, which may fail too.
-fn conclude(work: Work, ending: Ending, missing: Missing, signals: &Signals, meter: &mut Meter) -> Ending {
+fn conclude(
+    work: Work,
+    ending: Ending,
+    missing: Missing,
+    signals: &Signals,
+    stopwatch: &mut Stopwatch,
+) -> Ending {
     let end = match ending {
         Ending::Whole | Ending::Partial | Ending::Enough => missing.end(),
         Ending::Interrupted(_) | Ending::Failed(_) => End::BrokenOff,
         Ending::NobodyReads => return ending,
     };
     let begun = Instant::now();
-    let finished = work.finish(end, meter.rows());
-    meter.wrote(begun.elapsed());
+    let finished = work.finish(end, stopwatch.rows());
+    stopwatch.wrote(begun.elapsed());
     match finished {
         Ok(()) => ending,
         Err(failure) if failure.is_broken_pipe() => Ending::NobodyReads,
@@ -152,11 +158,11 @@ impl Work {
         batch: Batch<'_>,
         choice: &mut Choice,
         signals: &Signals,
-        meter: &mut Meter,
+        stopwatch: &mut Stopwatch,
     ) -> Result<(), Failure> {
         match self {
-            Work::Look { full, what, sum } => look(batch, *full, *what, sum, choice, signals, meter),
-            Work::Keep(sink) => keep(batch, sink.as_mut(), choice, signals, meter),
+            Work::Look { full, what, sum } => look(batch, *full, *what, sum, choice, signals, stopwatch),
+            Work::Keep(sink) => keep(batch, sink.as_mut(), choice, signals, stopwatch),
         }
     }
 
@@ -181,7 +187,7 @@ fn look(
     sum: &mut u64,
     choice: &mut Choice,
     signals: &Signals,
-    meter: &mut Meter,
+    stopwatch: &mut Stopwatch,
 ) -> Result<(), Failure> {
     if choice.has_condition() {
         // A condition needs arrays.
@@ -192,10 +198,10 @@ fn look(
             if choice.is_satisfied() || signals.caught().is_some() {
                 break;
             }
-            meter.checked(choice.of(&slice?)?.num_rows());
+            stopwatch.checked(choice.of(&slice?)?.num_rows());
         }
         drop(arrays);
-        meter.handed_on();
+        stopwatch.handed_on();
         return Ok(());
     }
     let rows = if full {
@@ -203,12 +209,12 @@ fn look(
     } else {
         batch.view().map(|view| view.num_rows())
     };
-    meter.checked(choice.rows(rows.map_err(Failure::from)?));
+    stopwatch.checked(choice.rows(rows.map_err(Failure::from)?));
     if what == Look::Touch {
         *sum = sum.wrapping_add(sum_of_words(batch.message()));
     }
     drop(batch);
-    meter.handed_on();
+    stopwatch.handed_on();
     Ok(())
 }
 
@@ -217,14 +223,14 @@ fn keep(
     sink: &mut dyn Sink,
     choice: &mut Choice,
     signals: &Signals,
-    meter: &mut Meter,
+    stopwatch: &mut Stopwatch,
 ) -> Result<(), Failure> {
     let arrays = batch.into_record_batch().map_err(Failure::from)?;
     if sink.takes_whole() && !choice.has_condition() {
         let chosen = choice.of(&arrays)?;
-        meter.checked(chosen.num_rows());
+        stopwatch.checked(chosen.num_rows());
         sink.write(&chosen)?;
-        meter.handed_on();
+        stopwatch.handed_on();
         return Ok(());
     }
     for slice in slices(&arrays) {
@@ -233,9 +239,9 @@ fn keep(
         }
         let slice = slice?;
         let chosen = choice.of(&slice)?;
-        meter.checked(chosen.num_rows());
+        stopwatch.checked(chosen.num_rows());
         sink.write(&chosen)?;
-        meter.handed_on();
+        stopwatch.handed_on();
     }
     // The sender's memory goes back to it here.
     Ok(())

@@ -15,7 +15,7 @@ use bowstring_cli::exit::Exit;
 use bowstring_cli::signals::Signal;
 use bowstring_cli::text;
 
-use crate::plan::Venue;
+use crate::plan::Endpoint;
 
 /// What standard output is called.
 pub(crate) const STDOUT: &str = "standard output";
@@ -30,13 +30,13 @@ pub(crate) enum Failure {
     /// The format has no place for a type.
     Unsupported { column: String, data_type: String, format: Format, why: &'static str },
     /// No sender was there.
-    NoSender { venue: Venue, error: Box<AddressError>, waited: Option<Duration> },
+    NoSender { endpoint: Endpoint, error: Box<AddressError>, waited: Option<Duration> },
     /// The name cannot be used, or its directory is not safe.
     Address(AddressError),
     /// A sender was there, and the two did not come together.
-    Connector { venue: Venue, error: Box<HandshakeError> },
+    Connector { endpoint: Endpoint, error: Box<HandshakeError> },
     /// The two came together, and the sender's greeting tells of no table.
-    SetUp { venue: Venue, error: Box<SetUpError> },
+    SetUp { endpoint: Endpoint, error: Box<SetUpError> },
     /// The table did not come to its end.
     Receive(Box<ReceiveError>),
     /// The sender had sent rows before this receiver came, and a file was to be written.
@@ -74,8 +74,8 @@ impl Failure {
     }
 
     /// A greeting that tells of no table.
-    pub(crate) fn greeting(venue: &Venue, error: ReadError) -> Failure {
-        Failure::SetUp { venue: venue.clone(), error: Box::new(SetUpError::Greeting(error)) }
+    pub(crate) fn greeting(endpoint: &Endpoint, error: ReadError) -> Failure {
+        Failure::SetUp { endpoint: endpoint.clone(), error: Box::new(SetUpError::Greeting(error)) }
     }
 
     fn kind(&self) -> Exit {
@@ -83,7 +83,7 @@ impl Failure {
             Failure::Usage { .. } | Failure::NoColumn { .. } => Exit::Usage,
             Failure::SetUp { error, .. } => of_set_up(error),
             Failure::Receive(error) => of_receiving(error),
-            Failure::NoSender { venue, .. } if is_no_socket(venue) => Exit::Usage,
+            Failure::NoSender { endpoint, .. } if is_no_socket(endpoint) => Exit::Usage,
             Failure::NoSender { error, .. } => match error.as_ref() {
                 AddressError::Meet(error) => of_meeting(error),
                 _ => Exit::TimedOut,
@@ -115,7 +115,7 @@ impl Failure {
                 let top = column.split('.').next().unwrap_or(column);
                 Some(format!("write {others} instead, or leave {top:?} out with --columns"))
             }
-            Failure::NoSender { venue, .. } if is_no_socket(venue) => Some(
+            Failure::NoSender { endpoint, .. } if is_no_socket(endpoint) => Some(
                 "name the sender's socket with --socket PATH; files are read by `sender FILE`".to_owned(),
             ),
             Failure::NoSender { waited: None, .. } => Some(
@@ -153,8 +153,8 @@ impl Failure {
 }
 
 /// Whether something lies there that nobody can listen on.
-fn is_no_socket(venue: &Venue) -> bool {
-    let Venue::At(Address::Path(path)) = venue else { return false };
+fn is_no_socket(endpoint: &Endpoint) -> bool {
+    let Endpoint::At(Address::Path(path)) = endpoint else { return false };
     std::fs::metadata(path).is_ok_and(|there| !there.file_type().is_socket())
 }
 
@@ -270,17 +270,21 @@ impl fmt::Display for Failure {
                     name(*format)
                 )
             }
-            Failure::NoSender { venue, .. } if is_no_socket(venue) => write!(f, "{venue} is no socket"),
-            Failure::NoSender { venue, waited: None, error } if error.nobody_listens() => {
-                write!(f, "nobody sends {venue}")
+            Failure::NoSender { endpoint, .. } if is_no_socket(endpoint) => {
+                write!(f, "{endpoint} is no socket")
             }
-            Failure::NoSender { venue, waited: None, error } => write!(f, "no sender at {venue}: {error}"),
+            Failure::NoSender { endpoint, waited: None, error } if error.nobody_listens() => {
+                write!(f, "nobody sends {endpoint}")
+            }
+            Failure::NoSender { endpoint, waited: None, error } => {
+                write!(f, "no sender at {endpoint}: {error}")
+            }
             Failure::Address(error) => error.fmt(f),
-            Failure::NoSender { venue, waited: Some(waited), .. } => {
-                write!(f, "no sender came to {venue} within {} s", waited.as_secs_f64())
+            Failure::NoSender { endpoint, waited: Some(waited), .. } => {
+                write!(f, "no sender came to {endpoint} within {} s", waited.as_secs_f64())
             }
-            Failure::Connector { venue, error } => write!(f, "at {venue}: {error}"),
-            Failure::SetUp { venue, error } => write!(f, "at {venue}: {error}"),
+            Failure::Connector { endpoint, error } => write!(f, "at {endpoint}: {error}"),
+            Failure::SetUp { endpoint, error } => write!(f, "at {endpoint}: {error}"),
             Failure::Receive(error) => error.fmt(f),
             Failure::Late { rows, batches } => write!(
                 f,

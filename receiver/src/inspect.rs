@@ -76,7 +76,7 @@ fn look(plan: &Plan, most: u64, signals: &Signals) -> Result<Found, Failure> {
         return take(meet::meet(plan, signals)?, most, None, plan, signals);
     };
     let (stats, peer) = (observer.stats(), observer.peer());
-    let failed = |error| Failure::greeting(&plan.venue, error);
+    let failed = |error| Failure::greeting(&plan.endpoint, error);
     let mut decoder = Decoder::from_schema_message(observer.greeting()).map_err(failed)?;
     let (_, len) = decoder.measure(observer.greeting()).map_err(failed)?;
     let hints = Hints::parse(observer.greeting().get(len..).unwrap_or_default());

@@ -14,13 +14,13 @@ mod inspect;
 pub mod keep;
 mod ls;
 mod meet;
-mod meter;
 mod output;
 mod plan;
 mod report;
 mod screen;
 mod sink;
 mod slices;
+mod stopwatch;
 mod trust;
 mod weight;
 mod zero_copy;
@@ -30,16 +30,16 @@ use std::process::ExitCode;
 
 use bowstring_cli::exit::Exit;
 use bowstring_cli::signals::Signals;
-use bowstring_cli::{manners, own, text};
+use bowstring_cli::{output_options, self_docs, text};
 use bowstring_top::{Top, TopError};
 use clap::{CommandFactory, Parser};
 
 use crate::args::{Cli, Command, Receive};
 use crate::drain::Ending;
 use crate::failure::{Failure, STDOUT};
-use crate::meter::Meter;
-use crate::plan::{Plan, Venue};
+use crate::plan::{Endpoint, Plan};
 use crate::report::{Before, Report};
+use crate::stopwatch::Stopwatch;
 
 /// Runs the program: does what its arguments say, and returns its exit code.
 #[must_use]
@@ -49,8 +49,8 @@ pub fn main() -> ExitCode {
         None => receive(args),
         Some(Command::Top(top)) => watch(&top),
         Some(Command::Ls(args)) => ls::run(&args).map(|()| 0),
-        Some(Command::Completions { shell }) => printed(own::completions(shell, Cli::command())),
-        Some(Command::Man) => printed(own::manual(Cli::command())),
+        Some(Command::Completions { shell }) => printed(self_docs::completions(shell, Cli::command())),
+        Some(Command::Man) => printed(self_docs::manual(Cli::command())),
     };
     ExitCode::from(outcome.unwrap_or_else(|failure| tell(&failure)))
 }
@@ -65,8 +65,8 @@ fn receive(args: Receive) -> Result<u8, Failure> {
     }
     let mut receiver = meet::meet(&plan, &signals)?;
     let before = Before::look(&receiver);
-    let mut meter = Meter::new();
-    let ending = drain::drain(&mut receiver, &plan, &signals, &mut meter)?;
+    let mut stopwatch = Stopwatch::new();
+    let ending = drain::drain(&mut receiver, &plan, &signals, &mut stopwatch)?;
     let exit = match &ending {
         Ending::Whole | Ending::Partial | Ending::Enough | Ending::NobodyReads => {
             incomplete(&receiver, &plan)
@@ -75,13 +75,13 @@ fn receive(args: Receive) -> Result<u8, Failure> {
         Ending::Failed(failure) => tell(failure),
     };
     if let Ending::Interrupted(_) = ending
-        && !plan.manners.quiet
+        && !plan.output_options.quiet
     {
         let kept = if plan.writes_file() { "; no part of the file was kept" } else { "" };
-        manners::say(&format!("receiver: interrupted{kept}"));
+        output_options::say(&format!("receiver: interrupted{kept}"));
     }
-    let report = Report::new(&receiver, before, &meter, &ending, exit);
-    plan.manners.state(&report).map_err(|(name, error)| Failure::Output { name, error })?;
+    let report = Report::new(&receiver, before, &stopwatch, &ending, exit);
+    plan.output_options.state(&report).map_err(|(name, error)| Failure::Output { name, error })?;
     Ok(exit)
 }
 
@@ -90,7 +90,7 @@ fn incomplete(receiver: &bowstring::Receiver, plan: &Plan) -> u8 {
     let (before, skipped) = (receiver.missed_before(), receiver.stats().transport.missed);
     if before.batches > 0 && !plan.from_now {
         let rows = text::count(before.rows, "row", "rows");
-        manners::say(&format!(
+        output_options::say(&format!(
             "receiver: the beginning is missing: {rows} were sent before this receiver came"
         ));
     }
@@ -98,7 +98,9 @@ fn incomplete(receiver: &bowstring::Receiver, plan: &Plan) -> u8 {
         return 0;
     }
     let batches = text::count(skipped, "batch", "batches");
-    manners::say(&format!("receiver: {batches} missing: the sender skipped this receiver for being slow"));
+    output_options::say(&format!(
+        "receiver: {batches} missing: the sender skipped this receiver for being slow"
+    ));
     Exit::Incomplete as u8
 }
 
@@ -112,7 +114,7 @@ fn watch(top: &Top) -> Result<u8, Failure> {
         // Being interrupted is how it ends.
         Ok(()) => Ok(0),
         Err(TopError::Sender { address, error }) => {
-            Err(Failure::NoSender { venue: Venue::At(address), error, waited: None })
+            Err(Failure::NoSender { endpoint: Endpoint::At(address), error, waited: None })
         }
         Err(TopError::Directory(what)) => {
             Err(Failure::Usage { what, advice: "name a channel, or the path of its socket" })
@@ -127,6 +129,6 @@ fn printed(printed: io::Result<()>) -> Result<u8, Failure> {
 
 /// Says what went wrong and what to do next; answers the exit code.
 fn tell(failure: &Failure) -> u8 {
-    manners::tell("receiver", failure, failure.advice().as_deref());
+    output_options::tell("receiver", failure, failure.advice().as_deref());
     failure.exit()
 }

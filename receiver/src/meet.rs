@@ -9,7 +9,7 @@ use bowstring_cli::signals::Signals;
 
 use crate::failure::Failure;
 use crate::inherit;
-use crate::plan::{Plan, Venue};
+use crate::plan::{Endpoint, Plan};
 use crate::trust;
 
 /// What this program says of itself.
@@ -21,26 +21,29 @@ const NAP: Duration = Duration::from_secs(1);
 /// The pause between two looks for an abstract name, which nothing tells of.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Meets the sender at the plan's venue, and hears what table it sends.
+/// Meets the sender at the plan's endpoint, and hears what table it sends.
 pub(crate) fn meet(plan: &Plan, signals: &Signals) -> Result<TableReceiver, Failure> {
     let meeting = Connector::new(plan.deliveries).access(trust::access(&plan.users)).greeting(GREETING);
-    let incoming = match &plan.venue {
-        Venue::Inherited(number) => {
+    let incoming = match &plan.endpoint {
+        Endpoint::Inherited(number) => {
             let met = inherit::adopt(*number).ok_or(HandshakeError::WrongSocket);
-            met.and_then(|socket| meeting.connect_socket(socket))
-                .map_err(|error| Failure::Connector { venue: plan.venue.clone(), error: error.into() })?
+            met.and_then(|socket| meeting.connect_socket(socket)).map_err(|error| Failure::Connector {
+                endpoint: plan.endpoint.clone(),
+                error: error.into(),
+            })?
         }
-        Venue::At(address) => {
+        Endpoint::At(address) => {
             wait_for_sender(plan, address, signals, || Ok(meeting.connect_socket(address.connect()?)?))?
         }
     };
-    trust::open(incoming).map_err(|error| Failure::SetUp { venue: plan.venue.clone(), error: error.into() })
+    trust::open(incoming)
+        .map_err(|error| Failure::SetUp { endpoint: plan.endpoint.clone(), error: error.into() })
 }
 
-/// Attaches to the sender at the plan's venue without being one of its receivers. `None` if the sender shows nothing to
+/// Attaches to the sender at the plan's endpoint without being one of its receivers. `None` if the sender shows nothing to
 /// those, or over a socket that only a receiver can use.
 pub(crate) fn observe(plan: &Plan, signals: &Signals) -> Result<Option<Observer>, Failure> {
-    let Venue::At(address) = &plan.venue else { return Ok(None) };
+    let Endpoint::At(address) = &plan.endpoint else { return Ok(None) };
     let observe = || address.observe(trust::access(&plan.users));
     match wait_for_sender(plan, address, signals, observe) {
         Ok(observer) => Ok(Some(observer)),
@@ -57,7 +60,7 @@ fn wait_for_sender<T>(
     signals: &Signals,
     connect: impl Fn() -> Result<T, AddressError>,
 ) -> Result<T, Failure> {
-    let (venue, wait) = (&plan.venue, plan.wait);
+    let (endpoint, wait) = (&plan.endpoint, plan.wait);
     let path = address.path().map(|path| path.into_os_string().into_encoded_bytes());
     let mut appearance = path.as_deref().map(Appearance::watch);
     let mut rest = |left: Duration| match &mut appearance {
@@ -71,7 +74,7 @@ fn wait_for_sender<T>(
             Ok(met) => return Ok(met),
             Err(error) if is_absence(&error) => error,
             Err(AddressError::Meet(error)) => {
-                return Err(Failure::Connector { venue: venue.clone(), error: error.into() });
+                return Err(Failure::Connector { endpoint: endpoint.clone(), error: error.into() });
             }
             Err(error) => return Err(Failure::Address(error)),
         };
@@ -79,7 +82,7 @@ fn wait_for_sender<T>(
             return Err(Failure::Interrupted(signal));
         }
         let Some(left) = wait.and_then(|wait| wait.checked_sub(begun.elapsed())) else {
-            return Err(Failure::NoSender { venue: venue.clone(), error: error.into(), waited: wait });
+            return Err(Failure::NoSender { endpoint: endpoint.clone(), error: error.into(), waited: wait });
         };
         rest(left);
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bowstring::names::Address;
 use bowstring::transport::{Deliveries, Delivery};
 use bowstring_cli::args::{DEFAULT_NAME, Format, Handover};
-use bowstring_cli::manners::Manners;
+use bowstring_cli::output_options::OutputOptions;
 
 use crate::args::{ChoiceArgs, MeetingArgs, Receive, SinkArgs, Validate};
 use crate::failure::Failure;
@@ -19,7 +19,7 @@ pub(crate) const FD_VARIABLE: &str = "BOWSTRING_FD";
 /// What will be done.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    pub(crate) venue: Venue,
+    pub(crate) endpoint: Endpoint,
     pub(crate) wait: Option<Duration>,
     pub(crate) idle: Option<Duration>,
     pub(crate) deliveries: Deliveries,
@@ -37,7 +37,7 @@ pub(crate) struct Plan {
     pub(crate) from_now: bool,
     /// Batches that were skipped are no failure.
     pub(crate) allow_gaps: bool,
-    pub(crate) manners: Manners,
+    pub(crate) output_options: OutputOptions,
 }
 
 /// `--inspect`.
@@ -82,18 +82,18 @@ pub(crate) enum SinkPlan {
 
 /// Where the sender is met.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Venue {
+pub(crate) enum Endpoint {
     /// An address that it listens at.
     At(Address),
     /// A connected socket that this program was started with.
     Inherited(i32),
 }
 
-impl fmt::Display for Venue {
+impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Venue::At(address) => address.fmt(f),
-            Venue::Inherited(fd) => write!(f, "inherited descriptor {fd}"),
+            Endpoint::At(address) => address.fmt(f),
+            Endpoint::Inherited(fd) => write!(f, "inherited descriptor {fd}"),
         }
     }
 }
@@ -101,15 +101,20 @@ impl fmt::Display for Venue {
 impl Plan {
     /// Decides what was left open.
     pub(crate) fn resolve(args: Receive) -> Result<Plan, Failure> {
-        let Receive { sink, inspect, choice: ChoiceArgs { columns, limit, condition }, meeting, manners } =
-            args;
+        let Receive {
+            sink,
+            inspect,
+            choice: ChoiceArgs { columns, limit, condition },
+            meeting,
+            output_options,
+        } = args;
         let inspect = inspect.inspect.map(|batches| Inspect { batches, json: sink.json });
         let handling = handling(&sink, meeting.validate)?;
-        let mut manners = Manners::resolve(manners);
+        let mut output_options = OutputOptions::resolve(output_options);
         // A bar and rows on one terminal would write over each other. All else is shown once everything has come.
-        manners.progress &= !(handling.writes_rows() && std::io::stdout().is_terminal());
+        output_options.progress &= !(handling.writes_rows() && std::io::stdout().is_terminal());
         Ok(Plan {
-            venue: venue(&meeting)?,
+            endpoint: endpoint(&meeting)?,
             wait: meeting.wait,
             idle: meeting.idle,
             deliveries: deliveries(meeting.delivery),
@@ -122,7 +127,7 @@ impl Plan {
             require_zero_copy: meeting.require_zero_copy,
             from_now: meeting.from_now,
             allow_gaps: meeting.allow_gaps,
-            manners,
+            output_options,
         })
     }
 }
@@ -203,28 +208,28 @@ fn by_extension(path: &Path) -> Result<Format, Failure> {
     })
 }
 
-fn venue(args: &MeetingArgs) -> Result<Venue, Failure> {
+fn endpoint(args: &MeetingArgs) -> Result<Endpoint, Failure> {
     if let Some(fd) = args.fd {
-        return Ok(Venue::Inherited(fd));
+        return Ok(Endpoint::Inherited(fd));
     }
     if let Some(socket) = &args.socket {
-        return Ok(Venue::At(Address::from_path(socket)));
+        return Ok(Endpoint::At(Address::from_path(socket)));
     }
     if let Some(name) = &args.name {
         let address = Address::parse(name).map_err(|error| Failure::Usage {
             what: error.to_string(),
             advice: "list the names with `receiver ls`; files are read by `sender FILE`",
         })?;
-        return Ok(Venue::At(address));
+        return Ok(Endpoint::At(address));
     }
     if let Some(value) = std::env::var_os(FD_VARIABLE) {
         let fd = value.to_str().and_then(|text| text.parse().ok());
-        return fd.map(Venue::Inherited).ok_or_else(|| Failure::Usage {
+        return fd.map(Endpoint::Inherited).ok_or_else(|| Failure::Usage {
             what: format!("{FD_VARIABLE} is {value:?}, which is no descriptor"),
             advice: "unset it, or name the sender's socket with --socket PATH",
         });
     }
-    Ok(Venue::At(Address::Name(DEFAULT_NAME.to_owned())))
+    Ok(Endpoint::At(Address::Name(DEFAULT_NAME.to_owned())))
 }
 
 /// This user beside the others, if there are any.

@@ -11,19 +11,19 @@
 
 use bowstring::transport::Delivery;
 use bowstring::{ReceiverStats, TableReceiver};
-use bowstring_cli::manners::Stats;
+use bowstring_cli::output_options::Stats;
 use bowstring_cli::text;
 use serde_json::{Value, json};
 
 use crate::drain::Ending;
-use crate::meter::Meter;
+use crate::stopwatch::Stopwatch;
 
 /// The stats of a session.
 #[derive(Debug)]
 pub(crate) struct Report<'a> {
     receiver: &'a TableReceiver,
     stats: ReceiverStats,
-    meter: &'a Meter,
+    stopwatch: &'a Stopwatch,
     ending: &'a Ending,
     exit: u8,
     /// The sender's wake-ups during the session, of all its receivers.
@@ -60,13 +60,13 @@ impl<'a> Report<'a> {
     pub(crate) fn new(
         receiver: &'a TableReceiver,
         before: Before,
-        meter: &'a Meter,
+        stopwatch: &'a Stopwatch,
         ending: &'a Ending,
         exit: u8,
     ) -> Report<'a> {
         let now = receiver.sender_stats().map(|stats| stats.wake_ups);
         let wake_ups = before.wake_ups.zip(now).map(|(before, now)| now.saturating_sub(before));
-        Report { receiver, stats: receiver.stats(), meter, ending, exit, wake_ups }
+        Report { receiver, stats: receiver.stats(), stopwatch, ending, exit, wake_ups }
     }
 
     /// Bytes that came as messages.
@@ -80,7 +80,7 @@ impl<'a> Report<'a> {
     }
 
     fn bytes_per_second(&self) -> f64 {
-        self.bytes() as f64 / self.meter.times().total.as_secs_f64().max(1e-9)
+        self.bytes() as f64 / self.stopwatch.times().total.as_secs_f64().max(1e-9)
     }
 
     /// System calls for a megabyte: sleeps and wake-ups.
@@ -99,7 +99,7 @@ impl<'a> Report<'a> {
     /// Rows, bytes, time and rate, and what a reader must not miss.
     fn closing(&self) -> String {
         let stats = &self.stats;
-        let (wanted, received) = (self.meter.rows(), stats.rows);
+        let (wanted, received) = (self.stopwatch.rows(), stats.rows);
         let mut parts = vec![match wanted == received {
             true => format!("received {}", text::count(received, "row", "rows")),
             false => {
@@ -109,7 +109,7 @@ impl<'a> Report<'a> {
         if stats.transport.missed > 0 {
             parts.push(format!("{} missed", text::count(stats.transport.missed, "batch", "batches")));
         }
-        parts.extend([text::bytes(self.bytes()), text::time(self.meter.times().total)]);
+        parts.extend([text::bytes(self.bytes()), text::time(self.stopwatch.times().total)]);
         if stats.batches > 0 {
             parts.push(format!("{}/s", text::bytes(self.bytes_per_second() as u64)));
         }
@@ -125,7 +125,7 @@ impl<'a> Report<'a> {
         if stats.batches > 0 {
             lines.extend(self.how());
         }
-        let times = self.meter.times();
+        let times = self.stopwatch.times();
         lines.push(format!(
             "{} receiving, {} checking and arrays ({} allocations), {} sink",
             text::time(times.receiving),
@@ -170,7 +170,7 @@ impl<'a> Report<'a> {
     fn object(&self) -> Value {
         let stats = &self.stats;
         let buffer_stats = &stats.buffer_stats;
-        let times = self.meter.times();
+        let times = self.stopwatch.times();
         let peer = self.receiver.peer();
         let error = match self.ending {
             Ending::Failed(failure) => Some(failure.to_string()),
@@ -186,7 +186,7 @@ impl<'a> Report<'a> {
             "peer": { "pid": peer.pid, "uid": peer.uid },
             "delivery": format!("{:?}", self.receiver.delivery()).to_lowercase(),
             "seals": self.seals(),
-            "rows": self.meter.rows(),
+            "rows": self.stopwatch.rows(),
             "rows_received": stats.rows,
             "batches": stats.batches,
             "bytes": stats.bytes,

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bowstring_cli::args::{Handover, MannersArgs, STYLES, seconds};
+use bowstring_cli::args::{Handover, OutputArgs, STYLES, seconds};
 use bowstring_cli::users::user;
 use bowstring_source::options::SourceOptions;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -79,7 +79,7 @@ pub(crate) struct Send {
     #[command(flatten)]
     pub(crate) pool: PoolArgs,
     #[command(flatten)]
-    pub(crate) manners: MannersArgs,
+    pub(crate) output_options: OutputArgs,
     /// The receiver to start: looked for beside this program, then on PATH. It inherits its socket.
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) receiver: Vec<OsString>,

@@ -8,7 +8,7 @@ use bowstring::{SendError, SetUpError};
 pub(crate) use bowstring_cli::exit::Exit;
 use bowstring_source::{Kind, SourceError};
 
-use crate::plan::Venue;
+use crate::plan::Endpoint;
 
 /// Why the program ends otherwise than well.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,36 +42,36 @@ impl Failure {
     }
 
     /// What meeting receivers at a place came to.
-    pub(crate) fn set_up(venue: &Venue, error: &SetUpError) -> Failure {
+    pub(crate) fn set_up(endpoint: &Endpoint, error: &SetUpError) -> Failure {
         match error {
             SetUpError::Layout(error) => {
                 Failure::new(Exit::Malformed, format!("the table cannot be sent: {error}"))
             }
-            SetUpError::Meet(error) => Failure::meeting(venue, error),
+            SetUpError::Meet(error) => Failure::meeting(endpoint, error),
             SetUpError::Host(error) => Failure::new(of_os(*error), error.to_string()),
             other => Failure::new(Exit::Other, other.to_string()),
         }
     }
 
     /// Why an address cannot be listened at, or the sender there not be looked at.
-    pub(crate) fn address(venue: &Venue, error: &AddressError) -> Failure {
+    pub(crate) fn address(endpoint: &Endpoint, error: &AddressError) -> Failure {
         match error {
-            AddressError::Meet(error) => Failure::meeting(venue, error),
-            error if error.nobody_listens() => Failure::usage(format!("{venue}: nobody listens there")),
+            AddressError::Meet(error) => Failure::meeting(endpoint, error),
+            error if error.nobody_listens() => Failure::usage(format!("{endpoint}: nobody listens there")),
             error => Failure::new(Exit::Permission, error.to_string())
                 .advise("put it right, or choose a socket elsewhere with --socket PATH"),
         }
     }
 
-    fn meeting(venue: &Venue, error: &HandshakeError) -> Failure {
-        let failure = |exit| Failure::new(exit, format!("{venue}: {error}"));
+    fn meeting(endpoint: &Endpoint, error: &HandshakeError) -> Failure {
+        let failure = |exit| Failure::new(exit, format!("{endpoint}: {error}"));
         match error {
             HandshakeError::TimedOut(_) => {
-                Failure::new(Exit::TimedOut, format!("no receiver came to {venue} in time"))
+                Failure::new(Exit::TimedOut, format!("no receiver came to {endpoint} in time"))
                     .advise("start `receiver`, with the same name or --socket if one was given")
             }
             HandshakeError::InUse => {
-                Failure::new(Exit::Other, format!("{venue} is taken: another sender waits there")).advise(
+                Failure::new(Exit::Other, format!("{endpoint} is taken: another sender waits there")).advise(
                     "choose a name with --name NAME, and give it to the receiver too: `receiver NAME`",
                 )
             }
@@ -79,7 +79,7 @@ impl Failure {
                 failure(Exit::Usage).advise("choose another path with --socket PATH")
             }
             HandshakeError::Os(error) if error.raw_os_error() == 2 => {
-                Failure::new(Exit::Usage, format!("{venue}: there is no such directory"))
+                Failure::new(Exit::Usage, format!("{endpoint}: there is no such directory"))
                     .advise("create it, or choose another path with --socket PATH")
             }
             HandshakeError::Os(error) => match of_os(*error) {

@@ -19,7 +19,7 @@ use std::io;
 use std::process::ExitCode;
 
 use bowstring_cli::signals::Signals;
-use bowstring_cli::{manners, own};
+use bowstring_cli::{output_options, self_docs};
 use clap::{CommandFactory, Parser};
 
 use crate::args::{Cli, Command, Send};
@@ -35,8 +35,8 @@ pub fn main() -> ExitCode {
         None => send(args),
         Some(Command::Doctor(args)) => doctor::run(&args).map(|()| 0),
         Some(Command::Top(args)) => top::run(&args).map(|()| 0),
-        Some(Command::Completions { shell }) => printed(own::completions(shell, Cli::command())),
-        Some(Command::Man) => printed(own::manual(Cli::command())),
+        Some(Command::Completions { shell }) => printed(self_docs::completions(shell, Cli::command())),
+        Some(Command::Man) => printed(self_docs::manual(Cli::command())),
     };
     ExitCode::from(outcome.unwrap_or_else(|failure| tell(&failure)))
 }
@@ -57,7 +57,7 @@ fn send(args: Send) -> Result<u8, Failure> {
         (Err(_), Some(signal)) => return Ok(signal.exit()),
         (Err(NotMet::Failed(failure)), None) => return Err(failure),
         (Err(NotMet::Ended { name, code }), None) => {
-            manners::say(&format!("sender: {name} ended with {code} before it took anything"));
+            output_options::say(&format!("sender: {name} ended with {code} before it took anything"));
             return Ok(code);
         }
     };
@@ -69,7 +69,7 @@ fn send(args: Send) -> Result<u8, Failure> {
     // The table closes here, so that receivers come to its end; a receiver that was started is then waited for.
     let waited = met.close(ended.broken()).wait();
     let exit = if exit == 0 { waited? } else { exit };
-    report::state(&ended, &plan.manners, exit)?;
+    report::state(&ended, &plan.output_options, exit)?;
     Ok(exit)
 }
 
@@ -79,6 +79,6 @@ fn printed(printed: io::Result<()>) -> Result<u8, Failure> {
 
 /// Says what went wrong and what to do next; answers the exit code.
 fn tell(failure: &Failure) -> u8 {
-    manners::tell("sender", &failure.what, failure.advice.as_deref());
+    output_options::tell("sender", &failure.what, failure.advice.as_deref());
     failure.exit as u8
 }

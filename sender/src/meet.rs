@@ -7,13 +7,13 @@ use bowstring::names::Address;
 use bowstring::transport::HandshakeError;
 use bowstring::{BreakOff, Hints, Interrupt, SetUpError, TableSender};
 use bowstring_cli::args::DEFAULT_NAME;
-use bowstring_cli::manners;
+use bowstring_cli::output_options;
 use bowstring_cli::signals::Signals;
 use bowstring_source::Source;
 use bowstring_source::options::Input;
 
 use crate::failure::{Exit, Failure};
-use crate::plan::{Plan, Venue};
+use crate::plan::{Endpoint, Plan};
 use crate::spawn::{self, Started};
 
 /// A table that receivers are there for.
@@ -52,7 +52,7 @@ impl From<Failure> for NotMet {
 
 /// Makes the pool and the place to meet, and waits for as many receivers as the plan says.
 pub(crate) fn meet(plan: &Plan, source: &Source, signals: &Signals) -> Result<Met, NotMet> {
-    let failed = |error: SetUpError| Failure::set_up(&plan.venue, &error);
+    let failed = |error: SetUpError| Failure::set_up(&plan.endpoint, &error);
     let mut sender = TableSender::new(source.schema(), plan.config).map_err(failed)?;
     sender.interrupt_by(Interrupt::from(signals.flag()));
     sender.set_on_slow(plan.on_slow);
@@ -62,11 +62,11 @@ pub(crate) fn meet(plan: &Plan, source: &Source, signals: &Signals) -> Result<Me
         name: Some(table_name(&plan.inputs)),
         ..Hints::default()
     });
-    let Venue::At(address) = &plan.venue else { return start(plan, sender) };
-    sender.listen(address.listen().map_err(|error| Failure::address(&plan.venue, &error))?);
+    let Endpoint::At(address) = &plan.endpoint else { return start(plan, sender) };
+    sender.listen(address.listen().map_err(|error| Failure::address(&plan.endpoint, &error))?);
     open_to_others(plan, address)?;
     plan.users.iter().for_each(|&uid| sender.allow_user(uid));
-    if !plan.manners.quiet {
+    if !plan.output_options.quiet {
         announce(plan);
     }
     match sender.wait_for_receivers(plan.receivers, plan.wait) {
@@ -95,7 +95,7 @@ fn start(plan: &Plan, mut sender: TableSender) -> Result<Met, NotMet> {
         Err(error) => error,
     };
     if !matches!(error, SetUpError::Meet(HandshakeError::HungUp)) {
-        return Err(Failure::set_up(&plan.venue, &error).into());
+        return Err(Failure::set_up(&plan.endpoint, &error).into());
     }
     let name = child.name().to_owned();
     match child.ended().map(|status| status.code()) {
@@ -104,7 +104,7 @@ fn start(plan: &Plan, mut sender: TableSender) -> Result<Met, NotMet> {
         Some(Some(_)) => Err(Failure::new(Exit::Crashed, format!("{name} ended before it took anything"))
             .advise("the command after `--` must be a receiver, which takes its socket from $BOWSTRING_FD")
             .into()),
-        _ => Err(Failure::set_up(&plan.venue, &error).into()),
+        _ => Err(Failure::set_up(&plan.endpoint, &error).into()),
     }
 }
 
@@ -132,10 +132,10 @@ fn announce(plan: &Plan) {
         1 => "a receiver".to_owned(),
         n => format!("{n} receivers"),
     };
-    let command = match &plan.venue {
-        Venue::At(Address::Name(name)) if name == DEFAULT_NAME => "receiver".to_owned(),
-        Venue::At(Address::Name(name)) => format!("receiver {name}"),
-        venue => format!("receiver --socket {venue}"),
+    let command = match &plan.endpoint {
+        Endpoint::At(Address::Name(name)) if name == DEFAULT_NAME => "receiver".to_owned(),
+        Endpoint::At(Address::Name(name)) => format!("receiver {name}"),
+        endpoint => format!("receiver --socket {endpoint}"),
     };
-    manners::say(&format!("sender: waiting for {who}: {command}"));
+    output_options::say(&format!("sender: waiting for {who}: {command}"));
 }

@@ -8,7 +8,7 @@ use bowstring::names::{self, Address};
 use bowstring::transport::region::Pages;
 use bowstring::transport::{Deliveries, Delivery, OnSlow, SenderConfig};
 use bowstring_cli::args::{DEFAULT_NAME, Handover};
-use bowstring_cli::manners::Manners;
+use bowstring_cli::output_options::OutputOptions;
 use bowstring_source::options::{Choice, Input, Reading, SourceOptions};
 
 use crate::args::{MeetingArgs, PoolArgs, Send, Slow};
@@ -23,7 +23,7 @@ pub(crate) struct Plan {
     pub(crate) choice: Choice,
     pub(crate) repeat: u64,
     pub(crate) rate: Option<Rate>,
-    pub(crate) venue: Venue,
+    pub(crate) endpoint: Endpoint,
     /// The receiver to start.
     pub(crate) command: Vec<OsString>,
     pub(crate) receivers: u32,
@@ -34,12 +34,12 @@ pub(crate) struct Plan {
     pub(crate) wait: Option<Duration>,
     pub(crate) on_slow: OnSlow,
     pub(crate) config: SenderConfig,
-    pub(crate) manners: Manners,
+    pub(crate) output_options: OutputOptions,
 }
 
 /// Where receivers are met.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Venue {
+pub(crate) enum Endpoint {
     /// An address that they connect to.
     At(Address),
     /// A socket pair: the receiver is started.
@@ -48,19 +48,21 @@ pub(crate) enum Venue {
 
 impl Plan {
     pub(crate) fn resolve(args: Send) -> Result<Plan, Failure> {
-        let Send { source, repeat, meeting, pool, manners, receiver } = args;
-        let venue = venue(&meeting, &receiver)?;
+        let Send { source, repeat, meeting, pool, output_options, receiver } = args;
+        let endpoint = endpoint(&meeting, &receiver)?;
         let (inputs, reading, choice) = inputs(&source, repeat.repeat)?;
-        if meeting.receivers > 1 && venue == Venue::Child {
+        if meeting.receivers > 1 && endpoint == Endpoint::Child {
             return Err(Failure::usage("one receiver is started, so --receivers cannot be more than 1"));
         }
-        if matches!(venue, Venue::At(Address::Name(_))) && meeting.allow_user.iter().any(|&uid| uid != 0) {
+        if matches!(endpoint, Endpoint::At(Address::Name(_)))
+            && meeting.allow_user.iter().any(|&uid| uid != 0)
+        {
             return Err(Failure::usage("--allow-user: a name lies in a directory that only you can enter")
                 .advise("give a socket that they can reach, with --socket PATH or --socket @NAME"));
         }
-        let mut manners = Manners::resolve(manners);
+        let mut output_options = OutputOptions::resolve(output_options);
         // A receiver that was started shares the terminal, and shows how far it has come itself.
-        manners.progress &= venue != Venue::Child;
+        output_options.progress &= endpoint != Endpoint::Child;
         let (config, slots) = config(&pool)?;
         // A slow receiver may hold half of the pool, or what is left of that in a pool of one slot.
         let quota = (slots / 2).max(1);
@@ -70,7 +72,7 @@ impl Plan {
             choice,
             repeat: repeat.repeat,
             rate: repeat.rate,
-            venue,
+            endpoint,
             command: receiver,
             receivers: meeting.receivers,
             users: meeting.allow_user,
@@ -82,28 +84,28 @@ impl Plan {
                 Slow::Cut => OnSlow::CutOff { quota },
             },
             config,
-            manners,
+            output_options,
         })
     }
 }
 
-impl fmt::Display for Venue {
+impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Venue::At(address) => address.fmt(f),
-            Venue::Child => f.write_str("the receiver that was started"),
+            Endpoint::At(address) => address.fmt(f),
+            Endpoint::Child => f.write_str("the receiver that was started"),
         }
     }
 }
 
-fn venue(meeting: &MeetingArgs, command: &[OsString]) -> Result<Venue, Failure> {
+fn endpoint(meeting: &MeetingArgs, command: &[OsString]) -> Result<Endpoint, Failure> {
     match (&meeting.socket, command) {
-        (_, [_, ..]) => Ok(Venue::Child),
-        (Some(socket), []) => Ok(Venue::At(Address::from_path(socket))),
+        (_, [_, ..]) => Ok(Endpoint::Child),
+        (Some(socket), []) => Ok(Endpoint::At(Address::from_path(socket))),
         (None, []) => {
             let name = meeting.name.as_deref().unwrap_or(DEFAULT_NAME);
             names::check(name).map_err(|error| Failure::usage(error.to_string()))?;
-            Ok(Venue::At(Address::Name(name.to_owned())))
+            Ok(Endpoint::At(Address::Name(name.to_owned())))
         }
     }
 }

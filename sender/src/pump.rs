@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bowstring::transport::End;
 use bowstring::{BreakOff, SendError, SenderStats, TableSender};
-use bowstring_cli::manners;
+use bowstring_cli::output_options;
 use bowstring_cli::progress::Progress;
 use bowstring_cli::signals::Signals;
 use bowstring_source::{Next, Source, SourceError};
@@ -16,7 +16,7 @@ use crate::meet::Met;
 use crate::pace::Pace;
 use crate::plan::Plan;
 
-/// The longest pause between two looks whether somebody knocks or a signal has come.
+/// The longest pause between two checks for a connection or a signal.
 const NAP: Duration = Duration::from_millis(20);
 
 /// How it came out.
@@ -86,14 +86,14 @@ impl From<SendError> for Stop {
 
 /// Sends everything.
 pub(crate) fn pump(met: &mut Met, source: &mut Source, plan: &Plan, signals: &Signals) -> Ended {
-    let progress = Progress::new(plan.manners.progress, source.rows().filter(|_| plan.repeat == 1));
+    let progress = Progress::new(plan.output_options.progress, source.rows().filter(|_| plan.repeat == 1));
     let mut pump = Pump {
         pace: Pace::new(plan.rate),
         progress,
         begun: Instant::now(),
         source_time: Duration::ZERO,
         receivers: Receivers::default(),
-        quiet: plan.manners.quiet,
+        quiet: plan.output_options.quiet,
         signals,
     };
     let outcome = pump.run(&mut met.sender, source, plan.repeat);
@@ -195,7 +195,7 @@ impl Pump<'_> {
     fn say(&mut self, what: &str) {
         self.progress.clear();
         if !self.quiet {
-            manners::say(&format!("sender: {what}"));
+            output_options::say(&format!("sender: {what}"));
         }
     }
 

@@ -4,7 +4,7 @@
 //! own allocator on the sending thread, from the second batch on, while batches are encoded, or built, and committed
 //! (reading files is not the hot path, and its time is told apart); wake-ups and stalls by the transport.
 
-use bowstring_cli::manners::{Manners, Stats};
+use bowstring_cli::output_options::{OutputOptions, Stats};
 use bowstring_cli::text;
 use serde_json::{Value, json};
 
@@ -12,8 +12,8 @@ use crate::failure::Failure;
 use crate::pump::{Ended, Ending};
 
 /// States the stats as was asked.
-pub(crate) fn state(ended: &Ended, manners: &Manners, exit: u8) -> Result<(), Failure> {
-    manners.state(&Report { ended, exit }).map_err(|(name, error)| Failure::output(&name, &error))
+pub(crate) fn state(ended: &Ended, output_options: &OutputOptions, exit: u8) -> Result<(), Failure> {
+    output_options.state(&Report { ended, exit }).map_err(|(name, error)| Failure::output(&name, &error))
 }
 
 struct Report<'a> {

@@ -6,7 +6,7 @@ use bowstring_cli::signals::Signals;
 use bowstring_top::{Top, TopError};
 
 use crate::failure::Failure;
-use crate::plan::Venue;
+use crate::plan::Endpoint;
 
 pub(crate) fn run(top: &Top) -> Result<(), Failure> {
     let signals = Signals::catch().map_err(|error| Failure::host("cannot catch signals", &error))?;
@@ -14,7 +14,7 @@ pub(crate) fn run(top: &Top) -> Result<(), Failure> {
     let terminal = out.is_terminal();
     match bowstring_top::run(top, &mut out, terminal, || signals.caught().is_some()) {
         Ok(()) => Ok(()),
-        Err(TopError::Sender { address, error }) => Err(Failure::address(&Venue::At(address), &error)),
+        Err(TopError::Sender { address, error }) => Err(Failure::address(&Endpoint::At(address), &error)),
         Err(TopError::Directory(what)) => Err(Failure::usage(what)),
         Err(TopError::Output(error)) => Err(Failure::output("standard output", &error)),
     }

@@ -121,11 +121,11 @@ impl Client {
         if !users.contains(&peer.uid) {
             return Err(StoreError::Foreign { uid: peer.uid });
         }
-        Client::over(socket, program)
+        Client::from_socket(socket, program)
     }
 
     /// Connects over a connected socket, without checking the user at the other end.
-    pub fn over(socket: OwnedFd, program: &str) -> Result<Client, StoreError> {
+    pub fn from_socket(socket: OwnedFd, program: &str) -> Result<Client, StoreError> {
         socket::set_nonblocking(socket.as_fd())?;
         let welcome = Welcome {
             pid: 0,
@@ -288,7 +288,7 @@ impl Client {
     pub fn stat(&mut self) -> Result<String, StoreError> {
         self.say(&Request::Stat, &[])?;
         match self.hear()?.0 {
-            Reply::Figures(text) => Ok(text),
+            Reply::Stats(text) => Ok(text),
             other => Err(self.out_of_turn(&other)),
         }
     }

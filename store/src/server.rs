@@ -9,10 +9,10 @@
 mod config;
 mod connection;
 mod delivery;
-mod figures;
 mod jobs;
 mod put;
 mod requests;
+mod stats;
 mod tables;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -28,8 +28,8 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 
 pub use self::config::{Config, Load, Source};
 use self::connection::Connection;
-use self::figures::Figures;
 use self::jobs::Jobs;
+use self::stats::Stats;
 use self::tables::Reading;
 use crate::catalogue::Catalogue;
 use crate::socket::set_nonblocking;
@@ -69,7 +69,7 @@ pub struct Server {
     draining: bool,
     readings: HashMap<String, Reading>,
     changes: Option<tables::Changes>,
-    figures: Figures,
+    stats: Stats,
     scratch: Vec<u8>,
     own_uid: u32,
 }
@@ -133,7 +133,7 @@ impl Server {
             draining: false,
             readings: HashMap::new(),
             changes: None,
-            figures: Figures::default(),
+            stats: Stats::default(),
             scratch: Vec::new(),
             own_uid: rustix::process::geteuid().as_raw(),
             config,
@@ -198,7 +198,7 @@ impl Server {
                 Ok(None) => return,
                 Err(_) => {
                     // Out of descriptors, most likely. The connection stays waiting; do not spin on it.
-                    self.figures.count_error("accept");
+                    self.stats.count_error("accept");
                     std::thread::sleep(Duration::from_millis(1));
                     return;
                 }
@@ -229,13 +229,13 @@ impl Server {
             None
         };
         if let Some((code, text)) = connection.refusal.take() {
-            self.figures.refused(code);
+            self.stats.refused(code);
             return connection.dismiss(code, &text);
         }
         let token = self.next;
         self.next += 1;
         watch(&self.epoll, connection.socket.as_fd(), token, epoll::EventFlags::IN)?;
-        self.figures.clients += 1;
+        self.stats.clients += 1;
         self.connections.insert(token, connection);
         Ok(())
     }

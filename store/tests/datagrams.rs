@@ -85,7 +85,7 @@ fn replies() -> Vec<(Reply, u8)> {
         (Reply::Rows(b"{}\n".to_vec()), 0),
         (Reply::Entry(entry), 0),
         (Reply::End, 0),
-        (Reply::Figures("a 1\n".into()), 0),
+        (Reply::Stats("a 1\n".into()), 0),
     ]
 }
 

@@ -256,8 +256,8 @@ fn a_put_that_is_not_ended_and_replies_that_are_not_read_are_given_up() {
     drop(deaf);
     assert!(gone(&silent));
     is_well(&store);
-    let figures = store.client().stat().unwrap();
-    assert!(figures.contains("errors_total{kind=\"limit\"}"), "{figures}");
+    let stats = store.client().stat().unwrap();
+    assert!(stats.contains("errors_total{kind=\"limit\"}"), "{stats}");
 }
 
 #[test]
@@ -293,7 +293,7 @@ fn a_store_that_lies_is_found_out() {
         store.say(&welcome.encode(), &[]);
         store.say(&reply, fds);
         rustix::net::shutdown(&store.0, rustix::net::Shutdown::Write).unwrap();
-        let mut client = Client::over(here, "test")?;
+        let mut client = Client::from_socket(here, "test")?;
         let table = client.get("x")?;
         table.batches()?.collect::<Result<Vec<_>, _>>()
     };

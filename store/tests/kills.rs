@@ -136,16 +136,16 @@ fn killed_at(role: &str, socket: &Path, at: usize) -> bool {
 fn until_alone(client: &mut Client) -> Result<(), Failed> {
     let begun = Instant::now();
     loop {
-        let figures = client.stat().map_err(|error| error.to_string())?;
+        let stats = client.stat().map_err(|error| error.to_string())?;
         let figure =
-            |name: &str| figures.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
+            |name: &str| stats.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
         if figure("bowstring_store_clients ") == Some(1)
             && figure("bowstring_store_changes_under_way ") == Some(0)
         {
             return Ok(());
         }
         if begun.elapsed() > PATIENCE {
-            return Err(format!("somebody is still there:\n{figures}").into());
+            return Err(format!("somebody is still there:\n{stats}").into());
         }
         std::thread::yield_now();
     }

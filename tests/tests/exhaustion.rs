@@ -10,7 +10,7 @@ use bowstring_tests::buffer_stats::BufferStats;
 use bowstring_tests::honest::{self, PATIENCE, Pair};
 use bowstring_tests::puppet::Puppet;
 use bowstring_tests::raw::datagram::{SEALED, bare};
-use bowstring_tests::raw::{Card, Socket};
+use bowstring_tests::raw::{Parameters, Socket};
 use bowstring_transport::fault::{self, Plan};
 use bowstring_transport::region::{Pages, Writable};
 use bowstring_transport::session::wire::Kind;
@@ -201,7 +201,7 @@ fn no_start_too_early() -> Result<(), Failed> {
     let socket = Socket::new(there);
     std::thread::scope(|scope| {
         let hearing = scope.spawn(|| {
-            socket.send(&Card::receiver(SEALED).datagram(Kind::Hello), &[]);
+            socket.send(&Parameters::receiver(SEALED).datagram(Kind::Hello), &[]);
             let welcome = socket.recv().kind();
             socket.send(&bare(Kind::Attach), &[]);
             (welcome, socket.recv().kind())
@@ -453,11 +453,11 @@ fn listens(path: &[u8]) -> Result<(), String> {
     sender.set_patience(Duration::from_millis(200));
     std::thread::scope(|scope| {
         let meeting = Connector::new(Deliveries::SLOTS).patience(Duration::from_millis(200));
-        let knocking = scope.spawn(move || meeting.connect(path).map(drop));
+        let connecting = scope.spawn(move || meeting.connect(path).map(drop));
         let wait = Wait::sleeping().at_most(Duration::from_millis(500));
         let came = sender.accept(&listener, wait, &mut |_| bowstring_transport::Decision::Welcome(b""));
-        let knocked = knocking.join().expect("no panic");
-        came.map(drop).map_err(|e| format!("accept: {e}, knock: {knocked:?}"))
+        let connected = connecting.join().expect("no panic");
+        came.map(drop).map_err(|e| format!("accept: {e}, connect: {connected:?}"))
     })
 }
 

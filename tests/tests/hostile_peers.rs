@@ -17,7 +17,7 @@ use bowstring_tests::buffer_stats::BufferStats;
 use bowstring_tests::honest::{self, PATIENCE, Pair, Pump};
 use bowstring_tests::hostile::{Case, Victim, attempts, table};
 use bowstring_tests::raw::datagram::POOLED;
-use bowstring_tests::raw::{self, Card, Socket};
+use bowstring_tests::raw::{self, Parameters, Socket};
 use bowstring_transport::session::WireFault;
 use bowstring_transport::session::wire::Kind;
 use bowstring_transport::{
@@ -36,7 +36,7 @@ fn main() {
         if case.victim == Victim::ListeningSender {
             let case = Arc::clone(&case);
             let title = format!("{title} (by the listener)");
-            trials.push(Trial::ignorable_test(title, move || judge(&case, knock_at_listener)));
+            trials.push(Trial::ignorable_test(title, move || judge(&case, plays_at_listener)));
         }
         trials.push(Trial::ignorable_test(title, move || judge(&case, face)));
     }
@@ -204,7 +204,7 @@ fn sender_meets(case: &Case) -> Result<(), String> {
 }
 
 /// The same row again, through a listener: the sender goes on serving during the handshake.
-fn knock_at_listener(case: &Case) -> Result<(), String> {
+fn plays_at_listener(case: &Case) -> Result<(), String> {
     let mut pair = Pair::new(config(), 8 * 4096);
     let path = Path::new();
     let listener = Listener::bind(path.bytes()).map_err(|e| e.to_string())?;
@@ -261,7 +261,7 @@ fn observer_looks(case: &Case) -> Result<(), String> {
             }
             Ok(())
         });
-        let hostile = Hostile::start(case, rustix::net::accept(&listening).expect("it knocks"));
+        let hostile = Hostile::start(case, rustix::net::accept(&listening).expect("it connects"));
         (looking.join().expect("no panic"), hostile)
     });
     match looked {
@@ -401,14 +401,14 @@ fn flood(before: usize, after: usize, hello: bool) -> Result<(), Failed> {
     let squat = || {
         let socket = Socket::new(path.connect());
         if hello {
-            socket.send(&Card::receiver(POOLED).datagram(Kind::Hello), &[]);
+            socket.send(&Parameters::receiver(POOLED).datagram(Kind::Hello), &[]);
         }
         socket
     };
     let mut squatters: Vec<Socket> = (0..before).map(|_| squat()).collect();
     pair.sender.poll_accept(&listener, &mut |_| Decision::Welcome(b""))?;
     let honest = Socket::new(path.connect());
-    honest.send(&Card::receiver(POOLED).datagram(Kind::Hello), &[]);
+    honest.send(&Parameters::receiver(POOLED).datagram(Kind::Hello), &[]);
     squatters.extend((0..after).map(|_| squat()));
     std::thread::scope(|scope| {
         let honest = scope.spawn(|| raw::play::finish(&honest));

@@ -103,9 +103,9 @@ fn live() -> Result<(), Failed> {
     }
     let mut pair = Pair::new(SenderConfig::new().slots(4, 64), 64);
     std::thread::scope(|scope| {
-        let knocking = scope.spawn(|| meeting().connect(place.bytes()).map(drop));
+        let connecting = scope.spawn(|| meeting().connect(place.bytes()).map(drop));
         pair.sender.accept(&listener, AT_ONCE, &mut |_| Decision::Welcome(b""))?;
-        knocking.join().expect("no panic")
+        connecting.join().expect("no panic")
     })?;
     // A socket of another type is in use, too.
     drop(listener);
@@ -208,9 +208,9 @@ fn abstract_name() -> Result<(), Failed> {
     assert!(matches!(Listener::bind_abstract(name.as_bytes()), Err(HandshakeError::InUse)));
     let mut pair = Pair::new(SenderConfig::new().slots(4, 64), 64);
     std::thread::scope(|scope| {
-        let knocking = scope.spawn(|| meeting().connect_abstract(name.as_bytes()).map(drop));
+        let connecting = scope.spawn(|| meeting().connect_abstract(name.as_bytes()).map(drop));
         pair.sender.accept(&listener, AT_ONCE, &mut |_| Decision::Welcome(b""))?;
-        knocking.join().expect("no panic")
+        connecting.join().expect("no panic")
     })?;
     drop(listener);
     drop(Listener::bind_abstract(name.as_bytes())?);
@@ -241,8 +241,8 @@ fn other_user() -> Result<Completion, Failed> {
     // The mode keeps others out already; it is widened, so that the check of credentials is what refuses.
     std::fs::set_permissions(&place.0, std::fs::Permissions::from_mode(0o666))?;
     let mut pair = Pair::new(SenderConfig::new().slots(4, 64), 64);
-    let mut knock = |access: Access<'_>| {
-        let mut other = Puppet::start(PUPPET, &["knock", place.text()], None);
+    let mut connect = |access: Access<'_>| {
+        let mut other = Puppet::start(PUPPET, &["foreign", place.text()], None);
         let mut came = 0;
         let heard = std::thread::scope(|scope| {
             let heard = scope.spawn(|| other.line());
@@ -259,9 +259,9 @@ fn other_user() -> Result<Completion, Failed> {
         Ok::<_, Failed>((came, heard?))
     };
     let refused = "heard Err(Refused(Refusal { code: Denied, reason: \"this user is not let in\" }))";
-    assert_eq!(knock(Access::SameUser)?, (0, refused.into()));
-    assert_eq!(knock(Access::Users(&[0, 7]))?, (0, refused.into()));
-    assert_eq!(knock(Access::Users(&[65534]))?, (1, "heard Ok(())".into()));
+    assert_eq!(connect(Access::SameUser)?, (0, refused.into()));
+    assert_eq!(connect(Access::Users(&[0, 7]))?, (0, refused.into()));
+    assert_eq!(connect(Access::Users(&[65534]))?, (1, "heard Ok(())".into()));
     // The other way round: a connector to a socket of another user refuses by itself.
     let (place, denied) = (Place::new("denied"), Access::Users(&[65534]));
     let _listener = Listener::bind(place.bytes())?;
@@ -476,8 +476,8 @@ fn observers() -> Result<(), Failed> {
         while !watching.is_finished() {
             assert!(
                 pair.sender
-                    .poll_accept(&listener, &mut |knock| {
-                        assert!(knock.observer);
+                    .poll_accept(&listener, &mut |request| {
+                        assert!(request.observer);
                         Decision::Welcome(b"")
                     })?
                     .is_none()

@@ -17,7 +17,7 @@ use crate::sys;
 #[repr(C, align(128))]
 #[derive(Debug)]
 pub(crate) struct Block {
-    /// [`GAUGE_MAGIC`].
+    /// [`STATS_MAGIC`].
     magic: AtomicU64,
     /// The sender's process.
     pid: AtomicU64,
@@ -29,13 +29,13 @@ pub(crate) struct Block {
     closed: AtomicU64,
     counters: [AtomicU64; COUNTERS],
     _pad: [AtomicU64; 2],
-    subscribers: [LaneBlock; MAX_RECEIVERS],
+    subscribers: [SubscriberBlock; MAX_RECEIVERS],
 }
 
 /// A receiver's part of the stats region.
 #[repr(C, align(64))]
 #[derive(Debug)]
-pub(crate) struct LaneBlock {
+pub(crate) struct SubscriberBlock {
     /// The receiver's process, [`UNSEEN`], or 0 while the subscriber is free.
     pid: AtomicU64,
     messages: AtomicU64,
@@ -52,8 +52,8 @@ pub(crate) struct LaneBlock {
 }
 
 /// "gaugebow" in a hex editor.
-pub(crate) const GAUGE_MAGIC: u64 = u64::from_le_bytes(*b"gaugebow");
-pub(crate) const GAUGE_BYTES: usize = size_of::<Block>();
+pub(crate) const STATS_MAGIC: u64 = u64::from_le_bytes(*b"gaugebow");
+pub(crate) const STATS_BYTES: usize = size_of::<Block>();
 
 const COUNTERS: usize = 8;
 
@@ -149,14 +149,14 @@ pub(crate) struct StatsRegion {
 
 impl StatsRegion {
     pub(crate) fn create(slots: u32, slot_size: usize) -> Result<StatsRegion, OsError> {
-        let region = Writable::create(c"bowstring-stats_region", GAUGE_BYTES, Pages::Normal)?.publish()?;
+        let region = Writable::create(c"bowstring-stats", STATS_BYTES, Pages::Normal)?.publish()?;
         let region: Words<_, Block, Block> = Words::new(region, 0);
         let block = region.head();
         block.pid.store(sys::own_pid() as u64, Ordering::Relaxed);
         block.started.store(sys::now(), Ordering::Relaxed);
         block.slots.store(slots.into(), Ordering::Relaxed);
         block.slot_size.store(slot_size as u64, Ordering::Relaxed);
-        block.magic.store(GAUGE_MAGIC, Ordering::Release);
+        block.magic.store(STATS_MAGIC, Ordering::Release);
         Ok(StatsRegion { region })
     }
 
@@ -251,13 +251,13 @@ const UNSEEN: u64 = u32::MAX as u64;
 
 /// Another process's stats region.
 #[derive(Debug)]
-pub(crate) struct PeerGauge {
+pub(crate) struct PeerStats {
     map: Words<PeerMap, Block, Block>,
 }
 
-impl PeerGauge {
-    pub(crate) fn attach(fd: BorrowedFd<'_>) -> Result<PeerGauge, RegionFault> {
-        Ok(PeerGauge { map: Words::new(PeerMap::attach(fd, GAUGE_BYTES, false)?, 0) })
+impl PeerStats {
+    pub(crate) fn attach(fd: BorrowedFd<'_>) -> Result<PeerStats, RegionFault> {
+        Ok(PeerStats { map: Words::new(PeerMap::attach(fd, STATS_BYTES, false)?, 0) })
     }
 
     pub(crate) fn read(&self) -> Stats {
@@ -317,7 +317,7 @@ fn latency(untaken_for: u64, taken_within: u64) -> Option<Latency> {
     }
 }
 
-const _: () = assert!(core::mem::align_of::<Block>() <= 4096 && size_of::<LaneBlock>() == 64);
+const _: () = assert!(core::mem::align_of::<Block>() <= 4096 && size_of::<SubscriberBlock>() == 64);
 
 /// [`Shared`] is a promise about a layout, so the impl is next to it.
 #[allow(unsafe_code)]

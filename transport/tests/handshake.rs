@@ -5,8 +5,8 @@ use bowstring_transport::session::machine::{
     Agreement, Connector, ConnectorHeard, Incoming, ListenerHeard, ListenerSide, RefusalCode, Stop,
 };
 use bowstring_transport::session::wire::{
-    self, Announcement, Bye, CARD, Card, INLINE_GREETING, Kind, MAX_GREETING, MAX_REASON, Past, Receives,
-    Sends, features,
+    self, Announcement, Bye, INLINE_GREETING, Kind, MAX_GREETING, MAX_REASON, PARAMETERS, Parameters, Past,
+    Receives, Sends, features,
 };
 use bowstring_transport::{Delivery, Geometry};
 use proptest::prelude::*;
@@ -14,7 +14,7 @@ use proptest::prelude::*;
 // ---- parameters ----
 
 /// Generates parameters as a program may set them: mostly sensible, now and then with an impossible pool.
-fn card() -> impl Strategy<Value = Card> {
+fn parameters() -> impl Strategy<Value = Parameters> {
     let slots = prop_oneof![8 => 1_u32..=16, 1 => Just(0), 1 => any::<u32>()];
     let slot_size = prop_oneof![8 => (1_u64..=8).prop_map(|n| n * 64), 1 => 0_u64..200, 1 => any::<u64>()];
     let first = prop_oneof![8 => 1_u64..100, 1 => Just(0), 1 => any::<u64>()];
@@ -43,22 +43,22 @@ fn card() -> impl Strategy<Value = Card> {
                 2 | 3 => (Sends::default(), receives),
                 _ => (sends, receives),
             };
-            Card { features, pid, observer: false, sends, receives, greeting, greeting_in_descriptor }
+            Parameters { features, pid, observer: false, sends, receives, greeting, greeting_in_descriptor }
         },
     )
 }
 
 /// Generates a connector's parameters: one that only observes neither sends nor receives.
-fn connectors_card() -> impl Strategy<Value = Card> {
-    (card(), prop::bool::weighted(0.1)).prop_map(|(card, observer)| match observer {
-        true => Card { observer, sends: Sends::default(), receives: Receives::default(), ..card },
-        false => card,
+fn connectors_parameters() -> impl Strategy<Value = Parameters> {
+    (parameters(), prop::bool::weighted(0.1)).prop_map(|(parameters, observer)| match observer {
+        true => Parameters { observer, sends: Sends::default(), receives: Receives::default(), ..parameters },
+        false => parameters,
     })
 }
 
-fn datagram(card: &Card, kind: Kind) -> Vec<u8> {
-    let inline = if card.greeting_in_descriptor { 0 } else { card.greeting as usize };
-    [&card.encode(kind)[..], &vec![b'g'; inline]].concat()
+fn datagram(parameters: &Parameters, kind: Kind) -> Vec<u8> {
+    let inline = if parameters.greeting_in_descriptor { 0 } else { parameters.greeting as usize };
+    [&parameters.encode(kind)[..], &vec![b'g'; inline]].concat()
 }
 
 // ---- a conversation ----
@@ -84,7 +84,7 @@ fn change() -> impl Strategy<Value = Change> {
     let to = prop_oneof![Just(0), Just(1), Just(255), any::<u8>()];
     prop_oneof![
         // The parameters more often than the greeting.
-        8 => (0..CARD, to).prop_map(|(at, to)| Change::Byte { at, to }),
+        8 => (0..PARAMETERS, to).prop_map(|(at, to)| Change::Byte { at, to }),
         // The choices: observer, deliveries, slots, huge pages.
         8 => (prop::sample::select(vec![28, 32, 36, 56, 60, 64]), 0..8_u8)
             .prop_map(|(at, to)| Change::Byte { at, to }),
@@ -148,8 +148,8 @@ fn hear<T>(mut hear: impl FnMut(&Said) -> Result<T, Stop>, said: &Said, twice: b
 /// Lets two machines talk; `tamper` sees every datagram before it is handled. Returns the connector's fate and the
 /// listener's.
 fn converse(
-    connectors: Card,
-    listeners: Card,
+    connectors: Parameters,
+    listeners: Parameters,
     mut tamper: impl FnMut(usize, &mut Said) -> bool,
 ) -> (Fate, Fate) {
     let mut connector = Connector::new(connectors);
@@ -164,12 +164,12 @@ fn converse(
         let (bytes, len) = wire::opening(kind, agreement.features, past);
         bytes[..len].to_vec()
     };
-    let greeting = |card: &Card| usize::from(card.greeting_in_descriptor);
+    let greeting = |parameters: &Parameters| usize::from(parameters.greeting_in_descriptor);
 
     let hello = datagram(&connectors, Kind::Hello);
     let (said, twice) = tamper(0, hello, greeting(&connectors));
     let theirs = match hear(|said| listener.hear(&said.bytes, said.descriptors), &said, twice) {
-        Ok(ListenerHeard::Hello(card)) if !twice => card,
+        Ok(ListenerHeard::Hello(parameters)) if !twice => parameters,
         Ok(ListenerHeard::Hello(_)) | Err(Stop::Fault(_)) => return (Fate::Stuck, Fate::Stuck),
         Err(Stop::Refused(refusal)) => return (Fate::Stuck, Fate::Refused(refusal.code)),
         Ok(other) => panic!("{other:?} for a HELLO"),
@@ -224,9 +224,10 @@ fn converse(
 fn features_that_were_not_offered_are_refused() {
     let wants = Receives { deliveries: 4, ..Receives::default() };
     for (offered, chosen, taken) in [(0, 0, true), (0, 1, false), (1, 1, true), (1, 3, false), (3, 2, true)] {
-        let mut connector = Connector::new(Card { features: offered, receives: wants, ..Card::default() });
+        let mut connector =
+            Connector::new(Parameters { features: offered, receives: wants, ..Parameters::default() });
         let sends = Sends { deliveries: 4, ..Sends::default() };
-        let welcome = Card { features: chosen, sends, ..Card::default() };
+        let welcome = Parameters { features: chosen, sends, ..Parameters::default() };
         let heard = connector.hear(&welcome.encode(Kind::Welcome), 0);
         assert_eq!(heard.is_ok(), taken, "{offered} offered, {chosen} chosen: {heard:?}");
         if !taken {
@@ -236,7 +237,7 @@ fn features_that_were_not_offered_are_refused() {
 }
 
 /// Checks that an agreement is possible for a side with parameters `ours`.
-fn assert_possible(agreement: &Agreement, ours: &Card) {
+fn assert_possible(agreement: &Agreement, ours: &Parameters) {
     if let Some(delivery) = agreement.outgoing {
         assert_ne!(ours.sends.deliveries & delivery as u32, 0, "not offered");
     }
@@ -252,7 +253,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn two_sides_agree_or_refuse_alike(connectors in connectors_card(), listeners in card()) {
+    fn two_sides_agree_or_refuse_alike(connectors in connectors_parameters(), listeners in parameters()) {
         match converse(connectors, listeners, |_, _| false) {
             (Fate::Open(a), Fate::Open(b)) => {
                 assert_eq!(a.outgoing, b.incoming.map(|i| i.delivery()));
@@ -275,8 +276,8 @@ proptest! {
     /// A conversation that is disturbed ends, or opens what both sides might have agreed to anyway.
     #[test]
     fn a_disturbed_conversation_ends_or_is_a_valid_one(
-        connectors in connectors_card(),
-        listeners in card(),
+        connectors in connectors_parameters(),
+        listeners in parameters(),
         place in 0..4_usize,
         change in change(),
     ) {
@@ -307,7 +308,7 @@ proptest! {
     /// Arbitrary bytes, some behind a valid prefix, are no handshake.
     #[test]
     fn noise_opens_nothing(
-        ours in card(),
+        ours in parameters(),
         listens in any::<bool>(),
         words in prop::collection::vec(
             (prop::collection::vec(any::<u8>(), 0..200), any::<u16>(), any::<bool>(), 0..6_usize), 1..6),
@@ -324,8 +325,8 @@ proptest! {
             if listens {
                 match listener.hear(&bytes, descriptors) {
                     Ok(ListenerHeard::Attach(..)) => panic!("opened by {bytes:?}"),
-                    Ok(ListenerHeard::Hello(card)) => {
-                        if let Ok((_, agreement)) = listener.decide(card) {
+                    Ok(ListenerHeard::Hello(parameters)) => {
+                        if let Ok((_, agreement)) = listener.decide(parameters) {
                             assert_possible(&agreement, &ours);
                         }
                         return Ok(());
@@ -347,17 +348,17 @@ proptest! {
 
     #[test]
     fn every_datagram_reads_back_as_it_was_written(
-        card in connectors_card(),
+        parameters in connectors_parameters(),
         (number, len, reply_to, tag, skipped) in any::<(u64, u64, u64, u32, u32)>(),
         closing in any::<u32>(),
         code in any::<u32>(),
         reason in ".{0,24}",
     ) {
         for kind in [Kind::Hello, Kind::Welcome] {
-            let bytes = datagram(&card, kind);
-            assert_eq!((wire::kind(&bytes), Card::decode(&bytes)), (Ok(kind), Ok(card)));
+            let bytes = datagram(&parameters, kind);
+            assert_eq!((wire::kind(&bytes), Parameters::decode(&bytes)), (Ok(kind), Ok(parameters)));
             // Every prefix of it is refused.
-            for cut in [0, 7, 8, 15, CARD - 1, bytes.len() - 1] {
+            for cut in [0, 7, 8, 15, PARAMETERS - 1, bytes.len() - 1] {
                 assert!(wire::kind(&bytes[..cut]).is_err());
             }
         }

@@ -18,7 +18,7 @@ mod write;
 
 use std::process::ExitCode;
 
-use bowstring_cli::{manners, own};
+use bowstring_cli::{output_options, self_docs};
 use clap::{CommandFactory, Parser};
 
 use crate::args::{Cli, Command};
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            manners::tell("bowstring", &failure.what, failure.advice.as_deref());
+            output_options::tell("bowstring", &failure.what, failure.advice.as_deref());
             ExitCode::from(failure.exit)
         }
     }
@@ -40,8 +40,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
     let Cli { socket, config, quiet, drivers, command } = cli;
     let printed = |printed: std::io::Result<()>| printed.map_err(|error| Failure::output(&error));
     match command {
-        Command::Completions { shell } => return printed(own::completions(shell, Cli::command())),
-        Command::Man => return printed(own::manual(Cli::command())),
+        Command::Completions { shell } => return printed(self_docs::completions(shell, Cli::command())),
+        Command::Man => return printed(self_docs::manual(Cli::command())),
         _ => {}
     }
     let config = Config::read(config)?.with_socket(socket).with_drivers(drivers);

@@ -39,7 +39,7 @@ fn serve(mut stream: TcpStream, socket: &std::path::Path) -> io::Result<()> {
     let text = Client::connect(socket).and_then(|mut client| client.stat());
     let (status, body) = match text {
         Ok(text) if found => ("200 OK", text),
-        Ok(_) => ("404 Not Found", "the figures are at /metrics\n".to_owned()),
+        Ok(_) => ("404 Not Found", "the stats are at /metrics\n".to_owned()),
         Err(error) => ("503 Service Unavailable", format!("{error}\n")),
     };
     let len = body.len();

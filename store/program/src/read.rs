@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use arrow_schema::SchemaRef;
 use bowstring_cli::exit::Exit;
-use bowstring_cli::manners;
+use bowstring_cli::output_options;
 use bowstring_cli::signals::Signals;
 use bowstring_cli::text::{count, escaped};
 use bowstring_receiver::keep::{KeepOptions, keep};
@@ -39,16 +39,19 @@ impl Came {
                 "table": name, "method": method, "source": source, "version": version, "rows": rows,
                 "opened_ms": millis, "warning": warning,
             });
-            manners::say(&line.to_string());
+            output_options::say(&line.to_string());
             return;
         }
         if let Some(warning) = warning {
-            manners::say(&format!("bowstring: {}", escaped(warning)));
+            output_options::say(&format!("bowstring: {}", escaped(warning)));
         }
         if !quiet {
             let rows = count(rows, "row", "rows");
             let of = if *version > 0 { format!(", version {version}") } else { String::new() };
-            manners::say(&format!("{}: {rows}, {method}{of}, opened in {millis:.2} ms", escaped(name)));
+            output_options::say(&format!(
+                "{}: {rows}, {method}{of}, opened in {millis:.2} ms",
+                escaped(name)
+            ));
         }
     }
 }
@@ -302,7 +305,7 @@ pub(crate) fn follow(config: &Config, args: &Follow, quiet: bool) -> Result<(), 
                 Event::Rows(table) => table,
                 Event::Replaced(table) => {
                     if !quiet {
-                        manners::say(&format!("bowstring: {} was replaced", escaped(&args.name)));
+                        output_options::say(&format!("bowstring: {} was replaced", escaped(&args.name)));
                     }
                     table
                 }
@@ -322,7 +325,7 @@ pub(crate) fn follow(config: &Config, args: &Follow, quiet: bool) -> Result<(), 
     if let Some(position) = follower.position()
         && !quiet
     {
-        manners::say(&format!("bowstring: go on with --since {}:{}", position.base, position.row));
+        output_options::say(&format!("bowstring: go on with --since {}:{}", position.base, position.row));
     }
     kept?;
     if let Some(error) = wrong {

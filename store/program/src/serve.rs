@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bowstring_adbc::{Drivers, Origin};
-use bowstring_cli::manners;
+use bowstring_cli::output_options;
 use bowstring_store::{Config as Store, Handle, Server, Source};
 use bowstring_transport::{HandshakeError, Listener, names};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -32,15 +32,15 @@ pub(crate) fn run(config: &Config, args: args::Serve) -> Result<(), Failure> {
     let (mut server, wrong) =
         Server::new(listener, store).map_err(|error| Failure::host("cannot start", &error))?;
     for wrong in wrong {
-        manners::say(&format!("bowstring: left as it is: {wrong}"));
+        output_options::say(&format!("bowstring: left as it is: {wrong}"));
     }
     obey(signals, server.handle()).map_err(|error| Failure::host("cannot start a thread", &error))?;
     if let Some(at) = metrics {
         let answering = metrics::answer(&at, config.socket());
         let at = answering.map_err(|error| Failure::host(&format!("cannot listen on {at}"), &error))?;
-        manners::say(&format!("bowstring: figures at http://{at}/metrics"));
+        output_options::say(&format!("bowstring: stats at http://{at}/metrics"));
     }
-    manners::say(&format!(
+    output_options::say(&format!(
         "bowstring: serving at {}, {tables} from files and databases",
         config.socket().display()
     ));

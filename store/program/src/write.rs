@@ -1,6 +1,6 @@
 //! Changes tables.
 
-use bowstring_cli::manners;
+use bowstring_cli::output_options;
 use bowstring_cli::text::{count, escaped};
 use bowstring_source::options::SourceOptions;
 use bowstring_store::{Client, Done, Metadata, Mode, Put, StoreError};
@@ -14,7 +14,7 @@ use crate::{input, read};
 fn say(name: &str, done: Done, quiet: bool) {
     if !quiet {
         let rows = count(done.rows, "row", "rows");
-        manners::say(&format!("{}: {rows}, version {}", escaped(name), done.version));
+        output_options::say(&format!("{}: {rows}, version {}", escaped(name), done.version));
     }
 }
 
@@ -64,7 +64,7 @@ pub(crate) fn remove(config: &Config, name: &str, version: Option<u64>, quiet: b
     let done = client.remove(name, version.unwrap_or(0));
     done.map_err(|error| Failure::store(config, &error))?;
     if !quiet {
-        manners::say(&format!("{}: removed", escaped(name)));
+        output_options::say(&format!("{}: removed", escaped(name)));
     }
     Ok(())
 }

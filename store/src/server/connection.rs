@@ -238,13 +238,13 @@ impl Server {
 
     /// Refuses with a reason; the connection goes on.
     pub(super) fn refuse(&mut self, token: u64, code: Code, text: &str) {
-        self.figures.refused(code);
+        self.stats.refused(code);
         self.say(token, &Reply::Error { code, text: text.to_owned() });
     }
 
     /// Refuses with a reason, and ends the connection.
     pub(super) fn dismiss(&mut self, token: u64, code: Code, text: &str) {
-        self.figures.refused(code);
+        self.stats.refused(code);
         self.unfollow(token);
         let Some(connection) = self.connections.get_mut(&token) else { return };
         connection.stand = Stand::Leaving;
@@ -268,7 +268,7 @@ impl Server {
             }
             stand => {
                 connection.stand = stand;
-                self.figures.refused(Code::Limit);
+                self.stats.refused(Code::Limit);
                 self.let_go(token);
             }
         }
@@ -278,7 +278,7 @@ impl Server {
     pub(super) fn let_go(&mut self, token: u64) {
         self.unfollow(token);
         if self.connections.remove(&token).is_some() {
-            self.figures.clients -= 1;
+            self.stats.clients -= 1;
         }
     }
 

@@ -101,8 +101,7 @@ impl Server {
         match datagrams(&following.name, source, &version, rows, !following.introduced) {
             Ok(mut datagrams) => {
                 (following.row, following.introduced) = (version.rows, true);
-                self.figures.shared +=
-                    datagrams.iter().map(|datagram| datagram.fds.len() as u64).sum::<u64>();
+                self.stats.shared += datagrams.iter().map(|datagram| datagram.fds.len() as u64).sum::<u64>();
                 out.extend(datagrams.drain(..));
                 true
             }
@@ -142,8 +141,8 @@ impl Server {
         match datagrams(name, source, version, rows, true) {
             Ok(datagrams) => {
                 if let Some(connection) = self.connections.get_mut(&token) {
-                    self.figures.shared += datagrams.iter().map(|d| d.fds.len() as u64).sum::<u64>();
-                    self.figures.bytes_shared += version.bytes;
+                    self.stats.shared += datagrams.iter().map(|d| d.fds.len() as u64).sum::<u64>();
+                    self.stats.bytes_shared += version.bytes;
                     connection.out.extend(datagrams);
                 }
                 self.flush(token);

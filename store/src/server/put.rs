@@ -395,7 +395,7 @@ impl Server {
             }
             Outcome::Loaded { name, loaded } => self.loaded(&name, loaded),
             Outcome::Told { token, rows, told } => {
-                self.figures.json_rows += rows;
+                self.stats.json_rows += rows;
                 self.ready(token);
                 match told {
                     Ok(()) => self.say(token, &Reply::End),

@@ -27,7 +27,7 @@ impl Server {
             let text = WireFault::OutOfTurn(request.kind()).to_string();
             return self.dismiss(token, Code::Protocol, &text);
         }
-        self.figures.asked(&request);
+        self.stats.asked(&request);
         match request {
             Request::Hello { .. } => {
                 connection.stand = Stand::Ready;
@@ -55,12 +55,12 @@ impl Server {
                 self.say(token, &Reply::End);
             }
             Request::Stat => {
-                let text = self.figures.text(&self.catalogue, self.locked.len() + self.queue.len());
-                self.say(token, &Reply::Figures(text));
+                let text = self.stats.text(&self.catalogue, self.locked.len() + self.queue.len());
+                self.say(token, &Reply::Stats(text));
             }
             Request::Get { .. } | Request::Follow { .. } => {
                 self.read(token, request);
-                self.figures.took(begun.elapsed());
+                self.stats.took(begun.elapsed());
             }
         }
     }
@@ -92,7 +92,7 @@ impl Server {
                 match how {
                     How::Descriptors => self.deliver(token, &name, &found, from_row..rows),
                     How::JsonLines => {
-                        self.figures.json += 1;
+                        self.stats.json += 1;
                         let Some(connection) = self.connections.get_mut(&token) else { return };
                         let Ok(socket) = connection.socket.try_clone() else {
                             return self.refuse(token, Code::Host, "out of descriptors");

@@ -145,7 +145,7 @@ impl Server {
                 None
             }
             Err(why) => {
-                self.figures.count_error("source");
+                self.stats.count_error("source");
                 Some(why)
             }
         };

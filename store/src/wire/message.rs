@@ -318,7 +318,7 @@ pub enum Reply {
     /// The end of rows or of a listing; for a follower: the table was removed.
     End,
     /// The store's stats, in the text format of Prometheus.
-    Figures(String),
+    Stats(String),
 }
 
 /// The kind of the datagram that carries more segments.
@@ -339,7 +339,7 @@ mod kind {
     pub(super) const ANNOTATE: u16 = 23;
     pub(super) const LIST: u16 = 24;
     pub(super) const STAT: u16 = 25;
-    pub(super) const FIGURES: u16 = 26;
+    pub(super) const STATS: u16 = 26;
     pub(super) const ENTRY: u16 = 27;
     pub(super) const END: u16 = 28;
     pub(super) const ROWS: u16 = 29;
@@ -560,7 +560,7 @@ impl Reply {
                     .text(&entry.trouble, MAX_TEXT)
             }
             Reply::End => Out::new(kind::END),
-            Reply::Figures(text) => Out::new(kind::FIGURES).bytes(text.as_bytes()),
+            Reply::Stats(text) => Out::new(kind::STATS).bytes(text.as_bytes()),
         }
         .finish()
     }
@@ -624,9 +624,9 @@ impl Reply {
                 })
             }
             kind::END => Reply::End,
-            kind::FIGURES => {
+            kind::STATS => {
                 let text = str::from_utf8(f.rest()).map_err(|_| f.fault())?;
-                Reply::Figures(text.to_owned())
+                Reply::Stats(text.to_owned())
             }
             other => return Err(WireFault::Kind(other)),
         };
@@ -651,7 +651,7 @@ impl Reply {
             Reply::Rows(_) => kind::ROWS,
             Reply::Entry(_) => kind::ENTRY,
             Reply::End => kind::END,
-            Reply::Figures(_) => kind::FIGURES,
+            Reply::Stats(_) => kind::STATS,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The counters of a receiver.
 
-use bowstring_transport::ReceiverStats as TransportFigures;
+use bowstring_transport::ReceiverStats as TransportStats;
 
 use crate::{BufferStats, heap};
 
@@ -33,7 +33,7 @@ pub struct ReceiverStats {
     /// Heap allocations for Arrow arrays, which are heap objects. Counted under the same condition.
     pub array_allocations: u64,
     /// The transport's counters.
-    pub transport: TransportFigures,
+    pub transport: TransportStats,
 }
 
 impl ReceiverStats {

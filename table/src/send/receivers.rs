@@ -17,7 +17,7 @@ use crate::error::{SendError, SetUpError};
 use crate::protocol;
 
 /// How often a busy sender checks for connections: rarely enough that the check, a system call, costs nothing.
-const TEND_EVERY: Duration = Duration::from_millis(10);
+const ACCEPT_EVERY: Duration = Duration::from_millis(10);
 
 /// A receiver that has connected and still lacks something that it needs to read the table.
 #[derive(Debug)]
@@ -273,7 +273,7 @@ impl Sender {
         if self.awaits_first {
             self.wait_for_first()?;
         }
-        if self.listener.is_some() && self.polled.elapsed() >= TEND_EVERY {
+        if self.listener.is_some() && self.polled.elapsed() >= ACCEPT_EVERY {
             self.poll_accept()?;
         }
         Ok(())

@@ -3,7 +3,7 @@
 //! `puppet ROLE DELIVERY STEP [orphan]` connects over the socket at its standard input, goes to STEP, prints `at
 //! STEP` and waits for its end. With `orphan` it first forks a child that keeps the socket, and prints `orphan PID`.
 //! `puppet broadcast PATH` listens there, accepts three receivers, and sends until it is killed. `puppet race PATH`,
-//! `activated`, `activator PATH`, `knock PATH`, `unseen PATH`, `hand-down`: see the functions of that name. `puppet
+//! `activated`, `activator PATH`, `foreign PATH`, `unseen PATH`, `hand-down`: see the functions of that name. `puppet
 //! in-flight` becomes another user and has too many descriptors in flight. `puppet session ROLE DELIVERY` asks to be
 //! traced and goes through a whole session, to be killed on the way.
 //!
@@ -34,7 +34,7 @@ fn main() {
         ["race", path] => race(path.as_bytes()),
         ["activated"] => activated(),
         ["activator", path] => activator(path.as_bytes()),
-        ["knock", path] => knock(path.as_bytes()),
+        ["foreign", path] => foreign(path.as_bytes()),
         ["unseen", path] => unseen(path.as_bytes()),
         ["hand-down"] => hand_down(),
         ["broadcast", path] => broadcast(path.as_bytes()),
@@ -280,7 +280,7 @@ fn serve(listener: &Listener, count: u64) -> ! {
 }
 
 /// Connects as another user.
-fn knock(path: &[u8]) {
+fn foreign(path: &[u8]) {
     let nobody = rustix::process::Uid::from_raw(65534);
     rustix::thread::set_thread_res_uid(nobody, nobody, nobody).expect("root may become anybody");
     let meeting = Connector::new(Deliveries::SLOTS).access(Access::Users(&[0])).patience(PATIENCE);

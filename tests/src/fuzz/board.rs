@@ -11,7 +11,7 @@ use super::Choices;
 use crate::honest;
 use crate::raw::datagram::{COPIED, SLOTS, bare};
 use crate::raw::play::{Entry, Offered, POOL, board as words};
-use crate::raw::{Card, Socket};
+use crate::raw::{Parameters, Socket};
 
 /// Writes arbitrary words to the board, and lets the receiver read in between.
 ///
@@ -25,7 +25,7 @@ pub fn board(bytes: &[u8]) {
     let offered = Offered::new();
     // Both replies are there in advance, so that one thread can play both sides.
     let all = [offered.pool.as_fd(), offered.board.as_fd(), offered.stats_region.as_fd()];
-    socket.send(&Card::sender(COPIED).datagram(Kind::Welcome), &all);
+    socket.send(&Parameters::sender(COPIED).datagram(Kind::Welcome), &all);
     socket.send(&bare(Kind::Start), &[]);
     let incoming =
         Connector::new(Deliveries::only(Delivery::Copied)).connect_socket(there).expect("a good handshake");

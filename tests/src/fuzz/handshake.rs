@@ -1,7 +1,7 @@
 //! The handshake's machine, on either side.
 
 use bowstring_transport::session::machine::{Connector, ConnectorHeard, ListenerHeard, ListenerSide};
-use bowstring_transport::session::wire::{self, Card, Kind, Receives, Sends};
+use bowstring_transport::session::wire::{self, Kind, Parameters, Receives, Sends};
 
 use super::Choices;
 
@@ -12,30 +12,36 @@ use super::Choices;
 /// If something was agreed to that was not offered, or the parameters do not survive a round trip.
 pub fn handshake(bytes: &[u8]) {
     let mut choices = Choices::new(bytes);
-    let ours = card(&mut choices);
+    let ours = parameters(&mut choices);
     match choices.below(2) {
         0 => listen(&mut choices, ours),
         _ => connect(&mut choices, ours),
     }
 }
 
-fn listen(choices: &mut Choices<'_>, ours: Card) {
+fn listen(choices: &mut Choices<'_>, ours: Parameters) {
     let mut machine = ListenerSide::new(ours);
     while choices.are_left() {
         let datagram = datagram(choices);
         let descriptors = usize::from(choices.below(9));
         let Ok(heard) = machine.hear(&datagram, descriptors) else { break };
         match heard {
-            ListenerHeard::Hello(card) => {
-                survives(&datagram, Kind::Hello, &card);
-                let Ok((welcome, agreement)) = machine.decide(card) else { break };
+            ListenerHeard::Hello(parameters) => {
+                survives(&datagram, Kind::Hello, &parameters);
+                let Ok((welcome, agreement)) = machine.decide(parameters) else { break };
                 assert_eq!(welcome.sends.deliveries & !ours.sends.deliveries, 0, "more than was offered");
-                assert_eq!(welcome.sends.deliveries & !card.receives.deliveries, 0, "more than was wanted");
+                assert_eq!(
+                    welcome.sends.deliveries & !parameters.receives.deliveries,
+                    0,
+                    "more than was wanted"
+                );
                 assert!(welcome.sends.deliveries.count_ones() <= 1, "one delivery is chosen");
                 assert_eq!(agreement.outgoing.is_some(), welcome.sends.deliveries != 0);
                 // An observer that wants messages as well contradicts itself.
-                if !card.observer || (card.sends.deliveries, card.receives.deliveries) == (0, 0) {
-                    accepted(card, welcome);
+                if !parameters.observer
+                    || (parameters.sends.deliveries, parameters.receives.deliveries) == (0, 0)
+                {
+                    accepted(parameters, welcome);
                 }
             }
             ListenerHeard::Attach(..) => {}
@@ -44,7 +50,7 @@ fn listen(choices: &mut Choices<'_>, ours: Card) {
     assert!(!machine.awaiting().is_empty());
 }
 
-fn connect(choices: &mut Choices<'_>, ours: Card) {
+fn connect(choices: &mut Choices<'_>, ours: Parameters) {
     let mut machine = Connector::new(ours);
     while choices.are_left() {
         let datagram = datagram(choices);
@@ -66,23 +72,23 @@ fn connect(choices: &mut Choices<'_>, ours: Card) {
 }
 
 /// Checks that a connector takes the WELCOME that our listener sends for its HELLO.
-fn accepted(hello: Card, welcome: Card) {
+fn accepted(hello: Parameters, welcome: Parameters) {
     // The caller adds the greeting.
-    let datagram = Card { greeting: 0, greeting_in_descriptor: false, ..welcome }.encode(Kind::Welcome);
+    let datagram = Parameters { greeting: 0, greeting_in_descriptor: false, ..welcome }.encode(Kind::Welcome);
     // As many descriptors as the two agree to.
     let heard = (0..=5).any(|count| Connector::new(hello).hear(&datagram, count).is_ok());
     assert!(heard, "{hello:?} does not take {welcome:?}");
 }
 
 /// Checks that a datagram encodes to the same bytes after decoding.
-fn survives(datagram: &[u8], kind: Kind, card: &Card) {
-    assert_eq!(datagram[..wire::CARD], card.encode(kind), "{card:?}");
+fn survives(datagram: &[u8], kind: Kind, parameters: &Parameters) {
+    assert_eq!(datagram[..wire::PARAMETERS], parameters.encode(kind), "{parameters:?}");
 }
 
-fn card(choices: &mut Choices<'_>) -> Card {
+fn parameters(choices: &mut Choices<'_>) -> Parameters {
     let flags = choices.byte();
     let greeting = u32::from(choices.below(40));
-    Card {
+    Parameters {
         features: u64::from(flags >> 5),
         pid: 1,
         observer: flags & 3 == 3,
@@ -107,10 +113,10 @@ fn datagram(choices: &mut Choices<'_>) -> Vec<u8> {
     let mut bytes = match choices.below(8) {
         0 => return choices.bytes(160).to_vec(),
         which @ (1..=4) => {
-            let card = card(choices);
-            let mut bytes = card.encode(if which < 3 { Kind::Hello } else { Kind::Welcome }).to_vec();
-            if !card.greeting_in_descriptor {
-                bytes.resize(wire::CARD + card.greeting as usize, b'g');
+            let parameters = parameters(choices);
+            let mut bytes = parameters.encode(if which < 3 { Kind::Hello } else { Kind::Welcome }).to_vec();
+            if !parameters.greeting_in_descriptor {
+                bytes.resize(wire::PARAMETERS + parameters.greeting as usize, b'g');
             }
             bytes
         }

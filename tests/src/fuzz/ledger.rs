@@ -11,7 +11,7 @@ use crate::honest::{self, Pair};
 use crate::raw::datagram::{POOLED, SLOT_SIZE, SLOTS, bare};
 use crate::raw::memory::Make;
 use crate::raw::play::{LEDGER, ledger as words};
-use crate::raw::{Card, Socket};
+use crate::raw::{Parameters, Socket};
 
 /// Writes noise to its ledger while the sender works.
 ///
@@ -25,7 +25,7 @@ pub fn ledger(bytes: &[u8]) {
     let socket = Socket::new(there);
     let region = Make::published(LEDGER).region().expect("a ledger");
     // In advance, so that one thread can play both sides.
-    socket.send(&Card::receiver(POOLED).datagram(Kind::Hello), &[]);
+    socket.send(&Parameters::receiver(POOLED).datagram(Kind::Hello), &[]);
     socket.send(&bare(Kind::Attach), &[region.as_fd()]);
     let met = pair.sender.accept_socket(here, &HandshakeConfig::new(b"")).expect("a good handshake");
     // At most what leaves room for an honest message wherever it is held.

@@ -10,7 +10,7 @@ use super::Choices;
 use crate::honest;
 use crate::raw::datagram::{SEALED, bare};
 use crate::raw::memory::Make;
-use crate::raw::{Card, Socket};
+use crate::raw::{Parameters, Socket};
 
 /// Sends arbitrary datagrams, and lets the receiver read in between.
 ///
@@ -21,7 +21,7 @@ pub fn sealed(bytes: &[u8]) {
     let mut choices = Choices::new(bytes);
     let (here, there) = honest::sockets();
     let socket = Socket::new(here);
-    socket.send(&Card::sender(SEALED).datagram(Kind::Welcome), &[]);
+    socket.send(&Parameters::sender(SEALED).datagram(Kind::Welcome), &[]);
     socket.send(&bare(Kind::Start), &[]);
     let incoming =
         Connector::new(Deliveries::only(Delivery::Sealed)).connect_socket(there).expect("a good handshake");

@@ -10,11 +10,11 @@ use super::handshake::descriptor_count;
 use super::{Case, Victim};
 use crate::raw::datagram::{COPIED, POOLED, bare, with};
 use crate::raw::play::{BOARD, LEDGER, Offered, POOL, descriptors};
-use crate::raw::{Card, Make, Region, Socket};
+use crate::raw::{Make, Parameters, Region, Socket};
 
 /// Returns parameters for sending and receiving.
-fn card() -> Card {
-    Card { wants: POOLED, max_pool: 1 << 30, ..Card::sender(COPIED) }
+fn parameters() -> Parameters {
+    Parameters { wants: POOLED, max_pool: 1 << 30, ..Parameters::sender(COPIED) }
 }
 
 /// The regions that a side brings, all of them good.
@@ -23,7 +23,7 @@ struct Brought {
     ledger: Region,
 }
 
-const POOL_BOARD_GAUGE_LEDGER: &[usize] = &[0, 1, 2, 3];
+const POOL_BOARD_STATS_LEDGER: &[usize] = &[0, 1, 2, 3];
 
 impl Brought {
     fn new() -> Brought {
@@ -47,20 +47,20 @@ pub(super) fn add(all: &mut Vec<Case>) {
 }
 
 fn hellos(all: &mut Vec<Case>) {
-    let mut hello = |name: &'static str, ends: &'static str, card: Card| {
+    let mut hello = |name: &'static str, ends: &'static str, parameters: Parameters| {
         all.push(Case::new(Victim::ListeningBoth, name, ends, move |s| {
-            s.send(&card.datagram(Kind::Hello), &[]);
+            s.send(&parameters.datagram(Kind::Hello), &[]);
         }));
     };
-    hello("one that only receives", "Declined(NoSender)", Card::receiver(POOLED));
-    hello("one that only sends", "Declined(NoReceiver)", Card::sender(COPIED));
-    hello("a pool without slots", "Declined(Geometry)", Card { slots: 0, ..card() });
-    hello("no room for the pool", "Declined(Geometry)", Card { max_pool: 4096, ..card() });
+    hello("one that only receives", "Declined(NoSender)", Parameters::receiver(POOLED));
+    hello("one that only sends", "Declined(NoReceiver)", Parameters::sender(COPIED));
+    hello("a pool without slots", "Declined(Geometry)", Parameters { slots: 0, ..parameters() });
+    hello("no room for the pool", "Declined(Geometry)", Parameters { max_pool: 4096, ..parameters() });
 }
 
 /// Sends HELLO and reads the WELCOME.
-fn knock(s: &Socket) {
-    s.send(&card().datagram(Kind::Hello), &[]);
+fn exchange_hello(s: &Socket) {
+    s.send(&parameters().datagram(Kind::Hello), &[]);
     drop(descriptors::<4>(s.recv()));
 }
 
@@ -102,11 +102,11 @@ impl Wrong {
 
 fn attaches(all: &mut Vec<Case>) {
     let victim = Victim::ListeningBoth;
-    all.push(Case::new(victim, "silence after WELCOME", "TimedOut(\"ATTACH\")", knock));
+    all.push(Case::new(victim, "silence after WELCOME", "TimedOut(\"ATTACH\")", exchange_hello));
     for (name, places, wrong) in WRONG {
         let ends = wrong.ends(places.len() + 1, 5);
         all.push(Case::new(victim, format!("ATTACH with {name}"), ends, move |s| {
-            knock(s);
+            exchange_hello(s);
             let (near, _far) = second();
             let brought = Brought::new();
             let fds = [vec![near.as_fd()], brought.pick(places)].concat();
@@ -114,8 +114,8 @@ fn attaches(all: &mut Vec<Case>) {
         }));
     }
     all.push(Case::new(victim, "ATTACH without a second socket", descriptor_count(4, 5), |s| {
-        knock(s);
-        s.send(&bare(Kind::Attach), &Brought::new().pick(POOL_BOARD_GAUGE_LEDGER));
+        exchange_hello(s);
+        s.send(&bare(Kind::Attach), &Brought::new().pick(POOL_BOARD_STATS_LEDGER));
     }));
 }
 
@@ -145,9 +145,9 @@ fn second_sockets(all: &mut Vec<Case>) {
     for (name, make) in makes {
         let name = format!("a second socket that is {name}");
         all.push(Case::new(Victim::ListeningBoth, name, "Wire(Socket)", move |s| {
-            knock(s);
+            exchange_hello(s);
             let (brought, second) = (Brought::new(), make());
-            let fds = [vec![second.as_fd()], brought.pick(POOL_BOARD_GAUGE_LEDGER)].concat();
+            let fds = [vec![second.as_fd()], brought.pick(POOL_BOARD_STATS_LEDGER)].concat();
             s.send(&bare(Kind::Attach), &fds);
         }));
     }
@@ -164,21 +164,21 @@ fn unix_pair(kind: SocketType) -> OwnedFd {
 
 fn welcomes(all: &mut Vec<Case>) {
     let victim = Victim::ConnectingBoth;
-    let mut welcome = |name: String, ends: String, card: Card, places: &'static [usize]| {
+    let mut welcome = |name: String, ends: String, parameters: Parameters, places: &'static [usize]| {
         all.push(Case::new(victim, name, ends, move |s| {
             let _hello = s.recv();
-            s.send(&card.datagram(Kind::Welcome), &Brought::new().pick(places));
+            s.send(&parameters.datagram(Kind::Welcome), &Brought::new().pick(places));
         }));
     };
-    for (name, card) in [
-        ("a welcome that only sends", Card { wants: 0, ..card() }),
-        ("a welcome that only receives", Card { offers: 0, ..card() }),
-        ("a welcome that chooses twice", Card { wants: POOLED | COPIED, ..card() }),
+    for (name, parameters) in [
+        ("a welcome that only sends", Parameters { wants: 0, ..parameters() }),
+        ("a welcome that only receives", Parameters { offers: 0, ..parameters() }),
+        ("a welcome that chooses twice", Parameters { wants: POOLED | COPIED, ..parameters() }),
     ] {
-        welcome(name.into(), "Wire(Choice)".into(), card, POOL_BOARD_GAUGE_LEDGER);
+        welcome(name.into(), "Wire(Choice)".into(), parameters, POOL_BOARD_STATS_LEDGER);
     }
     for (name, places, wrong) in WRONG {
-        welcome(format!("WELCOME with {name}"), wrong.ends(places.len(), 4), card(), places);
+        welcome(format!("WELCOME with {name}"), wrong.ends(places.len(), 4), parameters(), places);
     }
 }
 
@@ -186,7 +186,7 @@ fn welcomes(all: &mut Vec<Case>) {
 fn up_to_start(s: &Socket) -> Brought {
     let _hello = s.recv();
     let brought = Brought::new();
-    s.send(&card().datagram(Kind::Welcome), &brought.pick(POOL_BOARD_GAUGE_LEDGER));
+    s.send(&parameters().datagram(Kind::Welcome), &brought.pick(POOL_BOARD_STATS_LEDGER));
     drop(descriptors::<5>(s.recv()));
     brought
 }

@@ -9,8 +9,8 @@ use rustix::fs::{Mode, OFlags, SealFlags};
 
 use super::{Case, Victim};
 use crate::raw::datagram::{COPIED, POOLED, bare, message};
-use crate::raw::play::{BOARD, GAUGE, LEDGER, Offered, POOL, descriptors, send_sealed};
-use crate::raw::{Card, Make, Socket};
+use crate::raw::play::{BOARD, LEDGER, Offered, POOL, STATS, descriptors, send_sealed};
+use crate::raw::{Make, Parameters, Socket};
 
 /// Something that is not a region of `len` bytes.
 struct Wrong {
@@ -188,50 +188,63 @@ const FILE: usize = 40 << 10;
 pub(super) fn add(all: &mut Vec<Case>) {
     let ledger = ("the ledger", "Ledger", LEDGER);
     rows(all, Victim::ListeningSender, ledger, not_published(), |s, fd| {
-        s.send(&Card::receiver(POOLED).datagram(Kind::Hello), &[]);
+        s.send(&Parameters::receiver(POOLED).datagram(Kind::Hello), &[]);
         drop(descriptors::<3>(s.recv()));
         s.send(&bare(Kind::Attach), &[fd]);
     });
     rows(all, Victim::ConnectingSender, ledger, not_published(), |s, fd| {
         let _hello = s.recv();
-        s.send(&Card::receiver(POOLED).datagram(Kind::Welcome), &[fd]);
+        s.send(&Parameters::receiver(POOLED).datagram(Kind::Welcome), &[fd]);
     });
     rows(all, Victim::ConnectingReceiver, ("the pool", "Pool", POOL), not_published(), |s, fd| {
         let _hello = s.recv();
         let o = Offered::new();
-        s.send(&Card::sender(COPIED).datagram(Kind::Welcome), &[fd, o.board.as_fd(), o.stats_region.as_fd()]);
+        s.send(
+            &Parameters::sender(COPIED).datagram(Kind::Welcome),
+            &[fd, o.board.as_fd(), o.stats_region.as_fd()],
+        );
     });
     rows(all, Victim::ConnectingReceiver, ("the board", "Board", BOARD), not_published(), |s, fd| {
         let _hello = s.recv();
         let o = Offered::new();
-        s.send(&Card::sender(COPIED).datagram(Kind::Welcome), &[o.pool.as_fd(), fd, o.stats_region.as_fd()]);
+        s.send(
+            &Parameters::sender(COPIED).datagram(Kind::Welcome),
+            &[o.pool.as_fd(), fd, o.stats_region.as_fd()],
+        );
     });
     rows(
         all,
         Victim::ConnectingReceiver,
-        ("the stats_region", "StatsRegion", GAUGE),
+        ("the stats_region", "StatsRegion", STATS),
         not_published(),
         |s, fd| {
             let _hello = s.recv();
             let o = Offered::new();
-            s.send(&Card::sender(COPIED).datagram(Kind::Welcome), &[o.pool.as_fd(), o.board.as_fd(), fd]);
+            s.send(
+                &Parameters::sender(COPIED).datagram(Kind::Welcome),
+                &[o.pool.as_fd(), o.board.as_fd(), fd],
+            );
         },
     );
     rows(all, Victim::ListeningReceiver, ("the pool", "Pool", POOL), not_published(), |s, fd| {
-        s.send(&Card::sender(COPIED).datagram(Kind::Hello), &[]);
+        s.send(&Parameters::sender(COPIED).datagram(Kind::Hello), &[]);
         drop(descriptors::<1>(s.recv()));
         let o = Offered::new();
         s.send(&bare(Kind::Attach), &[fd, o.board.as_fd(), o.stats_region.as_fd()]);
     });
-    rows(all, Victim::Observer, ("the stats_region", "StatsRegion", GAUGE), not_published(), |s, fd| {
+    rows(all, Victim::Observer, ("the stats_region", "StatsRegion", STATS), not_published(), |s, fd| {
         let _hello = s.recv();
-        let card = Card { observer: 1, wants: 0, ..Card::receiver(POOLED) };
-        s.send(&card.datagram(Kind::Welcome), &[fd]);
+        let parameters = Parameters { observer: 1, wants: 0, ..Parameters::receiver(POOLED) };
+        s.send(&parameters.datagram(Kind::Welcome), &[fd]);
     });
     let greeting = ("the greeting", "Greeting", FILE);
     rows(all, Victim::ListeningSender, greeting, not_frozen(), |s, fd| {
-        let card = Card { greeting_says: FILE as u32, greeting_in_descriptor: 1, ..Card::receiver(POOLED) };
-        s.send(&card.datagram(Kind::Hello), &[fd]);
+        let parameters = Parameters {
+            greeting_says: FILE as u32,
+            greeting_in_descriptor: 1,
+            ..Parameters::receiver(POOLED)
+        };
+        s.send(&parameters.datagram(Kind::Hello), &[fd]);
     });
     rows(all, Victim::SealedReceiver, ("a message", "Sealed", FILE), not_frozen(), |s, fd| {
         send_sealed(s);

@@ -2,12 +2,12 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 
-use bowstring_transport::session::wire::{CARD, Kind, MAX_DATAGRAM, MAX_GREETING, PREFIX, VERSION};
+use bowstring_transport::session::wire::{Kind, MAX_DATAGRAM, MAX_GREETING, PARAMETERS, PREFIX, VERSION};
 
 use super::{Case, Victim};
 use crate::raw::datagram::{COPIED, POOLED, SEALED, bare, prefix, with};
 use crate::raw::play::{LEDGER, Offered, descriptors};
-use crate::raw::{Card, Make, Socket};
+use crate::raw::{Make, Parameters, Socket};
 
 pub(super) fn add(all: &mut Vec<Case>) {
     garbage(all);
@@ -104,91 +104,95 @@ pub(super) fn descriptor_count(found: usize, wanted: usize) -> String {
 }
 
 /// Returns a row that sends these parameters as HELLO.
-fn hello(name: &'static str, ends: &'static str, card: Card) -> Case {
-    Case::new(Victim::ListeningSender, name, ends, move |s| s.send(&card.datagram(Kind::Hello), &[]))
+fn hello(name: &'static str, ends: &'static str, parameters: Parameters) -> Case {
+    Case::new(Victim::ListeningSender, name, ends, move |s| s.send(&parameters.datagram(Kind::Hello), &[]))
 }
 
 fn hellos(all: &mut Vec<Case>) {
-    let good = Card::receiver(POOLED);
+    let good = Parameters::receiver(POOLED);
     let victim = Victim::ListeningSender;
-    all.push(Case::new(victim, "a card cut short", "Wire(Short { found: 95, wanted: 96 })", {
-        let card = good.clone();
-        move |s| s.send(&card.cut(Kind::Hello, CARD - 1), &[])
+    all.push(Case::new(victim, "parameters cut short", "Wire(Short { found: 95, wanted: 96 })", {
+        let parameters = good.clone();
+        move |s| s.send(&parameters.cut(Kind::Hello, PARAMETERS - 1), &[])
     }));
-    all.push(hello("an observer bit of 7", "Wire(Flags(7))", Card { observer: 7, ..good.clone() }));
-    all.push(hello("unknown deliveries", "Wire(Flags(9))", Card { wants: 9, ..good.clone() }));
+    all.push(hello("an observer bit of 7", "Wire(Flags(7))", Parameters { observer: 7, ..good.clone() }));
+    all.push(hello("unknown deliveries", "Wire(Flags(9))", Parameters { wants: 9, ..good.clone() }));
     for (place, name) in [(0, "reserved bits at 68"), (1, "reserved bits at 88"), (2, "reserved bits at 92")]
     {
-        let mut card = good.clone();
-        card.reserved[place] = 1 << 31;
-        all.push(hello(name, "Wire(Flags(2147483648))", card));
+        let mut parameters = good.clone();
+        parameters.reserved[place] = 1 << 31;
+        all.push(hello(name, "Wire(Flags(2147483648))", parameters));
     }
-    all.push(hello("a wish for nothing", "Declined(NoReceiver)", Card { wants: 0, ..good.clone() }));
-    all.push(hello("sending to a sender", "Declined(NoReceiver)", Card::sender(POOLED)));
+    all.push(hello("a wish for nothing", "Declined(NoReceiver)", Parameters { wants: 0, ..good.clone() }));
+    all.push(hello("sending to a sender", "Declined(NoReceiver)", Parameters::sender(POOLED)));
     all.push(hello(
         "sending to a sender and receiving",
         "Declined(NoReceiver)",
-        Card { wants: POOLED, max_pool: 1 << 30, ..Card::sender(POOLED) },
+        Parameters { wants: POOLED, max_pool: 1 << 30, ..Parameters::sender(POOLED) },
     ));
-    all.push(hello("no room for the pool", "Declined(Geometry)", Card { max_pool: 4096, ..good.clone() }));
+    all.push(hello(
+        "no room for the pool",
+        "Declined(Geometry)",
+        Parameters { max_pool: 4096, ..good.clone() },
+    ));
     all.push(hello("a greeting shorter than it says", "Wire(Greeting(9))", {
-        Card { greeting: b"hello".into(), greeting_says: 9, ..good.clone() }
+        Parameters { greeting: b"hello".into(), greeting_says: 9, ..good.clone() }
     }));
     all.push(hello("a greeting longer than it says", "Wire(Greeting(3))", {
-        Card { greeting: b"hello".into(), greeting_says: 3, ..good.clone() }
+        Parameters { greeting: b"hello".into(), greeting_says: 3, ..good.clone() }
     }));
     all.push(hello("a greeting in a descriptor that is not there", &*descriptor_count(0, 1).leak(), {
-        Card { greeting_says: 50, greeting_in_descriptor: 1, ..good.clone() }
+        Parameters { greeting_says: 50, greeting_in_descriptor: 1, ..good.clone() }
     }));
     all.push(hello("a greeting of no bytes in a descriptor", "Wire(Greeting(0))", {
-        Card { greeting_in_descriptor: 1, ..good.clone() }
+        Parameters { greeting_in_descriptor: 1, ..good.clone() }
     }));
     all.push(hello("a greeting beyond all bounds", "Wire(Greeting(67108865))", {
-        Card { greeting_says: MAX_GREETING as u32 + 1, greeting_in_descriptor: 1, ..good.clone() }
+        Parameters { greeting_says: MAX_GREETING as u32 + 1, greeting_in_descriptor: 1, ..good.clone() }
     }));
     all.push(hello("a greeting in both places", "Wire(Greeting(5))", {
-        Card { greeting: b"hello".into(), greeting_says: 5, greeting_in_descriptor: 1, ..good.clone() }
+        Parameters { greeting: b"hello".into(), greeting_says: 5, greeting_in_descriptor: 1, ..good.clone() }
     }));
     for surplus in [1, 8, 40] {
         // Up to the possible number they are counted; beyond that the kernel drops what does not fit, and reports it.
         let ends = if surplus <= 8 { descriptor_count(surplus, 0) } else { "Wire(Truncated)".into() };
-        let card = good.clone();
+        let parameters = good.clone();
         all.push(Case::new(victim, format!("HELLO with {surplus} surplus descriptors"), ends, move |s| {
-            s.send(&card.datagram(Kind::Hello), &vec![s.as_fd(); surplus]);
+            s.send(&parameters.datagram(Kind::Hello), &vec![s.as_fd(); surplus]);
         }));
     }
 }
 
 /// Sends HELLO and reads the WELCOME.
-fn knock(s: &Socket) {
-    s.send(&Card::receiver(POOLED).datagram(Kind::Hello), &[]);
+fn exchange_hello(s: &Socket) {
+    s.send(&Parameters::receiver(POOLED).datagram(Kind::Hello), &[]);
     drop(descriptors::<3>(s.recv()));
 }
 
 fn attaches(all: &mut Vec<Case>) {
     let victim = Victim::ListeningSender;
-    all.push(Case::new(victim, "silence after WELCOME", "TimedOut(\"ATTACH\")", knock));
+    all.push(Case::new(victim, "silence after WELCOME", "TimedOut(\"ATTACH\")", exchange_hello));
     all.push(Case::new(victim, "hanging up after WELCOME", "HungUp", |s| {
-        knock(s);
+        exchange_hello(s);
         rustix::net::shutdown(s, rustix::net::Shutdown::Both).expect("a connected socket");
     }));
     for count in [0, 2, 8, 40] {
         let ends = if count <= 8 { descriptor_count(count, 1) } else { "Wire(Truncated)".into() };
         all.push(Case::new(victim, format!("ATTACH with {count} descriptors"), ends, move |s| {
-            knock(s);
+            exchange_hello(s);
             let ledger = Make::published(LEDGER).region().expect("a ledger");
             s.send(&bare(Kind::Attach), &vec![ledger.as_fd(); count]);
         }));
     }
     all.push(Case::new(victim, "ATTACH with a word too many", "Wire(Long { found: 20, wanted: 16 })", |s| {
-        knock(s);
+        exchange_hello(s);
         let ledger = Make::published(LEDGER).region().expect("a ledger");
         s.send(&with(Kind::Attach, &[0]), &[ledger.as_fd()]);
     }));
     for kind in [Kind::Hello, Kind::Welcome, Kind::Start, Kind::Wake, Kind::Message, Kind::Bye] {
         let ends = format!("Wire(Unexpected({kind:?}))");
         all.push(Case::new(victim, format!("{kind:?} in place of ATTACH"), ends, move |s| {
-            knock(s);
+            exchange_hello(s);
             s.send(&bare(kind), &[]);
         }));
     }
@@ -197,75 +201,82 @@ fn attaches(all: &mut Vec<Case>) {
         "REFUSE in place of ATTACH",
         "Refused(Refusal { code: Full, reason: \"\" })",
         |s| {
-            knock(s);
+            exchange_hello(s);
             s.send(&with(Kind::Refuse, &[8, 0]), &[]);
         },
     ));
 }
 
 /// Returns a row that sends these parameters as WELCOME with good regions.
-fn welcome(name: &'static str, ends: &'static str, card: Card) -> Case {
+fn welcome(name: &'static str, ends: &'static str, parameters: Parameters) -> Case {
     Case::new(Victim::ConnectingReceiver, name, ends, move |s| {
         let _hello = s.recv();
         let o = Offered::new();
-        s.send(&card.datagram(Kind::Welcome), &[o.pool.as_fd(), o.board.as_fd(), o.stats_region.as_fd()]);
+        s.send(
+            &parameters.datagram(Kind::Welcome),
+            &[o.pool.as_fd(), o.board.as_fd(), o.stats_region.as_fd()],
+        );
     })
 }
 
 /// What a receiver must not believe of a sender, whichever of the two connected.
 fn welcomes(all: &mut Vec<Case>) {
-    let good = Card::sender(COPIED);
-    let geometries: [(&str, &str, Card); 8] = [
-        ("no slots", "Geometry(Slots(0))", Card { slots: 0, ..good.clone() }),
-        ("more slots than there may be", "Geometry(Slots(65537))", Card { slots: 65537, ..good.clone() }),
-        ("slots of no bytes", "Geometry(SlotSize(0))", Card { slot_size: 0, ..good.clone() }),
-        ("slots out of line", "Geometry(SlotSize(4097))", Card { slot_size: 4097, ..good.clone() }),
+    let good = Parameters::sender(COPIED);
+    let geometries: [(&str, &str, Parameters); 8] = [
+        ("no slots", "Geometry(Slots(0))", Parameters { slots: 0, ..good.clone() }),
+        (
+            "more slots than there may be",
+            "Geometry(Slots(65537))",
+            Parameters { slots: 65537, ..good.clone() },
+        ),
+        ("slots of no bytes", "Geometry(SlotSize(0))", Parameters { slot_size: 0, ..good.clone() }),
+        ("slots out of line", "Geometry(SlotSize(4097))", Parameters { slot_size: 4097, ..good.clone() }),
         (
             "a pool that overflows",
             "Geometry(TooLarge { bytes: 18446744073709551615, most: 1073741824 })",
-            Card { slot_size: 1 << 62, ..good.clone() },
+            Parameters { slot_size: 1 << 62, ..good.clone() },
         ),
         (
             "a pool beyond the limit",
             "Geometry(TooLarge { bytes: 2147483648, most: 1073741824 })",
-            Card { slot_size: 1 << 28, ..good.clone() },
+            Parameters { slot_size: 1 << 28, ..good.clone() },
         ),
-        ("a first ticket of 0", "FirstTicket(0)", Card { first: 0, ..good.clone() }),
+        ("a first ticket of 0", "FirstTicket(0)", Parameters { first: 0, ..good.clone() }),
         (
             "a first ticket near the end of the numbers",
             "FirstTicket(18446744073709551615)",
-            Card { first: u64::MAX, ..good.clone() },
+            Parameters { first: u64::MAX, ..good.clone() },
         ),
     ];
-    for (name, fault, card) in geometries {
-        all.push(welcome(name, format!("Wire({fault})").leak(), card.clone()));
+    for (name, fault, parameters) in geometries {
+        all.push(welcome(name, format!("Wire({fault})").leak(), parameters.clone()));
         all.push(Case::new(Victim::ListeningReceiver, name, "Declined(Geometry)", move |s| {
-            s.send(&card.datagram(Kind::Hello), &[]);
+            s.send(&parameters.datagram(Kind::Hello), &[]);
         }));
     }
-    all.push(welcome("no delivery chosen", "Wire(Choice)", Card { offers: 0, ..good.clone() }));
-    all.push(welcome("two deliveries chosen", "Wire(Choice)", Card { offers: 3, ..good.clone() }));
+    all.push(welcome("no delivery chosen", "Wire(Choice)", Parameters { offers: 0, ..good.clone() }));
+    all.push(welcome("two deliveries chosen", "Wire(Choice)", Parameters { offers: 3, ..good.clone() }));
     all.push(welcome(
         "a delivery that was not wanted",
         "Wire(Choice)",
-        Card { offers: SEALED, ..good.clone() },
+        Parameters { offers: SEALED, ..good.clone() },
     ));
     all.push(welcome(
         "a direction that was not offered",
         "Wire(Choice)",
-        Card { wants: COPIED, ..good.clone() },
+        Parameters { wants: COPIED, ..good.clone() },
     ));
-    all.push(welcome("an observer's welcome", "Wire(Choice)", Card { observer: 1, ..good.clone() }));
+    all.push(welcome("an observer's welcome", "Wire(Choice)", Parameters { observer: 1, ..good.clone() }));
     all.push(welcome(
         "huge pages that were not agreed to",
         "Wire(Choice)",
-        Card { pool_is_huge: 1, ..good.clone() },
+        Parameters { pool_is_huge: 1, ..good.clone() },
     ));
     all.push(welcome("a welcome whose greeting is longer than it says", "Wire(Greeting(0))", {
-        Card { greeting: b"hello".into(), ..good.clone() }
+        Parameters { greeting: b"hello".into(), ..good.clone() }
     }));
     for count in [0, 2, 4, 8, 40] {
-        let card = good.clone();
+        let parameters = good.clone();
         let ends = if count <= 8 { descriptor_count(count, 3) } else { "Wire(Truncated)".into() };
         let name = format!("WELCOME with {count} descriptors");
         all.push(Case::new(Victim::ConnectingReceiver, name, ends, move |s| {
@@ -273,7 +284,7 @@ fn welcomes(all: &mut Vec<Case>) {
             let o = Offered::new();
             let three = [o.pool.as_fd(), o.board.as_fd(), o.stats_region.as_fd()];
             let fds: Vec<BorrowedFd<'_>> = three.into_iter().cycle().take(count).collect();
-            s.send(&card.datagram(Kind::Welcome), &fds);
+            s.send(&parameters.datagram(Kind::Welcome), &fds);
         }));
     }
     all.push(Case::new(
@@ -282,7 +293,10 @@ fn welcomes(all: &mut Vec<Case>) {
         "Wire(Choice)",
         |s| {
             let _hello = s.recv();
-            s.send(&Card { offers: POOLED, ..Card::receiver(POOLED) }.datagram(Kind::Welcome), &[]);
+            s.send(
+                &Parameters { offers: POOLED, ..Parameters::receiver(POOLED) }.datagram(Kind::Welcome),
+                &[],
+            );
         },
     ));
     all.push(Case::new(
@@ -291,7 +305,7 @@ fn welcomes(all: &mut Vec<Case>) {
         descriptor_count(0, 1),
         |s| {
             let _hello = s.recv();
-            s.send(&Card::receiver(POOLED).datagram(Kind::Welcome), &[]);
+            s.send(&Parameters::receiver(POOLED).datagram(Kind::Welcome), &[]);
         },
     ));
 }
@@ -300,8 +314,8 @@ fn welcomes(all: &mut Vec<Case>) {
 fn up_to_start(s: &Socket) -> Offered {
     let _hello = s.recv();
     let o = Offered::new();
-    let card = Card::sender(COPIED);
-    s.send(&card.datagram(Kind::Welcome), &[o.pool.as_fd(), o.board.as_fd(), o.stats_region.as_fd()]);
+    let parameters = Parameters::sender(COPIED);
+    s.send(&parameters.datagram(Kind::Welcome), &[o.pool.as_fd(), o.board.as_fd(), o.stats_region.as_fd()]);
     drop(descriptors::<1>(s.recv()));
     o
 }

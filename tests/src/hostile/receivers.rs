@@ -9,7 +9,7 @@ use rustix::net::{Shutdown, shutdown};
 use super::{Case, Victim};
 use crate::raw::datagram::{SLOTS, bare, prefix, with};
 use crate::raw::memory::View;
-use crate::raw::play::{BOARD, GAUGE, Lent, board, ledger, receive, receive_sealed};
+use crate::raw::play::{BOARD, Lent, STATS, board, ledger, receive, receive_sealed};
 
 /// How often a lie is repeated; in between the victim has served its honest peer, or has had the chance to.
 const ROUNDS: u64 = 20_000;
@@ -24,7 +24,7 @@ fn until(mut done: impl FnMut() -> bool) {
 /// The counter of skipped messages, in the stats region.
 const SKIPS: usize = 48 + 4 * 8;
 /// The process of the second subscriber, in the stats region; the first is the honest peer's.
-const SECOND_LANE: usize = 128 + 64;
+const SECOND_SUBSCRIBER: usize = 128 + 64;
 
 /// Random numbers, the same in every run.
 fn noise() -> impl FnMut() -> u64 {
@@ -97,7 +97,7 @@ fn lies(all: &mut Vec<Case>) {
     all.push(Case::new(victim, "never releasing", "Crashed", |s| {
         let lent = receive(s);
         let stats_region =
-            View::of(lent.stats_region.as_fd(), GAUGE).expect("a stats_region can be mapped to read");
+            View::of(lent.stats_region.as_fd(), STATS).expect("a stats_region can be mapped to read");
         until(|| stats_region.u64_at(SKIPS).load(Ordering::Relaxed) > 100);
     }));
     all.push(Case::new(Victim::ImpatientSender, "never releasing", "CutOff", |s| {
@@ -111,7 +111,7 @@ fn lies(all: &mut Vec<Case>) {
         until(|| head(&board) > 1);
         lent.ledger.u32_at(ledger::WAITING).store(3, Ordering::Release);
         let stats_region =
-            View::of(lent.stats_region.as_fd(), GAUGE).expect("a stats_region can be mapped to read");
+            View::of(lent.stats_region.as_fd(), STATS).expect("a stats_region can be mapped to read");
         // The victim now serves the other alone.
         let sent = stats_region.u64_at(48).load(Ordering::Relaxed);
         until(|| stats_region.u64_at(48).load(Ordering::Relaxed) > sent + 100);
@@ -120,8 +120,8 @@ fn lies(all: &mut Vec<Case>) {
         let lent = receive(s);
         shutdown(s, Shutdown::Both).expect("a connected socket");
         let stats_region =
-            View::of(lent.stats_region.as_fd(), GAUGE).expect("a stats_region can be mapped to read");
-        until(|| stats_region.u64_at(SECOND_LANE).load(Ordering::Acquire) == 0);
+            View::of(lent.stats_region.as_fd(), STATS).expect("a stats_region can be mapped to read");
+        until(|| stats_region.u64_at(SECOND_SUBSCRIBER).load(Ordering::Acquire) == 0);
         let pool = View::of(lent.pool.as_fd(), 64).expect("a pool can be mapped to read");
         let _ = pool.u64_at(0).load(Ordering::Relaxed);
     }));

@@ -12,7 +12,7 @@ use rustix::pipe::SpliceFlags;
 use super::{Case, Victim};
 use crate::raw::Socket;
 use crate::raw::memory::{Make, View, map_writable};
-use crate::raw::play::{BOARD, GAUGE, LEDGER, POOL, receive, receive_sealed, send};
+use crate::raw::play::{BOARD, LEDGER, POOL, STATS, receive, receive_sealed, send};
 
 /// A way to change a file of `len` bytes: its name, its function, and the errno that it fails with.
 struct Way {
@@ -103,7 +103,7 @@ pub(super) fn add(all: &mut Vec<Case>) {
         };
         row("the pool", |s, way| scribble(way, receive(s).pool.as_fd(), POOL));
         row("the board", |s, way| scribble(way, receive(s).board.as_fd(), BOARD));
-        row("the stats_region", |s, way| scribble(way, receive(s).stats_region.as_fd(), GAUGE));
+        row("the stats_region", |s, way| scribble(way, receive(s).stats_region.as_fd(), STATS));
         row("a sealed message", |s, way| {
             receive_sealed(s);
             let letter = s.recv();

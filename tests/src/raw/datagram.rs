@@ -1,6 +1,6 @@
 //! Datagrams, field by field. Nothing here checks anything.
 
-use bowstring_transport::session::wire::{CARD, Kind, MAGIC, PREFIX, VERSION};
+use bowstring_transport::session::wire::{Kind, MAGIC, PARAMETERS, PREFIX, VERSION};
 
 /// Returns the common prefix of a datagram of `len` bytes.
 #[must_use]
@@ -34,11 +34,11 @@ pub fn message(number: u64, len: u64) -> Vec<u8> {
     bytes
 }
 
-/// The parameters in a HELLO or a WELCOME. [`receiver`](Card::receiver) and [`sender`](Card::sender) make correct
+/// The parameters in a HELLO or a WELCOME. [`receiver`](Parameters::receiver) and [`sender`](Parameters::sender) make correct
 /// ones.
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "the fields are those of the protocol")]
-pub struct Card {
+pub struct Parameters {
     pub version: u16,
     pub features: u64,
     pub pid: u32,
@@ -69,9 +69,9 @@ pub const SLOTS: u32 = 8;
 /// See [`SLOTS`].
 pub const SLOT_SIZE: u64 = 4096;
 
-impl Card {
-    fn silent() -> Card {
-        Card {
+impl Parameters {
+    fn silent() -> Parameters {
+        Parameters {
             version: VERSION,
             features: 0,
             pid: std::process::id(),
@@ -93,23 +93,23 @@ impl Card {
 
     /// Returns the parameters of a side that only receives.
     #[must_use]
-    pub fn receiver(wants: u32) -> Card {
-        Card { wants, max_pool: 1 << 30, ..Card::silent() }
+    pub fn receiver(wants: u32) -> Parameters {
+        Parameters { wants, max_pool: 1 << 30, ..Parameters::silent() }
     }
 
     /// Returns the parameters of a side that only sends.
     #[must_use]
-    pub fn sender(offers: u32) -> Card {
+    pub fn sender(offers: u32) -> Parameters {
         if offers == SEALED {
-            return Card { offers, ..Card::silent() };
+            return Parameters { offers, ..Parameters::silent() };
         }
-        Card { offers, slots: SLOTS, slot_size: SLOT_SIZE, first: 1, ..Card::silent() }
+        Parameters { offers, slots: SLOTS, slot_size: SLOT_SIZE, first: 1, ..Parameters::silent() }
     }
 
     /// Returns the datagram.
     #[must_use]
     pub fn datagram(&self, kind: Kind) -> Vec<u8> {
-        let mut bytes = prefix(self.version, kind as u16, CARD + self.greeting.len());
+        let mut bytes = prefix(self.version, kind as u16, PARAMETERS + self.greeting.len());
         bytes.extend(self.features.to_le_bytes());
         bytes.extend([self.pid, self.observer, self.offers, self.slots].iter().flat_map(|w| w.to_le_bytes()));
         bytes.extend([self.slot_size, self.first].iter().flat_map(|w| w.to_le_bytes()));

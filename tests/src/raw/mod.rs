@@ -5,6 +5,6 @@ pub mod memory;
 pub mod play;
 mod socket;
 
-pub use datagram::Card;
+pub use datagram::Parameters;
 pub use memory::{Make, Region};
 pub use socket::{Letter, Socket};

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use bowstring_transport::session::wire::Kind;
 
 use super::datagram::{COPIED, POOLED, SEALED, SLOT_SIZE, SLOTS, bare};
-use super::{Card, Letter, Make, Region, Socket};
+use super::{Letter, Make, Parameters, Region, Socket};
 
 /// The size of the pool in these tests.
 pub const POOL: usize = SLOTS as usize * SLOT_SIZE as usize;
@@ -15,7 +15,7 @@ pub const BOARD: usize = 256 + SLOTS as usize * 64;
 /// The size of its ledger.
 pub const LEDGER: usize = 256 + SLOTS as usize * 8;
 /// The size of a stats region.
-pub const GAUGE: usize = 128 + 64 * 64;
+pub const STATS: usize = 128 + 64 * 64;
 
 /// Offsets of a board's words.
 pub mod board {
@@ -61,7 +61,7 @@ pub fn descriptors<const N: usize>(letter: Letter) -> [OwnedFd; N] {
 /// Connects as a receiver through slots, up to START.
 #[must_use]
 pub fn receive(socket: &Socket) -> Lent {
-    socket.send(&Card::receiver(POOLED).datagram(Kind::Hello), &[]);
+    socket.send(&Parameters::receiver(POOLED).datagram(Kind::Hello), &[]);
     finish(socket)
 }
 
@@ -77,7 +77,7 @@ pub fn finish(socket: &Socket) -> Lent {
 
 /// Connects as a receiver of sealed messages, up to START.
 pub fn receive_sealed(socket: &Socket) {
-    socket.send(&Card::receiver(SEALED).datagram(Kind::Hello), &[]);
+    socket.send(&Parameters::receiver(SEALED).datagram(Kind::Hello), &[]);
     let [] = descriptors(socket.recv());
     socket.send(&bare(Kind::Attach), &[]);
     assert_eq!(socket.recv().kind(), Some(Kind::Start as u16));
@@ -109,7 +109,7 @@ impl Offered {
     #[must_use]
     pub fn new() -> Offered {
         let make = |len| Make::published(len).region().expect("a region");
-        let this = Offered { pool: make(POOL), board: make(BOARD), stats_region: make(GAUGE) };
+        let this = Offered { pool: make(POOL), board: make(BOARD), stats_region: make(STATS) };
         this.head(1 << 1);
         this
     }
@@ -153,7 +153,7 @@ pub fn send(socket: &Socket) -> (Offered, OwnedFd) {
     let _hello = socket.recv();
     let offered = Offered::new();
     let all = [offered.pool.as_fd(), offered.board.as_fd(), offered.stats_region.as_fd()];
-    socket.send(&Card::sender(COPIED).datagram(Kind::Welcome), &all);
+    socket.send(&Parameters::sender(COPIED).datagram(Kind::Welcome), &all);
     let [ledger] = descriptors(socket.recv());
     socket.send(&bare(Kind::Start), &[]);
     (offered, ledger)
@@ -162,7 +162,7 @@ pub fn send(socket: &Socket) -> (Offered, OwnedFd) {
 /// Replies to a receiver as a sender of sealed messages, up to START.
 pub fn send_sealed(socket: &Socket) {
     let _hello = socket.recv();
-    socket.send(&Card::sender(SEALED).datagram(Kind::Welcome), &[]);
+    socket.send(&Parameters::sender(SEALED).datagram(Kind::Welcome), &[]);
     let [] = descriptors(socket.recv());
     socket.send(&bare(Kind::Start), &[]);
 }

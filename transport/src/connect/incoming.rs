@@ -125,8 +125,8 @@ impl<'a> Connector<'a> {
     /// Accepts a sender over a connected socket, as the listening side.
     pub fn accept_socket(&self, socket: OwnedFd) -> Result<Incoming, HandshakeError> {
         let socket = listen::connected(socket)?;
-        let card = join::card(None, Some(&self.wants), false);
-        let mut joining = Joining::new(socket, card, self.nanos())?;
+        let parameters = join::parameters(None, Some(&self.wants), false);
+        let mut joining = Joining::new(socket, parameters, self.nanos())?;
         loop {
             match joining
                 .advance(self.access, None, &mut |_: &ConnectRequest<'_>| Decision::Welcome(self.greeting))?

@@ -11,7 +11,7 @@ mod regions;
 use crate::connect::incoming::{Incoming, Kept};
 use crate::connect::session::driver::Greeting;
 use crate::connect::session::machine::{Agreement, Incoming as Direction};
-use crate::connect::session::wire::{Card, Past, Receives, Sends, features};
+use crate::connect::session::wire::{Parameters, Past, Receives, Sends, features};
 use crate::connect::session::{Deliveries, HandshakeError};
 use crate::peer::Control;
 use crate::receive::channel::Channel;
@@ -34,7 +34,7 @@ pub(crate) struct Wants {
 }
 
 /// Returns the parameters that a side announces.
-pub(crate) fn card(fanout: Option<&Fanout>, wants: Option<&Wants>, observer: bool) -> Card {
+pub(crate) fn parameters(fanout: Option<&Fanout>, wants: Option<&Wants>, observer: bool) -> Parameters {
     let sends = fanout.map_or(Sends::default(), |fanout| Sends {
         deliveries: fanout.deliveries.bits(),
         slots: fanout.pool.as_ref().map_or(0, |p| p.geometry.slots()),
@@ -47,7 +47,7 @@ pub(crate) fn card(fanout: Option<&Fanout>, wants: Option<&Wants>, observer: boo
         max_pool: w.max_pool,
         huge_tlb: w.huge_tlb,
     });
-    Card {
+    Parameters {
         features: features::KNOWN,
         pid: sys::own_pid() as u32,
         observer,

@@ -6,7 +6,7 @@ use crate::connect::session::listen;
 use crate::error::OsError;
 use crate::peer::{Access, Control, Credentials, Vital};
 use crate::send::pool::MAX_RECEIVERS;
-use crate::stats::{PeerGauge, Stats, SubscriberStats};
+use crate::stats::{PeerStats, Stats, SubscriberStats};
 
 /// A view of a sender's stats. It holds a read-only mapping and nothing that the sender waits for.
 ///
@@ -18,7 +18,7 @@ use crate::stats::{PeerGauge, Stats, SubscriberStats};
 /// ```
 #[derive(Debug)]
 pub struct Observer {
-    stats_region: PeerGauge,
+    stats_region: PeerStats,
     control: Control,
     greeting: Greeting,
 }

@@ -82,8 +82,8 @@ impl PendingHandshakes {
                 Err(e) if is_want(e) => return self.make_do(listener, e).map(|e| Some(Err(e))),
                 Err(e) => return Err(e),
             };
-            let card = join::card(fanout.as_deref(), terms.wants, false);
-            self.places[place] = match Joining::new(socket, card, terms.patience) {
+            let parameters = join::parameters(fanout.as_deref(), terms.wants, false);
+            self.places[place] = match Joining::new(socket, parameters, terms.patience) {
                 Ok(joining) => Some(Place { joining, since: now }),
                 Err(e) => {
                     self.turn_out(now);

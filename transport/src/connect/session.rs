@@ -12,18 +12,18 @@
 
 mod delivery;
 pub(crate) mod driver;
+#[cfg(feature = "std")]
+mod environment;
 pub(crate) mod listen;
 pub mod machine;
-#[cfg(feature = "std")]
-mod place;
 mod refusal;
 pub mod wire;
 
 pub use delivery::{Deliveries, Delivery};
 pub use driver::{ConnectRequest, Decision, HandshakeError};
-pub use listen::{Listener, connect, connect_abstract};
 #[cfg(feature = "std")]
-pub use place::{default_socket, inherited_listener};
+pub use environment::{default_socket, inherited_listener};
+pub use listen::{Listener, connect, connect_abstract};
 pub(crate) use refusal::fit;
 pub use refusal::{Refusal, RefusalCode};
 pub use wire::WireFault;

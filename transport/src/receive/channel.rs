@@ -11,7 +11,7 @@ use crate::peer::Control;
 use crate::region::{Mapped, Pages, PeerMap, Published, Writable};
 use crate::ring::{self, Board, BoardWords, Ledger, LedgerWords, Note};
 use crate::send::fanout::subscriber::ring_socket;
-use crate::stats::PeerGauge;
+use crate::stats::PeerStats;
 use crate::sync::{Ordering, futex};
 
 /// One channel through slots, on the receiver's side.
@@ -20,7 +20,7 @@ pub(crate) struct Channel {
     pool: PeerMap,
     board: BoardWords<PeerMap>,
     ledger: LedgerWords<Published>,
-    pub(crate) stats_region: PeerGauge,
+    pub(crate) stats_region: PeerStats,
     pub(crate) control: Control,
     pub(crate) geometry: Geometry,
     /// True if both sides know closing reasons.
@@ -42,7 +42,7 @@ pub(crate) struct Spot {
 pub(crate) struct SenderMaps {
     pool: PeerMap,
     board: BoardWords<PeerMap>,
-    stats_region: PeerGauge,
+    stats_region: PeerStats,
 }
 
 impl SenderMaps {
@@ -60,7 +60,7 @@ impl SenderMaps {
             board: PeerMap::attach(board.as_fd(), geometry.board_bytes(), false)
                 .map(|region| BoardWords::of(region, geometry))
                 .map_err(wrong(RegionKind::Board))?,
-            stats_region: PeerGauge::attach(stats_region.as_fd()).map_err(wrong(RegionKind::StatsRegion))?,
+            stats_region: PeerStats::attach(stats_region.as_fd()).map_err(wrong(RegionKind::StatsRegion))?,
         })
     }
 }

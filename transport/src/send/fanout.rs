@@ -135,7 +135,7 @@ impl Fanout {
             next_number: 1,
             watch: Watch::default(),
             timing: Timing::new(),
-            cold: &cold::RARE,
+            cold: &cold::COLD,
             last_end: None,
             ended: [None; 8],
             deliveries,

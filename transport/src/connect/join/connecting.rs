@@ -3,7 +3,7 @@
 use rustix::fd::{AsFd, OwnedFd};
 
 use super::regions::{Ours, Theirs};
-use super::{Joined, Wants, build, card};
+use super::{Joined, Wants, build, parameters};
 use crate::connect::session::HandshakeError;
 use crate::connect::session::driver::{Driver, Greeting};
 use crate::connect::session::machine::{Agreement, Connector, ConnectorHeard};
@@ -11,7 +11,7 @@ use crate::connect::session::wire::{Kind, Past};
 use crate::error::RegionKind;
 use crate::peer::{Access, Control};
 use crate::send::fanout::Fanout;
-use crate::stats::PeerGauge;
+use crate::stats::PeerStats;
 use crate::sys;
 
 /// The machine accepts each datagram only in its turn.
@@ -30,7 +30,7 @@ pub(crate) fn connect(
     if fanout.as_ref().is_some_and(|fanout| !fanout.has_place()) {
         return Err(HandshakeError::Full);
     }
-    let ours = card(fanout.as_deref(), wants, false);
+    let ours = parameters(fanout.as_deref(), wants, false);
     let mut driver = Driver::new(socket, Connector::new(ours), patience)?;
     let uid = driver.control.credentials().uid;
     if !access.permits(uid) {
@@ -85,8 +85,8 @@ pub(crate) fn observe(
     socket: OwnedFd,
     patience: u64,
     access: Access<'_>,
-) -> Result<(PeerGauge, Control, Greeting), HandshakeError> {
-    let ours = card(None, None, true);
+) -> Result<(PeerStats, Control, Greeting), HandshakeError> {
+    let ours = parameters(None, None, true);
     let mut driver = Driver::new(socket, Connector::new(ours), patience)?;
     let uid = driver.control.credentials().uid;
     if !access.permits(uid) {
@@ -95,7 +95,7 @@ pub(crate) fn observe(
     driver.introduce(Kind::Hello, ours, &[], &[]).map_err(|e| driver.or_last_words(e))?;
     let ConnectorHeard::Welcome(_) = driver.await_word()? else { return Err(OUT_OF_TURN) };
     let fd = driver.fds.take()?;
-    let stats_region = PeerGauge::attach(fd.as_fd())
+    let stats_region = PeerStats::attach(fd.as_fd())
         .map_err(|e| HandshakeError::Region(RegionKind::StatsRegion, e))
         .inspect_err(|e| driver.tell(e))?;
     let Driver { control, greeting, .. } = driver;

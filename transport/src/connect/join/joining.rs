@@ -6,7 +6,7 @@ use super::regions::{Ours, Theirs};
 use super::{Joined, build};
 use crate::connect::session::driver::{Driver, Greeting};
 use crate::connect::session::machine::{Agreement, ListenerHeard, ListenerSide};
-use crate::connect::session::wire::{Card, Kind, Past, WireFault};
+use crate::connect::session::wire::{Kind, Parameters, Past, WireFault};
 use crate::connect::session::{ConnectRequest, Decision, HandshakeError, Refusal, RefusalCode, listen};
 use crate::peer::Access;
 use crate::send::fanout::Fanout;
@@ -32,7 +32,7 @@ pub(crate) enum Step {
 
 impl Joining {
     /// Starts the handshake of an accepted connection. `ours` are this side's parameters.
-    pub(crate) fn new(socket: OwnedFd, ours: Card, patience: u64) -> Result<Joining, HandshakeError> {
+    pub(crate) fn new(socket: OwnedFd, ours: Parameters, patience: u64) -> Result<Joining, HandshakeError> {
         Ok(Joining { driver: Driver::new(socket, ListenerSide::new(ours), patience)?, ours: None })
     }
 
@@ -74,7 +74,7 @@ impl Joining {
 
     fn welcome<'g>(
         &mut self,
-        theirs: Card,
+        theirs: Parameters,
         access: Access<'_>,
         fanout: Option<&Fanout>,
         answer: &mut dyn FnMut(&ConnectRequest<'_>) -> Decision<'g>,
@@ -90,8 +90,8 @@ impl Joining {
             return Err(HandshakeError::Declined(RefusalCode::NoSender));
         }
         let (welcome, agreement) = self.driver.machine.decide(theirs).map_err(HandshakeError::Declined)?;
-        let knock = ConnectRequest { peer, greeting: &self.driver.greeting, observer: theirs.observer };
-        let greeting = match answer(&knock) {
+        let request = ConnectRequest { peer, greeting: &self.driver.greeting, observer: theirs.observer };
+        let greeting = match answer(&request) {
             Decision::Welcome(greeting) => greeting,
             Decision::Refuse(reason) => {
                 self.driver.refuse(RefusalCode::Application, reason);

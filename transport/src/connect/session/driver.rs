@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use super::machine::{Connector, ConnectorHeard, ListenerHeard, ListenerSide, Stop};
 use super::refusal::{Refusal, RefusalCode, fit};
-use super::wire::{self, Card, Kind, Past, WireFault};
+use super::wire::{self, Kind, Parameters, Past, WireFault};
 use crate::abi::GeometryError;
 use crate::error::{Call, Fault, OsError, RegionFault, RegionKind};
 use crate::peer::{Control, Credentials, Vital};
@@ -234,7 +234,7 @@ pub(crate) trait Machine {
     fn hear(&mut self, datagram: &[u8], descriptors: usize) -> Result<Self::Heard, Stop>;
     fn awaiting(&self) -> &'static str;
     /// Returns the peer's parameters if the datagram carried them.
-    fn card(heard: &Self::Heard) -> Option<Card>;
+    fn parameters(heard: &Self::Heard) -> Option<Parameters>;
 }
 
 impl Machine for Connector {
@@ -245,7 +245,7 @@ impl Machine for Connector {
     fn awaiting(&self) -> &'static str {
         self.awaiting()
     }
-    fn card(heard: &ConnectorHeard) -> Option<Card> {
+    fn parameters(heard: &ConnectorHeard) -> Option<Parameters> {
         match heard {
             ConnectorHeard::Welcome(agreement) => Some(agreement.theirs),
             ConnectorHeard::Start(_) => None,
@@ -261,9 +261,9 @@ impl Machine for ListenerSide {
     fn awaiting(&self) -> &'static str {
         self.awaiting()
     }
-    fn card(heard: &ListenerHeard) -> Option<Card> {
+    fn parameters(heard: &ListenerHeard) -> Option<Parameters> {
         match heard {
-            ListenerHeard::Hello(card) => Some(*card),
+            ListenerHeard::Hello(parameters) => Some(*parameters),
             ListenerHeard::Attach(..) => None,
         }
     }
@@ -296,17 +296,17 @@ impl<M: Machine> Driver<M> {
     pub(crate) fn introduce(
         &self,
         kind: Kind,
-        mut card: Card,
+        mut parameters: Parameters,
         greeting: &[u8],
         fds: &[BorrowedFd<'_>],
     ) -> Result<(), HandshakeError> {
         if greeting.len() > wire::MAX_GREETING {
             return Err(HandshakeError::GreetingTooLong(greeting.len()));
         }
-        card.greeting = greeting.len() as u32;
-        card.greeting_in_descriptor = greeting.len() > wire::INLINE_GREETING;
-        if !card.greeting_in_descriptor {
-            return self.send(&[&card.encode(kind), greeting], fds);
+        parameters.greeting = greeting.len() as u32;
+        parameters.greeting_in_descriptor = greeting.len() > wire::INLINE_GREETING;
+        if !parameters.greeting_in_descriptor {
+            return self.send(&[&parameters.encode(kind), greeting], fds);
         }
         let mut region = Writable::create(c"bowstring-greeting", greeting.len(), Pages::Normal)?;
         region.copy_from_slice(greeting);
@@ -315,7 +315,7 @@ impl<M: Machine> Driver<M> {
         for (place, fd) in all[1..].iter_mut().zip(fds) {
             *place = *fd;
         }
-        self.send(&[&card.encode(kind), &[]], &all[..=fds.len()])
+        self.send(&[&parameters.encode(kind), &[]], &all[..=fds.len()])
     }
 
     fn send(&self, bytes: &[&[u8]; 2], fds: &[BorrowedFd<'_>]) -> Result<(), HandshakeError> {
@@ -370,25 +370,25 @@ impl<M: Machine> Driver<M> {
         let datagram = self.inbox.get(..bytes).ok_or(WireFault::Truncated)?;
         let heard = self.machine.hear(datagram, fds.count)?;
         self.fds = fds;
-        if let Some(card) = M::card(&heard) {
-            self.note_card(card, bytes)?;
+        if let Some(parameters) = M::parameters(&heard) {
+            self.note_parameters(parameters, bytes)?;
         }
         Ok(Some(heard))
     }
 
     /// Keeps the peer's greeting and its own word for its process.
-    fn note_card(&mut self, card: Card, bytes: usize) -> Result<(), HandshakeError> {
-        self.control.trust_pid(i32::try_from(card.pid).unwrap_or(0))?;
-        let len = card.greeting as usize;
+    fn note_parameters(&mut self, parameters: Parameters, bytes: usize) -> Result<(), HandshakeError> {
+        self.control.trust_pid(i32::try_from(parameters.pid).unwrap_or(0))?;
+        let len = parameters.greeting as usize;
         self.greeting = if len == 0 {
             Greeting::None
-        } else if card.greeting_in_descriptor {
+        } else if parameters.greeting_in_descriptor {
             let fd = self.fds.take()?;
             let view = FrozenView::attach(fd.as_fd(), len);
             Greeting::Sealed(view.map_err(|e| HandshakeError::Region(RegionKind::Greeting, e))?)
         } else {
             let mut kept = MapSlice::lazy(len)?;
-            kept.copy_from_slice(self.inbox.get(wire::CARD..bytes).unwrap_or(&[]));
+            kept.copy_from_slice(self.inbox.get(wire::PARAMETERS..bytes).unwrap_or(&[]));
             Greeting::Inline(kept)
         };
         Ok(())

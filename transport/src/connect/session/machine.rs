@@ -7,7 +7,7 @@
 mod connector;
 mod listener;
 
-use super::wire::{self, Card, Past, WireFault};
+use super::wire::{self, Parameters, Past, WireFault};
 use crate::abi::Geometry;
 
 pub use connector::{Connector, ConnectorHeard};
@@ -29,7 +29,7 @@ pub struct Agreement {
     /// The features that both sides know: see [`wire::features`].
     pub features: u64,
     /// The other side's parameters.
-    pub theirs: Card,
+    pub theirs: Parameters,
 }
 
 /// The agreed direction towards this side.
@@ -110,8 +110,9 @@ fn common(offered: u32, wanted: u32) -> Option<Delivery> {
 }
 
 /// Returns the reply of a listener with parameters `ours` to `theirs`.
-fn agree(ours: &Card, theirs: Card) -> Result<(Card, Agreement), RefusalCode> {
-    let mut welcome = Card { features: ours.features & theirs.features, observer: theirs.observer, ..*ours };
+fn agree(ours: &Parameters, theirs: Parameters) -> Result<(Parameters, Agreement), RefusalCode> {
+    let mut welcome =
+        Parameters { features: ours.features & theirs.features, observer: theirs.observer, ..*ours };
     if theirs.observer {
         welcome.sends = wire::Sends::default();
         welcome.receives = wire::Receives::default();
@@ -154,7 +155,7 @@ fn agree(ours: &Card, theirs: Card) -> Result<(Card, Agreement), RefusalCode> {
 }
 
 /// Returns the agreement of a connector with parameters `ours` from the WELCOME `theirs`.
-fn accept(ours: &Card, theirs: Card) -> Result<Agreement, WireFault> {
+fn accept(ours: &Parameters, theirs: Parameters) -> Result<Agreement, WireFault> {
     if theirs.observer != ours.observer || theirs.features & !ours.features != 0 {
         return Err(WireFault::Choice);
     }

@@ -2,18 +2,20 @@
 //!
 //! Numbers are little-endian. Every datagram begins with the same sixteen bytes: magic, version, kind, length.
 
-mod card;
 mod fault;
 pub mod features;
 mod message;
 mod opening;
+mod parameters;
 mod refuse;
 
-pub(crate) use card::is_first_ticket;
-pub use card::{CARD, Card, INLINE_GREETING, MAX_FIRST_TICKET, MAX_GREETING, Receives, Sends};
 pub use fault::WireFault;
 pub use message::{Announcement, BYE, Bye, COUNTING_BYE, MAX_BYE, MESSAGE, leaving};
 pub use opening::{OPENING, Past, opening, read_opening};
+pub(crate) use parameters::is_first_ticket;
+pub use parameters::{
+    INLINE_GREETING, MAX_FIRST_TICKET, MAX_GREETING, PARAMETERS, Parameters, Receives, Sends,
+};
 pub use refuse::{MAX_REASON, REFUSE, read_refuse, refuse};
 
 /// The first bytes of every datagram.
@@ -23,7 +25,7 @@ pub const VERSION: u16 = 1;
 /// The length of the common prefix.
 pub const PREFIX: usize = 16;
 /// The longest datagram.
-pub const MAX_DATAGRAM: usize = CARD + INLINE_GREETING;
+pub const MAX_DATAGRAM: usize = PARAMETERS + INLINE_GREETING;
 
 /// What a datagram is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -32,7 +32,7 @@ pub(crate) struct Cold {
     pub(crate) time: fn(&mut Fanout, u64),
 }
 
-pub(super) static RARE: Cold = Cold {
+pub(super) static COLD: Cold = Cold {
     lend_to_files: Fanout::lend_to_files,
     wait_for_room: Fanout::wait_for_room,
     commit: Fanout::commit,

@@ -232,7 +232,7 @@ impl Sender {
         let socket = listen::connected(socket)?;
         let fanout = &mut self.inner.fanout;
         let patience = u64::try_from(introduction.patience.as_nanos()).unwrap_or(u64::MAX);
-        let mut joining = Joining::new(socket, join::card(Some(fanout), wants, false), patience)?;
+        let mut joining = Joining::new(socket, join::parameters(Some(fanout), wants, false), patience)?;
         let answer = &mut |_: &ConnectRequest<'_>| Decision::Welcome(introduction.greeting);
         loop {
             match joining.advance(introduction.access, Some(fanout), answer)? {

@@ -1,7 +1,7 @@
 //! The side that connects, and speaks first.
 
 use super::{Agreement, Past, Stop, accept, descriptors, refused};
-use crate::connect::session::wire::{self, Card, Kind, WireFault};
+use crate::connect::session::wire::{self, Kind, Parameters, WireFault};
 
 /// The connector's events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,14 +22,14 @@ enum State {
 /// The connector's handshake, from its HELLO on.
 #[derive(Clone, Debug)]
 pub struct Connector {
-    ours: Card,
+    ours: Parameters,
     state: State,
 }
 
 impl Connector {
     /// Starts a handshake with this side's parameters.
     #[must_use]
-    pub fn new(ours: Card) -> Connector {
+    pub fn new(ours: Parameters) -> Connector {
         Connector { ours, state: State::AwaitWelcome }
     }
 
@@ -49,10 +49,10 @@ impl Connector {
         match (wire::kind(datagram)?, state) {
             (Kind::Refuse, State::AwaitWelcome | State::AwaitStart(_)) => Err(refused(datagram, found)),
             (Kind::Welcome, State::AwaitWelcome) => {
-                let card = Card::decode(datagram)?;
-                let agreement = accept(&self.ours, card)?;
+                let parameters = Parameters::decode(datagram)?;
+                let agreement = accept(&self.ours, parameters)?;
                 let stats_region = usize::from(agreement.observer);
-                let greeting = usize::from(card.greeting_in_descriptor);
+                let greeting = usize::from(parameters.greeting_in_descriptor);
                 descriptors(found, greeting + agreement.descriptors_in() + stats_region)?;
                 self.state = State::AwaitStart(agreement);
                 Ok(ConnectorHeard::Welcome(agreement))

@@ -1,13 +1,13 @@
 //! The side that listens.
 
 use super::{Agreement, Past, RefusalCode, Stop, agree, descriptors, refused};
-use crate::connect::session::wire::{self, Card, Kind, WireFault};
+use crate::connect::session::wire::{self, Kind, Parameters, WireFault};
 
 /// The listener's events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListenerHeard {
     /// The connector's parameters; decide with [`ListenerSide::decide`].
-    Hello(Card),
+    Hello(Parameters),
     /// The connector's descriptors; carries what the connector sent before.
     Attach(Agreement, Past),
 }
@@ -24,14 +24,14 @@ enum State {
 /// The listener's handshake, from the accepted connection on.
 #[derive(Clone, Debug)]
 pub struct ListenerSide {
-    ours: Card,
+    ours: Parameters,
     state: State,
 }
 
 impl ListenerSide {
     /// Starts a handshake with this side's parameters.
     #[must_use]
-    pub fn new(ours: Card) -> ListenerSide {
+    pub fn new(ours: Parameters) -> ListenerSide {
         ListenerSide { ours, state: State::AwaitHello }
     }
 
@@ -57,10 +57,10 @@ impl ListenerSide {
         match (wire::kind(datagram)?, state) {
             (Kind::Refuse, State::AwaitHello | State::AwaitAttach(_)) => Err(refused(datagram, found)),
             (Kind::Hello, State::AwaitHello) => {
-                let card = Card::decode(datagram)?;
-                descriptors(found, usize::from(card.greeting_in_descriptor))?;
+                let parameters = Parameters::decode(datagram)?;
+                descriptors(found, usize::from(parameters.greeting_in_descriptor))?;
                 self.state = State::Deciding;
-                Ok(ListenerHeard::Hello(card))
+                Ok(ListenerHeard::Hello(parameters))
             }
             (Kind::Attach, State::AwaitAttach(agreement)) => {
                 let past = wire::read_opening(datagram, agreement.features)?;
@@ -73,7 +73,7 @@ impl ListenerSide {
 
     /// Decides on the parameters that were received. Returns the WELCOME to send, without its greeting, and the
     /// resulting agreement; or the code to refuse with.
-    pub fn decide(&mut self, theirs: Card) -> Result<(Card, Agreement), RefusalCode> {
+    pub fn decide(&mut self, theirs: Parameters) -> Result<(Parameters, Agreement), RefusalCode> {
         debug_assert_eq!(self.state, State::Deciding, "decided before a HELLO");
         self.state = State::Over;
         let (welcome, agreement) = agree(&self.ours, theirs)?;

@@ -4,7 +4,7 @@ use super::{Fields, Kind, WireFault, prefix, put, short};
 use crate::abi::Geometry;
 
 /// The length of a HELLO or WELCOME before its greeting.
-pub const CARD: usize = 96;
+pub const PARAMETERS: usize = 96;
 /// The longest greeting inside its datagram; a longer one travels as a sealed descriptor.
 pub const INLINE_GREETING: usize = 32 << 10;
 /// The longest greeting.
@@ -12,7 +12,7 @@ pub const MAX_GREETING: usize = 64 << 20;
 
 /// The parameters of a side: HELLO and WELCOME have the same form.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Card {
+pub struct Parameters {
     /// Features offered, or in a WELCOME those agreed to: see [`features`](super::features).
     pub features: u64,
     /// The process id, as the process knows itself.
@@ -76,13 +76,13 @@ impl Sends {
 /// The bits of existing deliveries.
 const DELIVERIES: u32 = 0b111;
 
-impl Card {
+impl Parameters {
     /// Encodes a HELLO or WELCOME without its greeting.
     #[must_use]
-    pub fn encode(&self, kind: Kind) -> [u8; CARD] {
+    pub fn encode(&self, kind: Kind) -> [u8; PARAMETERS] {
         let inline = if self.greeting_in_descriptor { 0 } else { self.greeting as usize };
-        let mut out = [0; CARD];
-        put(&mut out, 0, &prefix(kind, CARD + inline));
+        let mut out = [0; PARAMETERS];
+        put(&mut out, 0, &prefix(kind, PARAMETERS + inline));
         put(&mut out, 16, &self.features.to_le_bytes());
         put(&mut out, 24, &self.pid.to_le_bytes());
         put(&mut out, 28, &u32::from(self.observer).to_le_bytes());
@@ -99,10 +99,10 @@ impl Card {
         out
     }
 
-    /// Decodes a datagram of kind Hello or Welcome. An inline greeting is `datagram[CARD..]`.
-    pub fn decode(datagram: &[u8]) -> Result<Card, WireFault> {
-        if datagram.len() < CARD {
-            return Err(short(datagram, CARD));
+    /// Decodes a datagram of kind Hello or Welcome. An inline greeting is `datagram[PARAMETERS..]`.
+    pub fn decode(datagram: &[u8]) -> Result<Parameters, WireFault> {
+        if datagram.len() < PARAMETERS {
+            return Err(short(datagram, PARAMETERS));
         }
         let fields = Fields(datagram);
         let flag = |at| match fields.u32(at) {
@@ -120,7 +120,7 @@ impl Card {
                 bits => return Err(WireFault::Flags(bits)),
             }
         }
-        let card = Card {
+        let parameters = Parameters {
             features: fields.u64(16),
             pid: fields.u32(24),
             observer: flag(28)?,
@@ -135,12 +135,12 @@ impl Card {
             greeting: fields.u32(80),
             greeting_in_descriptor: flag(84)?,
         };
-        let (greeting, inline) = (card.greeting as usize, datagram.len() - CARD);
-        let fits = if card.greeting_in_descriptor {
+        let (greeting, inline) = (parameters.greeting as usize, datagram.len() - PARAMETERS);
+        let fits = if parameters.greeting_in_descriptor {
             inline == 0 && greeting > 0 && greeting <= MAX_GREETING
         } else {
             inline == greeting && greeting <= INLINE_GREETING
         };
-        if fits { Ok(card) } else { Err(WireFault::Greeting(card.greeting.into())) }
+        if fits { Ok(parameters) } else { Err(WireFault::Greeting(parameters.greeting.into())) }
     }
 }

@@ -5,12 +5,12 @@ use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
-use crate::args::{MannersArgs, ReportAs};
+use crate::args::{OutputArgs, ReportAs};
 use crate::text;
 
 /// What is said besides the data.
 #[derive(Clone, Debug)]
-pub struct Manners {
+pub struct OutputOptions {
     /// Nothing but errors.
     pub quiet: bool,
     /// Whether progress is shown.
@@ -30,12 +30,12 @@ pub trait Stats {
     fn json(&self) -> String;
 }
 
-impl Manners {
+impl OutputOptions {
     /// Decides what was left open.
     #[must_use]
-    pub fn resolve(args: MannersArgs) -> Manners {
-        let MannersArgs { quiet, verbose, report, report_to } = args;
-        Manners {
+    pub fn resolve(args: OutputArgs) -> OutputOptions {
+        let OutputArgs { quiet, verbose, report, report_to } = args;
+        OutputOptions {
             quiet,
             progress: !quiet && io::stderr().is_terminal(),
             verbose,

@@ -12,7 +12,7 @@ const BOUNDS: [u64; 9] = [5, 10, 20, 50, 100, 500, 1000, 10_000, 100_000];
 
 /// Counters since the store began.
 #[derive(Debug, Default)]
-pub(super) struct Figures {
+pub(super) struct Stats {
     pub(super) clients: u64,
     requests: BTreeMap<&'static str, u64>,
     errors: BTreeMap<&'static str, u64>,
@@ -25,7 +25,7 @@ pub(super) struct Figures {
     latency_sum: Duration,
 }
 
-impl Figures {
+impl Stats {
     pub(super) fn asked(&mut self, request: &Request) {
         let word = match request {
             Request::Hello { .. } => "hello",
@@ -92,7 +92,7 @@ impl Figures {
     }
 }
 
-/// Figures as Prometheus reads them.
+/// Stats as Prometheus reads them.
 struct Text(String);
 
 impl Text {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 /// Rows, and time by stage.
 #[derive(Debug)]
-pub(crate) struct Meter {
+pub(crate) struct Stopwatch {
     begun: Instant,
     /// Since when the stage lasts that is under way.
     since: Instant,
@@ -26,10 +26,10 @@ pub(crate) struct Times {
     pub(crate) sink: Duration,
 }
 
-impl Meter {
-    pub(crate) fn new() -> Meter {
+impl Stopwatch {
+    pub(crate) fn new() -> Stopwatch {
         let now = Instant::now();
-        Meter { begun: now, since: now, last_batch: now, rows: 0, times: Times::default() }
+        Stopwatch { begun: now, since: now, last_batch: now, rows: 0, times: Times::default() }
     }
 
     /// A batch has come.
