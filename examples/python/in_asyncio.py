@@ -6,7 +6,7 @@
 import asyncio
 import os
 
-import pyarrow as pa
+import pyarrow as pa  # type: ignore[import-untyped, unused-ignore]
 
 import bowstring
 

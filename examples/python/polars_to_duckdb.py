@@ -31,6 +31,7 @@ def main() -> None:
     trips.schema  # Waits for the producer to begin.
     began = time.perf_counter()
     result = duckdb.sql("select city, count(*) as trips, avg(price) as price from trips group by city order by city")
+    assert result is not None
     print(result.fetchall())
     stats = trips.stats()
     print(f"{stats['bytes'] >> 20} MiB in {time.perf_counter() - began:.3f} s, {stats['bytes_copied']} bytes copied")

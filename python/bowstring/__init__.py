@@ -23,6 +23,7 @@ from ._errors import (
     InUse,
     LeaseWarning,
     Malformed,
+    NoTable,
     PeerCrashed,
     Refused,
     RemoteError,
@@ -42,6 +43,7 @@ __all__ = [
     "InUse",
     "LeaseWarning",
     "Malformed",
+    "NoTable",
     "PeerCrashed",
     "Reader",
     "ReaderEnd",
@@ -52,35 +54,51 @@ __all__ = [
     "SchemaMismatch",
     "SharedDataFrame",
     "SharedTable",
+    "Store",
+    "StoredTable",
     "Table",
     "TimeoutError",
     "Writer",
     "WriterEnd",
     "__version__",
+    "aget",
+    "append",
     "create_reader",
     "create_writer",
+    "follow",
+    "get",
     "get_version",
     "has_arrow_support",
     "pair",
-    "share",
+    "put",
+    "remove",
+    "rename",
     "runtime_directory",
+    "share",
+    "tables",
 ]
 
 # What few programs use is imported when they use it: importing the package is to be quick.
-_LATER = {"Client": "_call", "Server": "_call", "ReaderEnd": "_pair", "WriterEnd": "_pair", "pair": "_pair"}
+_LATER = {
+    "_call": ["Client", "Server"],
+    "_pair": ["ReaderEnd", "WriterEnd", "pair"],
+    "_store": ["Store", "StoredTable", "aget", "append", "follow", "get", "put", "rename", "remove", "tables"],
+}
 
 if TYPE_CHECKING:
     from ._call import Client, Server
     from ._pair import ReaderEnd, WriterEnd, pair
+    from ._store import Store, StoredTable, aget, append, follow, get, put, remove, rename, tables
 
 
 def __getattr__(name: str) -> object:
-    if name in _LATER:
-        import importlib
+    for module, names in _LATER.items():
+        if name in names:
+            import importlib
 
-        value: object = getattr(importlib.import_module("." + _LATER[name], __name__), name)
-        globals()[name] = value
-        return value
+            value: object = getattr(importlib.import_module("." + module, __name__), name)
+            globals()[name] = value
+            return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -96,3 +114,16 @@ def _await_readers() -> None:
 
 
 _atexit.register(_await_readers)
+
+
+def _lingers() -> None:
+    """Called when a table was closed that waits for its first reader. Children of multiprocessing run no atexit functions."""
+    import sys
+
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None and _lingering.get("pid") != _os.getpid():
+        _lingering["pid"] = _os.getpid()
+        util.Finalize(None, _await_readers, exitpriority=0)
+
+
+_lingering: dict[str, int] = {}

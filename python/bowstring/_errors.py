@@ -2,7 +2,18 @@
 
 import builtins
 
-__all__ = ["Error", "InUse", "LeaseWarning", "Malformed", "PeerCrashed", "Refused", "RemoteError", "SchemaMismatch", "TimeoutError"]
+__all__ = [
+    "Error",
+    "InUse",
+    "LeaseWarning",
+    "Malformed",
+    "NoTable",
+    "PeerCrashed",
+    "Refused",
+    "RemoteError",
+    "SchemaMismatch",
+    "TimeoutError",
+]
 
 
 class Error(Exception):
@@ -41,6 +52,13 @@ class Malformed(Error, ValueError):
 
 class InUse(Error, OSError):
     """Somebody else writes to this name."""
+
+
+class NoTable(Error, KeyError):
+    """The store has no table of that name."""
+
+    def __str__(self) -> str:
+        return Exception.__str__(self)
 
 
 class RemoteError(Error):

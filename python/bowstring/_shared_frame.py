@@ -18,8 +18,8 @@ __all__ = ["SharedDataFrame", "create_reader", "create_writer", "get_version", "
 class SharedDataFrame:
     """One end of a channel of whole frames.
 
-    What is written before a reader is there waits for it, as far as the buffers go. Nothing is left behind by a crash:
-    the memory has no name in the file system.
+    The last ``buffer_count`` frames are kept for whoever comes later, also those that were written before anybody was there.
+    Nothing is left behind by a crash: the memory has no name in the file system.
 
     >>> import pyarrow as pa
     >>> w = create_writer("doc-frames")
@@ -40,11 +40,11 @@ class SharedDataFrame:
 
     @classmethod
     def create_writer(cls, name: str, size_mb: int = 100, buffer_count: int = 3) -> SharedDataFrame:
-        """The writing end, with room for ``buffer_count`` frames that are ``size_mb`` MiB together."""
+        """The writing end, for frames of up to ``size_mb`` MiB, of which it keeps ``buffer_count``."""
         if size_mb < 1 or buffer_count < 1:
             raise ValueError("size_mb and buffer_count are at least 1")
         # A message may take half the pool.
-        return cls(name, Writer(name, size=2 * size_mb << 20))
+        return cls(name, Writer(name, size=2 * size_mb << 20, keep=buffer_count))
 
     @classmethod
     def create_reader(cls, name: str, timeout: float | None = 10.0) -> SharedDataFrame:

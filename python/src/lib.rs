@@ -3,6 +3,7 @@
 //! Nothing is decided here. Each class holds a thing of the crate `bowstring` and translates: arguments, errors, Arrow
 //! data by the C data interface ([`capsule`]), waits that Ctrl-C can end ([`wait`]).
 
+mod alias;
 mod batch;
 mod capsule;
 mod column;
@@ -15,8 +16,10 @@ mod names;
 mod pair;
 mod process;
 mod reader;
+mod room;
 mod schema;
 mod share;
+mod store;
 mod stream;
 mod table;
 mod wait;
@@ -42,9 +45,16 @@ mod _bowstring {
     #[pymodule_export]
     use super::reader::Reader;
     #[pymodule_export]
+    use super::room::{Place, Room};
+    #[pymodule_export]
     use super::schema::Schema;
     #[pymodule_export]
     use super::share::{attach, freeze};
+    #[pymodule_export]
+    use super::store::{
+        Follower, StoreServer, choose, store_get, store_json, store_list, store_put, store_remove,
+        store_rename,
+    };
     #[pymodule_export]
     use super::table::Table;
     #[pymodule_export]

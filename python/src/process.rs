@@ -15,6 +15,7 @@ static GENERATION: AtomicU32 = AtomicU32::new(0);
 pub(crate) fn in_forked_child() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
     bowstring::in_forked_child();
+    crate::alias::in_forked_child();
 }
 
 /// A value that only the process which made it uses and drops: its threads and mappings are not there in a child.
@@ -31,6 +32,16 @@ impl<T> Own<T> {
 
     pub(crate) fn is_ours(&self) -> bool {
         self.generation == GENERATION.load(Ordering::Relaxed)
+    }
+
+    /// The value, for whoever knows that it is ours.
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        &mut self.value
+    }
+
+    /// Never drops the value.
+    pub(crate) fn forget(&mut self) {
+        self.generation = self.generation.wrapping_sub(1);
     }
 
     /// The value, in the process that made it.

@@ -3,6 +3,7 @@
 mod linger;
 mod open;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -21,8 +22,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 pub(crate) use self::linger::await_lingering;
 use self::open::conform;
+use crate::alias::Alias;
 use crate::names::Place;
 use crate::process::Own;
+use crate::room::{self, Current, Room};
 use crate::schema::Schema;
 use crate::wait::{self, Deadline};
 use crate::{capsule, errors, pair, reader};
@@ -34,6 +37,9 @@ pub(crate) struct Writer {
     name: String,
     path: Option<PathBuf>,
     options: Options,
+    /// The batch that is being computed in the pool, and the mapping that this is done through.
+    current: Mutex<Option<Current>>,
+    alias: Mutex<Option<Arc<Alias>>>,
 }
 
 #[derive(Clone, Copy)]
@@ -121,6 +127,24 @@ impl Writer {
         Ok(open)
     }
 
+    /// An error if this very thread has taken the sender for a batch that is under way: it would wait for itself.
+    fn not_building(&self) -> PyResult<()> {
+        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*current {
+            Some(current) if current.is_under_way() && current.thread == std::thread::current().id() => {
+                let message = "a batch is being built: leave its `with` block first";
+                Err(PyValueError::new_err(message))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives up the batch that is being built, if there is one.
+    fn revoke(&self) {
+        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(current.map(|current| current.take()));
+    }
+
     fn open(&self, py: Python<'_>) -> PyResult<Option<Open>> {
         Ok(match &*self.lock(py)? {
             Phase::Open(open) => Some(open.clone()),
@@ -159,6 +183,8 @@ impl Writer {
             name: address.said,
             path: Some(address.path),
             options: Options { size, deliveries, linger, keep },
+            current: Mutex::default(),
+            alias: Mutex::default(),
         };
         if let Some(schema) = schema.filter(|schema| !schema.is_none()) {
             writer.begin(py, &capsule::import_schema(schema)?, None)?;
@@ -184,6 +210,8 @@ impl Writer {
             path: None,
             // Nobody comes later.
             options: Options { size, deliveries, linger: 0.0, keep: 0 },
+            current: Mutex::default(),
+            alias: Mutex::default(),
         };
         if let Some(schema) = schema.filter(|schema| !schema.is_none()) {
             writer.await_peer(py, Deadline::after(None)?)?;
@@ -219,6 +247,7 @@ impl Writer {
     /// How many readers are connected.
     #[getter]
     fn readers(&self, py: Python<'_>) -> PyResult<u32> {
+        self.not_building()?;
         let Some(open) = self.open(py)? else { return Ok(0) };
         Ok(open.turn(py)?.map_or(0, |mut serving| serving.sender().receivers()))
     }
@@ -232,6 +261,7 @@ impl Writer {
         timeout: Option<f64>,
         block: bool,
     ) -> PyResult<usize> {
+        self.not_building()?;
         let deadline = Deadline::after(if block { timeout } else { Some(0.0) })?;
         let mut stream = capsule::import(data)?;
         let schema = stream.schema();
@@ -267,14 +297,49 @@ impl Writer {
     }
 
     /// A batch of ``rows`` rows, to be computed column by column: ``with w.build(rows) as b: b["price"][:] = …``.
-    #[pyo3(signature = (rows, *, timeout = None))]
-    fn build<'py>(slf: &Bound<'py, Self>, rows: isize, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
-        slf.py().import("bowstring._build")?.call_method1("Build", (slf, rows, timeout))
+    ///
+    /// Where a reader is there that reads the pool, numbers and times are computed in its slots: `b.in_place` says so.
+    /// `text` says how many bytes there are to be for a column of text or binary, all rows together (16 a row).
+    #[pyo3(signature = (rows, *, text = None, timeout = None))]
+    fn build<'py>(
+        slf: &Bound<'py, Self>,
+        rows: isize,
+        text: Option<HashMap<String, usize>>,
+        timeout: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("bowstring._build")?.call_method1("Build", (slf, rows, text, timeout))
+    }
+
+    /// Room in the pool for a batch of `rows` rows; `None` if its columns must be computed elsewhere.
+    fn _room(
+        &self,
+        py: Python<'_>,
+        rows: usize,
+        text: HashMap<String, usize>,
+        timeout: Option<f64>,
+    ) -> PyResult<Option<Room>> {
+        self.not_building()?;
+        let Some(open) = self.open(py)? else { return Ok(None) };
+        if rows == 0 || self.options.keep > 0 || !room::can_hold(&open.schema) {
+            return Ok(None);
+        }
+        let patience = Deadline::after(timeout)?.left().min(room::PATIENCE);
+        let Some(serving) = open.turn(py)? else { return Ok(None) };
+        let before = self.alias.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let found = py.detach(|| Room::find(serving, rows, &text, patience, before));
+        let Some((room, alias)) = found.map_err(|error| errors::sending(py, &error))? else {
+            return Ok(None);
+        };
+        *self.alias.lock().unwrap_or_else(PoisonError::into_inner) = Some(alias);
+        let current = Current { thread: std::thread::current().id(), building: room.building() };
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(current);
+        Ok(Some(room))
     }
 
     /// Waits until ``count`` readers are connected.
     #[pyo3(signature = (count = 1, timeout = None))]
     fn wait_for_readers(&self, py: Python<'_>, count: u32, timeout: Option<f64>) -> PyResult<()> {
+        self.not_building()?;
         let deadline = Deadline::after(timeout)?;
         let here = wait::until(py, deadline, |slice| {
             let open = Python::attach(|py| self.open(py).ok().flatten());
@@ -291,6 +356,7 @@ impl Writer {
 
     /// What this writer counted.
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        self.not_building()?;
         let stats = PyDict::new(py);
         let Some(open) = self.open(py)? else { return Ok(stats) };
         let Some(mut serving) = open.turn(py)? else { return Ok(stats) };
@@ -318,17 +384,20 @@ impl Writer {
         if !self.phase.is_ours() {
             return Ok(());
         }
+        py.detach(|| self.revoke());
         let phase = std::mem::replace(&mut *self.lock(py)?, Phase::Closed);
         let linger = self.options.linger;
         if let Phase::Open(open) = phase {
             let path = self.path.clone();
             py.detach(|| linger::end(open.served, path, linger));
+            linger::note(py)?;
         }
         Ok(())
     }
 
     /// Gives the table up before its end: readers get ``PeerCrashed`` in place of the end.
     fn abandon(&self, py: Python<'_>) -> PyResult<()> {
+        py.detach(|| self.revoke());
         let phase = std::mem::replace(&mut *self.lock(py)?, Phase::Closed);
         if let Phase::Open(open) = phase
             && let Some(serving) = open.turn(py)?
@@ -366,6 +435,7 @@ impl Drop for Writer {
         if !self.phase.is_ours() {
             return;
         }
+        self.revoke();
         let phase =
             std::mem::replace(&mut *self.phase.lock().unwrap_or_else(PoisonError::into_inner), Phase::Closed);
         if let Phase::Open(open) = phase {

@@ -15,7 +15,8 @@ _count = itertools.count()
 
 @pytest.fixture(autouse=True, scope="session")
 def _own_directory(tmp_path_factory):
-    """The tests' channels are in a directory of their own."""
+    """The tests' channels and configuration are in directories of their own."""
+    os.environ["XDG_CONFIG_HOME"] = str(tmp_path_factory.mktemp("config"))
     os.environ["XDG_RUNTIME_DIR"] = str(tmp_path_factory.mktemp("run"))
 
 

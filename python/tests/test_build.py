@@ -41,7 +41,6 @@ def test_misuse_is_an_exception_and_reaches_no_reader(name):
         with w.build(2) as b:
             price = b["price"]
             price[:] = 1
-            part = price[1:]
             with pytest.raises(KeyError):
                 b["cost"]
             with pytest.raises(TypeError, match="as a whole"):
@@ -54,7 +53,10 @@ def test_misuse_is_an_exception_and_reaches_no_reader(name):
             price[0] = 7
         with pytest.raises(ValueError, match="not being built"):
             b["price"]
-        part[:] = 7  # A view from before: private memory, and no reader's.
+        with pytest.raises(BufferError, match="parts of column 'price'"):
+            with w.build(2) as b:
+                part = b["price"][1:]
+        part[:] = 7  # Private memory, and no reader's.
         with pytest.raises(ValueError, match="was not written"):
             with w.build(2) as b:
                 b["good"][:] = True

@@ -1,5 +1,7 @@
 """Two processes: who comes first, who leaves, who dies."""
 
+import multiprocessing
+import os
 import signal
 import threading
 import time
@@ -43,6 +45,23 @@ def test_a_writer_that_is_done_waits_for_its_reader_at_the_programs_end(name, ch
     table = bowstring.Reader(name, timeout=60).to_pyarrow()
     assert table.num_rows == 3000
     writing.end()
+
+
+def _write_and_end(name):
+    with bowstring.Writer(name) as w:
+        w.write(pa.table({"n": [1, 2]}))
+
+
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_a_child_of_multiprocessing_waits_for_its_reader_too(name, method):
+    process = multiprocessing.get_context(method).Process(target=_write_and_end, args=(name,))
+    process.start()
+    while not os.path.exists(f"{os.environ['XDG_RUNTIME_DIR']}/bowstring/{name}.sock"):
+        assert process.exitcode is None
+    process.join(0.5)  # Time enough to end, if it would.
+    assert bowstring.Reader(name).to_pyarrow()["n"].to_pylist() == [1, 2]
+    process.join(60)
+    assert process.exitcode == 0
 
 
 def test_an_idle_writer_lets_readers_come_and_go(name, child):

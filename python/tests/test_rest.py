@@ -7,6 +7,7 @@ import subprocess
 import sys
 import warnings
 
+import polars as pl
 import pyarrow as pa
 import pytest
 
@@ -26,6 +27,41 @@ def test_frames_as_in_qadataswap(name):
     assert r.read(timeout_ms=1000) is None
     assert r.get_stats()["reads_count"] == 3
     assert bowstring.has_arrow_support() and bowstring.get_version() == bowstring.__version__
+
+
+def test_the_last_frames_are_kept_for_late_readers(name):
+    with bowstring.create_writer(name, size_mb=1, buffer_count=2) as w:
+        for i in range(5):
+            w.write(pl.DataFrame({"n": [i]}))
+        for _ in range(2):  # Each late reader gets them.
+            r = bowstring.create_reader(name)
+            assert [r.read()["n"][0] for _ in range(2)] == [3, 4]
+            assert r.read(timeout_ms=10) is None
+            r.close()
+
+
+def test_a_crash_leaves_nothing_in_dev_shm(name, child):
+    before = set(os.listdir("/dev/shm"))
+    writing = child(
+        """
+        import sys, bowstring, pyarrow as pa
+        w = bowstring.create_writer(sys.argv[1])
+        w.write(pa.table({"n": [1, 2]}))
+        print("written", flush=True)
+        sys.stdin.readline()
+        """,
+        name,
+    )
+    assert writing.line() == "written"
+    with bowstring.create_reader(name) as r:
+        assert len(r.read()) == 2
+        assert set(os.listdir("/dev/shm")) <= before
+        writing.kill()
+        with pytest.raises(bowstring.PeerCrashed):
+            r.read()
+    assert set(os.listdir("/dev/shm")) <= before
+    with bowstring.create_writer(name) as w:  # The name is free again.
+        w.write(TABLE)
 
 
 def test_the_command_line():

@@ -73,7 +73,7 @@ pub use copy::{CopyError, copy_batch};
 pub use error::{ReceiveError, SendError, SetUpError};
 pub use hints::Hints;
 pub use receive::{Batch, Missed, Outstanding, Receiver, ReceiverBuilder, ReceiverStats, in_forked_child};
-pub use send::{Interrupt, Sender, SenderBuilder, SenderStats};
+pub use send::{Draft, Interrupt, Sender, SenderBuilder, SenderStats};
 
 #[cfg(feature = "derive")]
 pub use bowstring_derive::Row;

@@ -3,6 +3,7 @@
 // claim: streaming, streaming-deep
 
 mod builder;
+mod draft;
 mod greeting;
 mod history;
 mod interrupt;
@@ -25,6 +26,7 @@ use bowstring_transport::{
 };
 
 pub use self::builder::SenderBuilder;
+pub use self::draft::Draft;
 use self::greeting::Greeting;
 use self::history::{History, Kept};
 pub use self::interrupt::Interrupt;

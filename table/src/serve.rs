@@ -38,13 +38,15 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
+use bowstring_codec::build::Fields;
+use bowstring_codec::{BuildError, Shape};
 use bowstring_transport::{Call, End, HandshakeError, Listener, OsError};
 use rustix::event::{EventfdFlags, epoll, eventfd};
 use rustix::fd::{AsFd, OwnedFd};
 
 use self::waiting_room::WaitingRoom;
 use crate::error::{SendError, SetUpError};
-use crate::send::{Interrupt, Sender};
+use crate::send::{Draft, Interrupt, Sender};
 use crate::turn::{Taken, Turn};
 
 /// How long to wait for a turn before checking for interruptions.
@@ -216,6 +218,20 @@ impl Serving {
     /// Returns the sender itself.
     pub fn sender(&mut self) -> &mut Sender {
         &mut self.sender
+    }
+
+    /// Finds room for a batch that is computed in place: see [`Sender::draft`]. There is none while batches wait for a
+    /// receiver, or an error for a caller.
+    pub fn draft(
+        &mut self,
+        shape: Shape,
+        patience: Duration,
+        look: impl FnOnce(&mut Fields<'_>) -> Result<(), BuildError>,
+    ) -> Result<Option<Draft>, SendError> {
+        if self.lost.is_some() || self.waiting.len() > 0 {
+            return Ok(None);
+        }
+        self.sender.draft(shape, patience, look)
     }
 
     /// Gives up the table before its end, and what waits with it: see [`Sender::abandon`].

@@ -43,6 +43,14 @@ pub(super) fn end(served: Arc<Served>, path: Option<PathBuf>, linger: f64) {
     });
 }
 
+/// Has children of multiprocessing wait for readers too, at their end.
+pub(super) fn note(py: Python<'_>) -> PyResult<()> {
+    if with(|all| !all.is_empty()) {
+        py.import("bowstring")?.call_method0("_lingers")?;
+    }
+    Ok(())
+}
+
 /// Gives up what waits at `path`, so that the name is free. Returns whether something did.
 pub(super) fn give_up(path: &Path) -> bool {
     let gone: Vec<Lingering> = with(|all| {

@@ -1,7 +1,7 @@
 //! Room for one message, lent by the sender to be written in place.
 
 use core::fmt;
-use core::ops::{Deref, DerefMut};
+use core::ops::{Deref, DerefMut, Range};
 
 use crate::error::OsError;
 use crate::send::fanout::Fanout;
@@ -31,6 +31,14 @@ impl<'a> Loan<'a> {
 
     pub(crate) fn in_file(fanout: &'a mut Fanout, len: usize) -> Loan<'a> {
         Loan { fanout, slot: 0, span: 0, len }
+    }
+
+    /// Returns the addresses of the whole pool, if the room is in slots of it.
+    #[must_use]
+    pub fn pool_addresses(&self) -> Option<Range<usize>> {
+        let pool = self.fanout.pool.as_ref().filter(|_| self.span > 0)?;
+        let start = pool.region.bytes(0, pool.region.len())?.as_ptr().addr();
+        Some(start..start + pool.region.len())
     }
 
     /// Sends the first `used` bytes to every receiver. Receivers that take files and are to be waited for get as much
