@@ -52,6 +52,7 @@ const PEERS: &[Contender] = &[
     contender("iceoryx2 + arrow-ipc", peers::iceoryx_gives, peers::iceoryx_takes),
     contender("arrow-ipc, socket", peers::socket_gives, peers::socket_takes),
     contender("memfd per batch", peers::memfd_gives, peers::memfd_takes),
+    contender("memfd per batch, written", peers::memfd_written, peers::memfd_takes),
 ];
 
 const CASES: &[Case] = &[

@@ -85,6 +85,21 @@ impl Files {
         at.cast()
     }
 
+    fn create() -> OwnedFd {
+        let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
+        // SAFETY: the name is a string.
+        let fd = unsafe { libc::memfd_create(c"batch".as_ptr(), flags) };
+        assert!(fd >= 0, "no file in memory");
+        // SAFETY: the descriptor is new and ours.
+        unsafe { OwnedFd::from_raw_fd(fd) }
+    }
+
+    fn seal_and_send(&self, fd: &OwnedFd) {
+        // SAFETY: a plain call on a descriptor of ours.
+        assert_eq!(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_ADD_SEALS, SEALS) }, 0);
+        send_fd(&self.socket, fd);
+    }
+
     fn unmap(&self, at: *mut u8) {
         // SAFETY: mapped by `map` with this length, and no slice of it is left.
         unsafe { libc::munmap(at.cast(), self.len) };
@@ -101,12 +116,7 @@ pub(super) fn memfd_takes(link: &Link, work: &Work) -> Option<Box<dyn Takes>> {
 
 impl Gives for Files {
     fn give(&mut self, _: u64) {
-        let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
-        // SAFETY: the name is a string.
-        let fd = unsafe { libc::memfd_create(c"batch".as_ptr(), flags) };
-        assert!(fd >= 0, "no file in memory");
-        // SAFETY: the descriptor is new and ours.
-        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        let fd = Files::create();
         // SAFETY: a plain call on a descriptor of ours.
         assert_eq!(unsafe { libc::ftruncate(fd.as_raw_fd(), self.len as i64) }, 0);
         let start = self.map(&fd, libc::PROT_READ | libc::PROT_WRITE);
@@ -117,9 +127,31 @@ impl Gives for Files {
             at = at.wrapping_add(buffer.len().next_multiple_of(64));
         }
         self.unmap(start);
+        self.seal_and_send(&fd);
+    }
+}
+
+/// The same, written and not mapped by the giver: the kernel then neither faults nor zeroes a page.
+struct Written(Files);
+
+pub(super) fn memfd_written(link: &Link, work: &'static Work) -> Option<Box<dyn Gives>> {
+    Some(Box::new(Written(Files::new(link.packets(End::Gives), &work.buffers, work))))
+}
+
+impl Gives for Written {
+    fn give(&mut self, _: u64) {
+        let fd = Files::create();
+        let mut at = 0;
+        for buffer in self.0.buffers {
+            // SAFETY: the buffer's bytes, and a descriptor of ours.
+            let written =
+                unsafe { libc::pwrite(fd.as_raw_fd(), buffer.as_ptr().cast(), buffer.len(), at as i64) };
+            assert_eq!(written, buffer.len() as isize, "memory for the file");
+            at += buffer.len().next_multiple_of(64);
+        }
         // SAFETY: a plain call on a descriptor of ours.
-        assert_eq!(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_ADD_SEALS, SEALS) }, 0);
-        send_fd(&self.socket, &fd);
+        assert_eq!(unsafe { libc::ftruncate(fd.as_raw_fd(), self.0.len as i64) }, 0);
+        self.0.seal_and_send(&fd);
     }
 }
 

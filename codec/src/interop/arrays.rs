@@ -73,12 +73,13 @@ impl Importing<'_> {
     fn primitive<T: ArrowPrimitiveType>(&mut self, column: &Column<'_>) -> Made {
         let values = self.scalars::<T::Native>(column, 1, column.len());
         let nulls = self.nulls(column);
-        let array = PrimitiveArray::<T>::new(values, nulls);
+        // SAFETY: there are as many values, and as many bits in a bitmap of nulls, as the column has rows.
+        let array = unsafe { PrimitiveArray::<T>::new_unchecked(values, nulls) };
         // Times with a zone and decimals of another precision have a type of their own.
-        Ok(Arc::new(match column.data_type() == &T::DATA_TYPE {
-            true => array,
-            false => array.with_data_type(column.data_type().clone()),
-        }))
+        if column.data_type() == &T::DATA_TYPE {
+            return Ok(Arc::new(array));
+        }
+        Ok(Arc::new(array.with_data_type(column.data_type().clone())))
     }
 
     fn boolean(&mut self, column: &Column<'_>) -> Made {
@@ -137,6 +138,7 @@ impl Importing<'_> {
     }
 
     /// Returns the first `count` values of a buffer.
+    #[inline(always)]
     fn scalars<T: ArrowNativeType>(
         &mut self,
         column: &Column<'_>,
@@ -148,6 +150,7 @@ impl Importing<'_> {
     }
 
     /// Returns the offsets of a column with rows.
+    #[inline(always)]
     fn offsets<O: OffsetSizeTrait>(&mut self, column: &Column<'_>) -> OffsetBuffer<O> {
         let offsets = self.scalars::<O>(column, 1, column.len() + 1);
         // SAFETY: `Full` promises that offsets rise from zero or above, and a column with rows has one at least.

@@ -133,7 +133,10 @@ impl Importing<'_> {
 
     /// Returns the first `len` bytes of a column's `nth` buffer, aligned to `align`. The structure check has found
     /// that many.
-    #[inline]
+    ///
+    /// Inlined, so that a buffer is made in registers: one that is handed over in memory is written in words and read
+    /// back in pairs of them, which waits for the stores.
+    #[inline(always)]
     pub(super) fn buffer(
         &mut self,
         column: &ColumnView<'_, Full>,
@@ -162,6 +165,7 @@ impl Importing<'_> {
     }
 
     /// Returns all of a column's `nth` buffer.
+    #[inline(always)]
     pub(super) fn whole_buffer(&mut self, column: &ColumnView<'_, Full>, nth: usize) -> Buffer {
         let len = column.source().table.span(&column.slot(), nth).len;
         self.buffer(column, nth, len, 1)

@@ -2,7 +2,7 @@
 
 use crate::layout::Class;
 use crate::message::{ColumnFault, ReadError};
-use crate::view::{Bitmap, ColumnView, Structure, Values};
+use crate::view::{Bitmap, ColumnView, Structure};
 
 /// Checks that a top-level column has no nulls, where its field allows none.
 pub(super) fn none(column: &ColumnView<'_, Structure>) -> Result<(), ColumnFault> {
@@ -33,10 +33,10 @@ pub(super) fn counted(column: &ColumnView<'_, Structure>) -> Result<(), ColumnFa
 /// This is arrow's rule for lists and maps, structs and fixed-size lists. A child of a union or of runs may have
 /// nulls in any case, and so may one of a list view, whose rows need not be reached.
 pub(super) fn children(column: &ColumnView<'_, Structure>) -> Result<(), ReadError> {
-    let (mask, size) = match column.values() {
-        Values::List(_) => (None, 1),
-        Values::Struct(_) => (column.validity(), 1),
-        Values::FixedSizeList(list) => (column.validity(), list.size()),
+    let (mask, size) = match column.node().class {
+        Class::List { .. } => (None, 1),
+        Class::Struct => (column.validity(), 1),
+        Class::FixedSizeList { size } => (column.validity(), size as usize),
         _ => return Ok(()),
     };
     for child in column.children() {

@@ -10,7 +10,7 @@ use super::bytes::Offsets;
 use super::{
     Bitmap, Bytes, Fixed, FixedSizeList, Keys, Level, List, ListView, RunEnd, Struct, Structure, Union, Views,
 };
-use crate::layout::{Class, Layout, Node, Tree};
+use crate::layout::{Class, Layout, Node, OffsetWidth, Tree};
 use crate::message::dictionary::{Held, Part};
 use crate::message::table::{Slot, Table};
 
@@ -181,11 +181,8 @@ impl<'a, L: Level> ColumnView<'a, L> {
         match &self.node.class {
             Class::Null => Values::Null,
             Class::Boolean => Values::Boolean(Bitmap::new(buffer(1), slot.len)),
-            Class::Fixed { width } => Values::Fixed(Fixed::new(buffer(1), *width as usize, slot.len)),
-            Class::Bytes { offsets, utf8 } => {
-                let offsets = Offsets::new(buffer(1), *offsets, slot.len);
-                Values::Bytes(Bytes::new(offsets, buffer(2), *utf8))
-            }
+            Class::Fixed { width } => Values::Fixed(self.fixed(*width)),
+            Class::Bytes { offsets, utf8 } => Values::Bytes(self.bytes(*offsets, *utf8)),
             Class::View { utf8 } => Values::Views(Views::new(self.source, *slot, *utf8)),
             Class::List { offsets } => {
                 Values::List(List::new(Offsets::new(buffer(1), *offsets, slot.len), self.child(0)))
@@ -202,8 +199,7 @@ impl<'a, L: Level> ColumnView<'a, L> {
             Class::Union { dense, ids } => {
                 let type_ids: &[i8] = bytemuck::cast_slice(buffer(0));
                 let type_ids = type_ids.get(..slot.len).unwrap_or_default();
-                let offsets =
-                    dense.then(|| Offsets::exactly(buffer(1), crate::layout::OffsetWidth::W32, slot.len));
+                let offsets = dense.then(|| Offsets::exactly(buffer(1), OffsetWidth::W32, slot.len));
                 Values::Union(Union::new(*self, ids, type_ids, offsets))
             }
             Class::RunEnd { width } => {
@@ -222,8 +218,8 @@ impl<'a, L: Level> ColumnView<'a, L> {
     /// Returns the values as a slice, if they are of a fixed width and `T` has that width: see [`Fixed::as_slice`].
     #[must_use]
     pub fn as_slice<T: AnyBitPattern>(&self) -> Option<&'a [T]> {
-        match self.values() {
-            Values::Fixed(fixed) => fixed.as_slice(),
+        match self.node.class {
+            Class::Fixed { width } => self.fixed(width).as_slice(),
             _ => None,
         }
     }
@@ -240,10 +236,21 @@ impl<'a, L: Level> ColumnView<'a, L> {
     /// Returns the values, if they are strings or binary (and not views).
     #[must_use]
     pub fn as_bytes(&self) -> Option<Bytes<'a, L>> {
-        match self.values() {
-            Values::Bytes(bytes) => Some(bytes),
+        match self.node.class {
+            Class::Bytes { offsets, utf8 } => Some(self.bytes(offsets, utf8)),
             _ => None,
         }
+    }
+
+    #[inline]
+    fn fixed(&self, width: u32) -> Fixed<'a> {
+        Fixed::new(self.source.buffer(&self.slot, 1), width as usize, self.slot.len)
+    }
+
+    #[inline]
+    fn bytes(&self, offsets: OffsetWidth, utf8: bool) -> Bytes<'a, L> {
+        let offsets = Offsets::new(self.source.buffer(&self.slot, 1), offsets, self.slot.len);
+        Bytes::new(offsets, self.source.buffer(&self.slot, 2), utf8)
     }
 
     /// Returns a child that the class has.
