@@ -34,12 +34,13 @@ use std::fmt;
 
 use arrow_array::RecordBatch;
 use arrow_buffer::Buffer;
+use arrow_schema::SchemaRef;
 
 pub use self::share::share;
 
 use crate::decode::Decoder;
 use crate::message::ReadError;
-use crate::view::{BatchView, Full};
+use crate::view::{BatchView, Full, Structure};
 
 /// The treatment of data that is aligned well enough for Arrow, but not for Rust.
 ///
@@ -75,6 +76,8 @@ pub enum ImportError {
         /// The field names, joined by dots.
         fields: Vec<Box<str>>,
     },
+    /// The schema that was given has other fields than the columns that were named.
+    UnlikeSchema,
     /// A dictionary's deltas cannot be joined into the one array that Arrow has for a dictionary. Borrowed views,
     /// which keep the parts apart, can still use it.
     DictionaryParts {
@@ -92,6 +95,40 @@ impl BatchView<'_, Full> {
     /// joined into one array, which does copy, once for each delta.
     pub fn to_record_batch(&self, memory: &Buffer, align: Align) -> Result<Imported, ImportError> {
         import::batch(self, memory, align)
+    }
+}
+
+impl BatchView<'_, Structure> {
+    /// Checks some columns in full, and returns them as Arrow arrays in the order in which they are named. `schema` has
+    /// their fields in that order. The values of other columns are neither checked nor read, so their pages need not even
+    /// be in memory.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+    /// # use bowstring_codec::{decode::Decoder, interop::{Align, share}};
+    /// # let columns: [(&str, ArrayRef); 2] =
+    /// #     [("n", Arc::new(Int64Array::from(vec![1]))), ("word", Arc::new(StringArray::from(vec!["one"])))];
+    /// # let batch = RecordBatch::try_from_iter(columns).unwrap();
+    /// # let mut writer = arrow_ipc::writer::StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
+    /// # let at = writer.get_ref().len();
+    /// # writer.write(&batch).unwrap();
+    /// # let stream = writer.into_inner().unwrap();
+    /// # let mut decoder = Decoder::from_schema_message(&stream).unwrap();
+    /// let words = Arc::new(decoder.schema().project(&[1])?);
+    /// let memory = share(stream[at..].to_vec());
+    /// let arrow = decoder.decode(&memory)?.columns_to_record_batch(&words, &[1], &memory, Align::Copy)?;
+    /// assert_eq!(arrow.batch.num_columns(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn columns_to_record_batch(
+        &self,
+        schema: &SchemaRef,
+        columns: &[usize],
+        memory: &Buffer,
+        align: Align,
+    ) -> Result<Imported, ImportError> {
+        import::columns(self, schema, columns, memory, align)
     }
 }
 
@@ -123,6 +160,7 @@ impl fmt::Display for ImportError {
         match self {
             Self::Read(error) => error.fmt(f),
             Self::ForeignMemory => f.write_str("the message does not lie in the memory given"),
+            Self::UnlikeSchema => f.write_str("the schema does not have the columns named"),
             Self::Misaligned { fields } => write!(f, "not aligned for Rust: {}", fields.join(", ")),
             Self::DictionaryParts { id, why } => write!(f, "the parts of dictionary {id}: {why}"),
         }

@@ -10,6 +10,7 @@ import hostile
 import pages
 import peers
 import slots
+import stores
 import tables
 
 PAIRS = {
@@ -43,7 +44,7 @@ def tests():
     for pair, (sends, receives) in PAIRS.items():
         for name, stream in tables.STREAMS.items():
             yield f"{pair}: {name}", carries(sends, receives, stream)
-    for module in (endings, hostile, pages, slots):
+    for module in (endings, hostile, pages, slots, stores):
         for name, test in module.tests():
             yield f"{module.__name__}: {name}", test
 

@@ -46,6 +46,20 @@ impl Choice {
         &self.schema
     }
 
+    /// Returns the places of all columns that are looked at; nothing if all are. Rows that are only counted need none of
+    /// their own.
+    pub(crate) fn needs(&self, counted: bool) -> Option<Vec<usize>> {
+        let mut needed = match &self.columns {
+            Some(columns) => columns.clone(),
+            None if counted => Vec::new(),
+            None => return None,
+        };
+        needed.extend(self.condition.iter().flat_map(Condition::columns));
+        needed.sort_unstable();
+        needed.dedup();
+        Some(needed)
+    }
+
     /// Whether nothing more is wanted.
     pub(crate) fn is_satisfied(&self) -> bool {
         self.left == 0

@@ -54,6 +54,18 @@ impl KeepOptions {
     }
 }
 
+impl KeepOptions {
+    /// Returns the places of the columns that are needed, in their order in the schema; nothing if all are. What makes no
+    /// sense needs all: [`keep`] says what is wrong with it.
+    #[must_use]
+    pub fn needs(&self, schema: &SchemaRef) -> Option<Vec<usize>> {
+        let ChoiceArgs { columns, limit, condition } = &self.choice;
+        let choice = Choice::new(schema, columns, *limit, condition.as_deref()).ok()?;
+        let needed = choice.needs(self.sink.count);
+        needed.filter(|needed| needed.len() < schema.fields().len())
+    }
+}
+
 /// Why a table was not kept.
 #[derive(Debug)]
 pub struct KeepError {

@@ -64,6 +64,8 @@ pub enum StoreError {
     },
     /// A segment has a different number of rows than stated.
     Rows,
+    /// The table has no column at a place that was named.
+    NoColumn,
     /// The store hung up. A requested change may have been made or not.
     HungUp,
     /// The store did not reply in time. A requested change may have been made or not.
@@ -88,6 +90,7 @@ impl fmt::Display for StoreError {
             Self::Message { segment, at, error } => {
                 write!(f, "segment {segment}, message at byte {at}: {error}")
             }
+            Self::NoColumn => f.write_str("the table has no such column"),
             Self::Rows => f.write_str("a segment has other rows than the store said"),
             Self::HungUp => f.write_str("the store hung up"),
             Self::TimedOut => f.write_str("the store did not answer in time"),

@@ -295,3 +295,40 @@ fn limits_are_named_and_leave_nothing_half_done() {
     let _others = [store.client(), store.client()];
     assert_eq!(code(Client::connect(&store.socket())), Code::Full);
 }
+
+#[test]
+fn columns_that_are_not_read_are_not_checked() {
+    let store = Store::new(Config::default());
+    let mut client = store.client();
+    // The second column's text is no UTF-8: what a client may put, and whoever reads it finds out.
+    let mut writer = bowstring_store::SegmentWriter::new(numbers(0..1).schema()).unwrap();
+    writer.write(&numbers(0..30)).unwrap();
+    let sound = writer.finish().unwrap();
+    let mut bytes = vec![0; sound.list[0].len as usize];
+    std::os::unix::fs::FileExt::read_exact_at(
+        &std::fs::File::from(sound.list[0].fd.try_clone().unwrap()),
+        &mut bytes,
+        0,
+    )
+    .unwrap();
+    let place = bytes.windows(6).position(|window| window == b"word 1").unwrap();
+    bytes[place] = 0xFF;
+    let mut file = bowstring_transport::region::Appender::create(c"altered").unwrap();
+    file.append(&bytes).unwrap();
+    let segment =
+        bowstring_store::Segment { fd: file.freeze().unwrap().into_fd(), len: bytes.len() as u64, rows: 30 };
+    let segments = bowstring_store::Segments { schema: sound.schema, list: vec![segment] };
+    client.put_segments("t", &segments, &Put::default()).unwrap();
+    let table = client.get("t").unwrap();
+    assert!(matches!(
+        table.batches().unwrap().next(),
+        Some(Err(bowstring_store::StoreError::Message { .. }))
+    ));
+    assert!(table.batches_of(&[1]).unwrap().next().unwrap().is_err());
+    let batch = table.batches_of(&[0]).unwrap().next().unwrap().unwrap();
+    assert_eq!((batch.num_columns(), support::first_column(&batch)), (1, (0..30).collect()));
+    assert_eq!(*batch.schema(), table.schema().project(&[0]).unwrap());
+    let none = table.batches_of(&[]).unwrap().next().unwrap().unwrap();
+    assert_eq!((none.num_columns(), none.num_rows()), (0, 30));
+    assert!(matches!(table.batches_of(&[2]), Err(bowstring_store::StoreError::NoColumn)));
+}

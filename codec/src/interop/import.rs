@@ -10,15 +10,15 @@
 
 use std::sync::{Arc, OnceLock};
 
-use arrow_array::{ArrayRef, RecordBatch, new_empty_array};
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, new_empty_array};
 use arrow_buffer::{BooleanBuffer, Buffer, IntervalMonthDayNano, MutableBuffer, NullBuffer, i256};
 use arrow_data::{ArrayData, ArrayDataBuilder};
-use arrow_schema::{DataType, IntervalUnit};
+use arrow_schema::{DataType, IntervalUnit, SchemaRef};
 
 use super::{Align, ImportError, Imported, concat};
 use crate::layout::Class;
 use crate::message::dictionary::{Built, Dictionary};
-use crate::view::{BatchView, ColumnView, Full};
+use crate::view::{BatchView, ColumnView, Full, Structure};
 
 /// Makes arrays of a batch in `memory`.
 pub(super) fn batch(
@@ -28,16 +28,33 @@ pub(super) fn batch(
 ) -> Result<Imported, ImportError> {
     // The body's place in the memory is found once; all buffers are slices of it from then on.
     let body = place(memory, view.source().body).ok_or(ImportError::ForeignMemory)?;
-    let mut importing = Importing { memory, body, align, misaligned: Vec::new() };
-    let mut columns = Vec::with_capacity(view.num_columns());
-    for column in view.columns() {
-        columns.push(importing.array(&column).map_err(|error| *error)?);
-    }
-    let copied = importing.finish()?;
+    let (columns, copied) =
+        Importing { memory, body, align, misaligned: Vec::new() }.arrays(view.columns())?;
     // SAFETY: there is an array for each field of the schema, of the field's type and with the batch's rows: the layout
     // was made from the schema, and `Structure` promises the rows. `Full` promises that fields without nulls have none.
     let batch = unsafe { RecordBatch::new_unchecked(Arc::clone(view.schema()), columns, view.num_rows()) };
     Ok(Imported { batch, copied })
+}
+
+/// Makes arrays of some columns of a batch that lies in `memory`, and checks these alone.
+pub(super) fn columns(
+    view: &BatchView<'_, Structure>,
+    schema: &SchemaRef,
+    columns: &[usize],
+    memory: &Buffer,
+    align: Align,
+) -> Result<Imported, ImportError> {
+    let body = place(memory, view.source().body).ok_or(ImportError::ForeignMemory)?;
+    let unlike = || ImportError::UnlikeSchema;
+    let mut checked = Vec::with_capacity(columns.len());
+    for &column in columns {
+        checked.push(view.column(column).ok_or_else(unlike)?.validate()?);
+    }
+    let importing = Importing { memory, body, align, misaligned: Vec::new() };
+    let (columns, copied) = importing.arrays(checked.into_iter())?;
+    let rows = RecordBatchOptions::new().with_row_count(Some(view.num_rows()));
+    let batch = RecordBatch::try_new_with_options(Arc::clone(schema), columns, &rows);
+    Ok(Imported { batch: batch.map_err(|_| unlike())?, copied })
 }
 
 /// A walk from views to arrays.
@@ -52,6 +69,18 @@ pub(super) struct Importing<'a> {
 }
 
 impl Importing<'_> {
+    /// Makes an array of each column; also returns the fields that were copied.
+    fn arrays<'c>(
+        mut self,
+        columns: impl ExactSizeIterator<Item = ColumnView<'c, Full>>,
+    ) -> Result<(Vec<ArrayRef>, Vec<Box<str>>), ImportError> {
+        let mut arrays = Vec::with_capacity(columns.len());
+        for column in columns {
+            arrays.push(self.array(&column).map_err(|error| *error)?);
+        }
+        Ok((arrays, self.finish()?))
+    }
+
     /// Returns the fields that were copied, or the error that none may be.
     fn finish(mut self) -> Result<Vec<Box<str>>, ImportError> {
         self.misaligned.dedup();

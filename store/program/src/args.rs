@@ -109,8 +109,11 @@ pub(crate) enum Command {
         #[arg(value_name = "KEY=VALUE", required = true, value_parser = pair)]
         pairs: Vec<(String, String)>,
     },
-    /// Print what the store has counted, in the text format of Prometheus.
-    Stat,
+    /// Print what the store has counted, in the text format of Prometheus; or all about one table.
+    Stat {
+        /// The table.
+        name: Option<String>,
+    },
     /// Show the tables and how they are used, again and again.
     Top {
         /// Seconds between two updates.

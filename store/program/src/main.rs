@@ -57,7 +57,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Rm { name, if_version } => write::remove(&config, &name, if_version, quiet),
         Command::Rename { name, to } => write::rename(&config, &name, &to, quiet),
         Command::Set { name, pairs } => write::set(&config, &name, pairs, quiet),
-        Command::Stat => show::stat(&config),
+        Command::Stat { name: None } => show::stat(&config),
+        Command::Stat { name: Some(name) } => show::about(&config, &name),
         Command::Top { interval, count } => show::top(&config, interval, count),
         Command::Completions { .. } | Command::Man => Ok(()),
     }

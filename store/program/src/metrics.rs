@@ -3,12 +3,14 @@
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bowstring_store::Client;
 
 /// How long a scrape may take to send its request, and to read.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// The longest head of a request that is read.
+const LONGEST: usize = 8192;
 
 /// Serves at an address from now on, in a thread; returns the address.
 pub(crate) fn answer(at: &str, socket: PathBuf) -> io::Result<SocketAddr> {
@@ -27,15 +29,29 @@ pub(crate) fn answer(at: &str, socket: PathBuf) -> io::Result<SocketAddr> {
     Ok(address)
 }
 
+/// Reads a request up to its empty line, or as far as is taken. It may come in any number of pieces.
+fn head(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut request = Vec::new();
+    let mut piece = [0; 1024];
+    while request.len() < LONGEST && !request.windows(4).any(|end| end == b"\r\n\r\n") {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        stream.set_read_timeout(Some(left))?;
+        match stream.read(&mut piece)? {
+            0 => break,
+            len => request.extend_from_slice(piece.get(..len).unwrap_or_default()),
+        }
+    }
+    Ok(request)
+}
+
 fn serve(mut stream: TcpStream, socket: &std::path::Path) -> io::Result<()> {
-    stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    // The first line is all that matters, and comes in the first packet.
-    let mut request = [0; 4096];
-    let len = stream.read(&mut request)?;
-    let found = request
-        .get(..len)
-        .is_some_and(|request| request.starts_with(b"GET /metrics ") || request.starts_with(b"GET / "));
+    let request = head(&mut stream)?;
+    let found = request.starts_with(b"GET /metrics ") || request.starts_with(b"GET / ");
     let text = Client::connect(socket).and_then(|mut client| client.stat());
     let (status, body) = match text {
         Ok(text) if found => ("200 OK", text),

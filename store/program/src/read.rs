@@ -5,6 +5,7 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use arrow_array::RecordBatchReader;
 use arrow_schema::SchemaRef;
 use bowstring_cli::exit::Exit;
 use bowstring_cli::output_options;
@@ -12,7 +13,7 @@ use bowstring_cli::signals::Signals;
 use bowstring_cli::text::{count, escaped};
 use bowstring_receiver::keep::{KeepOptions, keep};
 use bowstring_source::Source;
-use bowstring_store::{Client, Code, Event, Get as Which, Position, StoreError, Table};
+use bowstring_store::{Client, Code, Event, Get as Which, Position, Reader, StoreError, Table};
 
 use crate::args::{Follow, Get, Method, Since};
 use crate::config::Config;
@@ -153,8 +154,13 @@ fn shared(config: &Config, args: &Get, begun: Instant) -> Result<(Came, u64), Tr
         opened: begun.elapsed(),
         warning: None,
     };
-    let batches = table.batches().map_err(failed)?;
-    let rows = keep(&args.keep, table.schema(), batches).map_err(Failure::from)?;
+    // What is not needed is neither checked nor read.
+    let batches = match args.keep.needs(table.schema()) {
+        Some(columns) => table.batches_of(&columns),
+        None => table.batches(),
+    };
+    let reader = Reader(batches.map_err(failed)?);
+    let rows = keep(&args.keep, &reader.schema(), reader).map_err(Failure::from)?;
     Ok((came, rows))
 }
 

@@ -18,10 +18,11 @@ use crate::{holder, inherit, input, metrics};
 
 /// `bowstring serve`.
 pub(crate) fn run(config: &Config, args: args::Serve) -> Result<(), Failure> {
-    let metrics = args.metrics.clone().or_else(|| config.metrics.clone());
-    let store = store(config, args)?;
+    // First of all, so that whoever is asked to end before it serves ends well too.
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP]);
     let signals = signals.map_err(|error| Failure::host("cannot catch signals", &error))?;
+    let metrics = args.metrics.clone().or_else(|| config.metrics.clone());
+    let store = store(config, args)?;
     let listener = match inherit::listener() {
         Some(listener) => {
             listener.map_err(|error| Failure::usage(format!("the inherited socket: {error}")))?

@@ -94,6 +94,41 @@ pub(crate) fn stat(config: &Config) -> Result<(), Failure> {
     print(&connect(config)?.stat().map_err(|error| Failure::store(config, &error))?)
 }
 
+/// `bowstring stat NAME`.
+pub(crate) fn about(config: &Config, name: &str) -> Result<(), Failure> {
+    let failed = |error| Failure::store(config, &error);
+    let mut client = connect(config)?;
+    let table = client.get(name).map_err(failed)?;
+    let entries = client.list().map_err(failed)?;
+    let position = table.position();
+    let mut lines = vec![
+        ("name", escaped(table.name())),
+        ("version", table.version().to_string()),
+        ("rows", grouped(table.rows().end)),
+        ("bytes", bytes(table.bytes())),
+        ("columns", table.schema().fields().len().to_string()),
+        ("segments", table.segments().len().to_string()),
+        ("age", age(table.made())),
+        ("position", format!("{}:{}", position.base, position.row)),
+    ];
+    if let Some(entry) = entries.into_iter().find(|entry| entry.name == name) {
+        lines.push(("requests", grouped(entry.requests)));
+        lines.push(("followers", entry.followers.to_string()));
+        lines.push((
+            "source",
+            if entry.source.is_empty() { "put".to_owned() } else { escaped(&entry.source) },
+        ));
+        if !entry.trouble.is_empty() {
+            lines.push(("not read", escaped(&entry.trouble)));
+        }
+    }
+    let mut text: String = lines.into_iter().map(|(key, value)| format!("{key:<10}{value}\n")).collect();
+    for (key, value) in table.metadata() {
+        text.push_str(&format!("# {}={}\n", escaped(key), escaped(value)));
+    }
+    print(&text)
+}
+
 /// `bowstring top`.
 pub(crate) fn top(config: &Config, interval: Duration, count: Option<u64>) -> Result<(), Failure> {
     let signals = Signals::catch().map_err(|error| Failure::host("cannot catch signals", &error))?;

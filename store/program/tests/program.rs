@@ -40,6 +40,11 @@ fn files_are_served_and_read_again_when_they_are_replaced() {
     store.signal(Signal::HUP);
     until(|| room.out(&["get", "trips", "--csv"]) == TRIPS);
     assert!(room.out(&["stat"]).contains("bowstring_store_requests_total{kind=\"get\"}"));
+    let about = room.out(&["stat", "trips"]);
+    assert!(
+        about.contains("rows      3\n") && about.contains("segments  1\n") && about.contains("trips.csv"),
+        "{about}"
+    );
     assert!(room.out(&["top", "--count", "1"]).contains("trips"));
     let (exit, said) = room.fails(&["serve"]);
     assert!(exit == 1 && said.contains(&format!("process {} (bowstring)", store.0.id())), "{said}");
@@ -67,7 +72,7 @@ fn tables_are_put_appended_to_followed_and_taken_away() {
     stdin.stdin.take().unwrap().write_all(TRIPS.as_bytes()).unwrap();
     assert!(stdin.wait().unwrap().success());
     assert_eq!(room.out(&["get", "piped", "--count"]), "3\n");
-    for format in ["arrow", "arrows", "parquet"] {
+    for format in ["arrow", "arrows", "parquet", "csv", "jsonl"] {
         let file = format!("out.{format}");
         room.out(&["get", "t", "-o", &file]);
         room.out(&["put", "back", &file]);
@@ -151,4 +156,41 @@ fn an_earlier_version_and_what_came_since() {
     assert!(exit == 4 && said.contains("replaced"), "{said}");
     assert_eq!(room.fails(&["get", "t", "--version", "9"]).0, 4);
     assert_eq!(room.fails(&["get", "t", "--since", "x"]).0, 2);
+}
+
+#[test]
+fn following_goes_on_across_replacing_and_restarts_of_both() {
+    let room = Room::new();
+    room.file("a.csv", TRIPS);
+    room.file("b.csv", "id,place\n4,d\n");
+    // What a follower writes, and the position at which it ended.
+    let follow = |words: &[&str]| {
+        let output = room.run(&[&["follow", "t", "--csv"], words].concat());
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{said}");
+        let position = said.lines().find_map(|line| line.split("--since ").nth(1)).map(str::to_owned);
+        (String::from_utf8(output.stdout).unwrap(), position.unwrap())
+    };
+    let store = Store::serve(&room, &["--state", "state"]);
+    room.out(&["put", "t", "a.csv"]);
+    let (first, position) = follow(&["--limit", "3"]);
+    assert_eq!(first, TRIPS);
+    room.out(&["append", "t", "b.csv"]);
+    drop(store);
+    let _store = Store::serve(&room, &["--state", "state"]);
+    let (then, position) = follow(&["--since", &position, "--limit", "1"]);
+    assert_eq!(then, "id,place\n4,d\n");
+    // Replaced meanwhile: all of the new one, and said so.
+    room.out(&["put", "t", "b.csv"]);
+    let (after, _) = follow(&["--since", &position, "--limit", "1"]);
+    assert_eq!(after, "id,place\n4,d\n");
+    // Other columns are no continuation.
+    let mut other = room.command(&["follow", "t", "--csv"]);
+    let other = other.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    until(|| room.out(&["ls", "--json"]).contains("\"followers\":1"));
+    room.file("c.csv", "x\n1\n");
+    room.out(&["put", "t", "c.csv"]);
+    let ended = other.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(4));
+    assert!(String::from_utf8(ended.stderr).unwrap().contains("other columns"));
 }

@@ -165,6 +165,24 @@ impl Table {
     pub fn batches(&self) -> Result<Batches, StoreError> {
         Batches::new(&self.message, self.segments.clone(), self.first_row, self.rows.clone())
     }
+
+    /// Reads some columns of the batches, by their places in the schema and in this order. Others are neither checked nor
+    /// read.
+    ///
+    /// ```no_run
+    /// # let table: bowstring_store::Table = unimplemented!();
+    /// let sizes = table.schema().index_of("size")?;
+    /// for batch in table.batches_of(&[sizes])? {
+    ///     assert_eq!(batch?.num_columns(), 1);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn batches_of(&self, columns: &[usize]) -> Result<Batches, StoreError> {
+        let schema = self.schema.project(columns).map_err(|_| StoreError::NoColumn)?;
+        let mut batches = self.batches()?;
+        batches.columns = Some((schema.into(), columns.into()));
+        Ok(batches)
+    }
 }
 
 /// The batches of a table.
@@ -177,6 +195,8 @@ pub struct Batches {
     /// The number of the next batch's first row.
     row: u64,
     rows: Range<u64>,
+    /// The columns that are read, with their schema, if not all are.
+    columns: Option<(SchemaRef, Box<[usize]>)>,
     over: bool,
 }
 
@@ -188,7 +208,7 @@ impl Batches {
         rows: Range<u64>,
     ) -> Result<Batches, StoreError> {
         let decoder = Decoder::from_schema_message(schema).map_err(StoreError::Schema)?;
-        Ok(Batches { decoder, segments, segment: 0, at: 0, row: first_row, rows, over: false })
+        Ok(Batches { decoder, segments, segment: 0, at: 0, row: first_row, rows, columns: None, over: false })
     }
 
     /// Returns the next message: its segment, where it begins there, and its bytes.
@@ -221,8 +241,16 @@ impl Batches {
                     if self.row <= self.rows.start {
                         continue;
                     }
-                    let view = view.validate().map_err(|error| failed(error.into()))?;
-                    let imported = view.to_record_batch(&message, Align::Copy).map_err(failed)?;
+                    let imported = match &self.columns {
+                        Some((schema, columns)) => {
+                            view.columns_to_record_batch(schema, columns, &message, Align::Copy)
+                        }
+                        None => view
+                            .validate()
+                            .map_err(ImportError::from)
+                            .and_then(|view| view.to_record_batch(&message, Align::Copy)),
+                    };
+                    let imported = imported.map_err(failed)?;
                     return Ok(Some(self.cut(&imported.batch, first)));
                 }
                 _ => return Err(StoreError::Protocol(WireFault::Value(at))),
@@ -269,6 +297,9 @@ impl Iterator for Reader {
 
 impl RecordBatchReader for Reader {
     fn schema(&self) -> SchemaRef {
-        self.0.decoder.schema().clone()
+        match &self.0.columns {
+            Some((schema, _)) => schema.clone(),
+            None => self.0.decoder.schema().clone(),
+        }
     }
 }

@@ -36,6 +36,13 @@ impl Room {
         command
     }
 
+    /// Returns a command that names no socket.
+    pub(crate) fn plain(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bowstring"));
+        command.current_dir(&self.0).env("XDG_CONFIG_HOME", &self.0).args(words);
+        command
+    }
+
     pub(crate) fn run(&self, words: &[&str]) -> Output {
         self.command(words).stdin(Stdio::null()).output().unwrap()
     }
@@ -66,17 +73,24 @@ pub(crate) struct Store(pub(crate) Child);
 
 impl Store {
     pub(crate) fn serve(room: &Room, words: &[&str]) -> Store {
-        let mut command = room.command(&["serve"]);
-        let mut child = command.args(words).stderr(Stdio::piped()).spawn().unwrap();
+        Store::serve_as(room.command(&[&["serve"], words].concat()))
+    }
+
+    pub(crate) fn serve_as(command: Command) -> Store {
+        Store::serve_saying(command).0
+    }
+
+    /// Starts a store; also returns what it says until it serves.
+    pub(crate) fn serve_saying(mut command: Command) -> (Store, String) {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut said = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        while !line.contains("serving at") {
-            line.clear();
-            assert!(said.read_line(&mut line).unwrap() > 0, "it ended");
+        let mut text = String::new();
+        while !text.contains("serving at") {
+            assert!(said.read_line(&mut text).unwrap() > 0, "it ended: {text}");
         }
         // Read on, so that nothing it says blocks it.
         std::thread::spawn(move || said.read_to_end(&mut Vec::new()));
-        Store(child)
+        (Store(child), text)
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
