@@ -57,17 +57,10 @@ fn block<T: ArrowNativeType>(offsets: &[T], data: &[u8]) -> bool {
     if signs::ascii(block) {
         return true;
     }
-    simdutf8::basic::from_utf8(block).is_ok() && !cuts_a_character(inner, data, end.as_usize())
-}
-
-/// Returns true if some offset stands within a character of the text that ends at `end`.
-fn cuts_a_character<T: ArrowNativeType>(offsets: &[T], data: &[u8], end: usize) -> bool {
-    // Not the block: from its start, each offset would have to be counted anew.
-    let text = data.get(..end).unwrap_or_default();
-    // Bytes within a character are 0b10xx_xxxx, and less than all others if they are read as signed numbers. At the end
-    // of the text, none begins and none is cut.
-    let first = |at: &T| text.get(at.as_usize()).map_or(0, |&byte| byte as i8);
-    offsets.iter().fold(0, |least: i8, at| least.min(first(at))) < -64
+    // Bytes within a character are 0b10xx_xxxx. At the end of the text, none begins and none is cut.
+    let inside = |at: usize| block.get(at).is_some_and(|byte| byte & 0xc0 == 0x80);
+    simdutf8::basic::from_utf8(block).is_ok()
+        && !inner.iter().fold(false, |cut, at| cut | inside(at.as_usize() - start))
 }
 
 #[cfg(test)]
