@@ -6,6 +6,7 @@
 use core::mem::size_of;
 use core::num::NonZeroU64;
 
+use crate::error::{GeometryError, MAX_SLOTS};
 use crate::sync::{AtomicU32, AtomicU64};
 
 /// Padding. Atomic as well: no part of shared memory may have a type that must not change.
@@ -14,9 +15,6 @@ type HalfPad = core::sync::atomic::AtomicU32;
 
 /// Bytes of a cache line on every supported machine; slots and entries are aligned to it.
 pub(crate) const LINE: usize = 64;
-
-/// The most slots a pool may have.
-pub const MAX_SLOTS: u32 = 1 << 16;
 
 /// The first words of a board: written by the sender, read by the receiver.
 #[repr(C, align(128))]
@@ -168,22 +166,6 @@ const _: () = {
 pub struct Geometry {
     slots: u32,
     slot_size: NonZeroU64,
-}
-
-/// Reasons why a geometry is invalid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GeometryError {
-    /// There must be between 1 and [`MAX_SLOTS`] slots.
-    Slots(u32),
-    /// A slot must be a multiple of 64 bytes and at least 64.
-    SlotSize(u64),
-    /// The pool would be larger than the address space or than the stated limit.
-    TooLarge {
-        /// The pool's bytes, or `u64::MAX` if they overflow.
-        bytes: u64,
-        /// The limit.
-        most: u64,
-    },
 }
 
 impl Geometry {

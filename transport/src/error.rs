@@ -4,8 +4,6 @@ use core::fmt;
 
 use rustix::io::Errno;
 
-pub use crate::abi::GeometryError;
-
 /// A system call that this crate makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -201,6 +199,25 @@ pub enum RegionKind {
     Greeting,
 }
 
+/// The most slots a pool may have.
+pub const MAX_SLOTS: u32 = 1 << 16;
+
+/// Reasons why a geometry is invalid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GeometryError {
+    /// There must be between 1 and [`MAX_SLOTS`] slots.
+    Slots(u32),
+    /// A slot must be a multiple of 64 bytes and at least 64.
+    SlotSize(u64),
+    /// The pool would be larger than the address space or than the stated limit.
+    TooLarge {
+        /// The pool's bytes, or `u64::MAX` if they overflow.
+        bytes: u64,
+        /// The limit.
+        most: u64,
+    },
+}
+
 /// Reasons for refusing a descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RegionFault {
@@ -280,7 +297,7 @@ impl fmt::Display for RegionKind {
             RegionKind::Pool => "pool",
             RegionKind::Board => "board",
             RegionKind::Ledger => "ledger",
-            RegionKind::StatsRegion => "stats_region",
+            RegionKind::StatsRegion => "stats",
             RegionKind::Sealed => "sealed message",
             RegionKind::Greeting => "greeting",
         })
@@ -290,7 +307,7 @@ impl fmt::Display for RegionKind {
 impl fmt::Display for GeometryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            GeometryError::Slots(n) => write!(f, "{n} slots: there must be 1 to {}", crate::abi::MAX_SLOTS),
+            GeometryError::Slots(n) => write!(f, "{n} slots: there must be 1 to {MAX_SLOTS}"),
             GeometryError::SlotSize(n) => write!(f, "slots of {n} bytes: they must be multiples of 64 bytes"),
             GeometryError::TooLarge { bytes, most } => {
                 write!(f, "a pool of {bytes} bytes: {most} is the most")

@@ -79,11 +79,11 @@ pub use connect::session;
 /// The descriptor types of this crate's interface: std's own with the feature `std`, equivalent ones without it.
 pub use rustix::fd;
 
-pub use abi::{Geometry, MAX_SLOTS};
+pub use abi::Geometry;
 pub use connect::appearance::Appearance;
 pub use connect::incoming::{Connector, Incoming, Opened};
 pub use connect::observer::Observer;
-pub use error::{Call, Fault, GeometryError, OsError, RegionFault, RegionKind};
+pub use error::{Call, Fault, GeometryError, MAX_SLOTS, OsError, RegionFault, RegionKind};
 pub use peer::{Access, Credentials};
 pub use reason::BreakOff;
 pub use receive::lease::{Foreign, Honest, Lease, Meta, Trust};

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use super::machine::{Connector, ConnectorHeard, ListenerHeard, ListenerSide, Stop};
 use super::refusal::{Refusal, RefusalCode, fit};
 use super::wire::{self, Kind, Parameters, Past, WireFault};
-use crate::abi::GeometryError;
+use crate::error::GeometryError;
 use crate::error::{Call, Fault, OsError, RegionFault, RegionKind};
 use crate::peer::{Control, Credentials, Vital};
 use crate::region::private::MapSlice;

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::{Kind, VERSION};
-use crate::abi::GeometryError;
+use crate::error::GeometryError;
 
 /// Faults of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
