@@ -57,6 +57,8 @@ mod send;
 pub mod serve;
 pub mod share;
 #[cfg(feature = "tokio")]
+mod sink;
+#[cfg(feature = "tokio")]
 mod stream;
 pub mod turn;
 
@@ -80,6 +82,8 @@ pub use bowstring_derive::Row;
 #[cfg(feature = "derive")]
 pub use rows::Row;
 
+#[cfg(feature = "tokio")]
+pub use sink::BatchSink;
 #[cfg(feature = "tokio")]
 pub use stream::BatchStream;
 

@@ -268,6 +268,22 @@ impl Serving {
         sent
     }
 
+    /// Waits until the connected receivers were given everything that was sent.
+    pub fn flush(&mut self, until: Option<Instant>, interrupt: &Interrupt) -> Result<(), SendError> {
+        self.sender.interrupt_by(interrupt.clone());
+        self.set_patience(until);
+        let flushed = match self.sender.receivers() {
+            0 => Ok(()),
+            _ => self.waiting.hand_over(&mut self.sender).and_then(|()| self.sender.resume()),
+        };
+        self.sender.interrupt_by(Interrupt::default());
+        match flushed {
+            // The last one left during the wait; the next call that sends reports a crash.
+            Err(SendError::NoReceiver(_)) => Ok(()),
+            flushed => flushed,
+        }
+    }
+
     fn send_until(&mut self, batch: &RecordBatch, until: Option<Instant>) -> Result<(), SendError> {
         if let Some(error) = self.lost.take() {
             return Err(error);

@@ -64,6 +64,13 @@ impl Sender {
         self.listener = Some(listener);
     }
 
+    /// Takes the listener back, for a thread that serves it: the first batch then waits there for a receiver.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn take_listener(&mut self) -> Option<Listener> {
+        self.awaits_first = false;
+        self.listener.take()
+    }
+
     /// Accepts a receiver over one end of a socket pair, such as a child's that has the other end.
     pub fn accept_socket(&mut self, socket: OwnedFd) -> Result<ReceiverId, SetUpError> {
         self.tell_past();
