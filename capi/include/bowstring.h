@@ -840,6 +840,48 @@ int32_t bowstring_observer_is_alive(struct bowstring_observer *observer,
 // Threads: the one that uses the observer.
 int32_t bowstring_observer_close(struct bowstring_observer **observer, struct bowstring_error *error);
 
+// Receives the next message. `timeout` is in nanoseconds: 0 returns `BOWSTRING_AGAIN` if nothing is there, a negative one
+// waits without end. `BOWSTRING_CLOSED` and `BOWSTRING_CRASHED` come after everything that was sent.
+//
+// `message` is all zero, or was released. Release each message soon: the sender reuses its memory only then.
+//
+// Threads: one at a time for each receiver.
+int32_t bowstring_receive(struct bowstring_receiver *receiver,
+                          int64_t timeout,
+                          struct bowstring_message *message,
+                          struct bowstring_error *error);
+
+// Says good-bye to the sender and sets `*receiver` to NULL. `BOWSTRING_STATE`, and nothing happens, while pooled or
+// copied messages are neither released nor detached.
+//
+// Threads: the one that uses the receiver.
+int32_t bowstring_receiver_close(struct bowstring_receiver **receiver,
+                                 struct bowstring_error *error);
+
+// Returns what is known of the channel; `size` is `sizeof *info`.
+//
+// Threads: one at a time for each receiver.
+int32_t bowstring_receiver_get_info(struct bowstring_receiver *receiver,
+                                    struct bowstring_channel_info *info,
+                                    size_t size,
+                                    struct bowstring_error *error);
+
+// Reads this receiver's statistics; `size` is `sizeof *stats`.
+//
+// Threads: one at a time for each receiver.
+int32_t bowstring_receiver_get_stats(struct bowstring_receiver *receiver,
+                                     struct bowstring_receiver_stats *stats,
+                                     size_t size,
+                                     struct bowstring_error *error);
+
+// Reads the sender's statistics; `size` is `sizeof *stats`. `BOWSTRING_UNSUPPORTED` on a sealed channel.
+//
+// Threads: one at a time for each receiver.
+int32_t bowstring_receiver_get_sender_stats(struct bowstring_receiver *receiver,
+                                            struct bowstring_sender_stats *stats,
+                                            size_t size,
+                                            struct bowstring_error *error);
+
 // Connects to the sender that listens at `address`. `BOWSTRING_NOT_FOUND` if nobody does.
 //
 // If `options` ask for `BOWSTRING_POOLED`, the caller declares the sender honest: it does not write to a message between
@@ -867,17 +909,6 @@ int32_t bowstring_receiver_meet(int32_t fd,
                                 const struct bowstring_handshake_options *options,
                                 struct bowstring_receiver **receiver,
                                 struct bowstring_error *error);
-
-// Receives the next message. `timeout` is in nanoseconds: 0 returns `BOWSTRING_AGAIN` if nothing is there, a negative one
-// waits without end. `BOWSTRING_CLOSED` and `BOWSTRING_CRASHED` come after everything that was sent.
-//
-// `message` is all zero, or was released. Release each message soon: the sender reuses its memory only then.
-//
-// Threads: one at a time for each receiver.
-int32_t bowstring_receive(struct bowstring_receiver *receiver,
-                          int64_t timeout,
-                          struct bowstring_message *message,
-                          struct bowstring_error *error);
 
 // Sets how this receiver waits: it looks `spins` times before it sleeps, or never sleeps if `never_sleep` is not 0, for a
 // thread that owns its processor.
@@ -916,43 +947,49 @@ int32_t bowstring_receiver_arm(struct bowstring_receiver *receiver,
 // Threads: one at a time for each receiver.
 int32_t bowstring_receiver_disarm(struct bowstring_receiver *receiver, struct bowstring_error *error);
 
-// Returns what is known of the channel; `size` is `sizeof *info`.
-//
-// Threads: one at a time for each receiver.
-int32_t bowstring_receiver_get_info(struct bowstring_receiver *receiver,
-                                    struct bowstring_channel_info *info,
-                                    size_t size,
-                                    struct bowstring_error *error);
-
-// Reads this receiver's statistics; `size` is `sizeof *stats`.
-//
-// Threads: one at a time for each receiver.
-int32_t bowstring_receiver_get_stats(struct bowstring_receiver *receiver,
-                                     struct bowstring_receiver_stats *stats,
-                                     size_t size,
-                                     struct bowstring_error *error);
-
-// Reads the sender's statistics; `size` is `sizeof *stats`. `BOWSTRING_UNSUPPORTED` on a sealed channel.
-//
-// Threads: one at a time for each receiver.
-int32_t bowstring_receiver_get_sender_stats(struct bowstring_receiver *receiver,
-                                            struct bowstring_sender_stats *stats,
-                                            size_t size,
-                                            struct bowstring_error *error);
-
-// Says good-bye to the sender and sets `*receiver` to NULL. `BOWSTRING_STATE`, and nothing happens, while pooled or
-// copied messages are neither released nor detached.
-//
-// Threads: the one that uses the receiver.
-int32_t bowstring_receiver_close(struct bowstring_receiver **receiver,
-                                 struct bowstring_error *error);
-
 // Makes a sender: its pool is allocated now.
 //
 // Threads: any; the sender is then used by one thread at a time.
 int32_t bowstring_sender_open(const struct bowstring_sender_options *options,
                               struct bowstring_sender **sender,
                               struct bowstring_error *error);
+
+// Closes the sender and sets `*sender` to NULL. Receivers get what was committed, and then `BOWSTRING_CLOSED`. A loan that
+// is out is discarded.
+//
+// Threads: the one that uses the sender.
+int32_t bowstring_sender_close(struct bowstring_sender **sender,
+                               struct bowstring_error *error);
+
+// Gives the channel up before its end and sets `*sender` to NULL. Receivers get what was committed, and then
+// `BOWSTRING_CRASHED`, so that nobody takes a part for the whole.
+//
+// Threads: the one that uses the sender.
+int32_t bowstring_sender_abandon(struct bowstring_sender **sender, struct bowstring_error *error);
+
+// Connects for both directions: what `sender` sends goes there, and what comes back is received by `receiver`. `address`
+// is that of a sender which calls `bowstring_sender_accept_both`. `number`, unless NULL, gets the other side's number as a
+// receiver of `sender`.
+//
+// Threads: one at a time for each sender; the receiver may then be used by another thread.
+int32_t bowstring_sender_connect_both(struct bowstring_sender *sender,
+                                      const char *address,
+                                      const struct bowstring_handshake_options *options,
+                                      struct bowstring_receiver **receiver,
+                                      uint64_t *number,
+                                      struct bowstring_error *error);
+
+// Waits up to `timeout` nanoseconds until somebody has connected for both directions; 0 does not wait, a negative one
+// waits without end.
+//
+// Threads: one at a time for each sender and each listener; the receiver may then be used by another thread.
+int32_t bowstring_sender_accept_both(struct bowstring_sender *sender,
+                                     struct bowstring_listener *listener,
+                                     const struct bowstring_handshake_options *options,
+                                     int64_t timeout,
+                                     struct bowstring_receiver **receiver,
+                                     uint64_t *number,
+                                     struct bowstring_error *error);
 
 // Waits up to `timeout` nanoseconds for a receiver to connect to `listener`; 0 lets in whoever is there and returns
 // `BOWSTRING_AGAIN` if nobody is, a negative one waits without end. Also notices receivers that have died: call it now
@@ -1035,14 +1072,6 @@ int32_t bowstring_send(struct bowstring_sender *sender,
                        int64_t timeout,
                        struct bowstring_error *error);
 
-// Sets how this sender waits for room: it looks `spins` times before it sleeps, or never sleeps if `never_sleep` is not 0.
-//
-// Threads: one at a time for each sender.
-int32_t bowstring_sender_set_wait(struct bowstring_sender *sender,
-                                  uint32_t spins,
-                                  int32_t never_sleep,
-                                  struct bowstring_error *error);
-
 // Gives one receiver a policy of its own.
 //
 // Threads: one at a time for each sender.
@@ -1050,13 +1079,6 @@ int32_t bowstring_sender_set_on_slow(struct bowstring_sender *sender,
                                      uint64_t receiver,
                                      uint32_t on_slow,
                                      uint32_t quota,
-                                     struct bowstring_error *error);
-
-// Sets how often a busy sender looks whether its receivers live; 50 ms if never called.
-//
-// Threads: one at a time for each sender.
-int32_t bowstring_sender_watch_every(struct bowstring_sender *sender,
-                                     uint64_t nanoseconds,
                                      struct bowstring_error *error);
 
 // Returns the next receiver that has ended since this was last asked: its number, and how it ended (`BOWSTRING_CLOSED`,
@@ -1068,6 +1090,38 @@ int32_t bowstring_sender_next_ended(struct bowstring_sender *sender,
                                     uint64_t *receiver,
                                     int32_t *how,
                                     struct bowstring_error *error);
+
+// Reads the sender's statistics; `size` is `sizeof *stats`.
+//
+// Threads: one at a time for each sender.
+int32_t bowstring_sender_get_stats(struct bowstring_sender *sender,
+                                   struct bowstring_sender_stats *stats,
+                                   size_t size,
+                                   struct bowstring_error *error);
+
+// Reads the statistics of one receiver; `size` is `sizeof *stats`. `BOWSTRING_ARGUMENT` once it has gone.
+//
+// Threads: one at a time for each sender.
+int32_t bowstring_sender_get_subscriber(struct bowstring_sender *sender,
+                                        uint64_t receiver,
+                                        struct bowstring_subscriber_stats *stats,
+                                        size_t size,
+                                        struct bowstring_error *error);
+
+// Sets how this sender waits for room: it looks `spins` times before it sleeps, or never sleeps if `never_sleep` is not 0.
+//
+// Threads: one at a time for each sender.
+int32_t bowstring_sender_set_wait(struct bowstring_sender *sender,
+                                  uint32_t spins,
+                                  int32_t never_sleep,
+                                  struct bowstring_error *error);
+
+// Sets how often a busy sender looks whether its receivers live; 50 ms if never called.
+//
+// Threads: one at a time for each sender.
+int32_t bowstring_sender_watch_every(struct bowstring_sender *sender,
+                                     uint64_t nanoseconds,
+                                     struct bowstring_error *error);
 
 // Writes the descriptors of the receivers' sockets to `fds`, which has room for `room` of them, and their number to
 // `count`, which may be larger than `room`. They are readable when a receiver is gone, and after `bowstring_sender_arm`
@@ -1093,60 +1147,6 @@ int32_t bowstring_sender_arm(struct bowstring_sender *sender,
 //
 // Threads: one at a time for each sender.
 int32_t bowstring_sender_disarm(struct bowstring_sender *sender, struct bowstring_error *error);
-
-// Reads the sender's statistics; `size` is `sizeof *stats`.
-//
-// Threads: one at a time for each sender.
-int32_t bowstring_sender_get_stats(struct bowstring_sender *sender,
-                                   struct bowstring_sender_stats *stats,
-                                   size_t size,
-                                   struct bowstring_error *error);
-
-// Reads the statistics of one receiver; `size` is `sizeof *stats`. `BOWSTRING_ARGUMENT` once it has gone.
-//
-// Threads: one at a time for each sender.
-int32_t bowstring_sender_get_subscriber(struct bowstring_sender *sender,
-                                        uint64_t receiver,
-                                        struct bowstring_subscriber_stats *stats,
-                                        size_t size,
-                                        struct bowstring_error *error);
-
-// Closes the sender and sets `*sender` to NULL. Receivers get what was committed, and then `BOWSTRING_CLOSED`. A loan that
-// is out is discarded.
-//
-// Threads: the one that uses the sender.
-int32_t bowstring_sender_close(struct bowstring_sender **sender,
-                               struct bowstring_error *error);
-
-// Gives the channel up before its end and sets `*sender` to NULL. Receivers get what was committed, and then
-// `BOWSTRING_CRASHED`, so that nobody takes a part for the whole.
-//
-// Threads: the one that uses the sender.
-int32_t bowstring_sender_abandon(struct bowstring_sender **sender, struct bowstring_error *error);
-
-// Connects for both directions: what `sender` sends goes there, and what comes back is received by `receiver`. `address`
-// is that of a sender which calls `bowstring_sender_accept_both`. `number`, unless NULL, gets the other side's number as a
-// receiver of `sender`.
-//
-// Threads: one at a time for each sender; the receiver may then be used by another thread.
-int32_t bowstring_sender_connect_both(struct bowstring_sender *sender,
-                                      const char *address,
-                                      const struct bowstring_handshake_options *options,
-                                      struct bowstring_receiver **receiver,
-                                      uint64_t *number,
-                                      struct bowstring_error *error);
-
-// Waits up to `timeout` nanoseconds until somebody has connected for both directions; 0 does not wait, a negative one
-// waits without end.
-//
-// Threads: one at a time for each sender and each listener; the receiver may then be used by another thread.
-int32_t bowstring_sender_accept_both(struct bowstring_sender *sender,
-                                     struct bowstring_listener *listener,
-                                     const struct bowstring_handshake_options *options,
-                                     int64_t timeout,
-                                     struct bowstring_receiver **receiver,
-                                     uint64_t *number,
-                                     struct bowstring_error *error);
 
 #ifdef __cplusplus
 }  // extern "C"

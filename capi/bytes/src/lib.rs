@@ -6,7 +6,7 @@
 //! # Map
 //!
 //! `error` fills the caller's error object; `guard` catches panics; `handle` and `pointer` check what C hands in;
-//! `meeting` reads the options of a handshake and `address` a name; the others are one object of the header each.
+//! `handshake` reads the options of a handshake and `address` a name; the others are one object of the header each.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 

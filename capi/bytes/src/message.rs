@@ -10,7 +10,7 @@ use core::mem::MaybeUninit;
 
 use bowstring_transport::{Honest, Lease, Meta, SealedMessage};
 
-use crate::error::{BOWSTRING_UNSUPPORTED, Error, Failure};
+use crate::error::{BOWSTRING_OK, BOWSTRING_UNSUPPORTED, Error, Failure};
 use crate::guard::guard;
 use crate::handle::Handle;
 use crate::handshake::{BOWSTRING_COPIED, BOWSTRING_POOLED, BOWSTRING_SEALED};
@@ -95,6 +95,15 @@ impl Message {
         }
     }
 
+    /// Drops what is held where it lies: see [`guard`](crate::guard) for what moving it would cost.
+    #[inline(always)]
+    fn drop_held(&mut self) {
+        self.state = 0;
+        (self.data, self.len) = (core::ptr::null(), 0);
+        // SAFETY: `held` has seen that it is there, and `state` says now that it is not.
+        unsafe { self.held.as_mut_ptr().cast::<Held>().drop_in_place() };
+    }
+
     /// Takes what is held out of the words, which then hold nothing.
     #[inline(always)]
     fn take(&mut self) -> Result<Held, Failure> {
@@ -122,15 +131,34 @@ unsafe fn check<'a>(at: *mut Message) -> Result<&'a mut Message, Failure> {
 /// `message` is NULL or points to a message struct; its receiver is open unless it was detached or is sealed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bowstring_message_release(message: *mut Message, error: *mut Error) -> i32 {
+    // SAFETY: the caller's promise.
+    if let Some(message) = unsafe { may(message) }
+        && let Ok(Held::Borrowed(_, receiver)) = message.held()
+        // SAFETY: a receiver does not close before its messages are released, so it lives.
+        && let Ok(receiver) = unsafe { Handle::enter(*receiver) }
+    {
+        receiver.count_returned();
+        message.drop_held();
+        return BOWSTRING_OK;
+    }
+    // SAFETY: the caller's promise.
+    unsafe { release_any(message, error) }
+}
+
+/// Releases whatever can be released, or says why it cannot: see [`guard`](crate::guard).
+///
+/// # Safety
+/// As for `bowstring_message_release`.
+#[inline(never)]
+unsafe fn release_any(message: *mut Message, error: *mut Error) -> i32 {
     let body = || {
         // SAFETY: the caller's promise.
         let message = unsafe { check(message) }?;
         if let Held::Borrowed(_, receiver) | Held::Copied(receiver) = message.held()? {
             // SAFETY: a receiver does not close before its messages are released, so it lives.
-            let receiver = unsafe { Handle::enter(*receiver) }?;
-            receiver.count_returned();
+            unsafe { Handle::enter(*receiver) }?.count_returned();
         }
-        drop(message.take()?);
+        message.drop_held();
         Ok(())
     };
     // SAFETY: the caller's promise.

@@ -117,6 +117,10 @@ pub unsafe fn options<T: Copy>(at: *const T, fallback: T) -> Result<T, Failure> 
     }
     // SAFETY: the caller's promise: a size comes first.
     let size = unsafe { at.cast::<usize>().read() };
+    if size == size_of::<T>() {
+        // SAFETY: as many bytes are there, of which the caller filled in what is a `T`.
+        return Ok(unsafe { at.read() });
+    }
     if size < size_of::<usize>() || size > 4096 {
         return Err(Failure::argument(
             "the size of an options struct is not set: write {.size = sizeof options}",

@@ -100,6 +100,20 @@ impl<'a> Loan<'a> {
         Ok(fanout.publish(slot as u32, needed, used, label))
     }
 
+    /// Sends the first `used` bytes of the loan in `kept`, for callers that keep a loan in memory between two calls. Takes
+    /// it out. `None`, and nothing is done, if there is no loan, or one that only [`try_commit`](Self::try_commit) can send.
+    ///
+    /// The loan is read where it lies, word by word. Moved out as a whole, its words would be read in pairs, which waits
+    /// until the processor has carried out the stores of the message.
+    #[inline(always)]
+    pub fn commit_kept(kept: &mut Option<Loan<'a>>, used: usize) -> Option<Receipt> {
+        let loan =
+            kept.as_mut().filter(|loan| loan.span == 1 && used <= loan.len && loan.fanout.sealed == 0)?;
+        let receipt = loan.fanout.publish(loan.slot as u32, 1, used, Label::default());
+        *kept = None;
+        Some(receipt)
+    }
+
     #[cold]
     #[inline(never)]
     fn commit_cold(self, used: usize, label: Label) -> Result<Receipt, CommitError<'a>> {

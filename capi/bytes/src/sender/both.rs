@@ -1,0 +1,101 @@
+//! Channels in both directions, for requests and replies.
+#![allow(unsafe_code)]
+
+use core::ffi::c_char;
+
+use bowstring_transport::{ConnectRequest, Wait};
+
+use super::join::number as give_number;
+use super::{Sender, idle};
+use crate::address::Address;
+use crate::error::{BOWSTRING_AGAIN, Error, Failure};
+use crate::guard::guard;
+use crate::handle::Handle;
+use crate::handshake::{HandshakeOptions, Terms};
+use crate::listener::Listener;
+use crate::pointer::out;
+use crate::receiver::Receiver;
+use crate::time;
+
+// ---- both directions ----
+
+/// Connects for both directions: what `sender` sends goes there, and what comes back is received by `receiver`. `address`
+/// is that of a sender which calls `bowstring_sender_accept_both`. `number`, unless NULL, gets the other side's number as a
+/// receiver of `sender`.
+///
+/// Threads: one at a time for each sender; the receiver may then be used by another thread.
+///
+/// # Safety
+/// As for `bowstring_sender_connect`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bowstring_sender_connect_both(
+    sender: *mut Handle<Sender>,
+    address: *const c_char,
+    options: *const HandshakeOptions,
+    receiver: *mut *mut Handle<Receiver>,
+    number: *mut u64,
+    error: *mut Error,
+) -> i32 {
+    let body = || {
+        // SAFETY: the caller's promise.
+        let place = unsafe { out(receiver) }?;
+        // SAFETY: the caller's promise.
+        let mut sender = unsafe { idle(sender) }?;
+        // SAFETY: the caller's promise.
+        let address = unsafe { Address::read(address) }?;
+        // SAFETY: the caller's promise.
+        let terms = unsafe { Terms::read(options) }?;
+        let (id, incoming) = sender.inner.connect_both_over(address.dial()?, &terms.wanted())?;
+        place.set(Handle::give(Receiver::open(incoming)?)?);
+        // SAFETY: the caller's promise.
+        unsafe { give_number(number, id) };
+        Ok(())
+    };
+    // SAFETY: the caller's promise.
+    unsafe { guard(error, body) }
+}
+
+/// Waits up to `timeout` nanoseconds until somebody has connected for both directions; 0 does not wait, a negative one
+/// waits without end.
+///
+/// Threads: one at a time for each sender and each listener; the receiver may then be used by another thread.
+///
+/// # Safety
+/// As for `bowstring_sender_accept`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bowstring_sender_accept_both(
+    sender: *mut Handle<Sender>,
+    listener: *mut Handle<Listener>,
+    options: *const HandshakeOptions,
+    timeout: i64,
+    receiver: *mut *mut Handle<Receiver>,
+    number: *mut u64,
+    error: *mut Error,
+) -> i32 {
+    let body = || {
+        // SAFETY: the caller's promise.
+        let place = unsafe { out(receiver) }?;
+        // SAFETY: the caller's promise.
+        let mut sender = unsafe { idle(sender) }?;
+        // SAFETY: the caller's promise.
+        let listener = unsafe { Handle::enter(listener) }?;
+        // SAFETY: the caller's promise.
+        let terms = unsafe { Terms::read(options) }?;
+        sender.inner.set_patience(terms.patience());
+        let mut answer = |request: &ConnectRequest<'_>| terms.answer(request);
+        let wanted = terms.wanted();
+        let (id, incoming) = match time::wait(timeout, Wait::sleeping()) {
+            Some(wait) => sender.inner.accept_both(&listener.0, &wanted, wait, &mut answer)?,
+            None => match sender.inner.poll_accept_both(&listener.0, &wanted, &mut answer)? {
+                Some(both) => both,
+                None => return Err(Failure::Plain(BOWSTRING_AGAIN, "nobody connects now")),
+            },
+        };
+        place.set(Handle::give(Receiver::open(incoming)?)?);
+        // SAFETY: the caller's promise.
+        unsafe { give_number(number, id) };
+        Ok(())
+    };
+    // SAFETY: the caller's promise.
+    unsafe { guard(error, body) }
+}
