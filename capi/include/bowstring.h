@@ -69,6 +69,21 @@ struct ArrowArrayStream {
 #endif
 
 
+// A table of that name is replaced.
+#define BOWSTRING_PUT_REPLACE 0
+
+// There must be no table of that name.
+#define BOWSTRING_PUT_CREATE 1
+
+// The rows are added to the table, which must have the same schema.
+#define BOWSTRING_PUT_APPEND 2
+
+// Rows came behind those before.
+#define BOWSTRING_EVENT_ROWS 1
+
+// The table was replaced: the rows are all of the new one.
+#define BOWSTRING_EVENT_REPLACED 2
+
 // Success.
 #define BOWSTRING_OK 0
 
@@ -141,6 +156,9 @@ struct ArrowArrayStream {
 // The message is sent, and some receiver lacks it still: it gets it before anything else is sent. Do not send it again.
 #define BOWSTRING_UNFINISHED 23
 
+// The store has another version of the table, or a table where there must be none.
+#define BOWSTRING_CONFLICT 24
+
 // Nobody's fault in particular.
 #define BOWSTRING_FAULT_NONE 0
 
@@ -193,6 +211,9 @@ struct ArrowArrayStream {
 // The columns of a batch that is being built, numbered from 0, parents before their children.
 typedef struct bowstring_columns bowstring_columns;
 
+// A value that C holds a pointer to.
+typedef struct bowstring_follower bowstring_follower;
+
 // A socket that others can connect to.
 typedef struct bowstring_listener bowstring_listener;
 
@@ -204,6 +225,9 @@ typedef struct bowstring_receiver bowstring_receiver;
 
 // The sending end: a pool of slots in shared memory, and up to 64 receivers.
 typedef struct bowstring_sender bowstring_sender;
+
+// A value that C holds a pointer to.
+typedef struct bowstring_store bowstring_store;
 
 // Receives the batches of one Arrow table.
 typedef struct bowstring_table_receiver bowstring_table_receiver;
@@ -371,6 +395,70 @@ typedef struct bowstring_table_sender_stats {
   // What the transport counts.
   struct bowstring_sender_stats transport;
 } bowstring_table_sender_stats;
+
+// How a table is put. Zero in a field means its default; NULL in place of the struct means all defaults.
+typedef struct bowstring_put_options {
+  // `sizeof(bowstring_put_options)`.
+  size_t size;
+  // `BOWSTRING_PUT_…`.
+  uint32_t mode;
+  // 0.
+  uint32_t reserved;
+  // The version that must be there; 0 means any.
+  uint64_t expected;
+} bowstring_put_options;
+
+// What is got of a table. Zero in a field means its default; NULL in place of the struct means the newest version, whole.
+typedef struct bowstring_get_options {
+  // `sizeof(bowstring_get_options)`.
+  size_t size;
+  // The version; 0 means the newest.
+  uint64_t version;
+  // Unless 0, the `base` of a table that was got before: only rows from `row` on, if it was not replaced since.
+  uint64_t base;
+  // The first of these rows: the `end_row` of that table.
+  uint64_t row;
+} bowstring_get_options;
+
+// What is known of a version of a table.
+typedef struct bowstring_table_info {
+  // The version.
+  uint64_t version;
+  // Which line of versions it belongs to: another one after the table was replaced.
+  uint64_t base;
+  // The number of the first row that was got.
+  uint64_t first_row;
+  // The number behind the last row.
+  uint64_t end_row;
+  // Bytes of the whole version.
+  uint64_t bytes;
+  // When the version was made, in nanoseconds since 1970.
+  uint64_t made;
+} bowstring_table_info;
+
+// A table that a store has.
+typedef struct bowstring_store_entry {
+  // Its name.
+  const char *name;
+  // Where its rows come from; empty if somebody put them.
+  const char *source;
+  // What was wrong with the source the last time it was read; empty for nothing.
+  const char *trouble;
+  // Its version.
+  uint64_t version;
+  // Its rows.
+  uint64_t rows;
+  // Bytes of its segments.
+  uint64_t bytes;
+  // When the version was made, in nanoseconds since 1970.
+  uint64_t made;
+  // How often it was asked for.
+  uint64_t requests;
+  // Its columns.
+  uint32_t columns;
+  // Connections that follow it.
+  uint32_t followers;
+} bowstring_store_entry;
 
 // The requests that wait for their replies, up to 64. All zero is none.
 typedef struct bowstring_calls {
@@ -601,6 +689,29 @@ int32_t bowstring_table_receiver_get_stats(struct bowstring_table_receiver *rece
 int32_t bowstring_table_receiver_close(struct bowstring_table_receiver **receiver,
                                        struct bowstring_error *error);
 
+// Returns in `fd` a new descriptor for `poll` or `epoll`. After `bowstring_table_receiver_arm` it is readable when a
+// message comes or the sender is gone. It belongs to the caller; make it once.
+//
+// Threads: one at a time for each receiver.
+int32_t bowstring_table_receiver_pollable(struct bowstring_table_receiver *receiver,
+                                          int32_t *fd,
+                                          struct bowstring_error *error);
+
+// Announces that the caller will sleep on the pollable descriptor, and returns 1 in `may_sleep`; 0 if it should receive
+// at once, because a message or the end is there. After the sleep call `bowstring_table_receiver_disarm`, and then receive
+// with timeout 0 until that returns `BOWSTRING_AGAIN`: a message may be a dictionary, which is no batch.
+//
+// Threads: one at a time for each receiver.
+int32_t bowstring_table_receiver_arm(struct bowstring_table_receiver *receiver,
+                                     int32_t *may_sleep,
+                                     struct bowstring_error *error);
+
+// Ends the sleep that `bowstring_table_receiver_arm` announced.
+//
+// Threads: one at a time for each receiver.
+int32_t bowstring_table_receiver_disarm(struct bowstring_table_receiver *receiver,
+                                        struct bowstring_error *error);
+
 // Makes a sender of batches of this schema, which is that of a struct: its children are the columns. `schema` is the
 // library's from the call on, also if this fails.
 //
@@ -659,6 +770,33 @@ int32_t bowstring_table_sender_set_timeout(struct bowstring_table_sender *sender
                                            int64_t timeout,
                                            struct bowstring_error *error);
 
+// Returns in `how` how the next receiver has ended since this was last asked: `BOWSTRING_CLOSED`, `BOWSTRING_CRASHED`,
+// `BOWSTRING_CUT_OFF` or `BOWSTRING_PROTOCOL`. `BOWSTRING_AGAIN` if none has.
+//
+// Threads: one at a time for each sender.
+int32_t bowstring_table_sender_next_ended(struct bowstring_table_sender *sender,
+                                          int32_t *how,
+                                          struct bowstring_error *error);
+
+// Reads the sender's statistics; `size` is `sizeof *stats`.
+//
+// Threads: one at a time for each sender.
+int32_t bowstring_table_sender_get_stats(struct bowstring_table_sender *sender,
+                                         struct bowstring_table_sender_stats *stats,
+                                         size_t size,
+                                         struct bowstring_error *error);
+
+// Closes the table and sets `*sender` to NULL. Receivers get what was sent, and then the end.
+//
+// Threads: the one that uses the sender.
+int32_t bowstring_table_sender_close(struct bowstring_table_sender **sender, struct bowstring_error *error);
+
+// Gives the table up before its end and sets `*sender` to NULL. Receivers get what was sent, and then
+// `BOWSTRING_CRASHED`, so that nobody takes a part for the whole.
+//
+// Threads: the one that uses the sender.
+int32_t bowstring_table_sender_abandon(struct bowstring_table_sender **sender, struct bowstring_error *error);
+
 // Sends a batch: a struct array of the sender's schema, copied once into the slots where receivers read it. Before that
 // it is checked against the schema, and its values as those of a message are. `batch` is the library's from the call on,
 // also if this fails.
@@ -701,32 +839,130 @@ int32_t bowstring_table_sender_build(struct bowstring_table_sender *sender,
                                      void *context,
                                      struct bowstring_error *error);
 
-// Returns in `how` how the next receiver has ended since this was last asked: `BOWSTRING_CLOSED`, `BOWSTRING_CRASHED`,
-// `BOWSTRING_CUT_OFF` or `BOWSTRING_PROTOCOL`. `BOWSTRING_AGAIN` if none has.
+// Calls `question` about twenty times a second whenever the sender waits, for receivers or for room. Once it returns
+// something else than 0 the wait, and each one after it, ends with `BOWSTRING_INTERRUPTED`. It may look at a flag that a
+// signal handler or another thread sets. It must return: no `longjmp`, no C++ exception. It must not use `sender`.
 //
-// Threads: one at a time for each sender.
-int32_t bowstring_table_sender_next_ended(struct bowstring_table_sender *sender,
-                                          int32_t *how,
-                                          struct bowstring_error *error);
+// Threads: one at a time for each sender; `question` is called on the thread that waits.
+int32_t bowstring_table_sender_interrupt_by(struct bowstring_table_sender *sender,
+                                            int32_t (*question)(void *context),
+                                            void *context,
+                                            struct bowstring_error *error);
 
-// Reads the sender's statistics; `size` is `sizeof *stats`.
+// Connects to the store at `address`: a path, or `@name` in the abstract namespace; NULL means the user's own store.
+// `BOWSTRING_NOT_FOUND` if none runs there. It must belong to the same user or to root.
 //
-// Threads: one at a time for each sender.
-int32_t bowstring_table_sender_get_stats(struct bowstring_table_sender *sender,
-                                         struct bowstring_table_sender_stats *stats,
-                                         size_t size,
-                                         struct bowstring_error *error);
+// Threads: any; the connection is then used by one thread at a time.
+int32_t bowstring_store_connect(const char *address,
+                                struct bowstring_store **store,
+                                struct bowstring_error *error);
 
-// Closes the table and sets `*sender` to NULL. Receivers get what was sent, and then the end.
+// Sets how long the store may take to answer, in nanoseconds; 30 seconds if never called.
 //
-// Threads: the one that uses the sender.
-int32_t bowstring_table_sender_close(struct bowstring_table_sender **sender, struct bowstring_error *error);
+// Threads: one at a time for each connection.
+int32_t bowstring_store_set_timeout(struct bowstring_store *store,
+                                    uint64_t nanoseconds,
+                                    struct bowstring_error *error);
 
-// Gives the table up before its end and sets `*sender` to NULL. Receivers get what was sent, and then
-// `BOWSTRING_CRASHED`, so that nobody takes a part for the whole.
+// Puts all batches of a stream under `name`, at once or not at all: readers see the version before or this one. They are
+// copied once, into memory that nobody can change. `stream` is the library's from the call on, also if this fails.
+// `version`, unless NULL, gets the table's version.
 //
-// Threads: the one that uses the sender.
-int32_t bowstring_table_sender_abandon(struct bowstring_table_sender **sender, struct bowstring_error *error);
+// `BOWSTRING_CONFLICT` if another version is there than was expected, or a table that must not be.
+//
+// Threads: one at a time for each connection.
+int32_t bowstring_store_put(struct bowstring_store *store,
+                            const char *name,
+                            struct ArrowArrayStream *stream,
+                            const struct bowstring_put_options *options,
+                            uint64_t *version,
+                            struct bowstring_error *error);
+
+// Opens a table as a stream of batches whose buffers are the memory that they were put in. Takes as long for a large
+// table as for a small one; each batch is checked when its turn comes. `info`, unless NULL, gets what is known of the
+// table; `info_size` is `sizeof *info`. `BOWSTRING_NOT_FOUND` if there is no such table, `BOWSTRING_CONFLICT` if the
+// version is gone.
+//
+// The caller releases the stream and each batch, on any thread. They stay valid, and as they are, whatever happens to the
+// name, to the connection and to the store.
+//
+// Threads: one at a time for each connection.
+int32_t bowstring_store_get(struct bowstring_store *store,
+                            const char *name,
+                            const struct bowstring_get_options *options,
+                            struct ArrowArrayStream *stream,
+                            struct bowstring_table_info *info,
+                            size_t info_size,
+                            struct bowstring_error *error);
+
+// Takes a table away, if its version is `expected` or that is 0. Whoever has opened it keeps it.
+//
+// Threads: one at a time for each connection.
+int32_t bowstring_store_remove(struct bowstring_store *store,
+                               const char *name,
+                               uint64_t expected,
+                               struct bowstring_error *error);
+
+// Gives a table another name, which must be free. Followers go on.
+//
+// Threads: one at a time for each connection.
+int32_t bowstring_store_rename(struct bowstring_store *store,
+                               const char *name,
+                               const char *to,
+                               struct bowstring_error *error);
+
+// Hangs up and sets `*store` to NULL. What was got stays.
+//
+// Threads: the one that uses the connection.
+int32_t bowstring_store_close(struct bowstring_store **store, struct bowstring_error *error);
+
+// Follows a table: what is there now, and then whatever comes, without a gap and without a repetition. With `base` and
+// `row` of a table that was got before (its `base` and `end_row`), only what comes behind that; `base` is 0 for all of it.
+// The connection becomes the follower: `*store` is set to NULL, also if this fails, unless it is in use.
+//
+// Threads: the one that uses the connection; the follower is then used by one thread at a time.
+int32_t bowstring_store_follow(struct bowstring_store **store,
+                               const char *table,
+                               uint64_t base,
+                               uint64_t row,
+                               struct bowstring_follower **follower,
+                               struct bowstring_error *error);
+
+// Waits up to `timeout` nanoseconds for the next rows, and returns them as a stream: 0 returns `BOWSTRING_AGAIN` if none
+// have come, a negative one waits without end. `event` gets `BOWSTRING_EVENT_ROWS` or `BOWSTRING_EVENT_REPLACED`; `info`,
+// unless NULL, what is known of the version, and `info_size` is `sizeof *info`. `BOWSTRING_CLOSED` once the table was
+// removed, `BOWSTRING_NOT_FOUND` if there is none. The caller releases the stream.
+//
+// Threads: one at a time for each follower.
+int32_t bowstring_follower_next(struct bowstring_follower *follower,
+                                int64_t timeout,
+                                uint32_t *event,
+                                struct ArrowArrayStream *stream,
+                                struct bowstring_table_info *info,
+                                size_t info_size,
+                                struct bowstring_error *error);
+
+// Returns the connection's descriptor in `fd`, for `poll` or `epoll`: it is readable when something has come. It stays the
+// follower's.
+//
+// Threads: one at a time for each follower.
+int32_t bowstring_follower_fd(struct bowstring_follower *follower,
+                              int32_t *fd,
+                              struct bowstring_error *error);
+
+// Hangs up and sets `*follower` to NULL. What was got stays.
+//
+// Threads: the one that uses the follower.
+int32_t bowstring_follower_close(struct bowstring_follower **follower, struct bowstring_error *error);
+
+// Calls `each` for each table of the store, until it returns something else than 0. What it is handed is good until it
+// returns. It must return: no `longjmp`, no C++ exception. It must not use `store`.
+//
+// Threads: one at a time for each connection.
+int32_t bowstring_store_list(struct bowstring_store *store,
+                             int32_t (*each)(void *context, const struct bowstring_store_entry *entry),
+                             void *context,
+                             struct bowstring_error *error);
 
 // Notes the request that a receipt is for. `BOWSTRING_STATE` if 64 are open already.
 //

@@ -467,6 +467,101 @@ class table_receiver {
     detail::handle<bowstring_table_receiver, bowstring_table_receiver_close> raw_;
 };
 
+// ---- the store ----
+
+// A version of a table: a stream of its batches, and what is known of it.
+struct stored_table {
+    bowstring::stream stream;
+    bowstring_table_info info{};
+};
+
+// Rows that a follower was given: those that came, or all of a table that took the old one's place.
+struct stored_rows : stored_table {
+    bool replaced = false;
+};
+
+// Follows a table of a store.
+class follower {
+  public:
+    // The next rows; its code is BOWSTRING_CLOSED once the table was removed.
+    result<stored_rows> try_next(timeout wait = forever) {
+        bowstring_error e{};
+        stored_rows rows;
+        uint32_t event = 0;
+        int32_t code = bowstring_follower_next(raw_.get(), wait.raw(), &event, rows.stream.get(), &rows.info,
+                                               sizeof rows.info, &e);
+        rows.replaced = event == BOWSTRING_EVENT_REPLACED;
+        if (code == BOWSTRING_OK) return result<stored_rows>(std::move(rows));
+        e.code = code;
+        return e;
+    }
+    // Readable when something has come.
+    int fd() const {
+        int fd = -1;
+        detail::must([&](auto *e) { return bowstring_follower_fd(raw_.get(), &fd, e); });
+        return fd;
+    }
+    bowstring_follower *get() const noexcept { return raw_.get(); }
+
+  private:
+    friend class store;
+    follower() noexcept = default;
+    detail::handle<bowstring_follower, bowstring_follower_close> raw_;
+};
+
+// A connection to a store of named tables. The structs it is handed are released, also if a call fails.
+class store {
+  public:
+    // The user's own store, unless there is an address.
+    explicit store(const char *address = nullptr) {
+        detail::must([&](auto *e) { return bowstring_store_connect(address, raw_.place(), e); });
+    }
+    // Puts a table in the place of what has that name, if that is of the expected version or 0; returns its version.
+    uint64_t put(const char *name, ArrowArrayStream *stream, uint64_t expected = 0) {
+        return put(name, stream, BOWSTRING_PUT_REPLACE, expected);
+    }
+    // Puts a table where there is none of that name.
+    uint64_t create(const char *name, ArrowArrayStream *stream) { return put(name, stream, BOWSTRING_PUT_CREATE, 0); }
+    // Adds rows to a table.
+    uint64_t append(const char *name, ArrowArrayStream *stream, uint64_t expected = 0) {
+        return put(name, stream, BOWSTRING_PUT_APPEND, expected);
+    }
+    // Opens a version of a table, the newest if it is 0. Its batches lie where they were put.
+    stored_table get(const char *name, uint64_t version = 0) {
+        bowstring_get_options options{sizeof options, version, 0, 0};
+        stored_table table;
+        detail::must([&](auto *e) {
+            return bowstring_store_get(raw_.get(), name, &options, table.stream.get(), &table.info,
+                                       sizeof table.info, e);
+        });
+        return table;
+    }
+    void remove(const char *name, uint64_t expected = 0) {
+        detail::must([&](auto *e) { return bowstring_store_remove(raw_.get(), name, expected, e); });
+    }
+    void rename(const char *name, const char *to) {
+        detail::must([&](auto *e) { return bowstring_store_rename(raw_.get(), name, to, e); });
+    }
+    // Follows a table. The connection becomes the follower.
+    bowstring::follower follow(const char *name) && {
+        bowstring::follower follower;
+        detail::must([&](auto *e) {
+            return bowstring_store_follow(raw_.place(), name, 0, 0, follower.raw_.place(), e);
+        });
+        return follower;
+    }
+    bowstring_store *get() const noexcept { return raw_.get(); }
+
+  private:
+    uint64_t put(const char *name, ArrowArrayStream *stream, uint32_t mode, uint64_t expected) {
+        bowstring_put_options options{sizeof options, mode, 0, expected};
+        uint64_t version = 0;
+        detail::must([&](auto *e) { return bowstring_store_put(raw_.get(), name, stream, &options, &version, e); });
+        return version;
+    }
+    detail::handle<bowstring_store, bowstring_store_close> raw_;
+};
+
 } // namespace bowstring
 
 #endif

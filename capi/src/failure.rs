@@ -3,6 +3,7 @@
 use std::fmt;
 
 use bowstring_capi_bytes::error::{self as code, Failure, Reported, end_code, handshake_code};
+use bowstring_store::{Code, StoreError};
 use bowstring_table::c_data::CDataError;
 use bowstring_table::{ReceiveError, SendError, SetUpError};
 
@@ -22,6 +23,8 @@ pub enum TableFailure {
     Data(CDataError),
     /// What a stream of the caller's says of itself.
     Stream(String),
+    /// A store was not there, refused, or broke the protocol.
+    Store(StoreError),
 }
 
 impl Reported for TableFailure {
@@ -45,6 +48,7 @@ impl Reported for TableFailure {
             Self::Receive(ReceiveError::Crashed | ReceiveError::BrokenOff { .. }) => code::BOWSTRING_CRASHED,
             Self::Receive(ReceiveError::CutOff) => code::BOWSTRING_CUT_OFF,
             Self::Receive(_) => code::BOWSTRING_PROTOCOL,
+            Self::Store(e) => store_code(e),
             _ => code::BOWSTRING_DATA,
         }
     }
@@ -55,6 +59,7 @@ impl Reported for TableFailure {
             Self::SetUp(SetUpError::Host(e))
             | Self::Send(SendError::Host(e))
             | Self::Receive(ReceiveError::Host(e)) => e.raw_os_error(),
+            Self::Store(StoreError::Io(e) | StoreError::NoStore(e)) => e.raw_os_error().unwrap_or(0),
             _ => 0,
         }
     }
@@ -81,6 +86,7 @@ impl fmt::Display for TableFailure {
             Self::Schema(e) => write!(f, "the ArrowSchema cannot be used: {e}"),
             Self::Data(e) => write!(f, "the ArrowArray cannot be used: {e}"),
             Self::Stream(e) => write!(f, "the ArrowArrayStream failed: {e}"),
+            Self::Store(e) => e.fmt(f),
         }
     }
 }
@@ -106,6 +112,35 @@ impl From<SendError> for TableFailure {
 impl From<ReceiveError> for TableFailure {
     fn from(error: ReceiveError) -> Self {
         Self::Receive(error)
+    }
+}
+
+impl From<StoreError> for TableFailure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// The code of what went wrong with a store.
+fn store_code(error: &StoreError) -> i32 {
+    match error {
+        StoreError::NoStore(_) => code::BOWSTRING_NOT_FOUND,
+        StoreError::Refused(refused) => match refused.code {
+            Code::NoTable => code::BOWSTRING_NOT_FOUND,
+            Code::Exists | Code::Version => code::BOWSTRING_CONFLICT,
+            Code::Schema => code::BOWSTRING_SCHEMA,
+            Code::Segment => code::BOWSTRING_DATA,
+            Code::Limit => code::BOWSTRING_TOO_LONG,
+            Code::Name => code::BOWSTRING_ADDRESS,
+            _ => code::BOWSTRING_REFUSED,
+        },
+        StoreError::Foreign { .. } => code::BOWSTRING_REFUSED,
+        StoreError::HungUp => code::BOWSTRING_HUNG_UP,
+        StoreError::TimedOut => code::BOWSTRING_TIMED_OUT,
+        StoreError::Make(_) => code::BOWSTRING_DATA,
+        StoreError::Spent => code::BOWSTRING_STATE,
+        StoreError::Io(_) => code::BOWSTRING_OS,
+        _ => code::BOWSTRING_PROTOCOL,
     }
 }
 

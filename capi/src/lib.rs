@@ -7,5 +7,7 @@ pub mod build;
 pub mod failure;
 pub mod receive;
 pub mod send;
+pub mod store;
+mod stream;
 
 pub use bowstring_capi_bytes as bytes;

@@ -2,12 +2,9 @@
 #![allow(unsafe_code)]
 
 use std::ffi::c_char;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
-use arrow_array::{RecordBatch, RecordBatchReader};
-use arrow_schema::{ArrowError, SchemaRef};
 use bowstring_capi_bytes::address::Address;
 use bowstring_capi_bytes::error::{BOWSTRING_AGAIN, BOWSTRING_CLOSED, Error, Failure};
 use bowstring_capi_bytes::guard::guard_as;
@@ -21,6 +18,9 @@ use bowstring_table::transport::{Incoming, Wait};
 use bowstring_table::{ReceiveError, Receiver as Inner};
 
 use crate::failure::TableFailure;
+use crate::stream::export;
+
+pub mod waiting;
 
 /// Receives the batches of one table.
 pub struct TableReceiver {
@@ -215,38 +215,17 @@ pub unsafe extern "C" fn bowstring_table_receiver_into_stream(
         // SAFETY: the caller's promise.
         let receiver = unsafe { Handle::close(receiver, |_| Ok(())) }?;
         let receiver = receiver.ok_or(Failure::argument("the receiver is NULL"))?;
-        place.set(FFI_ArrowArrayStream::new(Box::new(Batches(receiver))));
+        let mut inner = receiver.inner;
+        let schema = inner.schema().clone();
+        place.set(export(schema, move || match inner.next_batch() {
+            Ok(None) => None,
+            Ok(Some(batch)) => Some(batch.into_record_batch().map_err(|error| error.to_string())),
+            Err(error) => Some(Err(error.to_string())),
+        }));
         Ok::<(), Failure>(())
     };
     // SAFETY: the caller's promise.
     unsafe { guard_as(error, body) }
-}
-
-/// A receiver as arrow's stream reads it. Nothing unwinds out of it, since its caller is C.
-struct Batches(TableReceiver);
-
-impl Iterator for Batches {
-    type Item = Result<RecordBatch, ArrowError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let next = catch_unwind(AssertUnwindSafe(|| match self.0.inner.next_batch() {
-            Ok(None) => None,
-            Ok(Some(batch)) => Some(batch.into_record_batch()),
-            Err(error) => Some(Err(error)),
-        }));
-        let next = match next {
-            Ok(next) => next?.map_err(|error| error.to_string()),
-            Err(_) => Err("a bug in libbowstring: it panicked".into()),
-        };
-        // The words become a C string.
-        Some(next.map_err(|words| ArrowError::ExternalError(words.replace('\0', "?").into())))
-    }
-}
-
-impl RecordBatchReader for Batches {
-    fn schema(&self) -> SchemaRef {
-        self.0.inner.schema().clone()
-    }
 }
 
 /// Reads the receiver's statistics, and what it knows of its sender; `size` is `sizeof *stats`.

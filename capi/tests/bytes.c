@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
+#include <sys/syscall.h>
 
 #include "test.h"
 
@@ -295,7 +296,10 @@ static void statistics(const char *address) {
     MUST(bowstring_receiver_close(&receiver, &error), error);
     await_child(child);
     MUST(bowstring_observer_is_alive(observer, &alive, &error), error);
-    CHECK(alive == 0);
+    // Where the kernel, or valgrind in its place, has no such descriptors, nobody can tell.
+    int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    CHECK(alive == 0 || self < 0);
+    close(self);
     MUST(bowstring_observer_close(&observer, &error), error);
 }
 

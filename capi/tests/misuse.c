@@ -14,6 +14,12 @@ static void *greets(void *fd) {
     return receiver;
 }
 
+static void *waits(void *receiver) {
+    static bowstring_message message;
+    CHECK(bowstring_receive(receiver, BOWSTRING_FOREVER, &message, NULL) == BOWSTRING_OK);
+    return &message;
+}
+
 int main(void) {
     // Null, unknown and impossible arguments.
     bowstring_sender *sender = NULL;
@@ -89,6 +95,18 @@ int main(void) {
     CHECK(bowstring_message_fd(&message, &fd, &error) == BOWSTRING_UNSUPPORTED);
     MUST(bowstring_message_release(&message, &error), error);
     CHECK(bowstring_message_release(&message, &error) == BOWSTRING_STATE);
+
+    // Used by another thread while one is in it.
+    CHECK(pthread_create(&thread, NULL, waits, receiver) == 0);
+    bowstring_receiver_stats stats;
+    int32_t code;
+    while ((code = bowstring_receiver_get_stats(receiver, &stats, sizeof stats, &error)) == BOWSTRING_OK) usleep(100);
+    CHECK(code == BOWSTRING_BUSY && error.code == BOWSTRING_BUSY);
+    CHECK(bowstring_receiver_close(&receiver, &error) == BOWSTRING_BUSY && receiver != NULL);
+    MUST(bowstring_send(sender, (const uint8_t *)"x", 1, BOWSTRING_FOREVER, &error), error);
+    CHECK(pthread_join(thread, &met) == 0);
+    MUST(bowstring_message_release(met, &error), error);
+    CHECK(bowstring_message_release(met, &error) == BOWSTRING_STATE);
 
     // Used after it was closed: the pointer is NULL then, and closing that does nothing.
     MUST(bowstring_receiver_close(&receiver, &error), error);

@@ -3,7 +3,8 @@
 //
 //     make PYTHON=../../target/venv/bin/python && ./receive /run/user/1000/bowstring.sock [OUT.arrows]
 //
-// What is said over the socket, and why, is in PROTOCOL.md. Read from Receive() on.
+// It does not use the library, as examples/arrow-cpp does: it shows that PROTOCOL.md is enough to write a peer. What is
+// said over the socket, and why, is there. Read from Receive() on.
 
 #include <arrow/api.h>
 #include <arrow/io/api.h>

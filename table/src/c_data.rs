@@ -153,6 +153,11 @@ unsafe fn check_schema(at: *const RawSchema, depth: usize, fields: &mut usize) -
             return Err(CDataError::NotUtf8);
         }
     }
+    // SAFETY: not null, and by the caller's promise a text that ends.
+    let due = children_due(unsafe { CStr::from_ptr(schema.format) }.to_bytes());
+    if due.is_some_and(|due| due != schema.n_children) {
+        return Err(CDataError::Count { what: "number of children", found: schema.n_children });
+    }
     // SAFETY: the caller's promise.
     for child in unsafe { children(schema.children, schema.n_children) }? {
         // SAFETY: not null, and by the caller's promise a schema.
@@ -163,6 +168,16 @@ unsafe fn check_schema(at: *const RawSchema, depth: usize, fields: &mut usize) -
         unsafe { check_schema(schema.dictionary, depth + 1, fields) }?;
     }
     Ok(())
+}
+
+/// Returns how many children a type of this format has; `None` if there may be any number, as the importer counts itself.
+fn children_due(format: &[u8]) -> Option<i64> {
+    match format {
+        b"+l" | b"+L" | b"+vl" | b"+vL" | b"+m" => Some(1),
+        b"+r" => Some(2),
+        _ if format.starts_with(b"+w:") => Some(1),
+        _ => None,
+    }
 }
 
 /// Returns the children of a struct, none of them null.
@@ -493,6 +508,30 @@ mod tests {
         assert_eq!(set(2, 1, negative.as_ptr().cast()), CDataError::Offset { at: 0, found: -1 });
         let not_utf8 = [0xff_u8; 4];
         assert!(matches!(set(2, 2, not_utf8.as_ptr().cast()), CDataError::Arrow(_)));
+    }
+
+    #[test]
+    fn a_type_without_the_children_that_it_has_is_refused() {
+        let item = Arc::new(Field::new("item", DataType::Int32, true));
+        let ends = Arc::new(Field::new("run_ends", DataType::Int32, false));
+        for data_type in [
+            DataType::List(item.clone()),
+            DataType::LargeListView(item.clone()),
+            DataType::FixedSizeList(item.clone(), 2),
+            DataType::RunEndEncoded(ends, item),
+        ] {
+            let mut schema = export_schema(&Schema::new(vec![Field::new("c", data_type, true)])).unwrap();
+            let raw: *mut RawSchema = (&raw mut schema).cast();
+            // SAFETY: exported just now, with one column.
+            let child: *mut RawSchema = unsafe { *(*raw).children };
+            // SAFETY: as above.
+            let count = unsafe { std::mem::replace(&mut (*child).n_children, 0) };
+            // SAFETY: exported by this library, with a count that is too small.
+            let refused = unsafe { import_schema(&schema) }.unwrap_err();
+            assert_eq!(refused, CDataError::Count { what: "number of children", found: 0 });
+            // SAFETY: as above; its release needs the count.
+            unsafe { (*child).n_children = count };
+        }
     }
 
     #[test]

@@ -55,6 +55,8 @@ pub const BOWSTRING_INTERRUPTED: i32 = 21;
 pub const BOWSTRING_PANIC: i32 = 22;
 /// The message is sent, and some receiver lacks it still: it gets it before anything else is sent. Do not send it again.
 pub const BOWSTRING_UNFINISHED: i32 = 23;
+/// The store has another version of the table, or a table where there must be none.
+pub const BOWSTRING_CONFLICT: i32 = 24;
 
 /// Nobody's fault in particular.
 pub const BOWSTRING_FAULT_NONE: u32 = 0;
@@ -342,7 +344,7 @@ impl Write for Words<'_> {
     }
 }
 
-const NAMES: [(&core::ffi::CStr, i32); 24] = [
+const NAMES: [(&core::ffi::CStr, i32); 25] = [
     (c"ok", BOWSTRING_OK),
     (c"nothing is there now", BOWSTRING_AGAIN),
     (c"timed out", BOWSTRING_TIMED_OUT),
@@ -367,6 +369,7 @@ const NAMES: [(&core::ffi::CStr, i32); 24] = [
     (c"interrupted", BOWSTRING_INTERRUPTED),
     (c"a bug in libbowstring", BOWSTRING_PANIC),
     (c"sent, and some receiver lacks it still", BOWSTRING_UNFINISHED),
+    (c"another version is there", BOWSTRING_CONFLICT),
 ];
 
 /// Returns the meaning of a code in a few words. Never NULL; never to be freed.
