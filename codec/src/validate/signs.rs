@@ -55,8 +55,11 @@ fn of_any<T: Offset>(offsets: &[T]) -> T {
     steps.fold(T::default(), |signs, (&before, &next)| signs | (next | next.minus(before)))
 }
 
-/// Bytes processed between two checks of the result: few enough for the loop over them to be unrolled.
-const STEP: usize = 1024;
+/// Bytes that are looked at first: where text is not ASCII, they mostly show it.
+const START: usize = 256;
+
+/// Bytes processed between two checks of the result, after that.
+const STEP: usize = 4096;
 
 /// Returns true if text is all ASCII: no byte of it has its sign bit set.
 pub(super) fn ascii(text: &[u8]) -> bool {
@@ -76,7 +79,25 @@ fn ascii_avx2(text: &[u8]) -> bool {
 
 #[inline(always)]
 fn ascii_any(text: &[u8]) -> bool {
-    text.chunks(STEP).all(|step| step.iter().fold(0, |signs, byte| signs | byte) < 0x80)
+    let (start, rest) = text.split_at(text.len().min(START));
+    let mut plain = signs_of(start) < 0x80;
+    // A loop and not a call of `all`, which would not be compiled for AVX2.
+    for step in rest.chunks(STEP) {
+        if !plain {
+            return false;
+        }
+        plain = signs_of(step) < 0x80;
+    }
+    plain
+}
+
+#[inline(always)]
+fn signs_of(text: &[u8]) -> u8 {
+    let mut signs = 0;
+    for byte in text {
+        signs |= byte;
+    }
+    signs
 }
 
 #[cfg(test)]
@@ -109,7 +130,7 @@ mod tests {
     }
     #[test]
     fn one_byte_that_is_not_ascii_is_found_wherever_it_is() {
-        for len in (0..70).chain([STEP - 1, STEP, STEP + 1, 3 * STEP + 5]) {
+        for len in (0..70).chain([START - 1, START, START + 1, START + STEP, START + STEP + 5]) {
             let mut text = vec![0x7f; len];
             assert!(ascii(&text) && ascii_any(&text));
             for at in 0..len {
