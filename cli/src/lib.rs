@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`args`] | words that mean the same to both on the command line |
 //! | [`output_options`] | what is said besides the data, and where |
+//! | [`bytes`] | numbers of bytes, read and said |
 //! | [`exit`] | the exit codes |
 //! | [`progress`] | a line that says how far it has come |
 //! | [`signals`] | being asked to end |
@@ -12,6 +13,7 @@
 //! | [`own`] | what a program prints of its own: completions, the manual page |
 
 pub mod args;
+pub mod bytes;
 pub mod exit;
 pub mod output_options;
 pub mod progress;

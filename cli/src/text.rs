@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+pub use crate::bytes::rough as bytes;
+
 /// Appends `text` with everything escaped that could move the cursor, change colours or reorder what stands beside it.
 pub fn push_escaped(out: &mut String, text: &str) {
     for c in text.chars() {
@@ -86,23 +88,6 @@ pub fn count(n: u64, one: &str, more: &str) -> String {
     format!("{} {}", grouped(n), if n == 1 { one } else { more })
 }
 
-/// A number of bytes, with three digits or so.
-#[must_use]
-pub fn bytes(n: u64) -> String {
-    let (mut value, mut unit) = (n as f64, "B");
-    for next in ["kB", "MB", "GB", "TB", "PB"] {
-        if value < 999.5 {
-            break;
-        }
-        (value, unit) = (value / 1000.0, next);
-    }
-    match unit {
-        "B" => format!("{n} B"),
-        _ if value < 9.95 => format!("{value:.1} {unit}"),
-        _ => format!("{value:.0} {unit}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,11 +109,6 @@ mod tests {
         assert_eq!(count(1, "batch", "batches"), "1 batch");
         assert_eq!(count(0, "batch", "batches"), "0 batches");
         assert_eq!(count(2000, "batch", "batches"), "2,000 batches");
-        assert_eq!(bytes(0), "0 B");
-        assert_eq!(bytes(999), "999 B");
-        assert_eq!(bytes(1000), "1.0 kB");
-        assert_eq!(bytes(999_999), "1.0 MB");
-        assert_eq!(bytes(12_345_678), "12 MB");
         let seconds = |n: f64| time(Duration::from_secs_f64(n));
         assert_eq!(seconds(0.001_26), "1.3 ms");
         assert_eq!(seconds(0.0999), "0.10 s");

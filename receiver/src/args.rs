@@ -170,9 +170,9 @@ pub(crate) struct MeetingArgs {
     /// An inherited socket's number, as $BOWSTRING_FD.
     #[arg(long, value_name = "N")]
     pub(crate) fd: Option<i32>,
-    /// Wait up to SECONDS for a sender to appear.
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    pub(crate) wait: Option<Duration>,
+    /// Wait up to SECONDS for a sender to appear; 0 does not wait.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "5")]
+    pub(crate) wait: Duration,
     /// Also receive from a sender of one of these users, by name or number. What it sends is copied, or sealed, before it
     /// is looked at.
     #[arg(long, value_name = "USER", value_delimiter = ',', value_parser = user)]

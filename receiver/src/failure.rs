@@ -153,7 +153,7 @@ impl Failure {
 }
 
 /// Whether something lies there that nobody can listen on.
-fn is_no_socket(endpoint: &Endpoint) -> bool {
+pub(crate) fn is_no_socket(endpoint: &Endpoint) -> bool {
     let Endpoint::At(Address::Path(path)) = endpoint else { return false };
     std::fs::metadata(path).is_ok_and(|there| !there.file_type().is_socket())
 }

@@ -5,18 +5,16 @@ use std::time::{Duration, Instant};
 use bowstring::TableReceiver;
 use bowstring::names::{Address, AddressError};
 use bowstring::transport::{Appearance, Connector, HandshakeError, Observer};
+use bowstring_cli::output_options;
 use bowstring_cli::signals::Signals;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, is_no_socket};
 use crate::inherit;
 use crate::plan::{Endpoint, Plan};
 use crate::trust;
 
 /// What this program says of itself.
 const GREETING: &[u8] = concat!("program=receiver ", env!("CARGO_PKG_VERSION"), "\n").as_bytes();
-
-/// The longest sleep while a sender is waited for: a signal that comes just before a sleep does not end it.
-const NAP: Duration = Duration::from_secs(1);
 
 /// The pause between two looks for an abstract name, which nothing tells of.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -65,10 +63,11 @@ fn wait_for_sender<T>(
     let mut appearance = path.as_deref().map(Appearance::watch);
     let mut rest = |left: Duration| match &mut appearance {
         // What cannot be slept on is looked at again.
-        Some(appearance) => appearance.wait(left.min(NAP)).unwrap_or(()),
+        Some(appearance) => appearance.wait_with(left, Some(signals.wake())).unwrap_or(()),
         None => std::thread::sleep(left.min(PAUSE)),
     };
     let begun = Instant::now();
+    let mut said = false;
     loop {
         let error = match connect() {
             Ok(met) => return Ok(met),
@@ -81,9 +80,17 @@ fn wait_for_sender<T>(
         if let Some(signal) = signals.caught() {
             return Err(Failure::Interrupted(signal));
         }
-        let Some(left) = wait.and_then(|wait| wait.checked_sub(begun.elapsed())) else {
+        let left = wait.and_then(|wait| wait.checked_sub(begun.elapsed()));
+        // What is no socket will not become one.
+        let Some(left) = left.filter(|_| !is_no_socket(endpoint)) else {
             return Err(Failure::NoSender { endpoint: endpoint.clone(), error: error.into(), waited: wait });
         };
+        if !std::mem::replace(&mut said, true) && !plan.output_options.quiet {
+            output_options::say(&format!(
+                "receiver: waiting up to {} s for a sender: {endpoint}",
+                left.as_secs_f64().round()
+            ));
+        }
         rest(left);
     }
 }

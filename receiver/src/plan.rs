@@ -20,6 +20,7 @@ pub(crate) const FD_VARIABLE: &str = "BOWSTRING_FD";
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) endpoint: Endpoint,
+    /// How long a sender is waited for, if it is.
     pub(crate) wait: Option<Duration>,
     pub(crate) idle: Option<Duration>,
     pub(crate) deliveries: Deliveries,
@@ -115,7 +116,7 @@ impl Plan {
         output_options.progress &= !(handling.writes_rows() && std::io::stdout().is_terminal());
         Ok(Plan {
             endpoint: endpoint(&meeting)?,
-            wait: meeting.wait,
+            wait: Some(meeting.wait).filter(|wait| !wait.is_zero()),
             idle: meeting.idle,
             deliveries: deliveries(meeting.delivery),
             users: users(meeting.allow_user),

@@ -187,13 +187,13 @@ fn no_delivery() {
 
 fn no_sender() {
     let room = Room::new();
-    let output = room.receiver(["--count"]).output().unwrap();
+    let output = room.receiver(["--count", "--wait", "0"]).output().unwrap();
     says(&output, 6, &[room.socket().to_str().unwrap(), "--wait"]);
     let output = room.receiver(["--count", "--wait", "0.05"]).output().unwrap();
     says(&output, 6, &["0.05 s", "receiver ls"]);
     // A socket that its owner has left behind.
     drop(UnixListener::bind(room.socket()).unwrap());
-    let output = room.receiver(["--count"]).output().unwrap();
+    let output = room.receiver(["--count", "--wait", "0"]).output().unwrap();
     says(&output, 6, &["nobody sends"]);
     // And one that comes while it is waited for.
     let child = Room::receiver(&room, ["--count", "--wait", "60"]).spawn().unwrap();

@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bowstring_cli::args::{Handover, OutputArgs, STYLES, seconds};
+use bowstring_cli::bytes;
 use bowstring_cli::users::user;
 use bowstring_source::options::SourceOptions;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::bytes::parse_bytes;
 use crate::pace::Rate;
 
 /// What follows the options in `--help` and in the manual page.
@@ -137,11 +137,11 @@ pub(crate) struct PoolArgs {
     /// The deliveries to offer [default: all; the receiver chooses].
     #[arg(long, value_name = "HOW", value_delimiter = ',')]
     pub(crate) delivery: Vec<Handover>,
-    /// Bytes of the memory that receivers read in.
-    #[arg(long, value_name = "BYTES", default_value = "16MiB", value_parser = parse_bytes)]
+    /// Bytes of the memory that receivers read in. `64MiB` counts by 1024, `64MB` and `64M` by 1000.
+    #[arg(long, value_name = "BYTES", default_value = "16MiB", value_parser = bytes::parse)]
     pub(crate) pool: u64,
     /// Bytes of each of its slots; a message takes as many as it needs.
-    #[arg(long, value_name = "BYTES", default_value = "64KiB", value_parser = parse_bytes)]
+    #[arg(long, value_name = "BYTES", default_value = "64KiB", value_parser = bytes::parse)]
     pub(crate) slot: u64,
     /// Ask for huge pages.
     #[arg(long)]

@@ -4,7 +4,6 @@
 //! to them; a `report` says what happened. `doctor` looks at the host, and `top` at senders that run.
 
 mod args;
-mod bytes;
 mod doctor;
 mod failure;
 mod meet;

@@ -54,7 +54,9 @@ impl From<Failure> for NotMet {
 pub(crate) fn meet(plan: &Plan, source: &Source, signals: &Signals) -> Result<Met, NotMet> {
     let failed = |error: SetUpError| Failure::set_up(&plan.endpoint, &error);
     let mut sender = TableSender::new(source.schema(), plan.config).map_err(failed)?;
-    sender.interrupt_by(Interrupt::from(signals.flag()));
+    let wake = signals.wake().try_clone_to_owned();
+    let wake = wake.map_err(|error| Failure::host("cannot keep a descriptor for signals", &error))?;
+    sender.interrupt_by(Interrupt::from(signals.flag()).waking(wake));
     sender.set_on_slow(plan.on_slow);
     sender.set_keep(plan.keep);
     sender.set_hints(&Hints {

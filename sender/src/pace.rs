@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::bytes::parse_bytes;
+use bowstring_cli::bytes;
 
 /// `--rate`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,7 +18,7 @@ impl Rate {
         let text = text.trim_end_matches("/s");
         let rate = match text.replace('_', "").parse::<f64>() {
             Ok(rows) => Rate::Rows(rows),
-            Err(_) => Rate::Bytes(parse_bytes(text)? as f64),
+            Err(_) => Rate::Bytes(bytes::parse(text)? as f64),
         };
         let (Rate::Rows(amount) | Rate::Bytes(amount)) = rate;
         if amount > 0.0 && amount.is_finite() { Ok(rate) } else { Err("it must be above zero".to_owned()) }

@@ -8,12 +8,16 @@ use bowstring::names::{self, Address};
 use bowstring::transport::region::Pages;
 use bowstring::transport::{Deliveries, Delivery, OnSlow, SenderConfig};
 use bowstring_cli::args::{DEFAULT_NAME, Handover};
+use bowstring_cli::bytes;
 use bowstring_cli::output_options::OutputOptions;
 use bowstring_source::options::{Choice, Input, Reading, SourceOptions};
 
 use crate::args::{MeetingArgs, PoolArgs, Send, Slow};
 use crate::failure::Failure;
 use crate::pace::Rate;
+
+/// The most slots that a pool may have.
+const MAX_SLOTS: u32 = 65536;
 
 /// What will be done.
 #[derive(Debug)]
@@ -125,8 +129,15 @@ fn config(args: &PoolArgs) -> Result<(SenderConfig, u32), Failure> {
     }
     // A pool smaller than a slot is one slot.
     let slots = (args.pool / args.slot).max(1);
-    let Ok(slots) = u32::try_from(slots) else {
-        return wrong("--pool has too many slots: make --slot larger");
+    let Some(slots) = u32::try_from(slots).ok().filter(|&slots| slots <= MAX_SLOTS) else {
+        // The next power of two, which is a multiple of 64.
+        let slot = args.pool.div_ceil(MAX_SLOTS.into()).max(64).next_power_of_two();
+        return wrong(&format!(
+            "--pool {} has {slots} slots of --slot {}, and there may be {MAX_SLOTS}: say --slot {}",
+            bytes::exact(args.pool),
+            bytes::exact(args.slot),
+            bytes::exact(slot)
+        ));
     };
     let Ok(slot) = usize::try_from(args.slot) else { return wrong("--slot is too large") };
     let all = || Deliveries::ANY;

@@ -16,8 +16,8 @@ use crate::meet::Met;
 use crate::pace::Pace;
 use crate::plan::Plan;
 
-/// The longest pause between two checks for a connection or a signal.
-const NAP: Duration = Duration::from_millis(20);
+/// The time between two lines of progress while nothing is sent.
+const SHOWN_EVERY: Duration = Duration::from_millis(200);
 
 /// How it came out.
 #[derive(Debug)]
@@ -94,6 +94,7 @@ pub(crate) fn pump(met: &mut Met, source: &mut Source, plan: &Plan, signals: &Si
         source_time: Duration::ZERO,
         receivers: Receivers::default(),
         quiet: plan.output_options.quiet,
+        shows: plan.output_options.progress,
         signals,
     };
     let outcome = pump.run(&mut met.sender, source, plan.repeat);
@@ -125,6 +126,8 @@ struct Pump<'a> {
     source_time: Duration,
     receivers: Receivers,
     quiet: bool,
+    /// Whether progress is shown.
+    shows: bool,
     signals: &'a Signals,
 }
 
@@ -153,13 +156,14 @@ impl Pump<'_> {
             Source::Demo(demo) => Ok(demo.send(sender)?),
             Source::Batches(window) => {
                 let before = Instant::now();
-                let next = window.next_until(Some(before + NAP));
-                self.source_time += before.elapsed();
-                match next? {
+                match window.poll_next()? {
                     Next::Batch(batch) => sender.send(&batch)?,
                     // Newcomers, the dead and signals do not wait for the input.
                     Next::Idle => {
                         sender.poll_accept()?;
+                        let limit = self.shows.then_some(SHOWN_EVERY);
+                        sender.await_events(window.ready().as_slice(), limit)?;
+                        self.source_time += before.elapsed();
                     }
                     Next::End => return Ok(false),
                 }
@@ -211,7 +215,7 @@ impl Pump<'_> {
                 return Err(SendError::Interrupted.into());
             }
             sender.poll_accept()?;
-            std::thread::sleep(pause.min(NAP));
+            sender.await_events(&[], Some(pause))?;
         }
         Ok(())
     }

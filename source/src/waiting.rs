@@ -1,11 +1,13 @@
 //! Batches read by a separate thread, so that the caller can do other things while there are none.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
+use rustix::event::{EventfdFlags, eventfd};
 
 use crate::SourceError;
 use crate::window::Window;
@@ -18,7 +20,7 @@ const AHEAD: usize = 2;
 pub enum Next {
     /// A batch.
     Batch(RecordBatch),
-    /// Nothing yet: the deadline passed.
+    /// Nothing yet: see [`Waiting::ready`].
     Idle,
     /// There are no more.
     End,
@@ -37,6 +39,7 @@ pub struct Waiting {
 #[derive(Debug)]
 struct Running {
     batches: Receiver<Result<RecordBatch, SourceError>>,
+    ready: Arc<OwnedFd>,
     thread: JoinHandle<Window>,
 }
 
@@ -56,36 +59,42 @@ impl Waiting {
 
     /// Waits for the next batch.
     pub fn next_batch(&mut self) -> Result<Option<RecordBatch>, SourceError> {
-        match self.next_until(None)? {
-            Next::Batch(batch) => Ok(Some(batch)),
-            Next::Idle | Next::End => Ok(None),
+        let Some(running) = self.running()? else { return Ok(None) };
+        running.batches.recv().map_or(Ok(None), |batch| batch.map(Some))
+    }
+
+    /// Returns the next batch if there is one already, and begins to read if nobody has.
+    pub fn poll_next(&mut self) -> Result<Next, SourceError> {
+        let Some(running) = self.running()? else { return Ok(Next::End) };
+        let mut next = running.batches.try_recv();
+        if matches!(next, Err(TryRecvError::Empty)) {
+            // What comes from here on makes it readable again; what came just before is found now.
+            let _ = rustix::io::read(&running.ready, &mut [0; 8]);
+            next = running.batches.try_recv();
+        }
+        match next {
+            Ok(batch) => batch.map(Next::Batch),
+            Err(TryRecvError::Empty) => Ok(Next::Idle),
+            Err(TryRecvError::Disconnected) => Ok(Next::End),
         }
     }
 
-    /// Waits for the next batch, until `deadline` if there is one.
-    ///
-    /// Handle signals and newcomers whenever this is [`Next::Idle`].
-    pub fn next_until(&mut self, deadline: Option<Instant>) -> Result<Next, SourceError> {
+    /// Returns a descriptor that is readable when a batch has come, or the end, since [`Next::Idle`].
+    #[must_use]
+    pub fn ready(&self) -> Option<BorrowedFd<'_>> {
+        self.running.as_ref().map(|running| running.ready.as_fd())
+    }
+
+    fn running(&mut self) -> Result<Option<&Running>, SourceError> {
         if let Some(window) = self.window.take() {
             self.running = Some(start(window)?);
         }
-        let Some(running) = &self.running else { return Ok(Next::End) };
-        let next = match deadline {
-            None => running.batches.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(deadline) => {
-                running.batches.recv_timeout(deadline.saturating_duration_since(Instant::now()))
-            }
-        };
-        match next {
-            Ok(batch) => batch.map(Next::Batch),
-            Err(RecvTimeoutError::Timeout) => Ok(Next::Idle),
-            Err(RecvTimeoutError::Disconnected) => Ok(Next::End),
-        }
+        Ok(self.running.as_ref())
     }
 
     pub(crate) fn rewind(&mut self) -> Result<(), SourceError> {
         let window = match self.running.take() {
-            Some(Running { batches, thread }) => {
+            Some(Running { batches, thread, .. }) => {
                 // It ends with the next batch that nobody takes.
                 drop(batches);
                 Some(
@@ -106,13 +115,21 @@ impl Waiting {
 
 fn start(mut window: Window) -> Result<Running, SourceError> {
     let (give, batches) = sync_channel(AHEAD);
+    let ready = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
+    let ready = ready.map_err(|error| SourceError::host("cannot make an eventfd", &error.into()))?;
+    let ready = Arc::new(ready);
+    let tell = Arc::clone(&ready);
     let thread = thread::Builder::new().name("source".to_owned()).spawn(move || {
+        // Told last, also where reading panics: the end is found by who wakes up.
+        let _bell = Bell(tell.clone());
+        let give = give;
         loop {
             match window.next() {
                 Ok(Some(batch)) => {
                     if give.send(Ok(batch)).is_err() {
                         return window;
                     }
+                    ring(&tell);
                 }
                 Ok(None) => return window,
                 Err(error) => {
@@ -123,5 +140,19 @@ fn start(mut window: Window) -> Result<Running, SourceError> {
         }
     });
     let thread = thread.map_err(|error| SourceError::host("cannot start a thread", &error))?;
-    Ok(Running { batches, thread })
+    Ok(Running { batches, ready, thread })
+}
+
+/// Makes the descriptor readable. It is full only if it is readable already.
+fn ring(ready: &OwnedFd) {
+    let _ = rustix::io::write(ready, &1u64.to_ne_bytes());
+}
+
+/// Rings when it goes.
+struct Bell(Arc<OwnedFd>);
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        ring(&self.0);
+    }
 }

@@ -45,6 +45,7 @@ fn usage(programs: &Programs) -> Result<(), Failed> {
         &["demo", "--rows", "5..2"],
         &["demo", "--slot", "100"],
         &["demo", "--rate", "0"],
+        &["demo", "--pool", "100GiB"],
         &["-", "-"],
         &["-", "--repeat", "2"],
         &["demo", "demo"],
@@ -54,6 +55,11 @@ fn usage(programs: &Programs) -> Result<(), Failed> {
         &["demo", "--socket", "no/such/directory/s.sock"],
     ] {
         let ended = programs.send(arguments)?;
+        if arguments.contains(&"100GiB")
+            && !ended.err.contains("--pool 100GiB has 1638400 slots of --slot 64KiB")
+        {
+            return Err(ended.err.into());
+        }
         if ended.code != Some(2) {
             return Err(format!("{arguments:?}: {:?} {}", ended.code, ended.err).into());
         }

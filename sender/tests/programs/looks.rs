@@ -93,6 +93,8 @@ fn usage(programs: &Programs) -> Result<(), Failed> {
         let arguments = [&["--inspect"], other].concat();
         finish(programs.receiver(&arguments).spawn()?)?.code(2)?.says("cannot be used with")?;
     }
-    finish(programs.receiver(&["nobody", "--inspect"]).spawn()?)?.code(6)?.says("nobody sends nobody")?;
+    finish(programs.receiver(&["nobody", "--inspect", "--wait", "0"]).spawn()?)?
+        .code(6)?
+        .says("nobody sends nobody")?;
     Ok(())
 }

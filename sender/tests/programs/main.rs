@@ -5,6 +5,7 @@
 
 mod endings;
 mod hostile;
+mod idle;
 mod inputs;
 mod keep;
 mod looks;
@@ -37,6 +38,7 @@ fn tests() -> Vec<Test> {
     let tests = [
         inputs::TESTS,
         hostile::TESTS,
+        idle::TESTS,
         endings::TESTS,
         keep::TESTS,
         looks::TESTS,

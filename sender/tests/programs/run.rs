@@ -105,7 +105,7 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
-    fn of(source: impl Read + Send + 'static) -> Lines {
+    pub(crate) fn of(source: impl Read + Send + 'static) -> Lines {
         let (send, lines) = mpsc::channel();
         thread::spawn(move || {
             let mut source = std::io::BufReader::new(source);

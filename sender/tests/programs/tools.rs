@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::Needs::{Nothing, Receiver};
 use crate::Test;
-use crate::run::{Programs, finish, until};
+use crate::run::{Lines, Programs, finish, until};
 
 pub(crate) const TESTS: &[Test] = &[
     ("the doctor looks and measures", Nothing, doctor),
@@ -34,6 +34,16 @@ fn doctor(programs: &Programs) -> Result<(), Failed> {
 }
 
 impl Programs {
+    /// Waits until the sender at `socket` has so many receivers.
+    pub(crate) fn until_there(&self, socket: &str, receivers: usize) -> Result<(), Failed> {
+        let arguments = ["top", "--json", "--count", "1", "--interval", "0.01", socket];
+        until("a sender with receivers", || {
+            let Ok(ended) = self.send(&arguments) else { return false };
+            let Ok(look) = serde_json::from_str::<Value>(ended.out.trim()) else { return false };
+            look["receivers"].as_array().is_some_and(|there| there.len() == receivers)
+        })
+    }
+
     /// Waits until the sender at `socket` has a receiver and has sent something.
     pub(crate) fn until_sending(&self, socket: &str) -> Result<(), Failed> {
         let arguments = ["top", "--json", "--count", "1", "--interval", "0.01", socket];
@@ -143,9 +153,15 @@ fn names(programs: &Programs) -> Result<(), Failed> {
     assert!(look["rows_sent"].as_u64().is_some_and(|rows| rows >= 1000), "{look}");
     assert!(look["bytes_per_second"].as_f64().is_some_and(|rate| rate > 0.0), "{look}");
     assert!(list(&["ls"])?.lines().any(|line| line.starts_with("trips ") && line.contains("price Float64")));
+    // Who comes before the sender waits for it.
+    let mut early = programs.receiver(&["later", "--count"]).spawn()?;
+    let mut said = Lines::of(early.stderr.take().ok_or("no standard error")?);
+    said.await_text("receiver: waiting up to 5 s for a sender: later")?;
+    programs.send(&["demo:7", "--name", "later"])?.code(0)?;
+    assert_eq!(finish(early)?.ok()?, "7\n");
     // A name is taken once, and nobody is at another.
     programs.send(&["demo:1", "--name", "trips"])?.code(1)?.says("--name")?;
-    finish(programs.receiver(&["trip", "--count"]).spawn()?)?.code(6)?.says("receiver ls")?;
+    finish(programs.receiver(&["trip", "--count", "--wait", "0"]).spawn()?)?.code(6)?.says("receiver ls")?;
     programs.send(&["demo:1", "--name", "../trips"])?.code(2)?.says("is not a name")?;
     kill_process(Pid::from_raw(sender.id() as i32).ok_or("no process")?, Signal::TERM)?;
     finish(sender)?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bowstring_adbc::{Drivers, Kind};
 use bowstring_cli::args::{STYLES, seconds};
+use bowstring_cli::bytes;
 use bowstring_receiver::keep::KeepOptions;
 use bowstring_source::options::SourceOptions;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -141,10 +142,10 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
     /// Most bytes of a table.
-    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    #[arg(long, value_name = "BYTES", value_parser = bytes::parse)]
     pub(crate) max_table_size: Option<u64>,
     /// Most bytes of all tables.
-    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    #[arg(long, value_name = "BYTES", value_parser = bytes::parse)]
     pub(crate) max_total_size: Option<u64>,
     /// Most clients.
     #[arg(long, value_name = "N")]
@@ -255,19 +256,6 @@ fn position(text: &str) -> Result<(u64, u64), String> {
     parts.ok_or_else(|| "not of the form BASE:ROW".to_owned())
 }
 
-/// Parses a number of bytes with an optional K, M, G or T for powers of 1024.
-pub(crate) fn bytes(text: &str) -> Result<u64, String> {
-    let (digits, shift) = match text.char_indices().last() {
-        Some((at, 'k' | 'K')) => (&text[..at], 10),
-        Some((at, 'm' | 'M')) => (&text[..at], 20),
-        Some((at, 'g' | 'G')) => (&text[..at], 30),
-        Some((at, 't' | 'T')) => (&text[..at], 40),
-        _ => (text, 0),
-    };
-    let number: u64 = digits.replace('_', "").parse().map_err(|_| "not a number of bytes".to_owned())?;
-    number.checked_mul(1 << shift).ok_or_else(|| "too large".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -276,11 +264,5 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn sizes() {
-        assert_eq!((bytes("10"), bytes("2k"), bytes("1G")), (Ok(10), Ok(2048), Ok(1 << 30)));
-        assert!(bytes("x").is_err() && bytes("99999999T").is_err() && bytes("").is_err());
     }
 }

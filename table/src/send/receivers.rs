@@ -58,6 +58,9 @@ impl Newcomer {
 /// another thread does not.
 const NAP: Duration = Duration::from_secs(1);
 
+/// The longest sleep while somebody lacks what was sent: no descriptor tells that room has come.
+const SHORT_NAP: Duration = Duration::from_millis(20);
+
 impl Sender {
     /// Accepts connections at `listener`, from now on and while sending.
     pub fn listen(&mut self, listener: Listener) {
@@ -86,12 +89,14 @@ impl Sender {
         self.tell_past();
         let until = patience.and_then(|patience| Instant::now().checked_add(patience));
         while self.receivers() < count {
-            let left = until.map_or(NAP, |until| until.saturating_duration_since(Instant::now()));
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             if self.outlet.interrupt.is_set() {
                 return Err(SetUpError::Interrupted);
             }
             let late = SetUpError::Meet(HandshakeError::TimedOut("a connection"));
-            let Some(listener) = self.listener.as_ref().filter(|_| !left.is_zero()) else { return Err(late) };
+            let Some(listener) = self.listener.as_ref().filter(|_| left != Some(Duration::ZERO)) else {
+                return Err(late);
+            };
             let greeting = self.greeting.after(self.stats.rows, self.stats.batches);
             match self
                 .outlet
@@ -102,7 +107,13 @@ impl Sender {
                     self.note(&arrival);
                     self.welcome_all().map_err(set_up)?;
                 }
-                None => self.outlet.sender.await_events(Some(listener), None, Some(left.min(NAP)))?,
+                None => {
+                    let wake = self.outlet.interrupt.wake();
+                    // Without a descriptor to wake up by, the flag is looked at now and then.
+                    let limit =
+                        if wake.is_some() { left } else { Some(left.map_or(NAP, |left| left.min(NAP))) };
+                    self.outlet.sender.await_events(Some(listener), wake.as_slice(), limit)?;
+                }
             }
         }
         Ok(())
@@ -117,6 +128,23 @@ impl Sender {
         self.outlet.is_finished(&mut deadline, Duration::ZERO)?;
         self.welcome(&mut deadline, Duration::ZERO)?;
         Ok(came)
+    }
+
+    /// Sleeps until there is something to do that is not sending: somebody connects, a receiver leaves or dies, one of `also`
+    /// becomes readable, the [`Interrupt`] wakes, or `limit` has passed. Then call [`poll_accept`](Self::poll_accept).
+    ///
+    /// For who pauses between batches. While some receiver lacks what was sent, the sleep is short.
+    pub fn await_events(
+        &mut self,
+        also: &[BorrowedFd<'_>],
+        limit: Option<Duration>,
+    ) -> Result<(), SendError> {
+        let busy = !self.newcomers.is_empty() || !self.is_finished();
+        let limit = if busy { Some(limit.map_or(SHORT_NAP, |limit| limit.min(SHORT_NAP))) } else { limit };
+        let wake = self.outlet.interrupt.wake();
+        let also: Vec<_> = also.iter().copied().chain(wake).collect();
+        let listener = self.listener.as_ref();
+        self.outlet.sender.await_events(listener, &also, limit).map_err(SendError::Host)
     }
 
     /// Accepts connections without waiting; returns how many there were. Sends nothing.

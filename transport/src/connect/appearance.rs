@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 
 use crate::error::OsError;
@@ -54,6 +54,11 @@ impl<'a> Appearance<'a> {
     /// Sleeps until it is worth trying again: something has appeared on the way to the path, a signal has arrived, or
     /// `limit` has passed.
     pub fn wait(&mut self, limit: Duration) -> Result<(), OsError> {
+        self.wait_with(limit, None)
+    }
+
+    /// Sleeps as [`wait`](Self::wait) does, and until `also` is readable.
+    pub fn wait_with(&mut self, limit: Duration, also: Option<BorrowedFd<'_>>) -> Result<(), OsError> {
         let limit = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
         let Some(inotify) = &self.inotify else {
             sys::sleep(limit.min(BLIND_PAUSE));
@@ -66,6 +71,7 @@ impl<'a> Appearance<'a> {
         }
         let mut waits = Waits::new();
         waits.add(inotify.as_fd());
+        also.into_iter().for_each(|fd| waits.add(fd));
         waits.sleep(nanos)?;
         let mut events = [0; 4096];
         let mut appeared = false;

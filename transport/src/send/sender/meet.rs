@@ -139,17 +139,17 @@ impl Sender {
             if left == 0 {
                 return Err(HandshakeError::TimedOut("a connection"));
             }
-            self.sleep(Some(listener), None, left)?;
+            self.sleep(Some(listener), &[], left)?;
         }
     }
 
     /// Sleeps until there is something to do other than sending: somebody connects or continues a handshake, a
-    /// receiver leaves or dies, `also` becomes readable, a signal arrives, or `limit` passes. Takes back what the
+    /// receiver leaves or dies, one of `also` becomes readable, a signal arrives, or `limit` passes. Takes back what the
     /// dead held. Then call [`poll_accept`](Self::poll_accept).
     pub fn await_events(
         &mut self,
         listener: Option<&Listener>,
-        also: Option<BorrowedFd<'_>>,
+        also: &[BorrowedFd<'_>],
         limit: Option<Duration>,
     ) -> Result<(), OsError> {
         let nanos = limit.map_or(u64::MAX, |limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX));
@@ -159,7 +159,7 @@ impl Sender {
     fn sleep(
         &mut self,
         listener: Option<&Listener>,
-        also: Option<BorrowedFd<'_>>,
+        also: &[BorrowedFd<'_>],
         mut nanos: u64,
     ) -> Result<(), OsError> {
         let Inner { fanout, pending, .. } = &mut *self.inner;
@@ -171,7 +171,7 @@ impl Sender {
             waits.add(subscriber.control.socket());
             subscriber.control.pidfd().into_iter().for_each(|pidfd| waits.add(pidfd));
         }
-        also.into_iter().for_each(|fd| waits.add(fd));
+        also.iter().for_each(|&fd| waits.add(fd));
         waits.sleep(nanos)?;
         fanout.reap()
     }
