@@ -61,7 +61,10 @@ fn read(path: PathBuf, change: impl Fn(&mut SourceOptions)) -> Result<Vec<Record
     Ok(read)
 }
 
-fn values(batches: &[RecordBatch]) -> Vec<(i32, Option<(i32, i32, i64)>)> {
+/// Months, days and nanoseconds.
+type Span = (i32, i32, i64);
+
+fn values(batches: &[RecordBatch]) -> Vec<(i32, Option<Span>)> {
     let rows = batches.iter().flat_map(|batch| {
         let ids = batch.column(0).as_primitive::<Int32Type>().values().to_vec();
         let spans = batch.column(1).as_primitive::<IntervalMonthDayNanoType>().iter().collect::<Vec<_>>();
