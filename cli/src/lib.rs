@@ -10,7 +10,7 @@
 //! | [`signals`] | being asked to end |
 //! | [`text`] | figures for reading, and what a stranger's data may not do to a terminal |
 //! | [`users`] | users of the host, by name or number |
-//! | [`own`] | what a program prints of its own: completions, the manual page |
+//! | [`self_docs`] | what a program prints of its own: completions, the manual page |
 
 pub mod args;
 pub mod bytes;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bowstring_adbc::{Drivers, Origin};
-use bowstring_cli::output_options;
+use bowstring_cli::{bytes, output_options};
 use bowstring_store::{Config as Store, Handle, Server, Source};
 use bowstring_transport::{HandshakeError, Listener, names};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::args::{self, bytes};
+use crate::args;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::{holder, inherit, input, metrics};
@@ -83,7 +83,7 @@ fn listen(config: &Config) -> Result<Listener, Failure> {
 fn store(config: &Config, args: args::Serve) -> Result<Store, Failure> {
     let size = |said: Option<u64>, written: &Option<String>, usual: u64| match (said, written) {
         (Some(said), _) => Ok(said),
-        (None, Some(text)) => bytes(text).map_err(|why| Failure::usage(format!("{text}: {why}"))),
+        (None, Some(text)) => bytes::parse(text).map_err(|why| Failure::usage(format!("{text}: {why}"))),
         (None, None) => Ok(usual),
     };
     let usual = Store::default();
