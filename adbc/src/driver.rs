@@ -57,7 +57,7 @@ impl Kind {
         }
     }
 
-    /// The name that the driver has for the dynamic linker and in ADBC's manifests.
+    /// Returns the name that the driver has for the dynamic linker and in ADBC's manifests.
     fn library(self) -> &'static str {
         match self {
             Kind::Sqlite => "adbc_driver_sqlite",

@@ -1,4 +1,4 @@
-//! What can go wrong with a database.
+//! Errors of databases.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ pub enum AdbcError {
     Driver {
         /// Of which kind.
         kind: Kind,
-        /// Where it is.
+        /// Its location.
         path: PathBuf,
         /// Why not.
         why: String,
@@ -35,16 +35,16 @@ pub enum AdbcError {
     Locked {
         /// The file.
         path: PathBuf,
-        /// Who, if that can be seen.
+        /// The holder, if visible.
         holder: Option<Holder>,
-        /// What the driver said.
+        /// The driver's error.
         why: String,
     },
     /// The driver refused.
     Refused {
-        /// What was read.
+        /// The text that was read.
         origin: String,
-        /// What the driver said.
+        /// The driver's error.
         why: String,
     },
 }

@@ -75,7 +75,7 @@ pub fn holder(path: &Path) -> Option<Holder> {
     pid.map(Holder::of)
 }
 
-/// A process that has the file open and a lock on it, among those that this user may look at.
+/// Returns a process that has the file open and a lock on it, among those that this user may look at.
 fn opened(file: &rustix::fs::Stat, writes: bool) -> Option<u32> {
     let own = std::process::id();
     let processes = fs::read_dir("/proc").ok()?.flatten();

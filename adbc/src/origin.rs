@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::driver::Kind;
 use crate::error::AdbcError;
 
-/// Where a database is.
+/// The location of a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Location {
     /// A file.
@@ -22,7 +22,7 @@ pub enum Location {
 pub struct Origin {
     /// The kind of database.
     pub kind: Kind,
-    /// Where it is.
+    /// Its location.
     pub location: Location,
     /// The table's name, or a query.
     pub what: String,
@@ -106,7 +106,7 @@ fn named(kind: Kind, location: Location, what: &str) -> Result<Origin, AdbcError
     }
 }
 
-/// The kind of database that a file is, by its first bytes.
+/// Returns the kind of database that a file is, by its first bytes.
 fn kind_of(path: &Path) -> Option<Kind> {
     // Opening a pipe would wait for whoever writes to it.
     if !path.is_file() {

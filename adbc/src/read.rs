@@ -73,7 +73,7 @@ impl Origin {
         }
     }
 
-    /// What the driver said, or who keeps it from reading.
+    /// Returns the driver's error, or the process that keeps it from reading.
     fn refused(&self, why: &str) -> AdbcError {
         let lower = why.to_ascii_lowercase();
         match self.file() {
@@ -93,7 +93,7 @@ fn batch_rows(kind: Kind) -> Option<&'static str> {
     }
 }
 
-/// The URI of a file for SQLite, to be read only.
+/// Returns the URI of a file for SQLite, to be read only.
 fn read_only(path: &Path) -> String {
     let mut uri = "file:".to_owned();
     for &byte in path.as_os_str().as_bytes() {

@@ -66,7 +66,7 @@ impl Drop for Running {
     }
 }
 
-/// Runs Python code to its end; false if it fails, as it does for want of a module.
+/// Runs Python code to its end; returns false if it fails, for example without a module.
 fn run(code: &str, words: &[&str]) -> bool {
     let mut command = Command::new(python());
     command.args(["-c", code]).args(words).stdin(Stdio::null()).stderr(Stdio::null());
@@ -78,7 +78,7 @@ fn opened(text: &str) -> Result<Vec<RecordBatch>, AdbcError> {
     origin.open(&Drivers::default())?.collect()
 }
 
-/// The rows of what is read, or a reason to pass over the test.
+/// Returns the rows of what is read, or a reason to pass over the test.
 fn read(text: &str) -> Option<Vec<RecordBatch>> {
     match opened(text) {
         Ok(batches) => Some(batches),

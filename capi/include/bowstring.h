@@ -543,7 +543,7 @@ typedef struct bowstring_receiver_stats {
   uint64_t copied;
 } bowstring_receiver_stats;
 
-// What goes with a message besides its bytes. Zero in a field means none; NULL in place of the struct means all zero.
+// What accompanies a message. Zero in a field means none; NULL in place of the struct means all zero.
 typedef struct bowstring_label {
   // `sizeof(bowstring_label)`.
   size_t size;

@@ -16,7 +16,7 @@ pub const STYLES: Styles = Styles::styled()
     .literal(AnsiColor::Cyan.on_default().bold())
     .placeholder(AnsiColor::Cyan.on_default());
 
-/// The options that say what is reported besides the data.
+/// The options for messages and reports.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "What is said about it")]
 pub struct OutputArgs {

@@ -1,4 +1,4 @@
-//! What the programs have in common at a terminal, and no more: how they speak, how they are interrupted, how they end.
+//! Shared by the programs at a terminal: their messages, interruption, and exit codes.
 //!
 //! | module | what is in it |
 //! |---|---|

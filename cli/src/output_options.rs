@@ -1,4 +1,4 @@
-//! What is said besides the data, and where: all of it on standard error, or in a file that was named.
+//! Messages and reports: on standard error, or in a named file.
 
 use std::fmt::Display;
 use std::fs;
@@ -8,12 +8,12 @@ use std::path::PathBuf;
 use crate::args::{OutputArgs, ReportAs};
 use crate::text;
 
-/// What is said besides the data.
+/// The options for messages and reports.
 #[derive(Clone, Debug)]
 pub struct OutputOptions {
     /// Nothing but errors.
     pub quiet: bool,
-    /// Whether progress is shown.
+    /// True if progress is shown.
     pub progress: bool,
     verbose: bool,
     report: Option<ReportAs>,
@@ -44,7 +44,7 @@ impl OutputOptions {
         }
     }
 
-    /// States the figures as was asked. Fails, with the file's name, if they cannot be written to the file that was named.
+    /// Prints the stats as requested. Fails, with the file's name, if they cannot be written to the named file.
     pub fn state(&self, figures: &impl Stats) -> Result<(), (String, io::Error)> {
         match self.report {
             None => {}
@@ -61,12 +61,12 @@ impl OutputOptions {
     }
 }
 
-/// Says something on standard error. If nobody listens there is nobody to tell.
+/// Prints a line to standard error; ignores a closed one.
 pub fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// Says what went wrong, and below it what to do next. Neither can command the terminal.
+/// Prints the error, and below it what to do next. Both are escaped for the terminal.
 pub fn tell(program: &str, what: &impl Display, advice: Option<&str>) {
     say(&format!("{program}: {}", text::escaped(&what.to_string())));
     if let Some(advice) = advice {

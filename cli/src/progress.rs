@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::text;
 
-/// How often the line changes, and how long nothing is shown at first: short work needs no bar.
+/// How often the line changes, and the delay before it is first shown: short work needs no bar.
 const INTERVAL: Duration = Duration::from_millis(200);
 
 /// Cells of the bar.
@@ -69,7 +69,7 @@ fn line(rows: u64, bytes: u64, total: Option<u64>, elapsed: Duration) -> String 
     format!("{bar} {:3.0} %  {so_far}  {} left", part * 100.0, rough(left))
 }
 
-/// A time in the unit that people would use.
+/// Returns a time in the unit that people would use.
 fn rough(seconds: f64) -> String {
     let units = [("s", 1.0, 120.0), ("min", 60.0, 7200.0), ("h", 3600.0, 360_000.0)];
     match units.iter().find(|(_, _, below)| seconds < *below) {

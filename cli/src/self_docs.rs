@@ -1,4 +1,4 @@
-//! What a program prints of its own, and not of a table.
+//! Completions and manual pages.
 
 use std::io::{self, Write};
 
@@ -19,8 +19,7 @@ pub fn manual(program: Command) -> io::Result<()> {
     print(|out| clap_mangen::Man::new(program).render(out))
 }
 
-/// Makes the whole text first, since its makers take an error of the output for one of their own and panic. That nobody
-/// reads on, as `head` does not, is no error.
+/// Renders to a buffer first: clap's generators panic on a write error. A closed pipe (`| head`) is not an error.
 fn print(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> io::Result<()> {
     let mut text = Vec::new();
     write(&mut text)?;

@@ -45,7 +45,7 @@ impl Signals {
         Ok(Signals { caught, any, wake: wake.into() })
     }
 
-    /// The flag that the first signal raises, for whoever waits.
+    /// Returns the flag that the first signal raises, for whoever waits.
     #[must_use]
     pub fn flag(&self) -> Arc<AtomicBool> {
         self.any.clone()
@@ -69,7 +69,7 @@ impl Signals {
 }
 
 impl Signal {
-    /// What a shell takes for "ended by this signal".
+    /// Returns a shell's exit code for "ended by this signal".
     #[must_use]
     pub fn exit(self) -> u8 {
         match self {

@@ -15,7 +15,7 @@ pub fn push_escaped(out: &mut String, text: &str) {
     }
 }
 
-/// The text, escaped: see [`push_escaped`].
+/// Returns the text, escaped: see [`push_escaped`].
 #[must_use]
 pub fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -24,13 +24,13 @@ pub fn escaped(text: &str) -> String {
 }
 
 fn commands(c: char) -> bool {
-    // Besides the control characters: line and paragraph separators, and what turns the direction of writing.
+    // In addition to control characters: line and paragraph separators, and marks that turn the direction of writing.
     c.is_control()
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{feff}')
         || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// A count with a comma after every three digits.
+/// Returns a count with a comma after every three digits.
 #[must_use]
 pub fn grouped(n: u64) -> String {
     let digits = n.to_string();
@@ -63,7 +63,7 @@ pub fn line(parts: &[String]) -> String {
     line
 }
 
-/// A time in the unit that people would use, with three digits or so.
+/// Returns a time in the unit that people would use, with three digits or so.
 #[must_use]
 pub fn time(time: Duration) -> String {
     let seconds = time.as_secs_f64();
@@ -82,7 +82,7 @@ pub fn time(time: Duration) -> String {
     }
 }
 
-/// A count of things: `one` names one of them, `more` several.
+/// Returns a count of things: `one` names one of them, `more` several.
 #[must_use]
 pub fn count(n: u64, one: &str, more: &str) -> String {
     format!("{} {}", grouped(n), if n == 1 { one } else { more })

@@ -69,7 +69,7 @@ fn import_array(pair: &Bound<'_, PyTuple>) -> PyResult<RecordBatch> {
     let array = pointer(&pair.get_item(1)?, ARRAY)?.cast::<FFI_ArrowArray>();
     // SAFETY: the capsules' names say what their pointers are; the struct is moved out, and an empty one left.
     let schema = unsafe { FFI_ArrowSchema::from_raw(schema) };
-    // SAFETY: as above.
+    // SAFETY: the capsule's name says what its pointer is; the array is moved out, and an empty one left.
     let array = unsafe { FFI_ArrowArray::from_raw(array) };
     let of = |error: arrow_schema::ArrowError| PyValueError::new_err(error.to_string());
     let fields = Schema::try_from(&schema).map_err(of)?;

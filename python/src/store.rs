@@ -257,7 +257,7 @@ impl StoreServer {
         let (mut server, _) = store::Server::new(listener, store::Config::default())?;
         let handle = server.handle();
         let thread = std::thread::Builder::new().name("bowstring-store".into()).spawn(move || {
-            // It ends when it is told to, or when the host has nothing left for it: clients see that it is gone.
+            // It ends when it is stopped, or when the host has no resources left: clients see that it is gone.
             let _ = server.run();
         })?;
         Ok(StoreServer(Own::new(Mutex::new(Some((handle, thread))))))

@@ -10,7 +10,7 @@ use bowstring_cli::args::{Format, Handover, OutputArgs, STYLES, seconds};
 use bowstring_cli::users::user;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// What follows the options in `--help` and in the manual page.
+/// The text after the options in `--help` and in the manual page.
 pub(crate) const AFTER: &str = "\
 Examples:
   receiver                               the first rows and a summary, if standard output is a terminal
@@ -187,10 +187,10 @@ pub(crate) struct MeetingArgs {
     /// Give up if no message arrives for SECONDS.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) idle: Option<Duration>,
-    /// How messages are handed over [default: the best that the sender offers].
+    /// The delivery of messages [default: the best that the sender offers].
     #[arg(long, value_name = "HOW")]
     pub(crate) delivery: Option<Handover>,
-    /// How far each batch is checked before it is used.
+    /// The check of each batch before it is used.
     #[arg(long, value_name = "LEVEL", default_value = "full")]
     pub(crate) validate: Validate,
     /// Fail, naming the columns, if any of the data has to be copied. Sealed delivery copies none; pooled delivery none but

@@ -18,7 +18,7 @@ pub(crate) struct Choice {
     schema: SchemaRef,
     /// Rows still wanted.
     left: u64,
-    /// What must be true of a row.
+    /// The condition on rows.
     condition: Option<Condition>,
 }
 
@@ -41,7 +41,7 @@ impl Choice {
         Ok(Choice { columns: Some(places), schema: schema.into(), left, condition })
     }
 
-    /// The schema of the columns wanted.
+    /// Returns the schema of the columns wanted.
     pub(crate) fn schema(&self) -> &SchemaRef {
         &self.schema
     }
@@ -60,12 +60,12 @@ impl Choice {
         Some(needed)
     }
 
-    /// Whether nothing more is wanted.
+    /// Returns true if nothing more is wanted.
     pub(crate) fn is_satisfied(&self) -> bool {
         self.left == 0
     }
 
-    /// How many of a batch's rows are wanted; they count as had.
+    /// Returns the number of a batch's rows that are wanted, and counts them.
     pub(crate) fn rows(&mut self, rows: usize) -> usize {
         let wanted = usize::try_from(self.left).map_or(rows, |left| rows.min(left));
         self.left -= wanted as u64;
@@ -77,7 +77,7 @@ impl Choice {
         self.condition.is_some()
     }
 
-    /// What is wanted of a batch. Copies none of its data, but for the rows that a condition keeps of it.
+    /// Returns the wanted part of a batch. Copies data only for the rows that a condition keeps.
     pub(crate) fn of<'b>(&mut self, batch: &'b RecordBatch) -> Result<Cow<'b, RecordBatch>, Failure> {
         let mut chosen = Cow::Borrowed(batch);
         if let Some(columns) = &self.columns {

@@ -54,7 +54,7 @@ impl Ending {
     }
 }
 
-/// What is done with batches.
+/// The handling of batches.
 enum Work {
     Look { full: bool, what: Look, sum: u64 },
     Keep(Box<dyn Sink>),
@@ -145,7 +145,7 @@ fn conclude(
     match finished {
         Ok(()) => ending,
         Err(failure) if failure.is_broken_pipe() => Ending::NobodyReads,
-        // What went wrong first is what is told.
+        // The first error is the one reported.
         Err(_) if end == End::BrokenOff => ending,
         Err(failure) => signals.caught().map_or(Ending::Failed(failure), Ending::Interrupted),
     }
@@ -247,7 +247,8 @@ fn keep(
     Ok(())
 }
 
-/// The sum of a message's 64-bit words: the cheapest thing that reads every byte of it. Messages are whole words.
+/// Returns the sum of a message's 64-bit words: the cheapest thing that reads every byte of it. Messages are whole
+/// words.
 fn sum_of_words(message: &[u8]) -> u64 {
     let (words, _) = message.as_chunks::<8>();
     words.iter().fold(0, |sum: u64, word| sum.wrapping_add(u64::from_le_bytes(*word)))

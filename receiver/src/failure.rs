@@ -1,4 +1,4 @@
-//! What went wrong: in words for people, as an exit code for scripts, and with what to do next.
+//! Errors that end the program: a message, an exit code, and what to do next.
 
 use std::fmt;
 use std::io;
@@ -17,25 +17,25 @@ use bowstring_cli::text;
 
 use crate::plan::Endpoint;
 
-/// What standard output is called.
+/// The name of standard output.
 pub(crate) const STDOUT: &str = "standard output";
 
-/// Why the program ends otherwise than well.
+/// An error that ends the program.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The command line cannot be meant so.
+    /// Invalid command line.
     Usage { what: String, advice: &'static str },
     /// The table has no such column.
     NoColumn { name: String, there: Vec<String> },
     /// The format has no place for a type.
     Unsupported { column: String, data_type: String, format: Format, why: &'static str },
-    /// No sender was there.
+    /// There is no sender.
     NoSender { endpoint: Endpoint, error: Box<AddressError>, waited: Option<Duration> },
     /// The name cannot be used, or its directory is not safe.
     Address(AddressError),
-    /// A sender was there, and the two did not come together.
+    /// There is a sender, but the handshake failed.
     Connector { endpoint: Endpoint, error: Box<HandshakeError> },
-    /// The two came together, and the sender's greeting tells of no table.
+    /// The sender's greeting does not describe a table.
     SetUp { endpoint: Endpoint, error: Box<SetUpError> },
     /// The table did not come to its end.
     Receive(Box<ReceiveError>),
@@ -60,12 +60,12 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Whether it is only that nobody reads the output any more.
+    /// Returns true if it is only that nobody reads the output any more.
     pub(crate) fn is_broken_pipe(&self) -> bool {
         matches!(self, Failure::Output { error, .. } if error.kind() == io::ErrorKind::BrokenPipe)
     }
 
-    /// The exit code.
+    /// Returns the exit code.
     pub(crate) fn exit(&self) -> u8 {
         match self {
             Failure::Interrupted(signal) => signal.exit(),
@@ -73,7 +73,7 @@ impl Failure {
         }
     }
 
-    /// A greeting that tells of no table.
+    /// Creates the error of a greeting without a table.
     pub(crate) fn greeting(endpoint: &Endpoint, error: ReadError) -> Failure {
         Failure::SetUp { endpoint: endpoint.clone(), error: Box::new(SetUpError::Greeting(error)) }
     }
@@ -102,7 +102,7 @@ impl Failure {
         }
     }
 
-    /// What to do next, if there is something.
+    /// Advice on what to do next, if there is some.
     pub(crate) fn advice(&self) -> Option<String> {
         match self {
             Failure::Usage { advice, .. } => Some((*advice).to_owned()),
@@ -316,7 +316,7 @@ impl From<ReceiveError> for Failure {
     }
 }
 
-/// The format's name, as in a sentence.
+/// Returns the format's name, as in a sentence.
 fn name(format: Format) -> &'static str {
     match format {
         Format::Arrow => "an Arrow file",

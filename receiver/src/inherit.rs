@@ -20,7 +20,7 @@ pub(crate) fn adopt(number: i32) -> Option<OwnedFd> {
     if !target.as_os_str().as_encoded_bytes().starts_with(b"socket:") {
         return None;
     }
-    // SAFETY: it is open, as was just seen, and nobody else's: the program was told the number by the one who opened it
+    // SAFETY: it is open, as was just seen, and nobody else's: the program got the number from the process that opened it
     // for this purpose, and has opened no socket itself.
     let socket = unsafe { OwnedFd::from_raw_fd(number) };
     // It came without the flag, or it would not have come. Nothing is started from here that it could leak into.

@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// The longest wait between two looks whether a signal has come.
 const ATTENTION: Duration = Duration::from_millis(100);
 
-/// What was found.
+/// The findings.
 #[derive(Debug)]
 struct Found {
     peer: Credentials,
@@ -46,7 +46,7 @@ struct Seen {
     batches: u64,
     rows: u64,
     bytes: u64,
-    /// What was sent before them.
+    /// The batches and rows sent before them.
     before: Missed,
     weights: Weights,
 }
@@ -262,7 +262,7 @@ fn object(metadata: &Metadata) -> Value {
     metadata.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect()
 }
 
-/// The metadata of the schema, and then that of its columns, in the order of their keys.
+/// Returns the metadata of the schema, and then that of its columns, in the order of their keys.
 fn metadata(schema: &Schema) -> Vec<(Option<&String>, &String, &String)> {
     let mut pairs: Vec<_> = schema.metadata().iter().map(|(key, value)| (None, key, value)).collect();
     pairs.sort();

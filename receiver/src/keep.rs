@@ -17,7 +17,7 @@ use crate::screen::Screen;
 use crate::sink::{self, End, Sink};
 use crate::slices::slices;
 
-/// What is wanted of a table, and where it goes.
+/// The wanted part of a table, and its destination.
 #[derive(Args, Debug)]
 pub struct KeepOptions {
     #[command(flatten)]
@@ -71,9 +71,9 @@ impl KeepOptions {
 pub struct KeepError {
     /// The exit code.
     pub exit: u8,
-    /// What went wrong.
+    /// The error.
     pub what: String,
-    /// What to do next, if there is something.
+    /// Advice on what to do next, if there is some.
     pub advice: Option<String>,
 }
 

@@ -55,7 +55,7 @@ pub fn main() -> ExitCode {
     ExitCode::from(outcome.unwrap_or_else(|failure| tell(&failure)))
 }
 
-/// Receives a table; answers the exit code.
+/// Receives a table; returns the exit code.
 fn receive(args: Receive) -> Result<u8, Failure> {
     let plan = Plan::resolve(args)?;
     let catch = Signals::catch();
@@ -104,7 +104,7 @@ fn incomplete(receiver: &bowstring::Receiver, plan: &Plan) -> u8 {
     Exit::Incomplete as u8
 }
 
-/// Shows the running channels; answers the exit code.
+/// Shows the running channels; returns the exit code.
 fn watch(top: &Top) -> Result<u8, Failure> {
     let catch = Signals::catch();
     let signals = catch.map_err(|error| Failure::Host { what: "cannot catch signals", error })?;
@@ -127,7 +127,7 @@ fn printed(printed: io::Result<()>) -> Result<u8, Failure> {
     printed.map(|()| 0).map_err(|error| Failure::Output { name: STDOUT.to_owned(), error })
 }
 
-/// Says what went wrong and what to do next; answers the exit code.
+/// Prints the error and what to do next; returns the exit code.
 fn tell(failure: &Failure) -> u8 {
     output_options::tell("receiver", failure, failure.advice().as_deref());
     failure.exit()

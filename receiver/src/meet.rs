@@ -13,7 +13,7 @@ use crate::inherit;
 use crate::plan::{Endpoint, Plan};
 use crate::trust;
 
-/// What this program says of itself.
+/// This program's greeting.
 const GREETING: &[u8] = concat!("program=receiver ", env!("CARGO_PKG_VERSION"), "\n").as_bytes();
 
 /// The pause between two looks for an abstract name, which nothing tells of.
@@ -95,7 +95,7 @@ fn wait_for_sender<T>(
     }
 }
 
-/// True if nobody is there, or there are so many before this program that it is not let in yet.
+/// True if nobody is there, or its queue is full of others.
 fn is_absence(error: &AddressError) -> bool {
     error.nobody_listens() || matches!(error, AddressError::Meet(error) if error.is_absence())
 }

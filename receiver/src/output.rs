@@ -1,4 +1,4 @@
-//! Where data goes: standard output, or a file that gets its name only once it is complete.
+//! The output: standard output, or a file that gets its name only once it is complete.
 //!
 //! Writers of formats wrap I/O errors in their own and some lose what kind it was. So an [`Output`] remembers the
 //! first error it met, and whoever asks gets that one.
@@ -24,7 +24,7 @@ const BUFFER: usize = 256 << 10;
 /// The most that is written to a file between two looks whether to stop.
 const PIECE: usize = 1 << 20;
 
-/// What a pipe takes at once if it takes anything.
+/// The size that a pipe accepts at once if it accepts anything.
 const PAGE: usize = 4096;
 
 /// The time after a signal in which a line that was begun may still come to its end.
@@ -54,8 +54,8 @@ impl Output {
         }
     }
 
-    /// A file. It appears under its name when [`finish`](Self::finish) succeeds; until then nothing is there that
-    /// could be taken for it. What is no plain file, such as a pipe or a device, is written to as it is.
+    /// Returns a file. It appears under its name when [`finish`](Self::finish) succeeds; until then nothing is there
+    /// that could be taken for it. What is no plain file, such as a pipe or a device, is written to as it is.
     pub(crate) fn create(path: &Path, stop: Arc<AtomicBool>) -> Result<Output, Failure> {
         if path.as_os_str() == "-" {
             return Output::stoppable(stop);
@@ -80,7 +80,7 @@ impl Output {
         Output { out: BufWriter::with_capacity(BUFFER, sluice), draft, name }
     }
 
-    /// What will know of the first error, for those who give the output away to a writer.
+    /// Returns a handle to the first error, for callers that give the output away to a writer.
     pub(crate) fn watch(&self) -> Watch {
         Watch { trouble: self.out.get_ref().trouble.clone(), name: self.name.clone() }
     }
@@ -179,7 +179,7 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// The failure behind a writer's `error`: that of the output if it had one, and else the writer's own.
+    /// Returns the failure behind a writer's `error`: that of the output if it had one, and else the writer's own.
     pub(crate) fn explain(&self, error: impl std::fmt::Display) -> Failure {
         let name = self.name.clone();
         match self.trouble.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
@@ -196,7 +196,7 @@ struct Draft {
     path: PathBuf,
     /// The name that it has for the time being.
     temporary: PathBuf,
-    /// Whether it has that name already.
+    /// True if it has that name already.
     named: bool,
 }
 

@@ -16,7 +16,7 @@ use crate::failure::Failure;
 /// The variable in which a sender that starts its receiver says which descriptor is the socket.
 pub(crate) const FD_VARIABLE: &str = "BOWSTRING_FD";
 
-/// What will be done.
+/// The plan of a run.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) endpoint: Endpoint,
@@ -50,7 +50,7 @@ pub(crate) struct Inspect {
     pub(crate) json: bool,
 }
 
-/// What is done with each batch. Only arrays need values that have been checked.
+/// The handling of each batch. Only arrays need checked values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Handling {
     /// Checked this far and let go, perhaps with a look at every byte.
@@ -59,7 +59,7 @@ pub(crate) enum Handling {
     Keep(SinkPlan),
 }
 
-/// What is done without arrays.
+/// The handling without arrays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Look {
     /// Nothing.
@@ -70,7 +70,7 @@ pub(crate) enum Look {
     Touch,
 }
 
-/// Where arrays go.
+/// The destination of arrays.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SinkPlan {
     /// First rows and a summary.
@@ -81,7 +81,7 @@ pub(crate) enum SinkPlan {
     Write { format: Format, path: Option<PathBuf> },
 }
 
-/// Where the sender is met.
+/// The sender's endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint {
     /// An address that it listens at.
@@ -134,14 +134,14 @@ impl Plan {
 }
 
 impl Plan {
-    /// Whether a file is written that is only kept when whole.
+    /// Returns true if a file is written that is only kept when whole.
     pub(crate) fn writes_file(&self) -> bool {
         matches!(self.handling, Handling::Keep(SinkPlan::Write { .. })) && !self.handling.writes_rows()
     }
 }
 
 impl Handling {
-    /// Whether rows go to standard output as they come.
+    /// Returns true if rows go to standard output as they come.
     fn writes_rows(&self) -> bool {
         match self {
             Handling::Keep(SinkPlan::Write { path, .. }) => {
@@ -191,7 +191,7 @@ pub(crate) fn handling(args: &SinkArgs, validate: Validate) -> Result<Handling, 
     Ok(Handling::Keep(plan))
 }
 
-/// The format that a file's extension names.
+/// Returns the format that a file's extension names.
 fn by_extension(path: &Path) -> Result<Format, Failure> {
     let extension = path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
     Ok(match extension.as_deref() {

@@ -1,4 +1,4 @@
-//! What happened, stated from counters and addresses.
+//! The report, from counters and addresses.
 //!
 //! Each figure has a source, and where there is none it is not stated:
 //! - buffers inside the mapping, and bytes copied: the address of every buffer of every batch, held against the memory
@@ -30,7 +30,7 @@ pub(crate) struct Report<'a> {
     wake_ups: Option<u64>,
 }
 
-/// What the sender had counted when the session began.
+/// The sender's counts at the start of the session.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Before {
     wake_ups: Option<u64>,

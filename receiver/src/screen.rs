@@ -1,4 +1,4 @@
-//! What standard output can show.
+//! The capabilities of standard output.
 
 use std::env;
 use std::io::{self, IsTerminal};
@@ -14,7 +14,7 @@ pub(crate) struct Screen {
 }
 
 impl Screen {
-    /// What standard output is.
+    /// The kind of standard output.
     pub(crate) fn of_stdout() -> Screen {
         let stdout = io::stdout();
         let terminal = stdout.is_terminal();
@@ -28,7 +28,7 @@ impl Screen {
     }
 }
 
-/// Whether the user has not said that colours are unwelcome: see <https://no-color.org>.
+/// Returns true if the user has not said that colours are unwelcome: see <https://no-color.org>.
 pub(crate) fn colour_is_welcome() -> bool {
     env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
         && env::var_os("TERM").is_none_or(|term| term != "dumb")

@@ -61,7 +61,7 @@ impl Missing {
     }
 }
 
-/// What takes a table's batches.
+/// A consumer of a table's batches.
 ///
 /// A batch lies in the sender's memory, which the sender waits to get back: a sink takes what it needs and keeps
 /// nothing of it.

@@ -188,7 +188,7 @@ fn span<O: Copy + Into<i64>>(offsets: &[O], first: usize, rows: usize, left: &mu
     left.take((offsets[first + rows].into() - offsets[first].into()) as u64)
 }
 
-/// The bytes of each value, where all have the same. A null is written as a word.
+/// Returns the bytes of each value, where all have the same. A null is written as a word.
 fn width(data_type: &DataType) -> Option<usize> {
     match data_type {
         DataType::Null | DataType::Boolean => Some(4),

@@ -13,7 +13,7 @@ pub(crate) struct Stopwatch {
     times: Times,
 }
 
-/// Where the time went.
+/// The time by stage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Times {
     /// From the first wait to the end.
@@ -22,7 +22,7 @@ pub(crate) struct Times {
     pub(crate) receiving: Duration,
     /// Checking them and, where arrays are wanted, making these.
     pub(crate) checking: Duration,
-    /// What the sink did with them.
+    /// The work of the sink.
     pub(crate) sink: Duration,
 }
 
@@ -39,7 +39,7 @@ impl Stopwatch {
         self.since = self.last_batch;
     }
 
-    /// It was checked, and so many of its rows were wanted.
+    /// Records that a batch was checked, and how many of its rows were wanted.
     pub(crate) fn checked(&mut self, rows: usize) {
         self.rows += rows as u64;
         let lap = self.lap();
@@ -52,7 +52,7 @@ impl Stopwatch {
         self.times.sink += lap;
     }
 
-    /// The sink took so long for the end, after the last batch.
+    /// Records the sink's time for the end, after the last batch.
     pub(crate) fn wrote(&mut self, time: Duration) {
         self.times.sink += time;
         self.times.total += time;
@@ -72,7 +72,7 @@ impl Stopwatch {
         lap
     }
 
-    /// Whether nothing has come for as long as is borne.
+    /// Returns true if nothing has come for longer than the limit.
     pub(crate) fn is_idle_for(&self, limit: Option<Duration>) -> bool {
         limit.is_some_and(|limit| self.last_batch.elapsed() >= limit)
     }

@@ -6,7 +6,7 @@ use arrow_array::{Array, RecordBatch};
 use arrow_data::ArrayData;
 use arrow_schema::{DataType, Field, Schema};
 
-/// What some batches held, column by column.
+/// The size of some batches, column by column.
 #[derive(Debug)]
 pub(crate) struct Weights {
     pub(crate) columns: Vec<Weight>,
@@ -65,7 +65,7 @@ fn weigh(data: &ArrayData, field: &Field, path: &str, found: &mut BTreeMap<Strin
     own as u64 + below.sum::<u64>()
 }
 
-/// The fields below a field, in the order of its array's children.
+/// Returns the fields below a field, in the order of its array's children.
 fn children(field: &Field) -> Vec<&Field> {
     match field.data_type() {
         DataType::List(item)

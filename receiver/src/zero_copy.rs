@@ -42,7 +42,7 @@ pub(crate) fn still_holds(receiver: &TableReceiver) -> Result<(), Failure> {
     })
 }
 
-/// The columns in which there is a dictionary.
+/// Returns the columns in which there is a dictionary.
 fn encoded_columns(schema: &Schema) -> Vec<String> {
     let encoded = schema.fields().iter().filter(|field| is_encoded(field));
     encoded.map(|field| field.name().clone()).collect()

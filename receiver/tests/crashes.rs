@@ -17,7 +17,7 @@ use support::{Killed, Room, flat, lines, trial};
 const ROWS: usize = 50;
 /// Batches that the doomed sender commits before it says so.
 const COMMITTED: usize = 5;
-/// In this variable a process of this test is told to be a sender, and where.
+/// This variable makes a process of this test a sender, and names its address.
 const ROLE: &str = "BOWSTRING_TEST_SENDER";
 
 const DELIVERIES: [&str; 3] = ["pooled", "copied", "sealed"];
@@ -52,7 +52,7 @@ fn doomed_sender(socket: &Path) {
     std::process::abort();
 }
 
-/// A process that is a sender, and what it says.
+/// Returns a process that is a sender, and what it says.
 fn spawn_doomed(room: &Room) -> (Killed, BufReader<std::process::ChildStdout>) {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.env(ROLE, room.socket()).stdin(Stdio::piped()).stdout(Stdio::piped());

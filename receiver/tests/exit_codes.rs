@@ -105,7 +105,7 @@ fn no_such_column() {
     assert!(room.names().is_empty());
 }
 
-/// A sender that greets with these bytes, and then sends these messages.
+/// Returns a sender that greets with these bytes, and then sends these messages.
 fn raw(room: &Room, args: &[&str], greeting: &[u8], messages: &[(u32, &[u8])]) -> Output {
     let listener = room.listener();
     let mut sender = SenderConfig::new().build().unwrap();
@@ -285,7 +285,7 @@ fn signals() {
         assert_eq!(lines(&mut child.stdout(), 3).len(), 3);
         kill(&child, signal);
         assert_eq!(child.code(), Some(code));
-        // The sender is told that it left, and does not take it for a crash.
+        // The sender learns that it left, and does not take it for a crash.
         let end = loop {
             match sender.send(&flat(0, 1)) {
                 Ok(()) => {}

@@ -64,7 +64,7 @@ fn nulls(sink: &[&str]) {
     assert!(room.names().is_empty(), "no file is left behind");
 }
 
-/// Waits until a program has used so many ticks of processor time; returns false if it does not go on using any.
+/// Waits until a program has used this many ticks of processor time; returns false if it stops using any.
 fn works(child: &Child, ticks: u64) -> bool {
     let path = format!("/proc/{}/stat", child.id());
     let (mut last, mut idle) = (0, 0);
@@ -84,7 +84,7 @@ fn works(child: &Child, ticks: u64) -> bool {
     }
 }
 
-/// The most memory that a program has had, in KiB.
+/// Returns the most memory that a program has had, in KiB.
 fn peak(child: &Child) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();

@@ -18,7 +18,7 @@ use bowstring_codec::{OnGrowth, Plan, StreamWriter};
 use libtest_mimic::Trial;
 use support::{Killed, Room, expect_code, flat_table, lines, trial, whole};
 
-/// The sender beside the receiver.
+/// Returns the sender beside the receiver.
 fn sender_path() -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_receiver")).with_file_name("sender")
 }
@@ -139,7 +139,7 @@ fn heap_free(delivery: &str) {
     }
 }
 
-/// A batch with a column of every type.
+/// Returns a batch with a column of every type.
 fn every_type() -> RecordBatch {
     let bytes: Vec<u8> = (0..200_u8).map(|i| i.wrapping_mul(7)).collect();
     let fields = testing::every_type().into_iter().enumerate();

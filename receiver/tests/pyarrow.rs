@@ -1,4 +1,4 @@
-//! What the program writes, PyArrow reads: the values are those that were sent. Ignored where there is no PyArrow.
+//! PyArrow reads what the program writes, with the values that were sent. Ignored without PyArrow.
 //!
 //! The interpreter is `$PYTHON`, or `python3`.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]

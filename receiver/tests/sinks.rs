@@ -22,7 +22,7 @@ struct Sink {
     /// The file written, if it is one.
     file: Option<&'static str>,
     read: fn(&[u8], &SchemaRef) -> Vec<RecordBatch>,
-    /// Whether dictionaries come back as such.
+    /// True if dictionaries come back as such.
     keeps_dictionaries: bool,
     nests: bool,
 }
@@ -129,7 +129,7 @@ fn comes_out_as_it_went_in(sink: &Sink, delivery: &str, batches: &[RecordBatch])
     assert_eq!(found[0].schema().fields(), expected.schema().fields());
 }
 
-/// The batch without dictionaries.
+/// Returns the batch without dictionaries.
 fn unpacked(batch: &RecordBatch) -> RecordBatch {
     let plain = |field: &Arc<Field>| match field.data_type() {
         DataType::Dictionary(_, values) => {
@@ -213,7 +213,7 @@ fn the_table() {
         assert!(!line.contains(['\u{1b}', '\u{202e}', '\r']), "{line:?}");
     }
     assert!(shown.contains("3 of 50 rows, "), "{shown}");
-    assert!(shown.contains("left out for want of room"), "{shown}");
+    assert!(shown.contains("left out for lack of room"), "{shown}");
     assert!(shown.contains("50 rows, 31 columns, 1 batch"), "{shown}");
     // Least, greatest, mean and distinct values of column 29.
     let summed = shown.lines().find(|line| line.trim_start().starts_with("column 29"));

@@ -88,7 +88,7 @@ fn same(a: &ArrayRef, b: &ArrayRef) -> bool {
         }
 }
 
-/// What becomes of a column on its way through a format.
+/// The fate of a column on its way through a format.
 fn outcome(batch: &RecordBatch, extension: &str, files: &Files) -> String {
     let (path, types) = (files.0.join(format!("x.{extension}")), files.0.join("types.arrow"));
     if let Err(refused) = write(batch, &path) {
@@ -106,7 +106,7 @@ fn outcome(batch: &RecordBatch, extension: &str, files: &Files) -> String {
     }
 }
 
-/// A batch of numbered rows with a column of this type.
+/// Returns a batch of numbered rows with a column of this type.
 fn numbered(values: ArrayRef) -> RecordBatch {
     let id: ArrayRef = Arc::new(Int64Array::from_iter_values(0..values.len() as i64));
     let field = Field::new("c", values.data_type().clone(), true);

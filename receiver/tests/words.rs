@@ -1,4 +1,4 @@
-//! What the program says of itself, and of running channels.
+//! The program's help, and its list of running channels.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod support;

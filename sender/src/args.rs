@@ -14,7 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::pace::Rate;
 
-/// What follows the options in `--help` and in the manual page.
+/// The text after the options in `--help` and in the manual page.
 pub(crate) const AFTER: &str = "\
 Examples:
   sender trips.parquet                       waits for `receiver`
@@ -28,7 +28,7 @@ Examples:
 
 Inputs:
   Arrow IPC files and streams (compressed ones and Feather V2 too), Parquet, CSV, and JSON with an object a line; `-` is
-  standard input. What a file is, is told by its first bytes. `demo` and `demo:ROWS` are made up, in place.
+  standard input. The format is detected from the first bytes. `demo` and `demo:ROWS` are generated in place.
 
 Exit codes:
   0  everything was sent, or as much as the receivers wanted
@@ -88,7 +88,7 @@ pub(crate) struct Send {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "What to send")]
 pub(crate) struct RepeatArgs {
-    /// Send it all so many times; 0 is without end.
+    /// Repeat the input N times; 0 is forever.
     #[arg(long, value_name = "TIMES", default_value_t = 1)]
     pub(crate) repeat: u64,
     /// Send no faster than this: rows a second, or bytes as in `100MB`.
@@ -123,10 +123,10 @@ pub(crate) struct MeetingArgs {
         conflicts_with = "receiver"
     )]
     pub(crate) keep: usize,
-    /// Give up if they are not there after so long.
+    /// Give up if they are not there after SECONDS.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) wait: Option<Duration>,
-    /// What to do with receivers that do not keep up.
+    /// The policy for receivers that cannot keep up.
     #[arg(long, value_name = "WHAT", default_value = "block")]
     pub(crate) on_slow: Slow,
 }

@@ -1,4 +1,4 @@
-//! What this host allows, what that means, and how fast it is.
+//! Checks what this host allows, explains it, and measures its speed.
 
 mod host;
 mod measure;

@@ -1,4 +1,4 @@
-//! What went wrong: in words for people, as an exit code for scripts, and with what to do next.
+//! Errors that end the program: a message, an exit code, and what to do next.
 
 use std::io;
 
@@ -10,13 +10,13 @@ use bowstring_source::{Kind, SourceError};
 
 use crate::plan::Endpoint;
 
-/// Why the program ends otherwise than well.
+/// An error that ends the program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
-    /// What went wrong, and where.
+    /// The fault and its position.
     pub(crate) what: String,
-    /// What to do next, if there is something.
+    /// Advice on what to do next, if there is some.
     pub(crate) advice: Option<String>,
 }
 
@@ -41,7 +41,7 @@ impl Failure {
         Failure::new(Exit::of_io(error, Exit::Other), format!("{what}: {error}"))
     }
 
-    /// What meeting receivers at a place came to.
+    /// Converts the result of setting up an endpoint.
     pub(crate) fn set_up(endpoint: &Endpoint, error: &SetUpError) -> Failure {
         match error {
             SetUpError::Layout(error) => {

@@ -1,4 +1,4 @@
-//! What `sender` is made of: it hands tables of many kinds to other processes on this host.
+//! The parts of `sender`, which sends tables of many formats to other processes on this host.
 //!
 //! Arguments become a `plan`; the plan opens a source (`bowstring-source`) and `meet`s receivers; `pump` takes the source's batches
 //! to them; a `report` says what happened. `doctor` looks at the host, and `top` at senders that run.
@@ -26,7 +26,7 @@ use crate::failure::Failure;
 use crate::meet::NotMet;
 use crate::plan::Plan;
 
-/// The program: does what its arguments say, and answers its exit code.
+/// The program: follows its arguments and returns the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
     let Cli { command, send: args } = Cli::parse();
@@ -40,7 +40,7 @@ pub fn main() -> ExitCode {
     ExitCode::from(outcome.unwrap_or_else(|failure| tell(&failure)))
 }
 
-/// Sends a table; answers the exit code.
+/// Sends a table; returns the exit code.
 fn send(args: Send) -> Result<u8, Failure> {
     let mut plan = Plan::resolve(args)?;
     let signals = Signals::catch().map_err(|error| Failure::host("cannot catch signals", &error))?;
@@ -76,7 +76,7 @@ fn printed(printed: io::Result<()>) -> Result<u8, Failure> {
     printed.map(|()| 0).map_err(|error| Failure::output("standard output", &error))
 }
 
-/// Says what went wrong and what to do next; answers the exit code.
+/// Prints the error and what to do next; returns the exit code.
 fn tell(failure: &Failure) -> u8 {
     output_options::tell("sender", &failure.what, failure.advice.as_deref());
     failure.exit as u8

@@ -37,12 +37,12 @@ impl Pace {
         Pace { rate, begun: Instant::now() }
     }
 
-    /// Whether there is a rate to keep.
+    /// Returns true if there is a rate to keep.
     pub(crate) fn is_kept(&self) -> bool {
         self.rate.is_some()
     }
 
-    /// How long to pause after so many rows and bytes in all.
+    /// Returns the pause after a total of rows and bytes.
     pub(crate) fn pause(&self, rows: u64, bytes: u64) -> Duration {
         let due = match self.rate {
             None => return Duration::ZERO,

@@ -41,7 +41,7 @@ pub(crate) struct Plan {
     pub(crate) output_options: OutputOptions,
 }
 
-/// Where receivers are met.
+/// The receivers' endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint {
     /// An address that they connect to.

@@ -19,7 +19,7 @@ use crate::plan::Plan;
 /// The time between two lines of progress while nothing is sent.
 const SHOWN_EVERY: Duration = Duration::from_millis(200);
 
-/// How it came out.
+/// The outcome.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) stats: SenderStats,
@@ -33,7 +33,7 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    /// What receivers are told in place of the table's end. What is repeated without end is never whole either.
+    /// Returns the reason that receivers get instead of the table's end. A table repeated forever is never whole either.
     pub(crate) fn broken(&self) -> Option<(BreakOff, &str)> {
         match self.ending {
             Ending::Whole | Ending::Enough => None,
@@ -56,7 +56,7 @@ pub(crate) enum Ending {
     Failed,
 }
 
-/// What became of the receivers so far.
+/// The ends of the receivers so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Receivers {
     /// The most that were there at a time.
@@ -147,7 +147,7 @@ impl Pump<'_> {
         }
     }
 
-    /// Sends one batch; answers whether there was one.
+    /// Sends one batch; returns true if there was one.
     fn step(&mut self, sender: &mut TableSender, source: &mut Source) -> Result<bool, Stop> {
         if self.signals.caught().is_some() {
             return Err(SendError::Interrupted.into());

@@ -1,8 +1,8 @@
-//! What happened, stated from counters.
+//! The report, from counters.
 //!
 //! Each figure has a source: rows, batches and bytes are counted as they are committed; heap allocations by the program's
 //! own allocator on the sending thread, from the second batch on, while batches are encoded, or built, and committed
-//! (reading files is not the hot path, and its time is told apart); wake-ups and stalls by the transport.
+//! (reading files is not the hot path, and its time is counted separately); wake-ups and stalls by the transport.
 
 use bowstring_cli::output_options::{OutputOptions, Stats};
 use bowstring_cli::text;

@@ -1,4 +1,4 @@
-//! Starting the receiver: it inherits one end of a pair of sockets and is told its number.
+//! Starting the receiver: it inherits one end of a socket pair and learns its number.
 
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -31,7 +31,7 @@ impl Started {
         Started { child: None, name: String::new() }
     }
 
-    /// Waits for its end and answers its exit code.
+    /// Waits for its end and returns its exit code.
     pub(crate) fn wait(mut self) -> Result<u8, Failure> {
         let Some(child) = &mut self.child else { return Ok(0) };
         let status = child.wait().map_err(|error| Failure::host("cannot wait for the receiver", &error))?;
@@ -57,13 +57,13 @@ impl Started {
         }
     }
 
-    /// What was started.
+    /// The name of the program.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 }
 
-/// Starts the command and answers our end of the pair.
+/// Starts the command and returns our end of the pair.
 pub(crate) fn start(command: &[OsString]) -> Result<(OwnedFd, Started), Failure> {
     let Some((program, arguments)) = command.split_first() else {
         return Err(Failure::usage("no receiver is named after `--`"));
@@ -84,7 +84,7 @@ pub(crate) fn start(command: &[OsString]) -> Result<(OwnedFd, Started), Failure>
     }
 }
 
-/// A bare name is looked for beside this program first.
+/// Looks for a bare name beside this program first.
 fn locate(program: &OsStr) -> PathBuf {
     let bare = Path::new(program).components().count() == 1 && !program.as_encoded_bytes().contains(&b'/');
     let beside = std::env::current_exe().ok().and_then(|own| Some(own.parent()?.join(program)));

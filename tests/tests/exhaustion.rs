@@ -347,7 +347,7 @@ fn fails_once(session: Session, call: Call, errno: i32) -> Result<(u32, u32), Fa
         BufferStats::take().same_as(&before).map_err(|e| format!("{what}: {e}"))?;
         unharmed += u32::from(outcome.is_ok());
     }
-    unreachable!("a session makes so many calls and no more")
+    unreachable!("a session makes a bounded number of calls")
 }
 
 /// Plays a session, with one side under the plan. Returns that side's result and how many calls failed.

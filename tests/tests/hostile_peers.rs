@@ -46,7 +46,7 @@ fn main() {
         half_open_flood,
     ));
     trials.push(Trial::test("a silent connection does not keep a listening receiver from others", squatter));
-    trials.push(Trial::test("scribbling is told of in PROOF.md, each way with its errno", told_on_the_page));
+    trials.push(Trial::test("PROOF.md lists each attempt to scribble with its errno", told_on_the_page));
     libtest_mimic::run(&arguments, trials).exit();
 }
 

@@ -1,4 +1,4 @@
-//! What can be said on the command line.
+//! The command line.
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub struct Top {
     /// One JSON object a line for each sender, instead of a view.
     #[arg(long)]
     pub json: bool,
-    /// Look so many times, and end.
+    /// End after N updates.
     #[arg(long, value_name = "TIMES")]
     pub count: Option<u64>,
     /// The time between two looks.

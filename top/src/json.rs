@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::watch::{Running, Sample, State};
 
-/// The object.
+/// Returns the object.
 pub(crate) fn object(sample: &Sample) -> Value {
     let socket = sample.address.to_string();
     match &sample.state {

@@ -62,7 +62,7 @@ fn sender(out: &mut impl Write, running: &Running, socket: &str) -> io::Result<(
     Ok(())
 }
 
-/// The time as far as it is known: `<` at most, `>` at least, and bare where the two are close.
+/// Returns the time as far as it is known: `<` at most, `>` at least, and bare where the two are close.
 fn latency(latency: Latency) -> String {
     let Latency { least, most } = latency;
     match most {
@@ -72,7 +72,7 @@ fn latency(latency: Latency) -> String {
     }
 }
 
-/// A time in two or three digits.
+/// Returns a time in two or three digits.
 fn time(time: Duration) -> String {
     let (mut value, mut unit) = (time.as_nanos() as f64, "ns");
     for next in ["µs", "ms", "s"] {
@@ -84,7 +84,7 @@ fn time(time: Duration) -> String {
     if value < 9.95 && unit != "ns" { format!("{value:.1}{unit}") } else { format!("{value:.0}{unit}") }
 }
 
-/// A number with its thousands folded into a letter.
+/// Returns a number with its thousands folded into a letter.
 fn amount(value: f64) -> String {
     let (mut value, mut unit) = (value, "");
     for next in ["k", "M", "G", "T"] {

@@ -13,7 +13,7 @@ pub(crate) struct Sample {
     pub(crate) state: State,
 }
 
-/// What there is to say of a socket.
+/// The state of a socket.
 #[derive(Debug)]
 pub(crate) enum State {
     /// A sender.
@@ -40,7 +40,7 @@ pub(crate) struct Receiver {
     pub(crate) bytes_per_second: f64,
 }
 
-/// What happens in a second.
+/// The rates per second.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Rates {
     pub(crate) messages: f64,
@@ -127,7 +127,7 @@ impl Watched {
     }
 }
 
-/// Seconds since the monotonic clock showed so many nanoseconds.
+/// Returns the seconds since a time of the monotonic clock in nanoseconds.
 fn since(nanoseconds: u64) -> f64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     (now.tv_sec as f64 + now.tv_nsec as f64 / 1e9 - nanoseconds as f64 / 1e9).max(0.0)

@@ -45,7 +45,7 @@ pub(crate) fn sleep(end: End, pair: &Pair, load: Load) -> Option<Box<dyn PingPon
     pooled(end, pair, load, Wait::sleeping().spins(0))
 }
 
-/// From so many bytes on room is lent when it is needed: what was given back last is then part of it, and still cached.
+/// From this size on, room is lent when it is needed: it then includes what was given back last, and is still cached.
 const LONG: usize = 2 << 20;
 
 /// Like a program that replies to requests: room for a short reply is lent before the message comes, and the message is

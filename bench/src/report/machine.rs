@@ -67,7 +67,7 @@ fn cache(level: u32) -> String {
 
 /// Returns the bracketed word of the kernel's `always [madvise] never`.
 fn chosen(setting: &str) -> &str {
-    setting.split(['[', ']']).nth(1).unwrap_or("not to be had")
+    setting.split(['[', ']']).nth(1).unwrap_or("unavailable")
 }
 
 #[allow(unsafe_code)]

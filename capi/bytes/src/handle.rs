@@ -101,7 +101,7 @@ impl<T> Deref for Entered<'_, T> {
 impl<T> DerefMut for Entered<'_, T> {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: as above; `&mut self` makes the reference unique.
+        // SAFETY: the mark keeps other threads out; `&mut self` makes the reference unique on this one.
         unsafe { &mut *self.handle.value.get() }
     }
 }

@@ -134,7 +134,7 @@ impl Receiver {
             Channel::Copied(receiver) => receiver.try_borrow().map_err(|_| ENTERED)?.inner().arm(),
             Channel::Sealed(_) => Ok(true),
         };
-        // The end is told by receiving, after whatever is left.
+        // Receiving reports the end, after what is left.
         match armed {
             Err(RecvError::Closed | RecvError::CutOff | RecvError::Crashed) => Ok(false),
             other => Ok(other?),

@@ -43,7 +43,7 @@ pub(crate) struct Channel {
 }
 
 enum State {
-    /// The handshake goes on, on a thread of its own: a writer answers once it knows its schema.
+    /// The handshake goes on, on a thread of its own: a writer replies once it knows its schema.
     Connecting {
         answer: mpsc::Receiver<Result<Receiver, SetUpError>>,
         socket: OwnedFd,

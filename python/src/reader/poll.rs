@@ -1,7 +1,7 @@
 //! A descriptor that is readable whenever a read would return at once.
 //!
 //! The transport's descriptor tells of what comes after the receiver has announced that it sleeps there. What is there
-//! already is told by a bell beside it.
+//! already shows in a bell beside it.
 
 use std::os::fd::{AsFd, AsRawFd};
 

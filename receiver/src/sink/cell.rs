@@ -11,7 +11,7 @@ use super::table::render::Cell;
 /// No more of a value is turned into text. Wider than any column is shown, and a value may be a gigabyte.
 const LONGEST: usize = 200;
 
-/// The first `count` values of a column, or as many as there are.
+/// Returns the first `count` values of a column, or as many as there are.
 pub(super) fn cells(column: &ArrayRef, count: usize) -> Vec<Cell> {
     let options = FormatOptions::new().with_display_error(true).with_null("null");
     let count = count.min(column.len());

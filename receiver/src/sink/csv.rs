@@ -88,7 +88,7 @@ fn rows<W: Write>(batch: &RecordBatch, output: &mut W) -> Result<(), ArrowError>
     Ok(output.write_all(lines.as_bytes())?)
 }
 
-/// The values of a dictionary or of runs, one for each row.
+/// Returns the values of a dictionary or of runs, one for each row.
 fn plain(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     match column.data_type() {
         DataType::Dictionary(..) => {

@@ -11,7 +11,7 @@ use super::{End, Sink};
 use crate::failure::Failure;
 use crate::output::{Output, Watch};
 
-/// Row groups are also closed at so many bytes, so that wide tables need no more memory than long ones.
+/// Row groups are also closed at this size, so that wide tables need no more memory than long ones.
 const GROUP_BYTES: usize = 128 << 20;
 
 /// Writes Parquet.

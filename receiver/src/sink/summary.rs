@@ -1,4 +1,4 @@
-//! What a table holds, column by column: nulls, least, greatest, mean, distinct values.
+//! The summary of a table by column: nulls, least, greatest, mean, distinct values.
 
 mod distinct;
 mod statistics;
@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::screen::Screen;
 
-/// What is known of a table so far.
+/// The summary of a table so far.
 pub(super) struct Summary {
     schema: SchemaRef,
     rows: u64,
@@ -91,7 +91,7 @@ fn nothing() -> Cell {
     Cell { text: "–".to_owned(), null: true }
 }
 
-/// A number with six significant digits, as far as they mean something.
+/// Returns a number with six significant digits, as far as they mean something.
 fn short(value: f64) -> String {
     let magnitude = value.abs();
     if value == 0.0 || (1e-4..1e15).contains(&magnitude) {
@@ -103,7 +103,7 @@ fn short(value: f64) -> String {
     }
 }
 
-/// An estimate, marked as one where it is.
+/// Returns an estimate, marked as one where it is.
 fn about(count: u64) -> String {
     if count > distinct::SURE { format!("≈{}", text::grouped(count)) } else { text::grouped(count) }
 }

@@ -58,7 +58,7 @@ impl Table {
             }
             if left_out > 0 {
                 note.push(format!(
-                    "{} left out for want of room",
+                    "{} left out for lack of room",
                     text::count(left_out as u64, "column", "columns")
                 ));
             }

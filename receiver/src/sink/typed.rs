@@ -66,7 +66,7 @@ fn json(field: &Field, path: &str) -> Result<(), Misfit> {
     }
 }
 
-/// Whether a type's values can be told as times of day, if it says that they are such.
+/// Returns true if a type's values can be told as times of day, if it says that they are such.
 fn is_on_a_clock(data_type: &DataType) -> bool {
     match data_type {
         DataType::Timestamp(_, Some(zone)) => zone.parse::<Tz>().is_ok(),

@@ -1,4 +1,4 @@
-//! What the tests of the program share: a room for their files, tables to send, and the program itself.
+//! Shared by the tests of the program: a directory for their files, tables to send, and the program itself.
 #![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -44,7 +44,7 @@ impl Room {
         self.path.join(name)
     }
 
-    /// What is in it besides the socket.
+    /// Returns its entries except the socket.
     pub fn names(&self) -> Vec<String> {
         let names = fs::read_dir(&self.path).unwrap().map(|entry| entry.unwrap().file_name());
         names.map(|name| name.into_string().unwrap()).filter(|name| name != "s").collect()
@@ -54,7 +54,7 @@ impl Room {
         Listener::bind(self.socket().as_os_str().as_bytes()).unwrap()
     }
 
-    /// A sender that listens here.
+    /// Returns a sender that listens here.
     pub fn sender(&self, schema: &Arc<Schema>) -> TableSender {
         let mut sender = TableSender::new(schema.clone(), SenderConfig::new().slots(8, 64 << 10)).unwrap();
         sender.set_hints(&Hints { name: Some("test".into()), ..Hints::default() });
@@ -62,7 +62,7 @@ impl Room {
         sender
     }
 
-    /// The program, told to connect here.
+    /// Returns the program, set to connect here.
     pub fn receiver<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
         let mut command = program();
         command.arg("--socket").arg(self.socket()).args(args);
@@ -70,7 +70,7 @@ impl Room {
         command
     }
 
-    /// Sends a table to the program and answers what became of it.
+    /// Sends a table to the program and returns the outcome.
     pub fn run<S: AsRef<OsStr>>(&self, batches: &[RecordBatch], args: impl IntoIterator<Item = S>) -> Output {
         let mut sender = self.sender(&batches[0].schema());
         let child = self.receiver(args).spawn().unwrap();
@@ -94,7 +94,7 @@ impl Drop for Room {
     }
 }
 
-/// The program under test.
+/// Returns the program under test.
 pub fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_receiver"));
     command.env_remove("BOWSTRING_FD");
@@ -128,12 +128,12 @@ impl Killed {
     }
 }
 
-/// Reads so many lines.
+/// Reads this many lines.
 pub fn lines(from: &mut impl BufRead, count: usize) -> Vec<String> {
     from.lines().take(count).map(Result::unwrap).collect()
 }
 
-/// A batch of flat columns of many types, with nulls; rows are numbered from `first`.
+/// Returns a batch of flat columns of many types, with nulls; rows are numbered from `first`.
 pub fn flat(first: i64, rows: usize) -> RecordBatch {
     let numbers = || first..first + rows as i64;
     let id = Int64Array::from_iter_values(numbers());
@@ -162,7 +162,7 @@ pub fn flat(first: i64, rows: usize) -> RecordBatch {
     ])
 }
 
-/// A batch with a list, which CSV cannot hold.
+/// Returns a batch with a list, which CSV cannot hold.
 pub fn nested(first: i64, rows: usize) -> RecordBatch {
     let lists = (first..first + rows as i64).map(|n| (n % 4 != 0).then(|| vec![Some(n), None, Some(-n)]));
     let lists = ListArray::from_iter_primitive::<Int64Type, _, _>(lists);
@@ -196,7 +196,7 @@ pub fn main(trials: Vec<libtest_mimic::Trial>) {
     libtest_mimic::run(&libtest_mimic::Arguments::from_args(), trials).exit();
 }
 
-/// A trial that fails by panicking.
+/// Returns a trial that fails by panicking.
 pub fn trial(name: impl Into<String>, test: impl FnOnce() + Send + 'static) -> libtest_mimic::Trial {
     libtest_mimic::Trial::test(name, move || {
         test();
@@ -204,14 +204,14 @@ pub fn trial(name: impl Into<String>, test: impl FnOnce() + Send + 'static) -> l
     })
 }
 
-/// The standard error of a program, and whether it ended as it should have.
+/// Returns the standard error of a program, and whether it ended as it should have.
 pub fn expect_code(output: &Output, code: i32) -> String {
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(code), "{stderr}");
     stderr
 }
 
-/// A file's bytes.
+/// Returns a file's bytes.
 pub fn read(path: &Path) -> Vec<u8> {
     fs::read(path).unwrap()
 }

@@ -1,4 +1,4 @@
-//! What is found on a host, by trying it where it can be tried.
+//! Examines a host, by trying what can be tried.
 
 use std::fs;
 
@@ -24,7 +24,7 @@ pub(crate) struct Finding {
     pub(crate) what: &'static str,
     pub(crate) verdict: Verdict,
     pub(crate) found: String,
-    /// What it means, and what to do about it.
+    /// The explanation, and what to do about it.
     pub(crate) meaning: String,
 }
 
@@ -74,7 +74,7 @@ fn read(path: &str) -> Option<String> {
     fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
 }
 
-/// The kernel's version as two numbers.
+/// Returns the kernel's version as two numbers.
 fn version() -> (u32, u32) {
     let release = rustix::system::uname();
     let release = release.release().to_string_lossy();
@@ -158,7 +158,7 @@ fn cores() -> Finding {
     }
 }
 
-/// What has run, or waited to, during the last minute, on average.
+/// Returns the average number of processes that ran, or waited to, during the last minute.
 fn load() -> Option<f64> {
     read("/proc/loadavg")?.split(' ').next()?.parse().ok()
 }
@@ -213,7 +213,7 @@ fn memory() -> Finding {
     }
 }
 
-/// A limit as people read it.
+/// Returns a limit as people read it.
 fn limit(resource: Resource) -> Option<u64> {
     getrlimit(resource).current
 }

@@ -2,7 +2,7 @@
 //!
 //! The floor is what two threads do with a cache line, and one with two pieces of memory. What is measured against it runs
 //! between two threads of this process over the very channels that two processes use. Both are taken in turns, since a
-//! host is not equally fast at all times, and the median of the rounds is told.
+//! host is not equally fast at all times, and the median of the rounds is reported.
 //!
 //! # Safety
 //!
@@ -35,7 +35,7 @@ const BATCH: usize = 1 << 20;
 const BATCHES: u64 = 256;
 const PINGS: u64 = 20_000;
 
-/// What was measured: medians.
+/// The measurements: medians.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Measured {
     /// Nanoseconds, one way: a cache line that two threads write in turns.
@@ -77,7 +77,7 @@ impl Measured {
     }
 }
 
-/// Measures for about so long, two rounds at least.
+/// Measures for about this long, at least two rounds.
 pub(crate) fn measure(time: Duration) -> Result<Measured, Failure> {
     let begun = Instant::now();
     let mut rounds: [Vec<f64>; 4] = Default::default();
@@ -130,7 +130,7 @@ fn sockets() -> Result<(OwnedFd, OwnedFd), Failure> {
     socket_pair().map_err(failed)
 }
 
-/// A receiver at the other end of `socket`, opened for reading in place.
+/// Returns a receiver at the other end of `socket`, opened for reading in place.
 fn meet(socket: OwnedFd) -> Result<Opened, Failure> {
     let incoming =
         Connector::new(Deliveries::only(Delivery::Pooled)).connect_socket(socket).map_err(failed)?;
@@ -138,7 +138,7 @@ fn meet(socket: OwnedFd) -> Result<Opened, Failure> {
     unsafe { incoming.open() }.map_err(failed)
 }
 
-/// A sender and a receiver that have met.
+/// Returns a sender and a receiver that have met.
 fn channel() -> Result<(Sender, PooledReceiver), Failure> {
     let (here, there) = sockets()?;
     let mut sender = SenderConfig::new().build().map_err(failed)?;

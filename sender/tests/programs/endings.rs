@@ -1,4 +1,4 @@
-//! How it can end, and by which exit code that is told.
+//! The ends of the program, and their exit codes.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -13,7 +13,7 @@ use crate::Test;
 use crate::run::{Programs, finish};
 
 pub(crate) const TESTS: &[Test] = &[
-    ("2: command lines that cannot be meant so", Nothing, usage),
+    ("2: invalid command lines", Nothing, usage),
     ("4: deliveries that do not meet", Receiver, refused),
     ("5: a receiver that is killed", Receiver, crashed),
     ("5: a command that is no receiver", Nothing, no_receiver),
@@ -255,7 +255,7 @@ fn skipped_at_the_end(programs: &Programs) -> Result<(), Failed> {
     Ok(())
 }
 
-/// The pairs of a file's metadata.
+/// Returns the pairs of a file's metadata.
 fn metadata(path: &Path) -> Result<HashMap<String, String>, Failed> {
     let file = File::open(path)?;
     if path.extension().is_some_and(|extension| extension == "arrow") {

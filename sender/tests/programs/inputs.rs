@@ -32,7 +32,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("a signal while the input is silent", Receiver, silent),
 ];
 
-/// A file of four rows: a number, and text in a dictionary, both with metadata.
+/// Returns a file of four rows: a number, and text in a dictionary, both with metadata.
 pub(crate) fn with_metadata() -> Result<Vec<u8>, Failed> {
     let n: ArrayRef = Arc::new(Int64Array::from_iter_values(0..4));
     let city: DictionaryArray<Int32Type> =
@@ -85,7 +85,7 @@ pub(crate) fn parquet(batches: &[RecordBatch]) -> Vec<u8> {
     writer.into_inner().unwrap()
 }
 
-/// The same rows as CSV, by hand.
+/// Returns the same rows as CSV, by hand.
 pub(crate) fn csv(range: std::ops::Range<i64>) -> String {
     let line = |n: i64| {
         let half = if n % 7 == 0 { String::new() } else { format!("{}", n as f64 + 0.5) };
@@ -94,7 +94,7 @@ pub(crate) fn csv(range: std::ops::Range<i64>) -> String {
     format!("n,text,half,even\n{}", range.map(line).collect::<String>())
 }
 
-/// The same rows as the receiver writes them.
+/// Returns the same rows as the receiver writes them.
 pub(crate) fn json(range: std::ops::Range<i64>) -> String {
     let line = |n: i64| {
         let half = if n % 7 == 0 { "null".to_owned() } else { format!("{}", n as f64 + 0.5) };

@@ -22,7 +22,7 @@ fn rows(numbers: std::ops::Range<u32>) -> String {
     numbers.map(|number| format!("{{\"n\":{number}}}\n")).collect()
 }
 
-/// A sender of JSON lines that come through a pipe, ten rows a batch, and the pipe.
+/// Returns a sender of JSON lines that come through a pipe, ten rows a batch, and the pipe.
 fn piped(programs: &Programs, keep: &str) -> Result<(Child, ChildStdin), Failed> {
     let arguments = ["-", "--format", "jsonl", "--schema", "n int64", "--batch-rows", "10", "--socket", "s"];
     let arguments = [&arguments[..], &["--keep", keep]].concat();

@@ -18,10 +18,10 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::run::Programs;
 
-/// A test: its name, what it needs besides the sender, and what it does.
+/// A test: its name, its requirements in addition to the sender, and its function.
 pub(crate) type Test = (&'static str, Needs, fn(&Programs) -> Result<(), Failed>);
 
-/// What a test needs.
+/// A test's environment.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Needs {
     Nothing,

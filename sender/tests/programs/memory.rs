@@ -12,7 +12,7 @@ use crate::Needs::Receiver;
 use crate::Test;
 use crate::run::{Programs, finish_within};
 
-/// A test's name, with the bytes that this build sends unless it is told otherwise.
+/// A test's name, with the bytes that this build sends by default.
 macro_rules! named {
     ($what:literal) => {
         if cfg!(debug_assertions) {
@@ -34,11 +34,11 @@ fn bytes() -> Result<u64, Failed> {
     }
 }
 
-/// What a process may have of its own, besides the pool.
+/// The memory that a process may have, without the pool.
 const OWN: u64 = 48 << 20;
 const POOL: u64 = 64 << 20;
 
-/// The most of a process's memory that was resident, its own and what it shares, as long as it runs.
+/// Returns the most of a process's memory that was resident, its own and what it shares, as long as it runs.
 fn watch(id: u32) -> thread::JoinHandle<(u64, u64)> {
     thread::spawn(move || {
         let (mut own, mut shared) = (0, 0);

@@ -19,13 +19,13 @@ pub(crate) struct Programs {
     directory: TempDir,
 }
 
-/// The receiver, if it stands beside the sender.
+/// Returns the receiver, if it stands beside the sender.
 pub(crate) fn receiver() -> Option<PathBuf> {
     let receiver = Path::new(env!("CARGO_BIN_EXE_sender")).with_file_name("receiver");
     receiver.is_file().then_some(receiver)
 }
 
-/// The Arrow project's test data.
+/// Returns the Arrow project's test data.
 pub(crate) fn arrow_data() -> Option<PathBuf> {
     let root = match std::env::var_os("ARROW_TEST_DATA") {
         Some(root) => PathBuf::from(root),
@@ -57,7 +57,7 @@ impl Programs {
         Ok(path)
     }
 
-    /// A command of `sender`, in the directory, which is its runtime directory too.
+    /// Returns a command of `sender`, in the directory, which is its runtime directory too.
     pub(crate) fn sender(&self, arguments: &[&str]) -> Command {
         self.command(env!("CARGO_BIN_EXE_sender").as_ref(), arguments)
     }
@@ -98,7 +98,7 @@ impl Programs {
     }
 }
 
-/// What a program says, as it comes.
+/// A program's output, as it comes.
 pub(crate) struct Lines {
     lines: mpsc::Receiver<String>,
     seen: String,
@@ -164,12 +164,12 @@ pub(crate) fn until(what: &str, mut so: impl FnMut() -> bool) -> Result<(), Fail
 }
 
 impl Ended {
-    /// The output, of a program that must have ended well.
+    /// Returns the output, of a program that must have ended well.
     pub(crate) fn ok(self) -> Result<String, Failed> {
         self.code(0).map(|ended| ended.out)
     }
 
-    /// The same, of a program that must have ended with this code.
+    /// Returns the same, of a program that must have ended with this code.
     pub(crate) fn code(self, code: i32) -> Result<Ended, Failed> {
         match self.code == Some(code) {
             true => Ok(self),
@@ -177,7 +177,7 @@ impl Ended {
         }
     }
 
-    /// What it said must contain this.
+    /// Checks that its output contains this.
     pub(crate) fn says(self, text: &str) -> Result<Ended, Failed> {
         match self.err.contains(text) {
             true => Ok(self),

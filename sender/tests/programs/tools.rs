@@ -1,4 +1,4 @@
-//! What stands beside sending: the doctor, the watching, completions, the manual; stats and pace.
+//! Other commands: the doctor, watching, completions, the manual; stats and pace.
 
 use std::fs;
 use std::time::{Duration, Instant};

@@ -31,7 +31,7 @@ fn usage(programs: &Programs) -> Result<(), Failed> {
     Ok(())
 }
 
-/// A program that the other user can run, in a directory that they can enter.
+/// Returns a program that the other user can run, in a directory that they can enter.
 fn shared(programs: &Programs, program: PathBuf) -> Result<PathBuf, Failed> {
     fs::set_permissions(programs.path("."), Permissions::from_mode(0o755))?;
     let copy = programs.path(&format!("{}-copy", program.file_name().unwrap_or_default().display()));

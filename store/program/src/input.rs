@@ -32,7 +32,7 @@ pub(crate) fn database(input: &Path) -> Result<Option<Origin>, Failure> {
     Ok(Some(origin))
 }
 
-/// Reads inputs into one segment of at most so many bytes.
+/// Reads inputs into one segment of at most `most` bytes.
 pub(crate) fn segments(options: &SourceOptions, drivers: &Drivers, most: u64) -> Result<Segments, Failure> {
     if let [input] = options.inputs.as_slice()
         && let Some(origin) = database(input)?
@@ -47,7 +47,7 @@ pub(crate) fn segments(options: &SourceOptions, drivers: &Drivers, most: u64) ->
     written(schema, most, std::iter::from_fn(|| window.next_batch().map_err(Failure::from).transpose()))
 }
 
-/// Reads a table or query of a database into one segment of at most so many bytes.
+/// Reads a table or query of a database into one segment of at most `most` bytes.
 pub(crate) fn of_database(origin: &Origin, drivers: &Drivers, most: u64) -> Result<Segments, Failure> {
     let batches = origin.open(drivers)?;
     written(batches.schema(), most, batches.map(|batch| Ok(batch?)))

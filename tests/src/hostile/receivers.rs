@@ -103,7 +103,7 @@ fn lies(all: &mut Vec<Case>) {
     all.push(Case::new(Victim::ImpatientSender, "never releasing", "CutOff", |s| {
         let board = view(&receive(s));
         until(|| board.u32_at(board::HEAD).load(Ordering::Acquire) & 1 == 1);
-        assert_eq!(board.u32_at(board::CLOSING).load(Ordering::Relaxed), 1, "the reason is told");
+        assert_eq!(board.u32_at(board::CLOSING).load(Ordering::Relaxed), 1, "the closing code is set");
     }));
     all.push(Case::new(victim, "leaving, with nothing given back", "Closed", |s| {
         let lent = receive(s);

@@ -44,7 +44,7 @@ pub(super) const POPULATE_FROM: usize = 64 << 10;
 /// Below this, every supported machine has the memory, and checking its size is not worth a system call.
 const ASK_FROM: usize = 64 << 20;
 
-/// From here on, allocating a region takes so long that a handshake would not wait for it.
+/// From here on, allocating a region takes longer than a handshake would wait.
 const WHOLE_FROM: usize = 256 << 20;
 
 /// A region whose descriptor has not left this process.

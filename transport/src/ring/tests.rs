@@ -39,7 +39,7 @@ fn a_sleep_is_found_until_it_was_woken_and_not_again() {
     publisher.has_woken();
     ledger.head.waiting.store(Sleep::Left.word(0), Ordering::Relaxed);
     for _ in 0..2 {
-        assert_eq!(publisher.sleeper(ledger), Sleep::Left, "who has left is told of each time");
+        assert_eq!(publisher.sleeper(ledger), Sleep::Left, "a receiver that left is reported each time");
         publisher.has_woken();
     }
 }

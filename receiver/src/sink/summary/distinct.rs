@@ -1,4 +1,4 @@
-//! How many distinct values a column has: exactly while they are few, then by HyperLogLog.
+//! Counts the distinct values of a column: exactly while they are few, then by HyperLogLog.
 //!
 //! A value's hash picks one of 4096 registers, which keeps the longest run of leading zeros seen in the rest of the
 //! hash. Many distinct values make long runs likely; the harmonic mean over the registers says how many it took, to
@@ -56,7 +56,7 @@ impl Distinct {
         }
     }
 
-    /// How many distinct values there were, exactly up to [`SURE`].
+    /// Returns the number of distinct values, exact up to [`SURE`].
     pub(super) fn count(&self) -> u64 {
         match self {
             Distinct::Few(hashes) => hashes.len() as u64,

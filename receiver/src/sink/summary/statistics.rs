@@ -20,7 +20,7 @@ use arrow_select::concat::concat;
 
 use super::distinct::Distinct;
 
-/// What is known of a column so far.
+/// The summary of a column so far.
 #[derive(Debug)]
 pub(super) struct Statistics {
     /// The type of its values, behind dictionaries and runs.
@@ -69,7 +69,8 @@ impl Statistics {
         self.nulls
     }
 
-    /// The least and the greatest value that is neither null nor NaN, if there was one and the type has an order.
+    /// Returns the least and the greatest value that is neither null nor NaN, if there was one and the type has an
+    /// order.
     pub(super) fn extremes(&self) -> [Option<&ArrayRef>; 2] {
         match &self.extremes {
             Some([least, greatest]) => [Some(least), Some(greatest)],
@@ -77,19 +78,19 @@ impl Statistics {
         }
     }
 
-    /// The mean of what is not null, if these are numbers.
+    /// Returns the mean of what is not null, if these are numbers.
     pub(super) fn mean(&self) -> Option<f64> {
         let count = self.rows - self.nulls;
         (self.values.is_numeric() && count > 0).then(|| self.sum / count as f64)
     }
 
-    /// How many distinct values there are besides null.
+    /// Returns the number of distinct values, without null.
     pub(super) fn distinct(&self) -> Option<u64> {
         self.distinct.as_ref().map(Distinct::count)
     }
 }
 
-/// The type behind dictionaries and runs.
+/// Returns the type behind dictionaries and runs.
 fn values_of(data_type: &DataType) -> &DataType {
     match data_type {
         DataType::Dictionary(_, values) => values_of(values),
@@ -98,7 +99,7 @@ fn values_of(data_type: &DataType) -> &DataType {
     }
 }
 
-/// Whether distinct values of a type are counted.
+/// Returns true if distinct values of a type are counted.
 fn is_counted(data_type: &DataType) -> bool {
     use DataType::{Binary, BinaryView, Boolean, LargeBinary, LargeUtf8, Utf8, Utf8View};
     data_type.is_primitive()
@@ -171,7 +172,7 @@ fn numbers<T: ArrowNumericType>(array: &PrimitiveArray<T>) -> Option<[ArrayRef; 
     Some([of(least), of(greatest)])
 }
 
-/// The extremes of two pairs of extremes.
+/// Returns the extremes of two pairs of extremes.
 fn merged(a: &[ArrayRef; 2], b: &[ArrayRef; 2]) -> Option<[ArrayRef; 2]> {
     let all = concat(&[&a[0], &a[1], &b[0], &b[1]]).ok()?;
     extremes(&all)

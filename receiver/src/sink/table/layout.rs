@@ -12,23 +12,23 @@ const ELLIPSIS: usize = 1;
 /// A column of the shown table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shown {
-    /// The column at an index, so many cells wide.
+    /// The column at an index, and its width in cells.
     Column { index: usize, width: usize },
-    /// So many columns are left out here.
+    /// The number of columns left out here.
     Gap { left_out: usize },
 }
 
-/// What a column would like to have.
+/// The width that a column would like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Wish {
     /// The width that shows all of it.
     pub(super) wanted: usize,
-    /// Whether half of a cell is worth nothing, as with numbers and times.
+    /// True if the cell must not be truncated (numbers, timestamps).
     pub(super) rigid: bool,
 }
 
 impl Wish {
-    /// The width of a column under a cap.
+    /// Returns the width of a column under a cap.
     fn under(self, cap: usize) -> usize {
         self.wanted.min(if self.rigid { WIDEST } else { cap })
     }
@@ -75,7 +75,7 @@ pub(super) fn fit(wanted: &[Wish], room: usize) -> Vec<Shown> {
     out
 }
 
-/// The greatest width that the columns may have so that all of them fit, if any that is bearable does.
+/// Returns the greatest width that the columns may have so that all of them fit, if any that is bearable does.
 fn cap_for(wanted: &[Wish], columns: &[usize], room: usize) -> Option<usize> {
     let gaps = GAP * columns.len().saturating_sub(1);
     let fits = |cap: usize| columns.iter().map(|&c| wanted[c].under(cap)).sum::<usize>() + gaps <= room;

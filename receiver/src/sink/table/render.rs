@@ -19,9 +19,9 @@ pub(crate) struct Column {
     pub(crate) name: String,
     /// A second line of heading.
     pub(crate) under: Option<String>,
-    /// Whether cells stand on the right.
+    /// True if cells are right-aligned.
     pub(crate) right: bool,
-    /// Whether half of a cell is worth nothing.
+    /// True if the cell must not be truncated.
     pub(crate) rigid: bool,
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct Column {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cell {
     pub(crate) text: String,
-    /// Whether it stands for no value.
+    /// True if it is null.
     pub(crate) null: bool,
 }
 
@@ -40,7 +40,7 @@ pub(crate) struct Grid<'a> {
 }
 
 impl Grid<'_> {
-    /// Draws what fits; answers how many columns did not.
+    /// Draws the columns that fit; returns how many did not.
     pub(crate) fn render(&self, out: &mut impl Write, screen: Screen) -> io::Result<usize> {
         let wanted: Vec<Wish> = (0..self.columns.len()).map(|column| self.wish(column)).collect();
         // Each line begins with a space, which is not the layout's.
@@ -70,7 +70,7 @@ impl Grid<'_> {
         Ok(shown.iter().map(|shown| if let Shown::Gap { left_out } = shown { *left_out } else { 0 }).sum())
     }
 
-    /// The width that a column would take if it had its way.
+    /// Returns the width that a column would take if it had its way.
     fn wish(&self, index: usize) -> Wish {
         let column = &self.columns[index];
         let cells = self.rows.iter().filter_map(|row| row.get(index)).map(|cell| width::of(&cell.text));
@@ -113,7 +113,7 @@ impl Shown {
     }
 }
 
-/// The text cut or filled up to `width` cells.
+/// Returns the text cut or filled up to `width` cells.
 fn pad(text: &str, width: usize, right: bool) -> String {
     let text = width::cut(text, width);
     let filling = " ".repeat(width.saturating_sub(width::of(&text)));

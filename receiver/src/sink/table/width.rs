@@ -11,7 +11,7 @@ fn char_width(c: char) -> usize {
     c.width().unwrap_or(0)
 }
 
-/// The text cut to `most` cells, with an ellipsis if anything was cut.
+/// Returns the text cut to `most` cells, with an ellipsis if anything was cut.
 pub(crate) fn cut(text: &str, most: usize) -> String {
     if of(text) <= most {
         return text.to_owned();

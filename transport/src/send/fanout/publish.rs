@@ -18,7 +18,7 @@ pub enum To {
     Only(ReceiverId),
 }
 
-/// What accompanies a message besides its bytes.
+/// What accompanies the bytes of a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Label {
