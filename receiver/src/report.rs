@@ -116,7 +116,7 @@ impl<'a> Report<'a> {
         text::line(&parts)
     }
 
-    /// What `--verbose` adds: where the batches lay, what it took to receive them, and where the time went.
+    /// Returns the part for `--verbose`: where the batches were, the cost of receiving them, and the time by stage.
     fn verbose(&self) -> Vec<String> {
         let stats = &self.stats;
         let delivery = format!("{:?}", self.receiver.delivery()).to_lowercase();

@@ -27,7 +27,7 @@ use crate::screen::Screen;
 pub(crate) enum End {
     /// Everything came that was to come.
     Whole,
-    /// What came is all that will, and rows are missing. Formats that have a place for it keep that.
+    /// The stream has ended, and rows are missing. Formats that have a place for it record that.
     Partial(Missing),
     /// It broke off. What came is still shown, but nothing is kept under a name that promises the whole.
     BrokenOff,

@@ -66,7 +66,7 @@ fn line(ended: &Ended) -> String {
     text::line(&parts)
 }
 
-/// What `--verbose` adds.
+/// Returns the part for `--verbose`.
 fn details(ended: &Ended) -> Vec<String> {
     let stats = &ended.stats;
     let mut lines = vec![text::count(stats.batches, "batch", "batches")];

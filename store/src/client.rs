@@ -67,7 +67,7 @@ pub struct Get {
 /// Options of a put.
 #[derive(Clone, Debug)]
 pub struct Put {
-    /// What to do with an existing table.
+    /// The effect on an existing table.
     pub mode: Mode,
     /// The version that is required; 0 for any.
     pub expected: u64,

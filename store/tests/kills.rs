@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// What the child does.
+/// The work of the child.
 fn act(role: &str, socket: &Path) {
     let mut client = Client::connect(socket).unwrap();
     if role == "get" {
@@ -151,7 +151,7 @@ fn until_alone(client: &mut Client) -> Result<(), Failed> {
     }
 }
 
-/// What this process, the store within it, holds once nobody is there.
+/// Returns the resources of this process, including the store, once all clients are gone.
 fn settled(store: &Store) -> Result<BufferStats, Failed> {
     let mut client = store.client();
     until_alone(&mut client)?;

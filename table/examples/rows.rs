@@ -16,7 +16,7 @@ struct Leg {
     quantity: i32,
 }
 
-/// What a newer program reads: a wider price under a new name, and a column that old senders lack.
+/// The row of a newer program: a wider price under a new name, and a column that old senders lack.
 #[derive(Row)]
 struct NewTick {
     #[row(alias = "price")]

@@ -119,7 +119,7 @@ mod tests {
 
     use super::*;
 
-    /// What is counted of arrays as they are is what is counted of their data, wherever they lie.
+    /// Counting arrays directly gives the same as counting their data, wherever it is.
     #[test]
     fn arrays_are_counted_as_their_data_is() {
         let columns: [ArrayRef; 9] = [

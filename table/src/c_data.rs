@@ -37,7 +37,7 @@ pub enum CDataError {
     Null(&'static str),
     /// A count or a length is impossible, or does not fit the type.
     Count {
-        /// What was counted.
+        /// The name of the count.
         what: &'static str,
         /// The count found.
         found: i64,

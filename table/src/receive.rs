@@ -30,7 +30,7 @@ pub use self::stats::ReceiverStats;
 use crate::error::{ReceiveError, SetUpError};
 use crate::{Hints, heap, protocol};
 
-/// What was sent before a receiver connected.
+/// The batches and rows sent before a receiver connected.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Missed {
     /// Batches, as messages.

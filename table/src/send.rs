@@ -75,7 +75,7 @@ pub struct Sender {
     /// The error of a newcomer that no caller has seen yet.
     trouble: Option<HandshakeError>,
     on_slow: OnSlow,
-    /// Whom to let in, if not only this user.
+    /// The users to accept, if not only this one.
     users: Vec<u32>,
     stats: SenderStats,
 }

@@ -1,4 +1,4 @@
-//! What the compiler says where `Row` is misused.
+//! The compiler's errors for misuses of `Row`.
 
 #[test]
 fn misuse_is_explained() {

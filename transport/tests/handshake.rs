@@ -70,7 +70,7 @@ struct Said {
     descriptors: usize,
 }
 
-/// What may happen to a datagram on its way; an honest socket does none of it. Offsets are taken modulo its length.
+/// Changes to a datagram on its way; an honest socket does none of it. Offsets are taken modulo its length.
 #[derive(Clone, Debug)]
 enum Change {
     Byte { at: usize, to: u8 },

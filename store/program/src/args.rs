@@ -233,7 +233,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// What rows come after.
+/// The start of the requested rows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Since {
     /// A version.

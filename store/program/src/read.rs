@@ -107,7 +107,7 @@ impl From<Failure> for Tried {
     }
 }
 
-/// What went wrong with a source, and that the store has the table, if it does.
+/// Reports the error of a source, and whether the store has the table.
 pub(crate) fn or_the_store(config: &Config, name: &str, inputs: &[PathBuf], failure: Failure) -> Failure {
     let origins: Vec<String> = inputs
         .iter()

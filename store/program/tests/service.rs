@@ -121,7 +121,7 @@ fn sighup_reads_again_and_sigterm_ends_well_with_readers_undisturbed() {
     assert_eq!(follow.wait().unwrap().code(), Some(5));
 }
 
-/// What a scrape says: kinds by name, and values by name and labels.
+/// The content of a scrape: kinds by name, and values by name and labels.
 type Figures = (std::collections::BTreeMap<String, String>, std::collections::BTreeMap<String, f64>);
 
 /// Reads Prometheus' text format as its description has it; panics at whatever it does not allow.

@@ -22,7 +22,7 @@ pub struct Source {
     pub load: Load,
     /// Files whose replacement causes it to be read again.
     pub watched: Vec<PathBuf>,
-    /// Whether it is tried again after a while if it cannot be read, as what can be locked or down should be.
+    /// True if it is retried after a while when it cannot be read, for sources that can be locked or down.
     pub retry: bool,
 }
 

@@ -44,7 +44,7 @@ pub(super) struct Outgoing {
     pub(super) fds: Vec<Held>,
 }
 
-/// What a follower has been sent.
+/// The state of a follower.
 #[derive(Debug)]
 pub(super) struct Following {
     pub(super) name: String,

@@ -34,7 +34,7 @@ pub enum How {
     JsonLines,
 }
 
-/// What a put does with an existing table.
+/// The effect of a put on an existing table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Replaces it.
@@ -80,7 +80,7 @@ pub struct TableHead {
 /// A put, a replacement or an append.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PutHead {
-    /// What to do with an existing table.
+    /// The effect on an existing table.
     pub mode: Mode,
     /// The version that is required; 0 for any.
     pub expected: u64,

@@ -1,4 +1,4 @@
-//! What rows need room for, and what is handed around while columns are made.
+//! Measures the room that rows need, and the state shared while columns are built.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What a field's type can do, and what a row type can do.
+//! The traits of field types and of row types.
 
 use std::fmt::Debug;
 

@@ -18,7 +18,7 @@ pub struct Writer<T: Row> {
     sender: Sender,
     /// One for each field that is a [`Category`](super::Category), in the order of the schema's dictionaries.
     categories: Vec<Arc<Interner>>,
-    /// What rows need of each field of variable size, in the order of the schema.
+    /// The room that rows need for each variable-size field, in schema order.
     sizes: Vec<usize>,
     /// The shape of the last rows that were sent.
     sent: Option<(Shape, Vec<usize>)>,
@@ -215,7 +215,7 @@ fn round(size: usize) -> usize {
 pub struct RowsError {
     /// The number of rows that are sent, and must not be sent again.
     pub sent: usize,
-    /// What went wrong with the others.
+    /// The errors of the others.
     pub error: SendError,
 }
 

@@ -331,7 +331,7 @@ impl Sender {
     }
 }
 
-/// Whom to let in.
+/// Returns the users to accept.
 fn access(users: &[u32]) -> Access<'_> {
     if users.is_empty() { Access::SameUser } else { Access::Users(users) }
 }

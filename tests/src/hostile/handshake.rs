@@ -219,7 +219,7 @@ fn welcome(name: &'static str, ends: &'static str, parameters: Parameters) -> Ca
     })
 }
 
-/// What a receiver must not believe of a sender, whichever of the two connected.
+/// Parameters of a sender that a receiver must refuse, whichever of the two connected.
 fn welcomes(all: &mut Vec<Case>) {
     let good = Parameters::sender(COPIED);
     let geometries: [(&str, &str, Parameters); 8] = [

@@ -25,7 +25,7 @@ pub(crate) use connecting::{connect, observe};
 pub(crate) use joining::{Joining, Step};
 use regions::{Ours, Theirs};
 
-/// What a receiving side accepts.
+/// The parameters of a receiving side.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wants {
     pub(crate) deliveries: Deliveries,

@@ -38,7 +38,7 @@ mod sealed {
     impl Sealed for super::Foreign {}
 }
 
-/// What accompanies the bytes of a message.
+/// The words that accompany a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Meta {
     /// The sender's number of the message; a gap means messages that this receiver was not given.

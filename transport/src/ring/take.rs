@@ -18,7 +18,7 @@ const BURST: u32 = 32;
 pub(crate) struct Taker {
     /// The ticket awaited.
     next: Cell<u64>,
-    /// What the awaited entry may hold before it is published: the ticket of one round ago, or its initial value.
+    /// The ticket of the awaited entry before it is published: that of one round ago, or the initial value.
     stale: Cell<u64>,
     /// Counts the sleeps, so that the sender can tell them apart.
     episode: Cell<u32>,

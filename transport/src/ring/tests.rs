@@ -1,4 +1,4 @@
-//! What each end stores for the other, step by step. The models show that no order of the steps loses a message or a
+//! The words that each end stores for the other, step by step. The models show that no order of the steps loses a message or a
 //! wake-up; these tests show that nothing superfluous is stored, counted or woken.
 
 use core::cell::Cell;

@@ -66,7 +66,7 @@ pub(crate) struct Fanout {
     /// The first ticket of every channel.
     pub(crate) first_ticket: u64,
     pub(crate) on_slow: OnSlow,
-    /// What newcomers learn was sent before them.
+    /// The count of messages sent so far, for newcomers.
     pub(crate) past: Past,
     serial: u32,
     /// Where a message that uses no slots is written.

@@ -1,4 +1,4 @@
-//! What a sender and its receivers should do, in the simplest way: a list of slots, and a list of messages for each.
+//! The expected behaviour of a sender and its receivers, in the simplest form: a list of slots, and a list of messages for each.
 
 use std::collections::VecDeque;
 

@@ -17,7 +17,7 @@ pub use listener::{ListenerHeard, ListenerSide};
 pub use super::delivery::{Deliveries, Delivery};
 pub use super::refusal::{Refusal, RefusalCode};
 
-/// What the two sides have agreed to, from this side's point of view.
+/// The agreement of the two sides, from this side's point of view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Agreement {
     /// The delivery of this side's messages, if it sends.

@@ -27,7 +27,7 @@ pub const PREFIX: usize = 16;
 /// The longest datagram.
 pub const MAX_DATAGRAM: usize = PARAMETERS + INLINE_GREETING;
 
-/// What a datagram is for.
+/// The kind of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u16)]
 pub enum Kind {

@@ -21,7 +21,7 @@ pub struct CopyingReceiver {
 pub struct Copied<'a> {
     /// Its bytes.
     pub bytes: &'a [u8],
-    /// What accompanies it.
+    /// The words that accompany it.
     pub meta: Meta,
 }
 

@@ -18,7 +18,7 @@ pub enum To {
     Only(ReceiverId),
 }
 
-/// What accompanies the bytes of a message.
+/// The words that accompany a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Label {

@@ -12,7 +12,7 @@ use crate::sys;
 
 use super::ReceiverId;
 
-/// What to do with a receiver that cannot keep up.
+/// The policy for a receiver that cannot keep up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnSlow {
     /// Wait for it. It gets every message, and the others wait with it.

@@ -5,7 +5,7 @@ use super::{Fields, Kind, PREFIX, WireFault, exactly, features, prefix, put};
 /// The length of an ATTACH or START if [`features::PAST`] is in force.
 pub const OPENING: usize = 32;
 
-/// What a side has sent before a channel opens and will not send on it: zeroes if it sends nothing, or does not say.
+/// The messages that a side sent before a channel opened: zeroes if it sends nothing, or does not say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Past {
     /// Messages, as the application counts them: batches, for a table.
