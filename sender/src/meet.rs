@@ -111,7 +111,7 @@ fn start(plan: &Plan, mut sender: TableSender) -> Result<Met, NotMet> {
 }
 
 /// Rows that will come in all, if that is known.
-fn rows(plan: &Plan, source: &Source) -> Option<u64> {
+pub(crate) fn rows(plan: &Plan, source: &Source) -> Option<u64> {
     match plan.repeat {
         0 => None,
         times => source.rows()?.checked_mul(times),

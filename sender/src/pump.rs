@@ -12,7 +12,7 @@ use bowstring_cli::signals::Signals;
 use bowstring_source::{Next, Source, SourceError};
 
 use crate::failure::Failure;
-use crate::meet::Met;
+use crate::meet::{self, Met};
 use crate::pace::Pace;
 use crate::plan::Plan;
 
@@ -86,7 +86,7 @@ impl From<SendError> for Stop {
 
 /// Sends everything.
 pub(crate) fn pump(met: &mut Met, source: &mut Source, plan: &Plan, signals: &Signals) -> Ended {
-    let progress = Progress::new(plan.output_options.progress, source.rows().filter(|_| plan.repeat == 1));
+    let progress = Progress::new(plan.output_options.progress, meet::rows(plan, source));
     let mut pump = Pump {
         pace: Pace::new(plan.rate),
         progress,
