@@ -5,7 +5,7 @@
 
 mod broadcast;
 pub(crate) mod floor;
-mod ours;
+pub(crate) mod ours;
 mod peers;
 pub(crate) mod process;
 mod spans;
@@ -62,7 +62,7 @@ impl Load {
 }
 
 /// Creates one end of a contender; `pair` connects its two ends.
-type Make = fn(End, &Pair, Load) -> Option<Box<dyn PingPong>>;
+pub(crate) type Make = fn(End, &Pair, Load) -> Option<Box<dyn PingPong>>;
 
 /// A row of the table: contenders that do the same work, the floor first and this project second.
 struct Case {

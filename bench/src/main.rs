@@ -2,6 +2,7 @@
 //! [--instructions]`.
 
 mod allocations;
+mod c;
 mod codec;
 mod handoff;
 mod instructions;
@@ -37,6 +38,7 @@ const BENCHES: &[Bench] = &[
     ("codec", "Arrow IPC messages against arrow-ipc and memcpy", codec::run),
     ("handoff", "one message from process to process against the bare machine and its peers", handoff::run),
     ("stream", "batches streamed from process to process, against the bare loops and its peers", stream::run),
+    ("c", "the C interface against the Rust one that it is made of", c::run),
     ("store", "tables opened by name, put and followed, against files in /dev/shm", store::run),
     (
         "report",
