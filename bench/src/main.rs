@@ -6,6 +6,7 @@ mod c;
 mod codec;
 mod handoff;
 mod instructions;
+mod python;
 mod report;
 mod stats;
 mod store;
@@ -40,6 +41,7 @@ const BENCHES: &[Bench] = &[
     ("stream", "batches streamed from process to process, against the bare loops and its peers", stream::run),
     ("c", "the C interface against the Rust one that it is made of", c::run),
     ("store", "tables opened by name, put and followed, against files in /dev/shm", store::run),
+    ("python", "batches, shared tables and the import in Python, against its own means", python::run),
     (
         "report",
         "all of these, kept in bench/record with charts; `--only charts` draws what is kept",

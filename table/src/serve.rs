@@ -350,6 +350,8 @@ impl Serving {
         while let Some((_, end)) = self.sender.next_departed() {
             self.crashed = end == End::Crashed;
         }
+        // It may not have read what it was sent, so what is kept waits for somebody else.
+        self.unseen |= self.crashed && self.sender.receivers() == 0 && self.sender.kept() > 0;
     }
 }
 

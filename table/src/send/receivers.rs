@@ -123,11 +123,18 @@ impl Sender {
     /// Sending does this itself now and then; a program that pauses between batches calls it meanwhile.
     pub fn poll_accept(&mut self) -> Result<u32, SendError> {
         let came = self.let_in();
+        // No wait is under way whose patience could be at its end: the last call's is left out of it.
+        let patience = self.outlet.patience.take();
+        let served = self.serve_newcomers();
+        self.outlet.patience = patience;
+        served.map(|()| came)
+    }
+
+    fn serve_newcomers(&mut self) -> Result<(), SendError> {
         let mut deadline = None;
         // A receiver without room is given the rest the next time.
         self.outlet.is_finished(&mut deadline, Duration::ZERO)?;
-        self.welcome(&mut deadline, Duration::ZERO)?;
-        Ok(came)
+        self.welcome(&mut deadline, Duration::ZERO).map(drop)
     }
 
     /// Sleeps until there is something to do that is not sending: somebody connects, a receiver leaves or dies, one of `also`

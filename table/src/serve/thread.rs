@@ -74,6 +74,7 @@ impl Serving {
         let _ = self.sender.poll_accept();
         self.note_seen();
         let _ = self.sender.reap();
+        self.hear_of_the_departed();
         for socket in self.sender.sockets() {
             let _ = watch(set, socket, RECEIVER);
         }

@@ -33,6 +33,12 @@ impl<'a> Loan<'a> {
         Loan { fanout, slot: 0, span: 0, len }
     }
 
+    /// Returns the first of the slots that the room is in, if it is in slots.
+    #[must_use]
+    pub fn slot(&self) -> Option<u32> {
+        (self.span > 0).then_some(self.slot as u32)
+    }
+
     /// Returns the addresses of the whole pool, if the room is in slots of it.
     #[must_use]
     pub fn pool_addresses(&self) -> Option<Range<usize>> {

@@ -281,6 +281,14 @@ impl Occupation {
         self.held.get(subscriber).copied().unwrap_or_default()
     }
 
+    /// Returns true if no message lies in the `span` slots from `slot` on.
+    pub(crate) fn is_free(&self, slot: u32, span: u32) -> bool {
+        let end = slot as usize + span as usize;
+        let runs = self.runs.get(..end);
+        let free = |(at, run): (usize, &Run)| run.span == 0 || at + run.span as usize <= slot as usize;
+        runs.is_some_and(|runs| runs.iter().enumerate().all(free))
+    }
+
     /// Returns the number of occupied slots, as far as the sender has seen the releases.
     pub(crate) fn in_use(&self) -> u32 {
         self.in_use

@@ -82,6 +82,22 @@ impl Sender {
         Ok(Loan::in_slots(fanout, slot, extent.span, len))
     }
 
+    /// Lends the same room as an earlier loan that was dropped: its length, and the [slot](Loan::slot) it began at. If
+    /// nothing was sent in between, it holds what was written there.
+    ///
+    /// # Errors
+    /// [`LoanError::Full`] if something lies there now, or messages do not go through slots any more.
+    pub fn try_loan_at(&mut self, len: usize, slot: u32) -> Result<Loan<'_>, LoanError> {
+        let fanout = &mut self.inner.fanout;
+        fanout.somebody_is_there()?;
+        let extent = fanout.extent(len)?;
+        let pool = fanout.pool.as_ref().filter(|_| fanout.sealed == 0);
+        match pool.is_some_and(|pool| pool.occupation.is_free(slot, extent.span)) {
+            true => Ok(Loan::in_slots(fanout, slot, extent.span, len)),
+            false => Err(LoanError::Full),
+        }
+    }
+
     /// Waits until a loan of `len` bytes would be lent at once.
     ///
     /// For a program that does other things between two waits, such as accepting receivers.
