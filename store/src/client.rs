@@ -7,7 +7,6 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
@@ -311,7 +310,7 @@ impl Client {
     fn table(
         &mut self,
         heard: Option<(Reply, Vec<OwnedFd>)>,
-        before: Option<&Arc<[u8]>>,
+        before: Option<&table::Known>,
     ) -> Result<Table, StoreError> {
         let heard = match heard {
             Some(heard) => heard,

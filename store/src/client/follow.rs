@@ -1,8 +1,8 @@
 //! Follows a table: its rows, then later ones, without a gap and without a repetition.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::table::Known;
 use super::{Client, Table};
 use crate::error::StoreError;
 use crate::wire::message::Reply;
@@ -45,7 +45,7 @@ pub enum Event {
 pub struct Follower {
     client: Client,
     position: Option<Position>,
-    schema: Option<Arc<[u8]>>,
+    schema: Option<Known>,
     removed: bool,
 }
 
@@ -66,7 +66,7 @@ impl Follower {
             return Ok(Some(Event::Removed));
         }
         let table = self.client.table(Some((reply, fds)), self.schema.as_ref())?;
-        self.schema = Some(table.schema_message().clone());
+        self.schema = Some(table.known());
         let before = self.position.replace(table.position());
         let (base, row) = (table.position().base, table.rows().start);
         match before {

@@ -30,6 +30,13 @@ impl Mapped {
     }
 }
 
+/// A schema that came before, and its message.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    message: Arc<[u8]>,
+    schema: SchemaRef,
+}
+
 /// A version of a table, or some rows of it. It never changes, whatever happens to the name or the store.
 #[derive(Clone, Debug)]
 pub struct Table {
@@ -51,7 +58,7 @@ impl Table {
     pub(super) fn new(
         head: TableHead,
         parts: Vec<(Vec<Record>, Vec<OwnedFd>)>,
-        before: Option<&Arc<[u8]>>,
+        before: Option<&Known>,
     ) -> Result<Table, StoreError> {
         let mut parts = parts.into_iter();
         let (records, fds) = parts.next().unwrap_or_default();
@@ -62,7 +69,7 @@ impl Table {
                 Some(fd) => map(&fd, (*len).into())?.as_slice().into(),
                 None => return Err(StoreError::Protocol(WireFault::Descriptors { found: 0, wanted: 1 })),
             },
-            (SchemaAt::AsBefore, Some(before)) => before.clone(),
+            (SchemaAt::AsBefore, Some(before)) => before.message.clone(),
             (SchemaAt::AsBefore, None) => return Err(StoreError::Protocol(WireFault::Value(0))),
         };
         let mut segments = Vec::with_capacity(head.segments as usize);
@@ -74,7 +81,11 @@ impl Table {
                 segments.push(Mapped { memory: map(&fd, record.len)? });
             }
         }
-        let decoder = Decoder::from_schema_message(&message).map_err(StoreError::Schema)?;
+        // Followers are given many short tables of one schema: it is read once.
+        let schema = match (&head.schema, before) {
+            (SchemaAt::AsBefore, Some(before)) => before.schema.clone(),
+            _ => Decoder::from_schema_message(&message).map_err(StoreError::Schema)?.schema().clone(),
+        };
         let TableHead { version, base, from_row, first_row, end_row, bytes, made, .. } = head;
         if from_row < first_row || end_row < from_row {
             return Err(StoreError::Protocol(WireFault::Value(0)));
@@ -89,10 +100,15 @@ impl Table {
             first_row,
             rows: from_row..end_row,
             message,
-            schema: decoder.schema().clone(),
+            schema,
             metadata: head.metadata,
             segments: segments.into(),
         })
+    }
+
+    /// Returns its schema, for tables that come later.
+    pub(super) fn known(&self) -> Known {
+        Known { message: self.message.clone(), schema: self.schema.clone() }
     }
 
     /// Returns the table's name.
