@@ -53,7 +53,12 @@ fn main() -> ExitCode {
     let mut options = Options { json: false, count: false, only: None };
     let mut instructions = false;
     let mut chosen = None;
-    let mut arguments = std::env::args().skip(1);
+    let mut arguments = std::env::args().skip(1).peekable();
+    // A process that a bench starts.
+    if arguments.next_if(|first| first == "store-open").is_some() {
+        store::child(arguments);
+        return ExitCode::SUCCESS;
+    }
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--only" => match arguments.next() {
