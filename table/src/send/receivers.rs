@@ -138,7 +138,7 @@ impl Sender {
     }
 
     /// Sleeps until there is something to do that is not sending: somebody connects, a receiver leaves or dies, one of `also`
-    /// becomes readable, the [`Interrupt`] wakes, or `limit` has passed. Then call [`poll_accept`](Self::poll_accept).
+    /// becomes readable, the [`Interrupt`](crate::Interrupt) wakes, or `limit` has passed. Then call [`poll_accept`](Self::poll_accept).
     ///
     /// For who pauses between batches. While some receiver lacks what was sent, the sleep is short.
     pub fn await_events(
