@@ -91,3 +91,7 @@ pub use stream::BatchStream;
 pub use receive::Receiver as TableReceiver;
 #[doc(hidden)]
 pub use send::Sender as TableSender;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -112,3 +112,7 @@ pub use sys::fault;
 pub fn socket_pair() -> Result<(fd::OwnedFd, fd::OwnedFd), OsError> {
     sys::socket_pair()
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
