@@ -1,7 +1,7 @@
 //! Numbers of bytes, as people write and read them.
 //!
 //! One rule for all programs, that of SI and IEC: `k`, `M`, `G`, `T` count by 1000, with or without a `B` behind them, and
-//! `Ki`, `Mi`, `Gi`, `Ti` by 1024. What happened is told by 1000, what was asked for as it can be said again.
+//! `Ki`, `Mi`, `Gi`, `Ti` by 1024. Reports count by 1000; requested sizes are shown as they can be given again.
 
 /// From the largest down.
 const UNITS: [(&str, u64); 8] = [

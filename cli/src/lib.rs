@@ -3,7 +3,7 @@
 //! | module | what is in it |
 //! |---|---|
 //! | [`args`] | words that mean the same to both on the command line |
-//! | [`output_options`] | what is said besides the data, and where |
+//! | [`output_options`] | messages and reports, and where they go |
 //! | [`bytes`] | numbers of bytes, read and said |
 //! | [`exit`] | the exit codes |
 //! | [`progress`] | a line that says how far it has come |

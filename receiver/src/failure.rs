@@ -152,7 +152,7 @@ impl Failure {
     }
 }
 
-/// Whether something lies there that nobody can listen on.
+/// Returns true if something lies there that nobody can listen on.
 pub(crate) fn is_no_socket(endpoint: &Endpoint) -> bool {
     let Endpoint::At(Address::Path(path)) = endpoint else { return false };
     std::fs::metadata(path).is_ok_and(|there| !there.file_type().is_socket())

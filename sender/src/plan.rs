@@ -19,7 +19,7 @@ use crate::pace::Rate;
 /// The most slots that a pool may have.
 const MAX_SLOTS: u32 = 65536;
 
-/// What will be done.
+/// The plan of a run.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) inputs: Vec<Input>,

@@ -126,7 +126,7 @@ struct Pump<'a> {
     source_time: Duration,
     receivers: Receivers,
     quiet: bool,
-    /// Whether progress is shown.
+    /// True if progress is shown.
     shows: bool,
     signals: &'a Signals,
 }

@@ -524,12 +524,12 @@ mod tests {
             let raw: *mut RawSchema = (&raw mut schema).cast();
             // SAFETY: exported just now, with one column.
             let child: *mut RawSchema = unsafe { *(*raw).children };
-            // SAFETY: as above.
+            // SAFETY: the one child of a schema exported just now; nobody else refers to it.
             let count = unsafe { std::mem::replace(&mut (*child).n_children, 0) };
             // SAFETY: exported by this library, with a count that is too small.
             let refused = unsafe { import_schema(&schema) }.unwrap_err();
             assert_eq!(refused, CDataError::Count { what: "number of children", found: 0 });
-            // SAFETY: as above; its release needs the count.
+            // SAFETY: the same child, which is still there; its release needs the count.
             unsafe { (*child).n_children = count };
         }
     }

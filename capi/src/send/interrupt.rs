@@ -22,7 +22,7 @@ struct Question {
 
 // SAFETY: it is called by whoever uses the sender, which the caller has promised the context allows.
 unsafe impl Send for Question {}
-// SAFETY: as above; one thread at a time uses a sender.
+// SAFETY: one thread at a time uses a sender, so only one calls it at a time.
 unsafe impl Sync for Question {}
 
 impl Question {

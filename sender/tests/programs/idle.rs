@@ -1,4 +1,4 @@
-//! Who waits sleeps: a program that has nothing to do is not woken until something happens.
+//! A waiting program sleeps: it is not woken until something happens.
 
 use std::fs;
 use std::io::Write;

@@ -34,7 +34,7 @@ fn doctor(programs: &Programs) -> Result<(), Failed> {
 }
 
 impl Programs {
-    /// Waits until the sender at `socket` has so many receivers.
+    /// Waits until the sender at `socket` has this many receivers.
     pub(crate) fn until_there(&self, socket: &str, receivers: usize) -> Result<(), Failed> {
         let arguments = ["top", "--json", "--count", "1", "--interval", "0.01", socket];
         until("a sender with receivers", || {

@@ -12,7 +12,7 @@ use crate::handle::Handle;
 use crate::pointer::{self, out};
 use crate::time;
 
-/// What goes with a message besides its bytes. Zero in a field means none; NULL in place of the struct means all zero.
+/// What accompanies a message. Zero in a field means none; NULL in place of the struct means all zero.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Label {
