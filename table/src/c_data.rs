@@ -19,6 +19,8 @@ use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi_and_data_type};
 use arrow_array::{Array, RecordBatch, RecordBatchOptions, StructArray};
 use arrow_data::ArrayData;
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, UnionMode};
+use bowstring_codec::Plan;
+use bowstring_codec::decode::Decoder;
 
 /// The deepest nesting of types.
 pub const MAX_DEPTH: usize = 64;
@@ -127,8 +129,17 @@ pub unsafe fn import_schema(schema: &FFI_ArrowSchema) -> Result<SchemaRef, CData
     // SAFETY: the same layout; the rest is the caller's promise.
     unsafe { check_schema((&raw const *schema).cast(), 0, &mut fields) }?;
     match DataType::try_from(schema)? {
-        DataType::Struct(fields) => Ok(Arc::new(Schema::new_with_metadata(fields, schema.metadata()?))),
+        DataType::Struct(fields) => readable(Schema::new_with_metadata(fields, schema.metadata()?).into()),
         other => Err(CDataError::Arrow(format!("a table's schema is that of a struct, not of {other}"))),
+    }
+}
+
+/// Refuses a schema that could be sent and that no receiver would take, such as one of run ends that may be null.
+fn readable(schema: SchemaRef) -> Result<SchemaRef, CDataError> {
+    let plan = Plan::new(schema.clone()).map_err(|error| CDataError::Arrow(error.to_string()))?;
+    match Decoder::from_schema_message(plan.schema_message()) {
+        Ok(_) => Ok(schema),
+        Err(error) => Err(CDataError::Arrow(error.to_string())),
     }
 }
 
