@@ -74,6 +74,7 @@ const LONG: &[(&str, usize)] = &[
     ("store/src/server/put.rs", 450),
     ("store/src/wire/message.rs", 700),
     ("table/src/c_data.rs", 600),
+    ("table/src/send/receivers.rs", 400),
     ("table/src/send.rs", 450),
     ("table/src/serve.rs", 400),
     ("table/tests/channel.rs", 450),

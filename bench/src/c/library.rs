@@ -15,7 +15,7 @@ type OpenMessages = unsafe extern "C" fn(c_int, *const c_char, usize, u32) -> *m
 type OpenTables = unsafe extern "C" fn(c_int, *const c_char, *const c_char, usize, u32, usize) -> *mut c_void;
 type Act = unsafe extern "C" fn(*mut c_void);
 
-/// What an end that was opened is played with.
+/// The functions and handle of an open end.
 pub(super) struct Functions {
     ping: Act,
     pong: Act,
