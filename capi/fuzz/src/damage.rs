@@ -88,7 +88,7 @@ fn array(array: &mut Array, made: &Made, choices: &mut Choices<'_>) {
         }
         10 if (1..8).contains(&array.n_children) && !array.children.is_null() => {
             let child = array.children.wrapping_add(choices.below(array.n_children as usize));
-            // SAFETY: as above.
+            // SAFETY: the list has as many children, since counts only become smaller or impossible.
             unsafe { *child = null_mut() };
         }
         _ => values(array, choices),

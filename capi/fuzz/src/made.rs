@@ -13,7 +13,7 @@ use crate::Choices;
 
 /// Bytes of every buffer: enough for the longest array, whatever its type.
 pub(crate) const BUFFER: usize = 16 << 10;
-/// The most rows, offset included: of the widest type, 32 bytes, a buffer has room for so many.
+/// The most rows, offset included: of the widest type, 32 bytes, a buffer has room for this many.
 pub(crate) const ROWS: usize = BUFFER / 32 - 1;
 
 /// `ArrowSchema`.
@@ -49,7 +49,7 @@ pub(crate) struct Array {
 unsafe extern "C" fn release_schema(schema: *mut Schema) {
     // SAFETY: whoever releases a struct hands it over whole, and its `private_data` is its `Made`'s counter.
     let schema = unsafe { &mut *schema };
-    // SAFETY: as above.
+    // SAFETY: `private_data` points to the counter, which outlives the struct.
     unsafe { &*schema.private_data.cast::<AtomicUsize>() }.fetch_add(1, Ordering::Relaxed);
     schema.release = None;
 }
@@ -98,7 +98,7 @@ impl Made {
         at
     }
 
-    /// An empty schema and array; answers which.
+    /// Adds an empty schema and array; returns their index.
     fn node(&mut self, format: &str, name: &str) -> usize {
         let (format, name) = (self.text(format.as_bytes()), self.text(name.as_bytes()));
         let counter: *mut c_void = (&raw const self.released[2]).cast_mut().cast();
@@ -146,7 +146,7 @@ impl Made {
         let array = unsafe { &mut *self.arrays[node] };
         (array.length, array.n_buffers, array.buffers) = (rows as i64, count, at);
         (array.n_children, array.children) = (children.len() as i64, arrays);
-        // SAFETY: as above.
+        // SAFETY: made by `node`, and nobody else refers to the schema.
         let schema = unsafe { &mut *self.schemas[node] };
         (schema.n_children, schema.children) = (children.len() as i64, schemas);
     }
@@ -238,7 +238,7 @@ impl Made {
                 self.shape(node, rows, &[valid, Some(&keys)], &[]);
                 // SAFETY: made by `node`, and nobody else refers to it.
                 unsafe { (*self.arrays[node]).dictionary = self.arrays[dictionary] };
-                // SAFETY: as above.
+                // SAFETY: made by `node`, and nobody else refers to the schema.
                 unsafe { (*self.schemas[node]).dictionary = self.schemas[dictionary] };
                 node
             }
@@ -288,7 +288,7 @@ impl Drop for Made {
             drop(unsafe { Box::from_raw(schema) });
         }
         for array in self.arrays.drain(..) {
-            // SAFETY: as above.
+            // SAFETY: an array from `Box::into_raw` in `node`, taken back once.
             drop(unsafe { Box::from_raw(array) });
         }
     }

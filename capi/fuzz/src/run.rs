@@ -34,9 +34,9 @@ pub fn run(bytes: &[u8]) {
     let (schema, array) = (made.schemas[0], made.arrays[0]);
     // SAFETY: a struct that lives, whose owner does not look at it meanwhile.
     let schema_was = unsafe { (*schema).release.is_none() };
-    // SAFETY: as above.
+    // SAFETY: an array that lives, whose owner does not look at it meanwhile.
     let array_was = unsafe { (*array).release.is_none() };
-    // SAFETY: as above.
+    // SAFETY: the same array, which still lives.
     let rows = unsafe { (*array).length };
     let mut sender = null_mut();
     // SAFETY: a struct, no options, a place, no error object.
@@ -69,7 +69,7 @@ pub fn run(bytes: &[u8]) {
     assert_eq!(released(2), 0, "what belongs to a parent is the parent's to release");
 }
 
-/// Receives to the end; answers the rows there were.
+/// Receives to the end; returns the number of rows.
 fn receive(fd: i32) -> i64 {
     let mut receiver = null_mut();
     let mut error = std::mem::MaybeUninit::<bowstring_capi_bytes::error::Error>::zeroed();
