@@ -130,4 +130,6 @@ pub use error::{LayoutError, LayoutFault};
 pub use layout::Layout;
 pub use plan::Plan;
 pub use wire::{ALIGNMENT, END_OF_STREAM};
-pub use write::{Dictionaries, DictionaryUpdate, FileWriter, OnGrowth, StreamWriter, WriteError};
+pub use write::{
+    Dictionaries, DictionaryUpdate, FileWriter, OnGrowth, StreamWriter, WriteError, tag_batches,
+};

@@ -19,7 +19,7 @@ mod memory;
 mod stream;
 
 pub use self::file::FileReader;
-pub use self::io::{IoError, IoReader};
+pub use self::io::{CustomMetadata, IoError, IoReader};
 pub use self::io_file::IoFileReader;
 pub use self::memory::Memory;
 pub use self::stream::StreamReader;

@@ -8,8 +8,10 @@ mod error;
 mod file;
 mod messages;
 mod stream;
+mod tag;
 
 pub use self::dictionaries::{Dictionaries, DictionaryUpdate, OnGrowth};
 pub use self::error::WriteError;
 pub use self::file::FileWriter;
 pub use self::stream::StreamWriter;
+pub use self::tag::tag_batches;

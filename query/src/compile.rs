@@ -101,6 +101,11 @@ pub(crate) fn compile(sql: &str, schema: &Schema) -> Result<Node, QueryError> {
     Compiler { schema, depth: 0 }.node(&expr)
 }
 
+/// Compiles an expression that was parsed as a part of something else.
+pub(crate) fn expression(expr: &Expr, schema: &Schema) -> Result<Node, QueryError> {
+    Compiler { schema, depth: 0 }.node(expr)
+}
+
 struct Compiler<'a> {
     schema: &'a Schema,
     depth: usize,

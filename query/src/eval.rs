@@ -8,7 +8,7 @@ use arrow_arith::boolean::{and_kleene, is_null, not, or_kleene};
 use arrow_arith::numeric;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type, Int64Type, UInt64Type};
-use arrow_array::{Array, ArrayRef, BooleanArray, Datum, PrimitiveArray, RecordBatch, Scalar};
+use arrow_array::{Array, ArrayRef, BooleanArray, Datum, PrimitiveArray, RecordBatch, Scalar, UInt64Array};
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_ord::cmp;
 use arrow_schema::DataType;
@@ -221,4 +221,14 @@ fn compare(op: Op, a: &Evaluated, b: &Evaluated, rows: usize) -> Result<BooleanA
         },
     };
     Ok(spread(compared, rows))
+}
+
+/// Evaluates a node for each row of the batch.
+pub(crate) fn column(node: &Node, batch: &RecordBatch) -> Result<ArrayRef, QueryError> {
+    let value = evaluate(node, batch)?;
+    if !value.is_single() {
+        return Ok(value.array().slice(0, batch.num_rows()));
+    }
+    let rows = UInt64Array::from(vec![0; batch.num_rows()]);
+    Ok(arrow_select::take::take(value.array(), &rows, None)?)
 }

@@ -23,9 +23,12 @@
 //!
 //! # Map
 //!
+//! [`Aggregates`] are the exception to rows in, rows out: `count(*), avg(price) by city`, in constant memory.
+//!
 //! `compile` turns SQL into typed nodes; `types` decides which types are compatible; `eval` evaluates nodes;
 //! `compare` compares floating-point numbers as DuckDB does.
 
+mod aggregate;
 mod compare;
 mod compile;
 mod error;
@@ -37,6 +40,7 @@ use arrow_buffer::BooleanBufferBuilder;
 use arrow_schema::{DataType, Schema};
 use arrow_select::filter::filter_record_batch;
 
+pub use crate::aggregate::Aggregates;
 use crate::compile::Node;
 pub use crate::error::QueryError;
 

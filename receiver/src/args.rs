@@ -85,6 +85,8 @@ pub(crate) struct Receive {
     #[command(flatten)]
     pub(crate) choice: ChoiceArgs,
     #[command(flatten)]
+    pub(crate) watch: WatchArgs,
+    #[command(flatten)]
     pub(crate) meeting: MeetingArgs,
     #[command(flatten)]
     pub(crate) output_options: OutputArgs,
@@ -141,6 +143,24 @@ pub(crate) struct InspectArgs {
             "verbose", "report", "report_to"]
     )]
     pub(crate) inspect: Option<u64>,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Watching a stream")]
+pub(crate) struct WatchArgs {
+    /// Record: write an Arrow stream whose batches say when they arrived, for `sender --replay FILE`. What breaks off is kept.
+    #[arg(long, value_name = "FILE", group = "sink")]
+    pub(crate) record: Option<PathBuf>,
+    /// Show aggregates of the rows instead of the rows: `count(*), avg(price), max(at) by city`, in DuckDB's syntax. Memory is
+    /// constant, up to --groups groups. Anything beyond goes to DuckDB: `receiver -o - --format arrows | duckdb …`.
+    #[arg(long, value_name = "AGGREGATES", conflicts_with_all = ["limit", "null", "count", "record"])]
+    pub(crate) agg: Option<String>,
+    /// With --agg: aggregates for every so many rows, or so much time: `10000rows`, `1s`, `500ms`.
+    #[arg(long, value_name = "WINDOW", requires = "agg", value_parser = crate::every::parse)]
+    pub(crate) every: Option<crate::every::Every>,
+    /// With --agg: the most groups of a window.
+    #[arg(long, value_name = "N", requires = "agg", default_value_t = 100_000)]
+    pub(crate) groups: usize,
 }
 
 #[derive(Args, Debug)]

@@ -77,8 +77,12 @@ pub(crate) fn drain(
     }
     let mut work = match &plan.handling {
         Handling::Look { full, what } => Work::Look { full: *full, what: *what, sum: 0 },
-        Handling::Keep(plan) => {
-            Work::Keep(sink::open(plan, choice.schema(), Screen::of_stdout(), &signals.flag())?)
+        Handling::Keep(sink) => {
+            let (schema, screen, stop) = (choice.schema(), Screen::of_stdout(), signals.flag());
+            Work::Keep(match &plan.agg {
+                Some(agg) => sink::aggregating(agg, sink, schema, screen, &stop)?,
+                None => sink::open(sink, schema, screen, &stop)?,
+            })
         }
     };
     let wait = Wait::sleeping().at_most(plan.idle.map_or(ATTENTION, |idle| idle.min(ATTENTION)));
@@ -102,7 +106,15 @@ pub(crate) fn drain(
                 }
             }
             Ok(None) => break Ending::Whole,
-            Err(ReceiveError::TimedOut) if !stopwatch.is_idle_for(plan.idle) => {}
+            Err(ReceiveError::TimedOut) if !stopwatch.is_idle_for(plan.idle) => {
+                if let Err(failure) = work.tick() {
+                    break if failure.is_broken_pipe() {
+                        Ending::NobodyReads
+                    } else {
+                        Ending::Failed(failure)
+                    };
+                }
+            }
             Err(error) => break Ending::Failed(Failure::from(error)),
         }
         if plan.require_zero_copy
@@ -163,6 +175,14 @@ impl Work {
         match self {
             Work::Look { full, what, sum } => look(batch, *full, *what, sum, choice, signals, stopwatch),
             Work::Keep(sink) => keep(batch, sink.as_mut(), choice, signals, stopwatch),
+        }
+    }
+
+    /// Lets a sink look at the clock.
+    fn tick(&mut self) -> Result<(), Failure> {
+        match self {
+            Work::Look { .. } => Ok(()),
+            Work::Keep(sink) => sink.tick(),
         }
     }
 

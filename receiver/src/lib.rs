@@ -8,6 +8,7 @@
 mod args;
 mod choice;
 mod drain;
+mod every;
 mod failure;
 mod inherit;
 mod inspect;

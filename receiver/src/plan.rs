@@ -10,7 +10,8 @@ use bowstring::transport::{Deliveries, Delivery};
 use bowstring_cli::args::{DEFAULT_NAME, Format, Handover};
 use bowstring_cli::output_options::OutputOptions;
 
-use crate::args::{ChoiceArgs, MeetingArgs, Receive, SinkArgs, Validate};
+use crate::args::{ChoiceArgs, MeetingArgs, Receive, SinkArgs, Validate, WatchArgs};
+use crate::every::Every;
 use crate::failure::Failure;
 
 /// The variable in which a sender that starts its receiver says which descriptor is the socket.
@@ -31,6 +32,8 @@ pub(crate) struct Plan {
     pub(crate) inspect: Option<Inspect>,
     pub(crate) columns: Vec<String>,
     pub(crate) limit: Option<u64>,
+    /// Aggregates that are wanted instead of rows.
+    pub(crate) agg: Option<Agg>,
     /// Rows that are wanted, in SQL.
     pub(crate) condition: Option<String>,
     pub(crate) require_zero_copy: bool,
@@ -48,6 +51,17 @@ pub(crate) struct Inspect {
     pub(crate) batches: u64,
     /// As one JSON object.
     pub(crate) json: bool,
+}
+
+/// Aggregates instead of rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Agg {
+    /// In SQL.
+    pub(crate) sql: String,
+    /// The length of a window; else the whole table is one.
+    pub(crate) every: Option<Every>,
+    /// The most groups.
+    pub(crate) groups: usize,
 }
 
 /// The handling of each batch. Only arrays need checked values.
@@ -77,6 +91,8 @@ pub(crate) enum SinkPlan {
     Table { head: usize },
     /// A summary.
     Summary,
+    /// A recording, to a file.
+    Record { path: PathBuf },
     /// A format, to a file or else standard output.
     Write { format: Format, path: Option<PathBuf> },
 }
@@ -105,12 +121,24 @@ impl Plan {
         let Receive {
             sink,
             inspect,
+            watch,
             choice: ChoiceArgs { columns, limit, condition },
             meeting,
             output_options,
         } = args;
         let inspect = inspect.inspect.map(|batches| Inspect { batches, json: sink.json });
-        let handling = handling(&sink, meeting.validate)?;
+        let mut handling = handling(&sink, meeting.validate)?;
+        let WatchArgs { record, agg, every, groups } = watch;
+        if let Some(path) = record {
+            handling = Handling::Keep(SinkPlan::Record { path });
+        }
+        let agg = agg.map(|sql| Agg { sql, every, groups });
+        // Windows are shown as they end, and the table only at the end of all.
+        if let (Some(Agg { every: Some(_), .. }), Handling::Keep(SinkPlan::Table { .. }), false) =
+            (&agg, &handling, sink.table)
+        {
+            handling = Handling::Keep(SinkPlan::Write { format: Format::Jsonl, path: None });
+        }
         let mut output_options = OutputOptions::resolve(output_options);
         // A bar and rows on one terminal would write over each other. All else is shown once everything has come.
         output_options.progress &= !(handling.writes_rows() && std::io::stdout().is_terminal());
@@ -124,6 +152,7 @@ impl Plan {
             inspect,
             columns,
             limit,
+            agg,
             condition,
             require_zero_copy: meeting.require_zero_copy,
             from_now: meeting.from_now,
@@ -147,7 +176,8 @@ impl Handling {
             Handling::Keep(SinkPlan::Write { path, .. }) => {
                 path.as_ref().is_none_or(|path| path.as_os_str() == "-")
             }
-            Handling::Keep(SinkPlan::Table { .. } | SinkPlan::Summary) | Handling::Look { .. } => false,
+            Handling::Keep(SinkPlan::Table { .. } | SinkPlan::Summary | SinkPlan::Record { .. })
+            | Handling::Look { .. } => false,
         }
     }
 }

@@ -1,11 +1,13 @@
 //! Sinks: what becomes of a table. Each has a room of its own.
 
+mod aggregate;
 mod cell;
 mod csv;
 mod form;
 mod ipc;
 mod json;
 mod parquet;
+mod record;
 mod summary;
 pub(crate) mod table;
 mod typed;
@@ -19,7 +21,7 @@ use bowstring_cli::args::Format;
 
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::plan::SinkPlan;
+use crate::plan::{Agg, SinkPlan};
 use crate::screen::Screen;
 
 /// How the stream ended for a sink.
@@ -74,6 +76,11 @@ pub(crate) trait Sink {
         false
     }
 
+    /// Looks at the clock, while nothing comes.
+    fn tick(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+
     /// Takes the end.
     fn finish(self: Box<Self>, end: End) -> Result<(), Failure>;
 }
@@ -88,6 +95,9 @@ pub(crate) fn open(
 ) -> Result<Box<dyn Sink>, Failure> {
     Ok(match plan {
         SinkPlan::Table { head } => Box::new(table::Table::new(schema, *head, screen)?),
+        SinkPlan::Record { path } => {
+            Box::new(record::Record::new(Output::create(path, stop.clone())?, schema)?)
+        }
         SinkPlan::Summary => Box::new(summary::SummaryTable::new(schema, screen)?),
         SinkPlan::Write { format, path } => {
             typed::check(schema, *format)?;
@@ -104,6 +114,19 @@ pub(crate) fn open(
             }
         }
     })
+}
+
+/// Opens a sink that takes rows of a schema, and hands their aggregates to another.
+pub(crate) fn aggregating(
+    agg: &Agg,
+    plan: &SinkPlan,
+    schema: &SchemaRef,
+    screen: Screen,
+    stop: &Arc<AtomicBool>,
+) -> Result<Box<dyn Sink>, Failure> {
+    let aggregates = aggregate::parse(agg, schema)?;
+    let inner = open(plan, &aggregate::schema(&aggregates, agg), screen, stop)?;
+    Ok(Box::new(aggregate::Aggregate::new(aggregates, agg, inner)))
 }
 
 #[cfg(test)]

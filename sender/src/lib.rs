@@ -4,6 +4,7 @@
 //! to them; a `report` says what happened. `doctor` looks at the host, and `top` at senders that run.
 
 mod args;
+mod compact;
 mod doctor;
 mod failure;
 mod meet;
@@ -61,6 +62,7 @@ fn send(args: Send) -> Result<u8, Failure> {
         }
     };
     let ended = pump::pump(&mut met, &mut source, &plan, &signals);
+    compact::say(&source, plan.output_options.quiet);
     let exit = match &ended.failure {
         Some(failure) => tell(failure),
         None => signals.caught().map_or(0, |signal| signal.exit()),

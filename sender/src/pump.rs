@@ -169,6 +169,17 @@ impl Pump<'_> {
                 }
                 Ok(true)
             }
+            Source::Replay(replay) => {
+                match replay.poll_next()? {
+                    Next::Batch(batch) => sender.send(&batch)?,
+                    Next::Idle => {
+                        sender.poll_accept()?;
+                        sender.await_events(&[], Some(replay.pause()))?;
+                    }
+                    Next::End => return Ok(false),
+                }
+                Ok(true)
+            }
         }
     }
 

@@ -3,7 +3,10 @@
 //! [`options`] has the command line options; [`open`] makes a [`Source`] of them. A `chain` joins inputs, a `window`
 //! cuts out the requested rows, and there is a module for each format.
 
+// claim: sources-memory, sources-memory-deep
+
 mod chain;
+mod compact;
 mod csv;
 mod demo;
 mod error;
@@ -16,6 +19,7 @@ mod json;
 pub mod options;
 mod parquet;
 mod pipeline;
+mod replay;
 mod schema;
 mod stream;
 mod text;
@@ -27,9 +31,11 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
 use crate::chain::Chain;
+pub use crate::compact::Sample;
 pub use crate::demo::Demo;
 pub use crate::error::{Kind, SourceError};
 use crate::options::{Choice, Input, Reading};
+pub use crate::replay::{Replay, Replaying, Speed};
 pub use crate::waiting::{Next, Waiting};
 use crate::window::Window;
 
@@ -41,6 +47,8 @@ pub enum Source {
     Batches(Box<Waiting>),
     /// Batches that are generated where receivers read them.
     Demo(Box<Demo>),
+    /// Batches of a recording, each with its time.
+    Replay(Box<Replaying>),
 }
 
 /// A reader of batches.
@@ -78,8 +86,15 @@ pub fn open(inputs: &[Input], reading: &Reading, choice: Choice) -> Result<Sourc
         };
         return Ok(Source::Demo(Box::new(Demo::new(start..end, reading.batch_rows))));
     }
+    if let [Input::Replay(replay)] = inputs {
+        return Ok(Source::Replay(Box::new(Replaying::open(replay.clone())?)));
+    }
     let chain = Chain::open(inputs, reading)?;
-    Ok(Source::Batches(Box::new(Waiting::new(Window::new(chain, choice)?))))
+    let mut window = Window::new(chain, choice)?;
+    if let Some(sample) = reading.compact {
+        window.compact(sample)?;
+    }
+    Ok(Source::Batches(Box::new(Waiting::new(window))))
 }
 
 impl Source {
@@ -89,6 +104,7 @@ impl Source {
         match self {
             Source::Batches(waiting) => waiting.schema(),
             Source::Demo(demo) => demo.schema(),
+            Source::Replay(replay) => replay.schema(),
         }
     }
 
@@ -98,6 +114,19 @@ impl Source {
         match self {
             Source::Batches(waiting) => waiting.rows(),
             Source::Demo(demo) => Some(demo.rows()),
+            Source::Replay(_) => None,
+        }
+    }
+
+    /// Returns what became of each column, of the batches read so far, if smaller types were asked for.
+    #[must_use]
+    pub fn compacted(&self) -> Option<bowstring_compact::Report> {
+        match self {
+            Source::Batches(waiting) => {
+                let report = waiting.compacted()?.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                Some(report.clone())
+            }
+            Source::Demo(_) | Source::Replay(_) => None,
         }
     }
 
@@ -109,6 +138,7 @@ impl Source {
                 demo.rewind();
                 Ok(())
             }
+            Source::Replay(replay) => replay.rewind(),
         }
     }
 }

@@ -8,7 +8,9 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use crate::SourceError;
+use crate::compact::Sample;
 use crate::error::name;
+use crate::replay::{self, Replay, Speed};
 use crate::schema::NAMES;
 
 /// Rows in a batch of an input without batches of its own.
@@ -22,7 +24,7 @@ const DEMO_ROWS: u64 = 1_000_000;
 #[command(next_help_heading = "Input")]
 pub struct SourceOptions {
     /// Files, `-`, or `demo[:ROWS]`; several are sent one after the other as one table.
-    #[arg(value_name = "INPUT", required = true)]
+    #[arg(value_name = "INPUT", required_unless_present = "replay")]
     pub inputs: Vec<PathBuf>,
     /// Format of the inputs [default: detected from the first bytes].
     #[arg(long, value_name = "FORMAT")]
@@ -55,6 +57,19 @@ pub struct SourceOptions {
     /// Fill CSV lines that are too short with nulls.
     #[arg(long)]
     pub ragged: bool,
+    /// Send columns in the smallest types that hold their values. Types are decided over all rows, which are read twice, or
+    /// over the first ROWS, which are kept in memory until they are sent.
+    #[arg(long, value_name = "all|ROWS", num_args = 0..=1, require_equals = true, default_missing_value = "all", value_parser = sample)]
+    pub compact: Option<Sample>,
+    /// Send a recording of `receiver --record` at its own pace.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["inputs", "rows", "batch", "batch_rows", "compact"])]
+    pub replay: Option<PathBuf>,
+    /// With --replay: this much faster, or slower: `2x`, `0.5x`, or `max`.
+    #[arg(long, value_name = "FACTOR", requires = "replay", default_value = "1x", value_parser = replay::speed)]
+    pub speed: Speed,
+    /// With --replay: leave out what arrived earlier than this after the beginning, such as `90s` or `1.5h`.
+    #[arg(long, value_name = "TIME", requires = "replay", default_value = "0", value_parser = replay::time)]
+    pub from: Duration,
     /// Threads that parse [default: all cores].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
@@ -123,6 +138,8 @@ pub enum Input {
         /// Its rows.
         rows: u64,
     },
+    /// A recording.
+    Replay(Replay),
 }
 
 /// Settings for reading inputs.
@@ -148,6 +165,8 @@ pub struct Reading {
     pub quoted_empty: bool,
     /// True if CSV lines that are too short are filled with nulls.
     pub ragged: bool,
+    /// The rows over which smaller types are decided, if columns are to be made smaller.
+    pub compact: Option<Sample>,
     /// Threads that parse.
     pub threads: usize,
     /// How long rows of a pipe wait for more.
@@ -186,6 +205,7 @@ impl Default for Reading {
             comment: None,
             quoted_empty: false,
             ragged: false,
+            compact: None,
             threads: cores(),
             flush_every: Duration::from_millis(100),
             interrupt: None,
@@ -223,6 +243,10 @@ impl SourceOptions {
             comment: None,
             quoted_empty: false,
             ragged: false,
+            compact: None,
+            replay: None,
+            speed: Speed(Some(1000)),
+            from: Duration::ZERO,
             threads: None,
             flush_every: 100,
             rows: None,
@@ -233,6 +257,18 @@ impl SourceOptions {
 
     /// Checks the options, and splits them into what to read, how, and which part.
     pub fn resolve(&self) -> Result<(Vec<Input>, Reading, Choice), SourceError> {
+        if let Some(path) = self.replay.clone() {
+            let replay = Replay { path, speed: self.speed, from: self.from };
+            return Ok((
+                vec![Input::Replay(replay)],
+                Reading::default(),
+                Choice { rows: None, batch: None, most: None },
+            ));
+        }
+        // Clap waives what an option requires where that contradicts another one that was said.
+        if self.speed != Speed(Some(1000)) || self.from != Duration::ZERO {
+            return Err(SourceError::usage("--speed and --from belong to --replay"));
+        }
         let inputs: Vec<_> = self.inputs.iter().cloned().map(Input::named).collect::<Result<_, _>>()?;
         let stdin = inputs.iter().filter(|input| **input == Input::Stdin).count();
         let demo = inputs.iter().any(|input| matches!(input, Input::Demo { .. }));
@@ -240,6 +276,12 @@ impl SourceOptions {
             _ if stdin > 1 => Some("standard input can be read once only"),
             2.. if demo => Some("a demonstration is sent alone"),
             2.. if self.batch.is_some() => Some("--batch needs a single input"),
+            _ if demo && self.compact.is_some() => {
+                Some("a demonstration is made in place; --compact needs an input")
+            }
+            _ if stdin > 0 && self.compact == Some(Sample::All) => {
+                Some("standard input is read once: say how many rows to look at, as in --compact=100000")
+            }
             _ if demo && self.batch.is_some() => Some("--batch needs an Arrow file or stream"),
             _ => None,
         };
@@ -258,6 +300,7 @@ impl SourceOptions {
             comment: self.comment,
             quoted_empty: self.quoted_empty,
             ragged: self.ragged,
+            compact: self.compact,
             threads: self.threads.map_or_else(cores, usize::from),
             flush_every: Duration::from_millis(self.flush_every),
             batch_rows_asked: most.is_some(),
@@ -292,6 +335,7 @@ impl Input {
             Input::File(path) => name(path),
             Input::Stdin => "standard input".to_owned(),
             Input::Demo { .. } => "demo".to_owned(),
+            Input::Replay(replay) => name(&replay.path),
         }
     }
 }
@@ -317,6 +361,16 @@ fn demo_rows(text: &str) -> Option<u64> {
         _ => (&text[..], 1),
     };
     digits.parse::<u64>().ok()?.checked_mul(scale)
+}
+
+fn sample(text: &str) -> Result<Sample, String> {
+    match text {
+        "all" => Ok(Sample::All),
+        _ => match demo_rows(text) {
+            Some(rows) if rows > 0 => Ok(Sample::Rows(rows)),
+            _ => Err("a number of rows, or `all`".to_owned()),
+        },
+    }
 }
 
 fn range(text: &str) -> Result<Range, String> {

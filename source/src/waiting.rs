@@ -10,6 +10,7 @@ use arrow_schema::SchemaRef;
 use rustix::event::{EventfdFlags, eventfd};
 
 use crate::SourceError;
+use crate::compact::Shared;
 use crate::window::Window;
 
 /// Batches that are read ahead.
@@ -34,6 +35,7 @@ pub struct Waiting {
     running: Option<Running>,
     schema: SchemaRef,
     rows: Option<u64>,
+    compacted: Option<Shared>,
 }
 
 #[derive(Debug)]
@@ -46,7 +48,12 @@ struct Running {
 impl Waiting {
     pub(crate) fn new(window: Window) -> Waiting {
         let (schema, rows) = (window.schema().clone(), window.rows());
-        Waiting { window: Some(window), running: None, schema, rows }
+        let compacted = window.compacted();
+        Waiting { window: Some(window), running: None, schema, rows, compacted }
+    }
+
+    pub(crate) fn compacted(&self) -> Option<&Shared> {
+        self.compacted.as_ref()
     }
 
     pub(crate) fn schema(&self) -> SchemaRef {

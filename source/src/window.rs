@@ -6,6 +6,7 @@ use arrow_schema::SchemaRef;
 use crate::Batches;
 use crate::SourceError;
 use crate::chain::Chain;
+use crate::compact::{Compacting, Sample, Shared};
 use crate::options::Choice;
 
 /// A part of a chain of inputs.
@@ -19,16 +20,36 @@ pub(crate) struct Window {
     left: Option<u64>,
     /// The rest of a batch that is larger than requested.
     rest: Option<RecordBatch>,
+    compacting: Option<Compacting>,
 }
 
 impl Window {
     pub(crate) fn new(chain: Chain, choice: Choice) -> Result<Window, SourceError> {
-        let mut window = Window { chain, choice, before: 0, left: None, rest: None };
+        let mut window = Window { chain, choice, before: 0, left: None, rest: None, compacting: None };
         window.begin()?;
         Ok(window)
     }
 
+    /// Chooses smaller types, over all rows or a sample, and converts to them from now on.
+    pub(crate) fn compact(&mut self, sample: Sample) -> Result<(), SourceError> {
+        let schema = self.chain.schema().clone();
+        let compacting = Compacting::survey(&schema, sample, || self.read())?;
+        if sample == Sample::All {
+            self.rewind()?;
+        }
+        self.compacting = Some(compacting);
+        Ok(())
+    }
+
+    /// Returns what became of each column, as far as batches were read.
+    pub(crate) fn compacted(&self) -> Option<Shared> {
+        self.compacting.as_ref().map(Compacting::report)
+    }
+
     pub(crate) fn rewind(&mut self) -> Result<(), SourceError> {
+        if let Some(compacting) = &mut self.compacting {
+            compacting.rewind();
+        }
         self.chain.rewind()?;
         self.begin()
     }
@@ -49,7 +70,7 @@ impl Window {
     }
 
     pub(crate) fn schema(&self) -> &SchemaRef {
-        self.chain.schema()
+        self.compacting.as_ref().map_or(self.chain.schema(), Compacting::schema)
     }
 
     /// Returns the rows of the window, if known.
@@ -65,6 +86,16 @@ impl Window {
 
     /// Returns the next batch.
     pub(crate) fn next(&mut self) -> Result<Option<RecordBatch>, SourceError> {
+        let held = self.compacting.as_mut().and_then(Compacting::held);
+        let batch = if held.is_some() { held } else { self.read()? };
+        match (batch, &mut self.compacting) {
+            (Some(batch), Some(compacting)) => compacting.convert(&batch).map(Some),
+            (batch, _) => Ok(batch),
+        }
+    }
+
+    /// Reads the next batch, in the types of the input.
+    fn read(&mut self) -> Result<Option<RecordBatch>, SourceError> {
         if self.left == Some(0) {
             return Ok(None);
         }

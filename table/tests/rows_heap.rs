@@ -1,5 +1,7 @@
 //! Typed rows take no heap from the second batch of a size on: counted by the allocator, on both sides.
 
+// checks: rows-heap-free
+
 use bowstring::allocations::{self, Counting};
 use bowstring::rows::{Category, Micros, Reader, Room, Timestamp, Writer};
 use bowstring::transport::{Deliveries, Delivery, socket_pair};

@@ -40,6 +40,14 @@ const TASKS: &[Task] = &[
         "bench",
         &["cargo", "run", "--release", "--"],
     ),
+    task(
+        "io-bench",
+        "Time reading CSV, JSON lines and Parquet against pandas, polars, PyArrow and DuckDB",
+        ".",
+        &["bench/files", "io-bench"],
+    ),
+    task("memory-profile", "The same for peak memory", ".", &["bench/files", "memory-profile"]),
+    task("test-large-files", "The same over files of 10 GB", ".", &["bench/files", "test-large-files"]),
     task("examples", "Check the peers in other languages", ".", &["examples/check"]),
 ];
 
@@ -55,7 +63,7 @@ const fn task(
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     let Some(name) = arguments.next() else {
-        let lines = TASKS.iter().map(|task| format!("  {:<10} {}\n", task.name, task.about));
+        let lines = TASKS.iter().map(|task| format!("  {:<16} {}\n", task.name, task.about));
         let list = lines.collect::<String>();
         // A closed pipe, as of `| head`, is not an error.
         let _ = write!(std::io::stdout(), "Tasks, each run by `cargo xtask TASK [ARGUMENTS]`:\n\n{list}");

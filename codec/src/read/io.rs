@@ -1,5 +1,6 @@
 //! Streams from an `io::Read`: a pipe, a socket, a file that is not mapped.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, Read};
 
@@ -19,6 +20,9 @@ const BODY_ALIGN: usize = 64;
 
 /// The most memory taken before any of the bytes have come.
 const STEP: usize = 1 << 20;
+
+/// Pairs of texts in a message's own metadata.
+pub type CustomMetadata = HashMap<String, String>;
 
 /// A stream that could not be read further.
 #[derive(Debug)]
@@ -82,6 +86,27 @@ impl<R: Read> IoReader<R> {
     /// Returns the next batch as Arrow arrays, fully checked, after any dictionaries before it. `None` at the end of
     /// the stream, which may be explicit or the end of the source between two messages.
     pub fn next_record_batch(&mut self, align: Align) -> Result<Option<Imported>, IoError> {
+        let Some((at, bytes)) = self.next_batch()? else { return Ok(None) };
+        let imported = self.decoder.record_batch(&bytes, align);
+        Ok(Some(imported.map_err(|error| error.in_message(at))?))
+    }
+
+    /// Returns the next batch with the custom metadata of its message.
+    pub fn next_with_metadata(
+        &mut self,
+        align: Align,
+    ) -> Result<Option<(Imported, CustomMetadata)>, IoError> {
+        let Some((at, bytes)) = self.next_batch()? else { return Ok(None) };
+        let mut read = || {
+            let view = self.decoder.decode(&bytes)?.validate()?;
+            let pairs = view.custom_metadata()?;
+            Ok((view.to_record_batch(&bytes, align)?, pairs))
+        };
+        Ok(Some(read().map_err(|error: ImportError| error.in_message(at))?))
+    }
+
+    /// Returns the next batch's position and message, after any dictionaries before it.
+    fn next_batch(&mut self) -> Result<Option<(usize, Buffer)>, IoError> {
         while !self.ended {
             let at = self.at;
             let next = next(&mut self.source, self.limits).map_err(|error| error.in_message(at))?;
@@ -91,10 +116,7 @@ impl<R: Read> IoReader<R> {
             };
             self.at += len;
             let found = match kind {
-                MessageKind::Batch => {
-                    let imported = self.decoder.record_batch(&bytes, align);
-                    return Ok(Some(imported.map_err(|error| error.in_message(at))?));
-                }
+                MessageKind::Batch => return Ok(Some((at, bytes))),
                 MessageKind::Dictionary => {
                     self.decoder.dictionary(&bytes).map_err(|error| error.in_message(at))?;
                     continue;

@@ -3,6 +3,7 @@
 //! Cargo builds only this package's program for these tests. Where no `receiver` stands beside it the tests that need one
 //! are skipped, and say so: `cargo build -p bowstring-receiver` puts one there.
 
+mod compact;
 mod endings;
 mod hostile;
 mod idle;
@@ -10,6 +11,7 @@ mod inputs;
 mod keep;
 mod looks;
 mod memory;
+mod record;
 mod run;
 mod tools;
 mod users;
@@ -37,6 +39,8 @@ pub(crate) enum Needs {
 fn tests() -> Vec<Test> {
     let tests = [
         inputs::TESTS,
+        compact::TESTS,
+        record::TESTS,
         hostile::TESTS,
         idle::TESTS,
         endings::TESTS,

@@ -1,6 +1,6 @@
 //! A long table through a small pool takes no more memory than a short one. `BOWSTRING_STREAM_BYTES` says how long.
 
-// checks: streaming, streaming-deep
+// checks: streaming, streaming-deep, sources-memory, sources-memory-deep
 
 use std::fs;
 use std::thread;
@@ -23,8 +23,27 @@ macro_rules! named {
     };
 }
 
-pub(crate) const TESTS: &[Test] =
-    &[(named!("a demonstration"), Receiver, demo), (named!("a file, again and again,"), Receiver, file)];
+pub(crate) const TESTS: &[Test] = &[
+    (named!("a demonstration"), Receiver, demo),
+    (named!("a file, again and again,"), Receiver, file),
+    ("a long file of CSV in fixed memory (BOWSTRING_SOURCE_BYTES)", Receiver, |p| source(p, "x.csv")),
+    ("a long file of JSON in fixed memory (BOWSTRING_SOURCE_BYTES)", Receiver, |p| source(p, "x.jsonl")),
+    ("a long file of Parquet in fixed memory (BOWSTRING_SOURCE_BYTES)", Receiver, |p| source(p, "x.parquet")),
+    ("a long Arrow stream in fixed memory (BOWSTRING_SOURCE_BYTES)", Receiver, |p| source(p, "x.arrows")),
+    ("a long Arrow file in fixed memory (BOWSTRING_SOURCE_BYTES)", Receiver, |p| source(p, "x.arrow")),
+];
+
+/// Bytes of a file that is read once, whatever its format.
+fn source_bytes() -> Result<u64, Failed> {
+    match std::env::var("BOWSTRING_SOURCE_BYTES") {
+        Ok(bytes) => Ok(bytes.parse()?),
+        Err(_) => Ok(if cfg!(debug_assertions) { 20_000_000 } else { 500_000_000 }),
+    }
+}
+
+/// What the sender may have of its own while it reads a file: batches and blocks of text that are on their way, for each
+/// of two cores, and the program.
+const READING: u64 = 48 << 20;
 
 /// Bytes that are sent: 2 GB, or a tenth of that where the program is built without optimisation.
 fn bytes() -> Result<u64, Failed> {
@@ -94,4 +113,38 @@ fn file(programs: &Programs) -> Result<(), Failed> {
     programs.send(&["demo:200000", "--quiet", "--", "receiver", "-o", "x.arrow", "--quiet"])?.code(0)?;
     let times = (bytes()? / 10_000_000).to_string();
     constant(programs, &["x.arrow", "--repeat", &times])
+}
+
+/// Reads a file of the format that its name says, once.
+fn source(programs: &Programs, name: &str) -> Result<(), Failed> {
+    let bytes = source_bytes()?;
+    // A row of CSV takes about so much, one of JSON twice that, and one of Parquet a third.
+    let rows = format!("demo:{}", bytes / 60);
+    let patience = Duration::from_secs(300 + bytes / 100_000);
+    let made = programs.sender(&[&rows, "--quiet", "--", "receiver", "-o", name, "--quiet"]).spawn()?;
+    finish_within(patience, made)?.code(0)?;
+    let size = fs::metadata(programs.path(name))?.len();
+    let arguments = [
+        name,
+        "--threads",
+        "2",
+        "--pool",
+        "64MiB",
+        "--socket",
+        "s",
+        "--infer-rows",
+        "1000",
+        "--report",
+        "json",
+    ];
+    let (sender, _said) = programs.listen(&arguments)?;
+    let receiver = programs.receiver(&["--socket", "s", "--null", "--validate", "structure"]).spawn()?;
+    let watched = watch(sender.id());
+    finish_within(patience, sender)?.code(0)?;
+    finish_within(patience, receiver)?.code(0)?;
+    let (own, shared) = watched.join().map_err(|_| "the watch broke off")?;
+    assert!(own > 0 && own < READING, "{name}: {own} bytes of its own for {size}");
+    assert!(shared < POOL + (8 << 20), "{name}: {shared} bytes shared");
+    println!("{name}: at most {} MiB of its own; {} MB read", own >> 20, size / 1_000_000);
+    Ok(())
 }

@@ -46,11 +46,16 @@ impl Programs {
 
     /// Waits until the sender at `socket` has a receiver and has sent something.
     pub(crate) fn until_sending(&self, socket: &str) -> Result<(), Failed> {
+        self.until_sending_messages(socket, 4)
+    }
+
+    /// The same, for a number of messages.
+    pub(crate) fn until_sending_messages(&self, socket: &str, least: u64) -> Result<(), Failed> {
         let arguments = ["top", "--json", "--count", "1", "--interval", "0.01", socket];
         until("a sender that sends", || {
             let Ok(ended) = self.send(&arguments) else { return false };
             let Ok(look) = serde_json::from_str::<Value>(ended.out.trim()) else { return false };
-            look["messages"].as_u64().is_some_and(|messages| messages > 3)
+            look["messages"].as_u64().is_some_and(|messages| messages >= least)
                 && look["receivers"].as_array().is_some_and(|receivers| !receivers.is_empty())
         })
     }

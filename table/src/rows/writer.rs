@@ -1,5 +1,7 @@
 //! The writing end of typed rows.
 
+// claim: rows-heap-free
+
 use std::ffi::OsStr;
 use std::fmt;
 use std::marker::PhantomData;
