@@ -12,6 +12,7 @@ use arrow_schema::{Field, Schema, SchemaRef};
 
 use self::state::{Accumulator, Function};
 use crate::WINDOW;
+use crate::compare::one_nan_and_zero;
 use crate::compile::Node;
 use crate::error::QueryError;
 use crate::eval;
@@ -112,8 +113,11 @@ impl Aggregates {
         if self.by.is_empty() {
             return Ok(vec![0; batch.num_rows()]);
         }
-        let values: Vec<ArrayRef> =
-            self.by.iter().map(|node| eval::column(node, batch)).collect::<Result<_, _>>()?;
+        let values: Vec<ArrayRef> = self
+            .by
+            .iter()
+            .map(|node| Ok(one_nan_and_zero(&eval::column(node, batch)?)))
+            .collect::<Result<_, QueryError>>()?;
         let rows = self.keys.convert_columns(&values)?;
         let mut groups = Vec::with_capacity(batch.num_rows());
         for row in &rows {

@@ -1,9 +1,15 @@
 //! Compares floating-point numbers as DuckDB does: NaN equals itself and is greater than every number; the two zeros
 //! are equal. (Arrow's own kernels distinguish the zeros, and order NaNs by their sign.)
 
-use arrow_array::types::ArrowPrimitiveType;
-use arrow_array::{Array, BooleanArray, PrimitiveArray};
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{ArrowPrimitiveType, Float16Type, Float32Type, Float64Type};
+use arrow_array::{Array, ArrayRef, BooleanArray, PrimitiveArray};
 use arrow_buffer::{BooleanBuffer, NullBuffer};
+use arrow_schema::DataType;
+
+type Half = <Float16Type as ArrowPrimitiveType>::Native;
 
 /// A comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +51,29 @@ fn equal<F: Float>(a: F, b: F) -> bool {
 #[inline(always)]
 fn less<F: Float>(a: F, b: F) -> bool {
     (a < b) | (b.is_nan() & !a.is_nan())
+}
+
+/// Returns the values with one NaN, greater than every number, and one zero, so that the order of all floats is DuckDB's.
+pub(crate) fn one_nan_and_zero(values: &ArrayRef) -> ArrayRef {
+    macro_rules! each {
+        ($type:ty, $zero:expr, $nan:expr) => {
+            Arc::new(values.as_primitive::<$type>().unary::<_, $type>(|value| {
+                if value.is_nan() {
+                    $nan
+                } else if value == $zero {
+                    $zero
+                } else {
+                    value
+                }
+            }))
+        };
+    }
+    match values.data_type() {
+        DataType::Float16 => each!(Float16Type, Half::ZERO, Half::NAN),
+        DataType::Float32 => each!(Float32Type, 0.0, f32::NAN),
+        DataType::Float64 => each!(Float64Type, 0.0, f64::NAN),
+        _ => Arc::clone(values),
+    }
 }
 
 /// Compares two columns, either of which may be a single value.

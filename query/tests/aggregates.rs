@@ -163,7 +163,7 @@ fn small() -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true))).unwrap()
 }
 
-/// The expected texts are what DuckDB 1.x prints for `select … from small [group by …]`.
+/// The expected texts are what DuckDB 2.0.1 prints for `select … from small [group by …]`.
 #[test]
 fn results_are_duckdbs() {
     let batch = small();
@@ -180,6 +180,10 @@ fn results_are_duckdbs() {
     ] {
         assert_eq!(line(sql, &batch), expected, "{sql}");
     }
+    let floats = Float64Array::from(vec![1.5, -f64::NAN, f64::INFINITY, f64::NAN, 0.0, -0.0]);
+    let floats = RecordBatch::try_from_iter([("x", Arc::new(floats) as ArrayRef)]).unwrap();
+    assert_eq!(line("min(x), max(x)", &floats), "0.0 NaN");
+    assert_eq!(line("count(*) by x", &floats), "0.0 2 | 1.5 1 | NaN 2 | inf 1");
     let empty = batch.slice(0, 0);
     assert_eq!(line("count(*), count(a), sum(a), avg(x), max(t)", &empty), "0 0 NULL NULL NULL");
     assert_eq!(line("count(*) by a", &empty), "");

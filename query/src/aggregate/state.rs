@@ -9,6 +9,7 @@ use arrow_array::{Array, ArrayRef, Decimal128Array, Float64Array, Int64Array, ne
 use arrow_row::{OwnedRow, RowConverter, SortField};
 use arrow_schema::DataType;
 
+use crate::compare::one_nan_and_zero;
 use crate::error::QueryError;
 
 /// An aggregate function.
@@ -130,7 +131,7 @@ impl Accumulator {
             (Accumulator::Extreme { converter, found, wanted, .. }, Some(values)) => {
                 found.resize(found.len().max(all), None);
                 let nulls = values.logical_nulls();
-                let rows = converter.convert_columns(std::slice::from_ref(values))?;
+                let rows = converter.convert_columns(&[one_nan_and_zero(values)])?;
                 for (row, group) in groups.iter().enumerate() {
                     if nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
                         continue;
