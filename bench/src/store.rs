@@ -23,6 +23,9 @@ use crate::Options;
 const TURNS: usize = 301;
 const ROWS: usize = 1 << 14;
 
+/// A case: its name, and what runs it.
+type Case = (&'static str, fn(&Place, Options));
+
 /// Where the store is, and the thread that it is.
 struct Place {
     room: PathBuf,
@@ -47,7 +50,7 @@ pub(crate) fn run(options: Options) {
         server.run()
     });
     let place = Place { socket, thread: told.recv().expect("it starts"), room };
-    let cases: [(&str, fn(&Place, Options)); 5] = [
+    let cases: [Case; 5] = [
         ("get", get::run),
         ("put", put::run),
         ("follow", follow::run),
