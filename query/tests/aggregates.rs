@@ -183,7 +183,7 @@ fn results_are_duckdbs() {
     let floats = Float64Array::from(vec![1.5, -f64::NAN, f64::INFINITY, f64::NAN, 0.0, -0.0]);
     let floats = RecordBatch::try_from_iter([("x", Arc::new(floats) as ArrayRef)]).unwrap();
     assert_eq!(line("min(x), max(x)", &floats), "0.0 NaN");
-    assert_eq!(line("count(*) by x", &floats), "0.0 2 | 1.5 1 | NaN 2 | inf 1");
+    assert_eq!(line("count(*) by x", &floats), "1.5 1 | NaN 2 | inf 1 | 0.0 2");
     let empty = batch.slice(0, 0);
     assert_eq!(line("count(*), count(a), sum(a), avg(x), max(t)", &empty), "0 0 NULL NULL NULL");
     assert_eq!(line("count(*) by a", &empty), "");

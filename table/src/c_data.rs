@@ -533,8 +533,10 @@ mod tests {
         ] {
             let mut schema = export_schema(&Schema::new(vec![Field::new("c", data_type, true)])).unwrap();
             let raw: *mut RawSchema = (&raw mut schema).cast();
-            // SAFETY: exported just now, with one column.
-            let child: *mut RawSchema = unsafe { *(*raw).children };
+            // SAFETY: exported just now, and nobody else refers to it.
+            let children = unsafe { (*raw).children };
+            // SAFETY: it has one column, so its list of children has one entry.
+            let child: *mut RawSchema = unsafe { *children };
             // SAFETY: the one child of a schema exported just now; nobody else refers to it.
             let count = unsafe { std::mem::replace(&mut (*child).n_children, 0) };
             // SAFETY: exported by this library, with a count that is too small.
