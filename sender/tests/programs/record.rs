@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::Needs::{Nothing, Receiver};
 use crate::Test;
-use crate::run::{Programs, finish, until};
+use crate::run::{Programs, finish};
 
 pub(crate) const TESTS: &[Test] = &[
     ("a recording is replayed, whole and at its pace", Receiver, replayed),
@@ -80,11 +80,8 @@ fn interrupted(programs: &Programs) -> Result<(), Failed> {
 fn broken_off(programs: &Programs) -> Result<(), Failed> {
     let (mut sender, _said) = programs.listen(&["demo:1000", "--repeat", "0", "--name", "endless"])?;
     let receiver = programs.receiver(&["endless", "--record", "x.rec"]).spawn()?;
-    // The recording has another name until it is whole. A schema alone is shorter.
-    until("a recording that has batches", || {
-        let files = std::fs::read_dir(programs.path("")).into_iter().flatten().flatten();
-        files.filter_map(|file| file.metadata().ok()).any(|file| file.is_file() && file.len() > 50_000)
-    })?;
+    // More messages than the pool has slots: the first are in the recording.
+    programs.until_sending_messages("endless", 1000)?;
     kill_process(Pid::from_child(&receiver), Signal::INT)?;
     finish(receiver)?.code(130)?;
     sender.kill()?;

@@ -166,7 +166,7 @@ fn prometheus_can_scrape_it() {
     let room = Room::new();
     room.file("trips.csv", TRIPS);
     let (_store, said) = Store::serve_saying(room.command(&["serve", "trips=trips.csv", "--metrics", "0"]));
-    let line = said.lines().find(|line| line.contains("figures at")).unwrap();
+    let line = said.lines().find(|line| line.contains("stats at")).unwrap();
     let address = line.split("http://").nth(1).unwrap().trim_end_matches("/metrics");
     assert!(address.starts_with("127.0.0.1:"), "{line}");
     room.out(&["get", "trips", "--count"]);
