@@ -23,7 +23,7 @@ pub struct Plan {
     pub(crate) rows: u64,
 }
 
-/// What a column becomes.
+/// The form that was chosen for a column.
 #[derive(Debug)]
 pub(crate) struct Chosen {
     pub(crate) how: How,
@@ -171,7 +171,7 @@ fn integer(before: &DataType, least: i128, greatest: i128) -> DataType {
     }
 }
 
-/// The smallest key for so many values. Signed, since pandas reads no others.
+/// Returns the smallest key for this number of values. Signed, since pandas reads no others.
 fn key(values: usize) -> (DataType, u64) {
     match values {
         0..=128 => (DataType::Int8, 8),

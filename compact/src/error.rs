@@ -1,4 +1,4 @@
-//! What can go wrong.
+//! Errors of surveys, plans and conversions.
 
 use std::fmt;
 

@@ -57,7 +57,7 @@ pub struct Compacted {
     pub schema: SchemaRef,
     /// The batches.
     pub batches: Vec<RecordBatch>,
-    /// What became of each column.
+    /// The new form of each column, and the bytes saved.
     pub report: Report,
 }
 

@@ -1,11 +1,11 @@
-//! What became of each column, in bytes.
+//! Bytes of each column before and after.
 
 use std::fmt;
 
 use arrow_array::Array;
 use arrow_schema::DataType;
 
-/// What became of a table.
+/// A report of a table.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Report {
     /// Its columns, in their order.
@@ -16,7 +16,7 @@ pub struct Report {
     pub sample: u64,
 }
 
-/// What became of a column.
+/// A report of a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ColumnReport {
     /// Its name.

@@ -1,4 +1,4 @@
-//! What is known of each column: looked at batch by batch, in memory that does not grow with the rows.
+//! Surveys columns batch by batch, in memory that does not grow with the rows.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub struct Survey {
     pub(crate) rows: u64,
 }
 
-/// What is known of a column.
+/// The facts known about a column.
 #[derive(Debug)]
 pub(crate) struct Column {
     pub(crate) nulls: u64,
@@ -36,7 +36,7 @@ pub(crate) struct Column {
     pub(crate) values: Values,
 }
 
-/// What is known of the values that are not null.
+/// The facts known about the values that are not null.
 #[derive(Debug)]
 pub(crate) enum Values {
     /// The least and the greatest; `None` without values.
@@ -48,7 +48,7 @@ pub(crate) enum Values {
     Other,
 }
 
-/// What is known of text or binary.
+/// The facts known about text or binary values.
 #[derive(Debug, Default)]
 pub(crate) struct Texts {
     pub(crate) form: Shared,

@@ -155,7 +155,7 @@ pub(crate) struct WatchArgs {
     /// constant, up to --groups groups. Anything beyond goes to DuckDB: `receiver -o - --format arrows | duckdb …`.
     #[arg(long, value_name = "AGGREGATES", conflicts_with_all = ["limit", "null", "count", "record"])]
     pub(crate) agg: Option<String>,
-    /// With --agg: aggregates for every so many rows, or so much time: `10000rows`, `1s`, `500ms`.
+    /// With --agg: print aggregates after a number of rows or a time: `10000rows`, `1s`, `500ms`.
     #[arg(long, value_name = "WINDOW", requires = "agg", value_parser = crate::every::parse)]
     pub(crate) every: Option<crate::every::Every>,
     /// With --agg: the most groups of a window.

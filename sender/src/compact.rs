@@ -1,4 +1,4 @@
-//! What `--compact` saved.
+//! Reports the bytes that `--compact` saved.
 
 use bowstring_cli::output_options;
 use bowstring_source::Source;

@@ -14,7 +14,7 @@ use crate::SourceError;
 pub enum Sample {
     /// All: the inputs are read twice.
     All,
-    /// The first so many, which are kept in memory until they are sent.
+    /// The first rows, which are kept in memory until they are sent.
     Rows(u64),
 }
 

@@ -1,4 +1,4 @@
-//! What the compiler says where `Row` is misused.
+//! Compares what the compiler says where `Row` is misused.
 
 use std::process::Command;
 

@@ -1,4 +1,4 @@
-//! What is kept of each group.
+//! The state kept for each group.
 
 use std::cmp::Ordering;
 use std::sync::Arc;

@@ -41,7 +41,7 @@ fn source_bytes() -> Result<u64, Failed> {
     }
 }
 
-/// What the sender may have of its own while it reads a file: batches and blocks of text that are on their way, for each
+/// Memory that the sender may use while it reads a file: batches and blocks of text that are on their way, for each
 /// of two cores, and the program.
 const READING: u64 = 48 << 20;
 
