@@ -49,6 +49,8 @@ const TASKS: &[Task] = &[
     task("memory-profile", "The same for peak memory", ".", &["bench/files", "memory-profile"]),
     task("test-large-files", "The same over files of 10 GB", ".", &["bench/files", "test-large-files"]),
     task("examples", "Check the peers in other languages", ".", &["examples/check"]),
+    task("python", "Build the Python package and run its tests", ".", &["python/check"]),
+    task("c", "Build the C and C++ libraries and run their tests", ".", &["capi/check"]),
 ];
 
 const fn task(
