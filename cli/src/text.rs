@@ -30,6 +30,16 @@ fn commands(c: char) -> bool {
         || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// Returns what went wrong, with the limit to raise if one was met.
+#[must_use]
+pub fn io_error(error: &std::io::Error) -> String {
+    const EMFILE: i32 = 24;
+    match error.raw_os_error() {
+        Some(EMFILE) => format!("{error}: this process may open no more (see RLIMIT_NOFILE, `ulimit -n`)"),
+        _ => error.to_string(),
+    }
+}
+
 /// Returns a count with a comma after every three digits.
 #[must_use]
 pub fn grouped(n: u64) -> String {

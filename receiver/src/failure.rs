@@ -305,7 +305,7 @@ impl fmt::Display for Failure {
                 text::bytes(*most)
             ),
             Failure::Copied { columns, why, .. } => write!(f, "{why}: {}", columns.join(", ")),
-            Failure::Host { what, error } => write!(f, "{what}: {error}"),
+            Failure::Host { what, error } => write!(f, "{what}: {}", text::io_error(error)),
         }
     }
 }

@@ -6,6 +6,7 @@ use bowstring::names::AddressError;
 use bowstring::transport::{End, HandshakeError, OsError, Unfinished};
 use bowstring::{SendError, SetUpError};
 pub(crate) use bowstring_cli::exit::Exit;
+use bowstring_cli::text;
 use bowstring_source::{Kind, SourceError};
 
 use crate::plan::Endpoint;
@@ -38,7 +39,7 @@ impl Failure {
     }
 
     pub(crate) fn host(what: &str, error: &io::Error) -> Failure {
-        Failure::new(Exit::of_io(error, Exit::Other), format!("{what}: {error}"))
+        Failure::new(Exit::of_io(error, Exit::Other), format!("{what}: {}", text::io_error(error)))
     }
 
     /// Converts the result of setting up an endpoint.

@@ -4,6 +4,7 @@ use std::io;
 
 use bowstring_adbc::AdbcError;
 use bowstring_cli::exit::Exit;
+use bowstring_cli::text;
 use bowstring_receiver::keep::KeepError;
 use bowstring_source::{Kind, SourceError};
 use bowstring_store::{Code, StoreError};
@@ -36,7 +37,7 @@ impl Failure {
     }
 
     pub(crate) fn host(what: &str, error: &io::Error) -> Failure {
-        Failure::new(Exit::of_io(error, Exit::Other), format!("{what}: {error}"))
+        Failure::new(Exit::of_io(error, Exit::Other), format!("{what}: {}", text::io_error(error)))
     }
 
     /// Converts an error of the client; names the socket if there is no store.
