@@ -39,6 +39,8 @@ __all__ = [
     "Batch",
     "Client",
     "Column",
+    "Compacted",
+    "CompactedColumn",
     "Error",
     "InUse",
     "LeaseWarning",
@@ -69,6 +71,7 @@ __all__ = [
     "get",
     "get_version",
     "has_arrow_support",
+    "compact",
     "pair",
     "put",
     "remove",
@@ -81,12 +84,14 @@ __all__ = [
 # What few programs use is imported when they use it: importing the package is to be quick.
 _LATER = {
     "_call": ["Client", "Server"],
+    "_compact": ["Compacted", "CompactedColumn", "compact"],
     "_pair": ["ReaderEnd", "WriterEnd", "pair"],
     "_store": ["Store", "StoredTable", "aget", "append", "follow", "get", "put", "rename", "remove", "tables"],
 }
 
 if TYPE_CHECKING:
     from ._call import Client, Server
+    from ._compact import Compacted, CompactedColumn, compact
     from ._pair import ReaderEnd, WriterEnd, pair
     from ._store import Store, StoredTable, aget, append, follow, get, put, remove, rename, tables
 

@@ -7,6 +7,7 @@ mod alias;
 mod batch;
 mod capsule;
 mod column;
+mod compact;
 mod convert;
 mod doctor;
 mod door;
@@ -34,6 +35,8 @@ mod _bowstring {
     use super::batch::Batch;
     #[pymodule_export]
     use super::column::Column;
+    #[pymodule_export]
+    use super::compact::compact;
     #[pymodule_export]
     use super::doctor::runtime_directory;
     #[pymodule_export]
