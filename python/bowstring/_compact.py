@@ -9,7 +9,7 @@ __all__ = ["Compacted", "CompactedColumn", "compact"]
 
 
 class CompactedColumn(NamedTuple):
-    """What became of a column."""
+    """A column before and after."""
 
     name: str
     #: Arrow's type before and after.
@@ -20,7 +20,7 @@ class CompactedColumn(NamedTuple):
 
 
 class Compacted(NamedTuple):
-    """A table in smaller types, and what became of each column."""
+    """A table in smaller types, and each column before and after."""
 
     table: Table
     columns: list[CompactedColumn]
