@@ -21,6 +21,7 @@ __all__ = [
     "Table",
     "Writer",
     "__version__",
+    "compact",
     "attach",
     "await_lingering",
     "choose",
