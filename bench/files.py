@@ -107,7 +107,7 @@ def library(name: str, path: Path) -> tuple[float, int, int]:
 
 
 def make(folder: Path, megabytes: int) -> dict[str, Path]:
-    """Writes the demonstration in each format: about so many megabytes of CSV, and the same rows in the others."""
+    """Writes the demonstration in each format: about this number of megabytes of CSV, and the same rows in the others."""
     rows = megabytes * 1_000_000 // 60
     paths = {}
     for format in FORMATS:

@@ -239,7 +239,7 @@ CONTENDERS = {
 
 
 def consume(pipe, queue) -> None:
-    """The other process: opens contenders, and receives as many batches as it is told."""
+    """The other process: opens contenders, and receives the batches it is asked to."""
     Queue.queue = queue
     readers = {}
     while (said := pipe.recv()) is not None:

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 from . import _bowstring
-from ._bowstring import Schema, Table
+from ._bowstring import Table
 from ._errors import PeerCrashed
+from ._held import HeldTable
 
 __all__ = ["SharedTable", "share"]
 
@@ -47,39 +48,19 @@ def _after_fork() -> None:
 os.register_at_fork(after_in_child=_after_fork)
 
 
-class SharedTable:
+class SharedTable(HeldTable):
     """A frozen table, which pickles into any process of the host as a few hundred bytes, and opens there in place.
 
     The data go with the last process that holds them. They can be opened anew while the process that shared them keeps a
     :class:`SharedTable` of them.
     """
 
-    __slots__ = ("__weakref__", "_mapping", "_place", "_table")
+    __slots__ = ("__weakref__", "_mapping", "_place")
 
     def __init__(self, mapping: _Mapping, place: tuple[int, int] | None) -> None:
         self._mapping = mapping
         self._place = place
         self._table = mapping.table if place is None else mapping.table.slice(*place)
-
-    @property
-    def num_rows(self) -> int:
-        """Rows."""
-        return self._table.num_rows
-
-    @property
-    def num_columns(self) -> int:
-        """Columns."""
-        return self._table.num_columns
-
-    @property
-    def schema(self) -> Schema:
-        """Names and types."""
-        return self._table.schema
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the rows."""
-        return self._table.nbytes
 
     def slice(self, offset: int = 0, length: int | None = None) -> SharedTable:
         """Some of the rows, in the same memory. Pickling the slice ships its place, and neither rows nor parent."""
@@ -88,29 +69,8 @@ class SharedTable:
         length = rows - offset if length is None else min(max(length, 0), rows - offset)
         return SharedTable(self._mapping, (first + offset, length))
 
-    def to_pyarrow(self) -> Any:
-        """A ``pyarrow.Table`` over the same memory."""
-        return self._table.to_pyarrow()
-
-    def to_polars(self) -> Any:
-        """A ``polars.DataFrame`` over the same memory."""
-        return self._table.to_polars()
-
-    def to_pandas(self) -> Any:
-        """A ``pandas.DataFrame``."""
-        return self._table.to_pandas()
-
-    def __len__(self) -> int:
-        return self.num_rows
-
     def __repr__(self) -> str:
         return f"SharedTable({self.num_rows} rows, {self.num_columns} columns)"
-
-    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
-        return self._table.__arrow_c_stream__(requested_schema)
-
-    def __arrow_c_schema__(self) -> Any:
-        return self._table.__arrow_c_schema__()
 
     def __reduce__(self) -> tuple[Any, ...]:
         mapping = self._mapping

@@ -8,8 +8,9 @@ from types import TracebackType
 from typing import Any
 
 from . import _bowstring
-from ._bowstring import Batch, Schema, Table
+from ._bowstring import Batch, Table
 from ._errors import Error, Malformed, NoTable, PeerCrashed, Refused, TimeoutError
+from ._held import HeldTable
 
 __all__ = ["Store", "StoredTable", "aget", "append", "follow", "get", "put", "remove", "rename", "tables"]
 
@@ -19,10 +20,10 @@ _Path = str | os.PathLike[str]
 METHODS = ("shared", "json", "source")
 
 
-class StoredTable:
+class StoredTable(HeldTable):
     """A table that was opened in a store. It stays as it is, whatever happens to the name or the store."""
 
-    __slots__ = ("_table", "method", "source", "version", "warning")
+    __slots__ = ("method", "source", "version", "warning")
 
     def __init__(self, table: Table, method: str, source: str, version: int, warning: str | None = None) -> None:
         self._table = table
@@ -36,53 +37,12 @@ class StoredTable:
         self.warning = warning
 
     @property
-    def num_rows(self) -> int:
-        """Rows."""
-        return self._table.num_rows
-
-    @property
-    def num_columns(self) -> int:
-        """Columns."""
-        return self._table.num_columns
-
-    @property
-    def schema(self) -> Schema:
-        """Names and types."""
-        return self._table.schema
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the rows."""
-        return self._table.nbytes
-
-    @property
     def zero_copy(self) -> bool:
         """True if all data lie in the store's segments. Rows that ``where`` chose are copies."""
         return self._table.zero_copy
 
-    def to_pyarrow(self) -> Any:
-        """A ``pyarrow.Table`` over the same memory."""
-        return self._table.to_pyarrow()
-
-    def to_polars(self) -> Any:
-        """A ``polars.DataFrame`` over the same memory."""
-        return self._table.to_polars()
-
-    def to_pandas(self) -> Any:
-        """A ``pandas.DataFrame``."""
-        return self._table.to_pandas()
-
-    def __len__(self) -> int:
-        return self.num_rows
-
     def __repr__(self) -> str:
         return f"StoredTable({self.num_rows} rows, {self.num_columns} columns, {self.method}, version {self.version})"
-
-    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
-        return self._table.__arrow_c_stream__(requested_schema)
-
-    def __arrow_c_schema__(self) -> Any:
-        return self._table.__arrow_c_schema__()
 
 
 def put(name: str, data: Any, *, socket: _Path | None = None) -> int:

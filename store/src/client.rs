@@ -21,7 +21,7 @@ use crate::socket::{self, Received, Sent};
 use crate::wire::message::{Entry, How, Metadata, Mode, PutHead, Record, Reply, Request, SchemaAt};
 use crate::wire::{INLINE_SCHEMA, MAX_SEGMENTS, WireFault};
 
-/// How long a store may take to reply.
+/// Time that a store may take to reply.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A store's description of itself.

@@ -44,9 +44,9 @@ const FIRST: u64 = 16;
 const STOP: u32 = 1;
 const RELOAD: u32 = 2;
 
-/// How often deadlines are checked.
+/// Interval at which deadlines are checked.
 const TICK: Duration = Duration::from_millis(250);
-/// How soon to retry a datagram that failed because too many descriptors were in flight.
+/// Pause before a datagram is tried again that failed because too many descriptors were in flight.
 const RETRY: Duration = Duration::from_millis(10);
 
 /// A store, ready to run.

@@ -26,18 +26,20 @@ macro_rules! named {
 pub(crate) const TESTS: &[Test] = &[
     (named!("a demonstration"), Receiver, demo),
     (named!("a file, again and again,"), Receiver, file),
-    ("a long file of CSV in fixed memory (BOWSTRING_SOURCE_BYTES)", Receiver, |p| source(p, "x.csv")),
-    ("a long file of JSON in fixed memory (BOWSTRING_SOURCE_BYTES)", Receiver, |p| source(p, "x.jsonl")),
-    ("a long file of Parquet in fixed memory (BOWSTRING_SOURCE_BYTES)", Receiver, |p| source(p, "x.parquet")),
-    ("a long Arrow stream in fixed memory (BOWSTRING_SOURCE_BYTES)", Receiver, |p| source(p, "x.arrows")),
-    ("a long Arrow file in fixed memory (BOWSTRING_SOURCE_BYTES)", Receiver, |p| source(p, "x.arrow")),
+    ("a long file of CSV in fixed memory (BOWSTRING_SOURCE_BYTES)", Receiver, |p| source(p, "x.csv", 60)),
+    ("a long file of JSON in fixed memory (BOWSTRING_SOURCE_BYTES)", Receiver, |p| source(p, "x.jsonl", 120)),
+    ("a long file of Parquet in fixed memory (BOWSTRING_SOURCE_BYTES)", Receiver, |p| {
+        source(p, "x.parquet", 20)
+    }),
+    ("a long Arrow stream in fixed memory (BOWSTRING_SOURCE_BYTES)", Receiver, |p| source(p, "x.arrows", 50)),
+    ("a long Arrow file in fixed memory (BOWSTRING_SOURCE_BYTES)", Receiver, |p| source(p, "x.arrow", 50)),
 ];
 
-/// Bytes of a file that is read once, whatever its format.
+/// Bytes of a file that is read once. Well beyond [`READING`], so that a file held in memory is noticed.
 fn source_bytes() -> Result<u64, Failed> {
     match std::env::var("BOWSTRING_SOURCE_BYTES") {
         Ok(bytes) => Ok(bytes.parse()?),
-        Err(_) => Ok(if cfg!(debug_assertions) { 20_000_000 } else { 500_000_000 }),
+        Err(_) => Ok(if cfg!(debug_assertions) { 80_000_000 } else { 500_000_000 }),
     }
 }
 
@@ -115,15 +117,15 @@ fn file(programs: &Programs) -> Result<(), Failed> {
     constant(programs, &["x.arrow", "--repeat", &times])
 }
 
-/// Reads a file of the format that its name says, once.
-fn source(programs: &Programs, name: &str) -> Result<(), Failed> {
+/// Reads a file of the format that its name says, once. A row takes about `row` bytes in it.
+fn source(programs: &Programs, name: &str, row: u64) -> Result<(), Failed> {
     let bytes = source_bytes()?;
-    // A row of CSV takes about so much, one of JSON twice that, and one of Parquet a third.
-    let rows = format!("demo:{}", bytes / 60);
+    let rows = format!("demo:{}", bytes / row);
     let patience = Duration::from_secs(300 + bytes / 100_000);
     let made = programs.sender(&[&rows, "--quiet", "--", "receiver", "-o", name, "--quiet"]).spawn()?;
     finish_within(patience, made)?.code(0)?;
     let size = fs::metadata(programs.path(name))?.len();
+    assert!(size > READING, "{name}: {size} bytes would fit into what the sender may have");
     let arguments = [
         name,
         "--threads",

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// By when everything is over, if it ever is. No test is timed by it.
@@ -95,6 +96,23 @@ impl Programs {
         let mut lines = Lines::of(child.stderr.take().ok_or("no standard error")?);
         lines.await_text("waiting for")?;
         Ok((child, lines))
+    }
+}
+
+impl Drop for Programs {
+    /// Ends what a failed test has left running: whatever works in the directory.
+    fn drop(&mut self) {
+        let directory = fs::canonicalize(self.directory.path());
+        let (Ok(directory), Ok(processes)) = (directory, fs::read_dir("/proc")) else { return };
+        for process in processes.flatten() {
+            let id = process.file_name().to_str().and_then(|name| Pid::from_raw(name.parse().ok()?));
+            if let Some(id) = id
+                && fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd == directory)
+            {
+                // One that has just ended needs no signal.
+                let _ = kill_process(id, Signal::KILL);
+            }
+        }
     }
 }
 

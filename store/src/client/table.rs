@@ -185,13 +185,16 @@ impl Table {
     /// Reads some columns of the batches, by their places in the schema and in this order. Others are neither checked nor
     /// read.
     ///
-    /// ```no_run
-    /// # let table: bowstring_store::Table = unimplemented!();
-    /// let sizes = table.schema().index_of("size")?;
-    /// for batch in table.batches_of(&[sizes])? {
-    ///     assert_eq!(batch?.num_columns(), 1);
+    /// ```
+    /// fn rows_with_a_size(table: &bowstring_store::Table) -> Result<usize, Box<dyn std::error::Error>> {
+    ///     let size = table.schema().index_of("size")?;
+    ///     let mut rows = 0;
+    ///     for batch in table.batches_of(&[size])? {
+    ///         let batch = batch?;
+    ///         rows += batch.num_rows() - batch.column(0).null_count();
+    ///     }
+    ///     Ok(rows)
     /// }
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn batches_of(&self, columns: &[usize]) -> Result<Batches, StoreError> {
         let schema = self.schema.project(columns).map_err(|_| StoreError::NoColumn)?;

@@ -53,7 +53,7 @@ pub struct Config {
     pub max_clients: usize,
     /// Most connections of one process.
     pub max_clients_of_process: usize,
-    /// How long a client may take to finish a request, and to read its reply; and how long checking a put may take.
+    /// Time that a client may take to finish a request and to read its reply, and that checking a put may take.
     pub request_timeout: Duration,
     /// Replaced versions to keep.
     pub keep: usize,

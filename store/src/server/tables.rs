@@ -30,7 +30,7 @@ pub(super) struct Reading {
     busy: bool,
     /// It changed while it was read.
     again: bool,
-    /// How often it could not be read since it last could, and when it is tried again.
+    /// Failed readings since the last one that succeeded, and the time of the next.
     failures: u32,
     due: Option<Instant>,
 }
