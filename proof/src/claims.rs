@@ -474,7 +474,7 @@ pub(crate) const ALL: &[Claim] = &[
         rests_on: "RssAnon of the sender, sampled every other millisecond",
         command: "BOWSTRING_SOURCE_BYTES=80000000 cargo test --test programs -- 'fixed memory'",
         figure: Figure::Sum(" MB read"),
-        bound: AtLeast(250),
+        bound: AtLeast(400),
         scope: "CSV, JSON lines, Parquet, Arrow streams and files, each longer than the bound, two threads",
         needs: &[],
         level: Quick,
