@@ -14,7 +14,7 @@ struct Task {
 
 const TASKS: &[Task] = &[
     task("test", "Run all tests", ".", &["cargo", "test"]),
-    task("ci", "Run everything that must hold before a change goes in (about 40 minutes)", ".", &[".ci/run"]),
+    task("ci", "Run everything that must hold before a change goes in (about an hour)", ".", &[".ci/run"]),
     task(
         "proof",
         "Check the claims of PROOF.md: --quick, --deep, --only ID, --check",
