@@ -52,12 +52,23 @@ def wake(region, at):
     LIBC.syscall(FUTEX[os.uname().machine], ctypes.byref(word), 1, 2**31 - 1, None, None, 0)
 
 
+# A shared word is read and written in one piece. `struct` goes byte by byte, and the other side would see a part of it.
+
+
 def u32(region, at):
-    return struct.unpack_from("<I", region, at)[0]
+    return memoryview(region)[at : at + 4].cast("I")[0]
 
 
 def u64(region, at):
-    return struct.unpack_from("<Q", region, at)[0]
+    return memoryview(region)[at : at + 8].cast("Q")[0]
+
+
+def put32(region, at, word):
+    memoryview(region)[at : at + 4].cast("I")[0] = word & 0xFFFFFFFF
+
+
+def put64(region, at, word):
+    memoryview(region)[at : at + 8].cast("Q")[0] = word
 
 
 def board_size(slots):
@@ -106,11 +117,11 @@ class Receiver:
                 assert slot < self.slots and slot * self.slot + length <= len(self.pool) and number > self.last
                 message = self.pool[slot * self.slot : slot * self.slot + length]
                 self.last, self.ticket = number, self.ticket + 1
-                struct.pack_into("<Q", self.ledger, 136, u64(self.ledger, 136) + 1)
-                struct.pack_into("<Q", self.ledger, 256 + 8 * slot, number)
+                put64(self.ledger, 136, u64(self.ledger, 136) + 1)
+                put64(self.ledger, 256 + 8 * slot, number)
                 os.sched_yield()  # a system call, and so a fence
                 if u32(self.board, 128):
-                    struct.pack_into("<I", self.ledger, 128, (u32(self.ledger, 128) + 1) & 0xFFFFFFFF)
+                    put32(self.ledger, 128, u32(self.ledger, 128) + 1)
                     wake(self.ledger, 128)
                 yield tag, message
                 continue
@@ -128,7 +139,7 @@ class Receiver:
             time.sleep(0.0005)
 
     def leave(self):
-        struct.pack_into("<I", self.ledger, 0, 3)
+        put32(self.ledger, 0, 3)
         os.sched_yield()
         self.sock.close()
 
@@ -149,7 +160,7 @@ class Sender:
         board, self.board = publish(board_size(SLOTS))
         stats, self.stats = publish(4224)
         self.stats[:8] = b"gaugebow"
-        struct.pack_into("<I", self.board, 0, 2 * first & 0xFFFFFFFF)
+        put32(self.board, 0, 2 * first)
         welcome = parameters(self.features, self.delivery, 0, SLOTS, SLOT, first, len(greeting))
         socket.send_fds(sock, [send.datagram(send.WELCOME, welcome + greeting)], [pool, board, stats])
         for fd in (pool, board, stats):
@@ -180,13 +191,13 @@ class Sender:
         self.number += 1
         at = 256 + 64 * (self.ticket % SLOTS)
         struct.pack_into("<QQQII", self.board, at + 8, self.number, len(message), 0, slot, tag)
-        struct.pack_into("<Q", self.board, at, self.ticket)
+        put64(self.board, at, self.ticket)
         self.ticket += 1
         self.out[slot] = (span, self.number)
         self.head(2 * self.ticket)
 
     def head(self, word):
-        struct.pack_into("<I", self.board, 0, word & 0xFFFFFFFF)
+        put32(self.board, 0, word)
         os.sched_yield()
         waiting = u32(self.ledger, 0) & 3
         if waiting == 1:
@@ -195,8 +206,8 @@ class Sender:
             self.sock.send(send.datagram(receive.WAKE))
 
     def close(self, code=0, reason=b""):
-        struct.pack_into("<I", self.board, 4, code)
-        struct.pack_into("<Q", self.board, 16, len(reason))
+        put32(self.board, 4, code)
+        put64(self.board, 16, len(reason))
         self.board[32 : 32 + len(reason)] = reason
         self.head(2 * self.ticket | 1)
 

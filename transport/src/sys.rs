@@ -33,7 +33,7 @@ pub(crate) use memory::{
 pub(crate) use socket::receive_as_set;
 pub(crate) use socket::{
     MAX_FDS, Received, accept, bind, connect, is_connected, listen, peer_credentials, receive, send,
-    set_nonblocking, set_send_buffer, set_send_timeout, socket, socket_kind, socket_pair,
+    set_nonblocking, set_send_buffer, set_send_timeout, socket, socket_kind, socket_pair, stop_reading,
 };
 pub(crate) use waiting::{epoll, now, now_coarse, poll, sleep};
 

@@ -110,6 +110,11 @@ pub(crate) fn send(fd: BorrowedFd<'_>, bytes: &[&[u8]; 2], fds: &[BorrowedFd<'_>
     .map(|_| ())
 }
 
+/// Makes sending fail at the peer from now on. What it has sent before can still be received.
+pub(crate) fn stop_reading(fd: BorrowedFd<'_>) -> Sys<()> {
+    once(Call::Shutdown, || rustix::net::shutdown(fd, rustix::net::Shutdown::Read))
+}
+
 /// Returns the error that this process gets if it can open nothing more.
 fn out_of_numbers(fd: BorrowedFd<'_>) -> Option<Errno> {
     rustix::io::fcntl_dupfd_cloexec(fd, 0).err().filter(|e| matches!(*e, Errno::MFILE | Errno::NFILE))

@@ -459,14 +459,17 @@ impl<M: Machine> Driver<M> {
     }
 }
 
+/// Sends a refusal, after which this side reads no more.
 fn refuse(socket: BorrowedFd<'_>, code: RefusalCode, reason: &str) {
     let reason = fit(reason).as_bytes();
     let _ = sys::send(socket, &[&wire::refuse(code as u32, reason.len()), reason], &[]);
+    // Closing with something unread makes the peer read a reset ahead of the refusal. What it sends from now on fails
+    // at its end; what came before is taken out.
+    let _ = sys::stop_reading(socket);
+    while let Ok(Received::Datagram { .. }) = sys::receive(socket, &mut [0; wire::PREFIX], drop) {}
 }
 
 /// Refuses a peer because this side has no memory or descriptors left.
 pub(crate) fn refuse_for_want(socket: BorrowedFd<'_>) {
     refuse(socket, RefusalCode::Resources, "this side ran out of memory or descriptors");
-    // Closing with something unread would make the peer read a reset ahead of the refusal.
-    let _ = sys::receive(socket, &mut [0; wire::PREFIX], drop);
 }
