@@ -2,7 +2,7 @@
 
 The receiver copies out of the pool; the sender writes into a pool of its own. Rows are counted on both sides.
 """
-import ctypes, fcntl, mmap, os, signal, socket, struct, subprocess, time
+import contextlib, ctypes, fcntl, mmap, os, signal, socket, struct, subprocess, time
 
 import pyarrow as pa
 
@@ -79,6 +79,15 @@ def hear(sock, most=8):
     """The next datagram, with its descriptors: nothing if the peer has hung up."""
     data, fds, _, _ = socket.recv_fds(sock, 40_000, most, socket.MSG_CMSG_CLOEXEC)
     return (struct.unpack_from("<H", data, 10)[0] if data else None), data[16:], fds
+
+
+def hung_up(sock):
+    try:
+        return not sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except ConnectionResetError:
+        return True
 
 
 class Receiver:
@@ -182,6 +191,7 @@ class Sender:
                 if not held.intersection(range(slot, slot + span)):
                     return slot
             assert time.monotonic() < deadline, "nothing comes back"
+            assert not hung_up(self.sock), "the receiver hung up"
             time.sleep(0.0005)
 
     def send(self, tag, message):
@@ -454,7 +464,8 @@ def silent_crowd(directory):
         crowd = [connect(directory) for _ in range(30)]
         with connect(directory) as sock:
             sock.settimeout(10)
-            sock.send(send.datagram(send.HELLO, parameters(wants=COPIED)))
+            with contextlib.suppress(BrokenPipeError):  # refused before it spoke
+                sock.send(send.datagram(send.HELLO, parameters(wants=COPIED)))
             kind, body, fds = hear(sock)
             for fd in fds:
                 os.close(fd)
