@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::driver::Kind;
 use crate::lock::Holder;
 
-/// Why a table or query could not be read.
+/// An error that kept a table or query from being read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AdbcError {
@@ -28,7 +28,7 @@ pub enum AdbcError {
         kind: Kind,
         /// Its location.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         why: String,
     },
     /// Somebody holds a lock on the file.

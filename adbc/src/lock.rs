@@ -1,4 +1,4 @@
-//! Which process holds a lock on a file.
+//! Finds the process that holds a lock on a file.
 //!
 //! Asking with `fcntl` would need the file open, and closing it again would let go of whatever locks this very process
 //! has on it. So the kernel's lists are read instead: `/proc/locks`, and for locks of open files, which it lists without

@@ -14,7 +14,7 @@ mod stream;
 
 use std::process::ExitCode;
 
-/// How to print results.
+/// The form in which to print results.
 #[derive(Debug, Clone, Copy)]
 struct Options {
     /// One JSON object a line, instead of tables.

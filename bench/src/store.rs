@@ -26,7 +26,7 @@ const ROWS: usize = 1 << 14;
 /// A case: its name, and what runs it.
 type Case = (&'static str, fn(&Place, Options));
 
-/// Where the store is, and the thread that it is.
+/// A store: its place and its thread.
 struct Place {
     room: PathBuf,
     socket: PathBuf,

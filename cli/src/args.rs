@@ -26,7 +26,7 @@ pub struct OutputArgs {
     /// Say more at the end: heap allocations, system calls, seals, where the time went.
     #[arg(short, long, conflicts_with = "quiet")]
     pub verbose: bool,
-    /// How to state the statistics at the end [default: text, or nothing with --quiet].
+    /// State the statistics at the end in this form [default: text, or nothing with --quiet].
     #[arg(long, value_name = "AS")]
     pub report: Option<ReportAs>,
     /// Write the figures as JSON to a file too.

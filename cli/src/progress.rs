@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::text;
 
-/// How often the line changes, and the delay before it is first shown: short work needs no bar.
+/// The time between two changes of the line, and before it is first shown: short work needs no bar.
 const INTERVAL: Duration = Duration::from_millis(200);
 
 /// Cells of the bar.

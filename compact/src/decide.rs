@@ -35,7 +35,7 @@ pub(crate) struct Chosen {
     pub(crate) bytes_after: u64,
 }
 
-/// How values are converted.
+/// A conversion of values.
 #[derive(Debug)]
 pub(crate) enum How {
     Keep,

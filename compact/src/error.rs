@@ -31,7 +31,7 @@ impl fmt::Display for Misfit {
 
 impl std::error::Error for Misfit {}
 
-/// Why a table was not compacted.
+/// An error that kept a table from being compacted.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum CompactError {

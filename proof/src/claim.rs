@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::figure::Figure;
 
-/// How strong a check is.
+/// The strength of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Strength {
     /// The compiler or the linker would have refused.
@@ -60,7 +60,7 @@ impl fmt::Display for Bound {
     }
 }
 
-/// When a claim is checked.
+/// The occasion on which a claim is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {
     Quick,
@@ -134,7 +134,7 @@ pub(crate) struct Claim {
     pub(crate) command: &'static str,
     pub(crate) figure: Figure,
     pub(crate) bound: Bound,
-    /// How far the check goes.
+    /// The extent of the check.
     pub(crate) scope: &'static str,
     pub(crate) needs: &'static [Tool],
     pub(crate) level: Level,

@@ -1,6 +1,6 @@
 //! Finds the figure in a command's output.
 
-/// How a command's output shows its figure.
+/// The form in which a command's output shows its figure.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Figure {
     /// The tests that passed, as the test harnesses count them; ignored ones are counted separately.

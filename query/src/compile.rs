@@ -17,7 +17,7 @@ use crate::types::{arithmetic, common, is_number, is_string};
 
 /// The longest condition.
 const LONGEST: usize = 64 << 10;
-/// How deep expressions may be nested.
+/// The deepest nesting of expressions.
 const DEEPEST: usize = 100;
 
 /// Arithmetic operators.

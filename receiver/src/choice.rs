@@ -1,4 +1,4 @@
-//! Which columns and how many rows are wanted.
+//! Chooses columns and rows.
 
 use std::borrow::Cow;
 
@@ -99,7 +99,7 @@ impl Choice {
     }
 }
 
-/// Why a condition is none, or cannot be evaluated.
+/// Returns the failure for a condition that is invalid or cannot be evaluated.
 fn refused(error: QueryError) -> Failure {
     match error {
         QueryError::NoColumn { name, there } => Failure::NoColumn { name, there },

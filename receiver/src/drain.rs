@@ -23,7 +23,7 @@ use crate::zero_copy;
 /// The longest wait between two looks whether a signal has come.
 const ATTENTION: Duration = Duration::from_millis(100);
 
-/// Why it was enough.
+/// A reason to receive no more.
 #[derive(Debug)]
 pub(crate) enum Ending {
     /// The table ended.

@@ -21,7 +21,7 @@ use crate::screen::Screen;
 use crate::sink::table::render::{Cell, Column, Grid};
 use crate::weight::{Dictionary, Weights};
 
-/// How long batches are waited for unless `--idle` says otherwise.
+/// The time to wait for batches unless `--idle` says otherwise.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The longest wait between two looks whether a signal has come.

@@ -66,7 +66,7 @@ impl KeepOptions {
     }
 }
 
-/// Why a table was not kept.
+/// An error that kept a table from being kept.
 #[derive(Debug)]
 pub struct KeepError {
     /// The exit code.

@@ -115,7 +115,7 @@ struct Sluice {
     blocks: bool,
     /// Raised when the program is to end.
     stop: Arc<AtomicBool>,
-    /// When it was first seen to be raised.
+    /// The time at which it was first seen to be raised.
     stopped: Option<Instant>,
 }
 

@@ -21,7 +21,7 @@ pub(crate) const FD_VARIABLE: &str = "BOWSTRING_FD";
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) endpoint: Endpoint,
-    /// How long a sender is waited for, if it is.
+    /// The time to wait for a sender, if at all.
     pub(crate) wait: Option<Duration>,
     pub(crate) idle: Option<Duration>,
     pub(crate) deliveries: Deliveries,

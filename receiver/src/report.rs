@@ -136,7 +136,7 @@ impl<'a> Report<'a> {
         lines
     }
 
-    /// Where the batches lay, and what it took to receive them.
+    /// Returns three lines about the places of the batches and the cost of receiving them.
     fn how(&self) -> [String; 3] {
         let stats = &self.stats;
         let buffer_stats = &stats.buffer_stats;

@@ -24,7 +24,7 @@ use crate::output::Output;
 use crate::plan::{Agg, SinkPlan};
 use crate::screen::Screen;
 
-/// How the stream ended for a sink.
+/// The end of the stream, as a sink sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     /// Everything came that was to come.

@@ -1,4 +1,4 @@
-//! How far the sender is trusted.
+//! The trust in the sender.
 //!
 //! # Safety
 //!

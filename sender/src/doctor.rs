@@ -13,7 +13,7 @@ use self::measure::Measured;
 use crate::args::DoctorArgs;
 use crate::failure::Failure;
 
-/// How long everything is measured, together.
+/// The time for all measurements together.
 const LONG: Duration = Duration::from_secs(10);
 const QUICK: Duration = Duration::from_millis(500);
 

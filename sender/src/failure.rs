@@ -54,7 +54,7 @@ impl Failure {
         }
     }
 
-    /// Why an address cannot be listened at, or the sender there not be looked at.
+    /// Returns the failure for an address that cannot be listened at, or whose sender cannot be looked at.
     pub(crate) fn address(endpoint: &Endpoint, error: &AddressError) -> Failure {
         match error {
             AddressError::Meet(error) => Failure::meeting(endpoint, error),
@@ -102,7 +102,7 @@ impl Failure {
         }
     }
 
-    /// Why a table was not sent to its end. That receivers want no more is none.
+    /// Returns the failure for a table that was not sent to its end, or `None` if receivers want no more.
     pub(crate) fn sending(error: &SendError) -> Option<Failure> {
         let failure = |exit| Failure::new(exit, error.to_string());
         Some(match error {

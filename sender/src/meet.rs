@@ -35,7 +35,7 @@ impl Met {
     }
 }
 
-/// Why nobody is there.
+/// A reason that nobody is there.
 #[derive(Debug)]
 pub(crate) enum NotMet {
     /// Something went wrong.

@@ -43,7 +43,7 @@ impl Ended {
     }
 }
 
-/// How the sending ended.
+/// The end of the sending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
     /// All was sent.
@@ -66,7 +66,7 @@ pub(crate) struct Receivers {
     pub(crate) cut_off: u32,
 }
 
-/// Why the loop is left.
+/// A reason to leave the loop.
 enum Stop {
     Source(Failure),
     Sending(SendError),

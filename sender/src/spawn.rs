@@ -15,7 +15,7 @@ use crate::failure::{Exit, Failure};
 /// The variable that tells the receiver which descriptor is the socket.
 const FD_VARIABLE: &str = "BOWSTRING_FD";
 
-/// How long a program that ends may take for it after its sockets are closed.
+/// The time that a program may take to end after its sockets are closed.
 const LAST_BREATH: Duration = Duration::from_millis(500);
 
 /// A receiver that was started, or none.
@@ -46,7 +46,7 @@ impl Started {
         }
     }
 
-    /// How it ended, if it has, or does now that its socket is closed: the kernel closes that first.
+    /// Returns the status of a program that has ended, or ends now: the kernel closes its socket first.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         let until = Instant::now() + LAST_BREATH;
         loop {

@@ -169,7 +169,7 @@ pub struct Reading {
     pub compact: Option<Sample>,
     /// Threads that parse.
     pub threads: usize,
-    /// How long rows of a pipe wait for more.
+    /// The time that rows of a pipe wait for more.
     pub flush_every: Duration,
     /// Set this to give up waiting for an input while it is opened.
     pub interrupt: Option<Arc<AtomicBool>>,

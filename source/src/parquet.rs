@@ -94,7 +94,7 @@ impl Batches for ParquetFile {
     }
 }
 
-/// Why a file cannot be opened, with advice that fits.
+/// Returns the error for a file that cannot be opened, with advice that fits.
 fn wrong(name: &str, error: ParquetError) -> SourceError {
     let advice = match &error {
         ParquetError::EOF(_) | ParquetError::NeedMoreData(_) | ParquetError::IndexOutOfBound(..) => true,

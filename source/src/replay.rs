@@ -16,16 +16,16 @@ use crate::{Next, SourceError};
 /// The key of a batch's arrival, in nanoseconds since 1970: what `receiver --record` writes.
 const ARRIVED: &str = "bowstring.arrived";
 
-/// How fast a recording is repeated: in thousandths of its own pace, or as fast as possible.
+/// The speed of a repetition: in thousandths of the recording's own pace, or as fast as possible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Speed(pub Option<u32>);
 
-/// How a recording is repeated.
+/// A recording to repeat, and the way to do it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replay {
     /// The recording.
     pub path: PathBuf,
-    /// How fast.
+    /// The speed.
     pub speed: Speed,
     /// Leaves out what arrived earlier than this after the first batch.
     pub from: Duration,
@@ -41,7 +41,7 @@ pub struct Replaying {
     first: Option<u64>,
     /// The batch that is next, and its time after the first one that is sent.
     next: Option<(RecordBatch, Duration)>,
-    /// When the first batch was asked for.
+    /// The time at which the first batch was asked for.
     began: Option<Instant>,
 }
 

@@ -83,7 +83,7 @@ pub enum ReceiveError {
     Crashed,
     /// The sender broke off before the table's end, and said so. Everything it had committed has been received.
     BrokenOff {
-        /// How it broke off.
+        /// The way in which it broke off.
         how: BreakOff,
         /// The reason in the sender's own words, possibly empty: escape them before printing to a terminal.
         reason: String,

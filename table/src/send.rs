@@ -36,7 +36,7 @@ pub use self::stats::SenderStats;
 use crate::error::{SendError, SetUpError};
 use crate::{Hints, heap, protocol};
 
-/// How long to wait before checking for newcomers and interruptions.
+/// The time to wait before checking for newcomers and interruptions.
 const SLICE: Duration = Duration::from_millis(50);
 
 /// Sends the batches of one table to up to 64 receivers.

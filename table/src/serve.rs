@@ -49,7 +49,7 @@ use crate::error::{SendError, SetUpError};
 use crate::send::{Draft, Interrupt, Sender};
 use crate::turn::{Taken, Turn};
 
-/// How long to wait for a turn before checking for interruptions.
+/// The time to wait for a turn before checking for interruptions.
 const SLICE: Duration = Duration::from_millis(50);
 
 /// A sender with a thread that serves its receivers between calls. Any thread may send.

@@ -20,10 +20,10 @@ use crate::error::{SendError, SetUpError};
 use crate::send::{Interrupt, Sender};
 use crate::serve::Served;
 
-/// How long closing waits before it checks whether the sink was dropped.
+/// The time that closing waits before it checks whether the sink was dropped.
 const SLICE: Duration = Duration::from_millis(20);
 
-/// How long to wait for the turn to abandon a table.
+/// The time to wait for the turn to abandon a table.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A sender of batches as a [`Sink`]. Receivers may connect at any time, also while the program sends nothing.

@@ -16,7 +16,7 @@ pub struct Tracee {
     over: bool,
 }
 
-/// Why a child stopped.
+/// A reason that a child stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
     /// At the requested step.
@@ -27,7 +27,7 @@ pub enum Stop {
     Over(i32),
 }
 
-/// How far a child runs.
+/// The distance that a child runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Go {
     /// One instruction.

@@ -20,7 +20,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 /// machine.
 const NOTICED: Duration = Duration::from_secs(1);
 const AT_ONCE: Wait = Wait::sleeping().at_most(NOTICED);
-/// How often each row is played.
+/// The number of times that each row is played.
 const TIMES: usize = 3;
 const PUPPET: &str = env!("CARGO_BIN_EXE_puppet");
 const DELIVERIES: [Delivery; 3] = [Delivery::Pooled, Delivery::Copied, Delivery::Sealed];

@@ -53,7 +53,7 @@ fn a_frozen_file_is_out_of_everybodys_reach() {
     assert_eq!(rustix::fs::fallocate(&file, punch, 0, 4096), Err(Errno::PERM));
 }
 
-/// Why the seal against writing, or against future writing, is required and not only the others.
+/// Shows that the seal against writing, or against future writing, is needed beside the others.
 #[test]
 fn without_a_write_seal_anybody_punches_holes() {
     let file = Make::published(LEN).without(SealFlags::FUTURE_WRITE).descriptor().unwrap();
@@ -61,7 +61,7 @@ fn without_a_write_seal_anybody_punches_holes() {
     assert_eq!(rustix::fs::fallocate(&file, punch, 0, 4096), Ok(()));
 }
 
-/// Why each seal is checked by its own bit.
+/// Shows that each seal must be checked by its own bit.
 #[test]
 fn a_file_made_without_sealing_says_that_it_is_sealed_against_seals() {
     let file = rustix::fs::memfd_create(c"plain", MemfdFlags::CLOEXEC).unwrap();
@@ -77,7 +77,7 @@ fn what_is_sealed_keeps_its_length() {
     }
 }
 
-/// Why allocation is checked and not only length: a hole takes memory from its reader.
+/// Shows that allocation must be checked, not only length: a hole takes memory from its reader.
 #[test]
 fn a_sealed_file_may_still_have_holes_and_its_blocks_tell() {
     let whole = Make::frozen(LEN).descriptor().unwrap();

@@ -26,14 +26,14 @@ use crate::watch::{Sample, State, Watch};
 /// The longest rest between two looks whether to stop.
 const ATTENTION: Duration = Duration::from_millis(50);
 
-/// Why there is nothing to show.
+/// A reason that there is nothing to show.
 #[derive(Debug)]
 pub enum TopError {
     /// The only sender that was named is not there, or does not let us look.
     Sender {
         /// Its address.
         address: Address,
-        /// Why not.
+        /// The reason.
         error: Box<AddressError>,
     },
     /// The directory of names cannot be used, or what was given is no name.

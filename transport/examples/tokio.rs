@@ -44,7 +44,7 @@ pub struct Received {
     pub messages: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// How often the task slept on the descriptor.
+    /// The number of times that the task slept on the descriptor.
     pub sleeps: u64,
 }
 

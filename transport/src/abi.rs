@@ -24,14 +24,14 @@ pub(crate) struct BoardHead {
     /// Futex word that the receiver sleeps on: twice the low 31 bits of the next ticket, plus one once the sender has
     /// closed. It changes with every publication and with closing, so no wake-up is lost in between.
     pub(crate) head: AtomicU32,
-    /// Why the sender closed, meaningful once the lowest bit of `head` is set: see [`Closing`].
+    /// The reason that the sender closed, meaningful once the lowest bit of `head` is set: see [`Closing`].
     pub(crate) closing: AtomicU32,
     /// Messages that this receiver was not given because it was slow (for statistics).
     pub(crate) skipped: AtomicU64,
     /// Bytes of `reason`.
     pub(crate) reason_len: Pad,
     _apart: Pad,
-    /// Why the sender closed, in words; valid when `closing` is, if reasons were agreed to.
+    /// The reason in words; valid when `closing` is, if reasons were agreed to.
     pub(crate) reason: [Pad; REASON_WORDS],
     /// Not zero while the sender waits for slots to come back: see [`Sleep`].
     pub(crate) want_room: AtomicU32,
@@ -64,7 +64,7 @@ pub(crate) struct Entry {
 #[derive(Debug)]
 #[cfg_attr(test, derive(Default))]
 pub(crate) struct LedgerHead {
-    /// How the receiver sleeps, and a count of its sleeps: see [`Sleep`]. The sender reads this after publishing.
+    /// The receiver's [`Sleep`], with a count of its sleeps. The sender reads this after publishing.
     pub(crate) waiting: AtomicU32,
     _pad: HalfPad,
     _apart: [Pad; 15],
@@ -85,7 +85,7 @@ pub(crate) struct LedgerHead {
 /// For each slot, the number of the last message released that began there.
 pub(crate) type Released = AtomicU64;
 
-/// How a side sleeps, told to the other side in one word: how to wake it, and a count that differs with each sleep so
+/// The sleep of a side, told to the other side in one word: how to wake it, and a count that differs with each sleep so
 /// that one sleep costs one wake-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sleep {
@@ -123,7 +123,7 @@ impl Sleep {
 /// The words of a closing reason: 96 bytes.
 pub(crate) const REASON_WORDS: usize = 12;
 
-/// Why a sender ended a channel. The last two require agreement on reasons.
+/// A reason that a sender ended a channel. The last two require agreement on reasons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum Closing {

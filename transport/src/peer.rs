@@ -27,7 +27,7 @@ impl Credentials {
     }
 }
 
-/// Which users to talk to.
+/// The users to talk to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Access<'a> {
     /// Processes of the same user only.

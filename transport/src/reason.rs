@@ -1,4 +1,4 @@
-//! Why a sender broke a channel off.
+//! The reason that a sender broke a channel off.
 
 use core::sync::atomic::Ordering;
 
@@ -6,7 +6,7 @@ use crate::abi::{Closing, REASON_WORDS};
 use crate::connect::session::wire::MAX_REASON;
 use crate::ring::Board;
 
-/// How a sender broke off.
+/// A way in which a sender broke off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BreakOff {

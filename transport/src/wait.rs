@@ -1,4 +1,4 @@
-//! How long and how to wait: spinning, sleeping, and when to check that the peer is alive.
+//! Waiting: its length, spinning, sleeping, and checks that the peer is alive.
 
 // claim: busy-no-syscalls, sleeping-syscalls
 
@@ -10,7 +10,7 @@ use rustix::fd::BorrowedFd;
 use crate::error::OsError;
 use crate::sys;
 
-/// How a call waits.
+/// The length and manner of a wait.
 ///
 /// ```
 /// use bowstring_transport::Wait;

@@ -78,7 +78,7 @@ fn succeed(command: &mut Command) {
     assert!(status.success(), "{command:?}: {status}");
 }
 
-/// Where the library is installed; installs it if need be.
+/// Returns the folder in which the library is installed; installs it if need be.
 fn prefix() -> PathBuf {
     if let Some(prefix) = std::env::var_os("BOWSTRING_PREFIX") {
         return prefix.into();

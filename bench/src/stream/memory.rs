@@ -36,7 +36,7 @@ const SLOTS: u32 = 1 << 10;
 /// Batches between two measurements of memory.
 const EVERY: usize = 400;
 
-/// How readers get a table.
+/// The way in which readers get a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     Ours(Delivery),

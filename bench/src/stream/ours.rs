@@ -78,7 +78,7 @@ impl Gives for Giver {
     }
 }
 
-/// How a taker reads a batch.
+/// The way in which a taker reads a batch.
 type Look = fn(Batch<'_>) -> (u64, usize);
 
 struct Taker {

@@ -26,7 +26,7 @@ pub(super) enum Columns {
     Mixed,
 }
 
-/// How a batch is made.
+/// The way to make a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Making {
     /// Computed where it will be read, if the contender can do that.

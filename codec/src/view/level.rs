@@ -1,4 +1,4 @@
-//! How far data was checked, as a type.
+//! The degree to which data was checked, as a type.
 //!
 //! # Safety
 //! [`Full`] is a promise that unsafe code elsewhere relies on: `text` treats bytes as UTF-8, `interop` builds arrays

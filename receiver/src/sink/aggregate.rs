@@ -21,7 +21,7 @@ pub(super) struct Aggregate {
     window: u64,
     /// Rows of the window so far.
     rows: u64,
-    /// When the window began.
+    /// The time at which the window began.
     began: Instant,
 }
 

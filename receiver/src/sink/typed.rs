@@ -1,4 +1,4 @@
-//! Which types a format has, asked before anything is written.
+//! Checks that a format has a table's types, before anything is written.
 
 use arrow_array::timezone::Tz;
 use arrow_schema::{DataType, Field, IntervalUnit, Schema};

@@ -7,7 +7,7 @@ use bowstring::transport::region::{Pages, Writable};
 use bowstring_cli::text;
 use rustix::process::{PidfdFlags, Resource, getpid, getrlimit, pidfd_open};
 
-/// How much something matters.
+/// The weight of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// As it should be.

@@ -1,4 +1,4 @@
-//! How fast this host is, and how near to that a table comes.
+//! Measures this host's speed, and the share of it that a table reaches.
 //!
 //! The floor is what two threads do with a cache line, and one with two pieces of memory. What is measured against it runs
 //! between two threads of this process over the very channels that two processes use. Both are taken in turns, since a

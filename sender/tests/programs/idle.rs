@@ -22,7 +22,7 @@ pub(crate) const TESTS: &[Test] = &[
 /// Long enough to see a wake-up each second.
 const WINDOW: Duration = Duration::from_millis(2500);
 
-/// How often the threads of a process have gone to sleep by themselves.
+/// Returns the number of times that the threads of a process went to sleep by themselves.
 fn sleeps(child: &Child) -> Result<u64, Failed> {
     let mut count = 0;
     for thread in fs::read_dir(format!("/proc/{}/task", child.id()))? {

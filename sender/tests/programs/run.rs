@@ -35,7 +35,7 @@ pub(crate) fn arrow_data() -> Option<PathBuf> {
     root.join("arrow-ipc-stream").is_dir().then_some(root)
 }
 
-/// How a program ended.
+/// A program that ended, and its output.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,

@@ -48,7 +48,7 @@ pub(crate) struct Cutting {
     pub(crate) bytes: usize,
     /// Rows of a block at most.
     pub(crate) rows: u64,
-    /// How long whole rows wait for more.
+    /// The time that whole rows wait for more.
     pub(crate) flush_every: Duration,
     /// Counts the bytes read.
     pub(crate) read: Arc<AtomicU64>,
@@ -154,7 +154,7 @@ fn is_raised(stop: &OwnedFd) -> bool {
 #[derive(Debug)]
 pub(super) struct CsvScan {
     dialect: Dialect,
-    /// Where to continue, and where the record begins.
+    /// The positions at which to continue and at which the record begins.
     at: usize,
     begin: usize,
     quoted: bool,

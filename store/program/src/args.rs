@@ -150,7 +150,7 @@ pub(crate) struct Serve {
     /// Most clients.
     #[arg(long, value_name = "N")]
     pub(crate) max_clients: Option<usize>,
-    /// How long a client may take to finish a request.
+    /// Give a client up to SECONDS to finish a request.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) request_timeout: Option<Duration>,
     /// Replaced versions to keep.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bowstring_store::Client;
 
-/// How long a scrape may take to send its request, and to read.
+/// The time that a scrape may take to send its request, and to read.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The longest head of a request that is read.
 const LONGEST: usize = 8192;

@@ -20,14 +20,14 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::input;
 
-/// How a table was opened.
+/// The method by which a table was opened, and its result.
 struct Came {
     method: &'static str,
     source: String,
     version: u64,
     /// The time until the table could be read.
     opened: Duration,
-    /// Why a better method did not work.
+    /// The reason that a better method did not work.
     warning: Option<String>,
 }
 
@@ -95,7 +95,7 @@ pub(crate) fn get(config: &Config, args: &Get, quiet: bool) -> Result<(), Failur
     Err(last.unwrap_or_else(|| Failure::usage("no method is left to try")))
 }
 
-/// Why a method failed, and whether another may work.
+/// A method that failed, and whether to try another.
 struct Tried {
     failure: Failure,
     go_on: bool,

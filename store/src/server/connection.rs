@@ -84,7 +84,7 @@ pub(super) struct Connection {
     pub(super) refusal: Option<(Code, String)>,
     pub(super) stand: Stand,
     pub(super) out: VecDeque<Outgoing>,
-    /// When it is disconnected, or refused for taking too long.
+    /// The time at which it is disconnected, or refused for taking too long.
     pub(super) deadline: Option<Instant>,
     /// Too many descriptors were in flight: retry soon.
     pub(super) retry: bool,

@@ -5,7 +5,7 @@ use super::{Fields, INLINE_SCHEMA, MAX_METADATA, MAX_NAME, MAX_SEGMENTS, MAX_TEX
 /// Keys and values of a table.
 pub type Metadata = Vec<(String, String)>;
 
-/// Where a schema message is.
+/// The place of a schema message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SchemaAt {
     /// In the datagram.
@@ -25,7 +25,7 @@ pub struct Record {
     pub rows: u64,
 }
 
-/// How a table's rows are handed over.
+/// A way to hand over a table's rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
     /// As descriptors of segments.
@@ -61,7 +61,7 @@ pub struct TableHead {
     pub end_row: u64,
     /// Bytes of all segments of the version.
     pub bytes: u64,
-    /// When the version was made, in nanoseconds since 1970.
+    /// The time at which the version was made, in nanoseconds since 1970.
     pub made: u64,
     /// Segments in all, these and those in the datagrams that follow.
     pub segments: u32,
@@ -114,7 +114,7 @@ pub enum Request {
         base: u64,
         /// The first row.
         from_row: u64,
-        /// How rows are handed over.
+        /// The way to hand over rows.
         how: How,
         /// With JSON lines: most rows; 0 for all.
         limit: u64,
@@ -172,7 +172,7 @@ pub struct Entry {
     pub rows: u64,
     /// Bytes of its segments.
     pub bytes: u64,
-    /// When the version was made, in nanoseconds since 1970.
+    /// The time at which the version was made, in nanoseconds since 1970.
     pub made: u64,
     /// The number of requests for it.
     pub requests: u64,

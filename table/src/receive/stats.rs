@@ -24,7 +24,7 @@ pub struct ReceiverStats {
     pub dictionary_bytes: u64,
     /// Bytes of dictionaries that were copied out of the sender's memory, to be kept.
     pub dictionary_bytes_copied: u64,
-    /// Where the buffers of the batches that were read are: inside the memory shared with the sender, or outside of
+    /// Counts the buffers of the batches that were read: inside the memory shared with the sender, or outside of
     /// it.
     pub buffer_stats: BufferStats,
     /// Heap allocations while batches were received and turned into views, except for the first batch and

@@ -110,7 +110,7 @@ impl<T: Plain> Column for PlainColumn<'_, T> {
     }
 }
 
-/// How a column of numbers is read: as it lies there, or widened.
+/// The way to read a column of numbers: as it lies there, or widened.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct PlainPlan<T> {

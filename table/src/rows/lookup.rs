@@ -15,7 +15,7 @@ pub struct Lookup<'s> {
     pub(super) prefix: &'s str,
 }
 
-/// Where a field was found, and how it is read.
+/// The place of a field, and the way to read it.
 pub struct Found<T: Value> {
     index: Option<usize>,
     plan: T::Plan,

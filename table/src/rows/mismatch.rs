@@ -1,4 +1,4 @@
-//! Why a sender's schema cannot be read as a row type.
+//! Reasons that a sender's schema cannot be read as a row type.
 
 use std::fmt;
 
@@ -81,7 +81,7 @@ impl fmt::Display for Mismatch {
 
 impl std::error::Error for Mismatch {}
 
-/// Why a reader did not connect.
+/// An error that kept a reader from connecting.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ConnectError {

@@ -1,4 +1,4 @@
-//! How much a batch that is built in place has room for.
+//! The room of a batch that is built in place.
 
 use bowstring_codec::build::{Variable, VariableOf};
 

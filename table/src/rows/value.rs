@@ -35,7 +35,7 @@ pub trait Value {
     type Cells<'a>: Copy + Debug;
     /// A value that is read.
     type Ref<'a>: Copy + Debug;
-    /// How the sender's column is read, decided once.
+    /// The way to read the sender's column, decided once.
     #[doc(hidden)]
     type Plan: Debug;
 

@@ -212,7 +212,7 @@ fn round(size: usize) -> usize {
     size.checked_next_power_of_two().unwrap_or(size)
 }
 
-/// Why rows were not sent, or not all of them.
+/// An error that kept rows from being sent, or some of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowsError {
     /// The number of rows that are sent, and must not be sent again.

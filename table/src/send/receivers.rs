@@ -16,7 +16,7 @@ use super::{SLICE, Sender};
 use crate::error::{SendError, SetUpError};
 use crate::protocol;
 
-/// How often a busy sender checks for connections: rarely enough that the check, a system call, costs nothing.
+/// The time between two checks of a busy sender for connections: long enough that the system call costs nothing.
 const ACCEPT_EVERY: Duration = Duration::from_millis(10);
 
 /// A receiver that has connected and still lacks something that it needs to read the table.
@@ -36,7 +36,7 @@ pub(super) struct Newcomer {
     is_prepared: bool,
 }
 
-/// How long the sender waits for a newcomer that may be skipped or cut off.
+/// The time that the sender waits for a newcomer that may be skipped or cut off.
 const WELCOME: Duration = Duration::from_secs(1);
 
 impl Newcomer {

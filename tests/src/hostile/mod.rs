@@ -73,7 +73,7 @@ pub struct Case {
     pub act: Box<dyn Fn(&Socket) + Send + Sync>,
     /// The victim's error as `Debug` prints it, or several with `" or "` between them.
     pub ends: Cow<'static, str>,
-    /// Why this host cannot play it, if it cannot.
+    /// The reason, if this host cannot play it.
     pub unplayable: Option<String>,
 }
 

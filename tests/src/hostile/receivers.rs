@@ -11,7 +11,8 @@ use crate::raw::datagram::{SLOTS, bare, prefix, with};
 use crate::raw::memory::View;
 use crate::raw::play::{BOARD, Lent, STATS, board, ledger, receive, receive_sealed};
 
-/// How often a lie is repeated; in between the victim has served its honest peer, or has had the chance to.
+/// The number of times that a lie is repeated. In between the victim has served its honest peer, or has had the
+/// chance to.
 const ROUNDS: u64 = 20_000;
 
 /// Waits until `done` returns true.

@@ -23,7 +23,7 @@ pub const PUBLISHED: SealFlags =
 pub const FROZEN: SealFlags =
     SealFlags::WRITE.union(SealFlags::SHRINK).union(SealFlags::GROW).union(SealFlags::SEAL);
 
-/// How to make a memory file.
+/// Makes a memory file, right or wrong.
 #[derive(Clone, Copy, Debug)]
 pub struct Make {
     len: usize,

@@ -23,7 +23,7 @@ pub mod board {
     pub const HEAD: usize = 0;
     /// The closing code.
     pub const CLOSING: usize = 4;
-    /// How the sender waits for room.
+    /// The word that says whether the sender waits for room.
     pub const WANT_ROOM: usize = 128;
     /// The first entry; each has 64 bytes.
     pub const ENTRIES: usize = 256;
@@ -31,7 +31,7 @@ pub mod board {
 
 /// Offsets of a ledger's words.
 pub mod ledger {
-    /// How the receiver sleeps.
+    /// The word that says how the receiver sleeps.
     pub const WAITING: usize = 0;
     /// The futex word that counts the bells rung.
     pub const BELL: usize = 128;

@@ -20,10 +20,10 @@ use crate::wait::Waits;
 const PLACES: usize = 16;
 /// Connections accepted between two rounds of reading from all: few enough that a newcomer is not dropped at once.
 const AT_ONCE: usize = PLACES / 2;
-/// How long a connection that has begun to speak may take before another can replace it.
+/// The time, in nanoseconds, after which another connection can replace one that has begun to speak.
 const GRACE: u64 = 100_000_000;
 
-/// Which connections to accept, and how.
+/// The connections to accept, and the way to do it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms<'a> {
     pub(crate) access: Access<'a>,

@@ -38,7 +38,7 @@ pub struct Receiver<T: Trust> {
     taker: Taker,
     /// The number of the last message.
     last: Cell<u64>,
-    /// Where the next message is expected: right after the last one.
+    /// The place where the next message is expected: right after the last one.
     expected: Cell<Spot>,
     /// Set once the channel has ended: every later call returns the same.
     over: Cell<Option<RecvError>>,

@@ -57,7 +57,7 @@ pub(crate) struct Fanout {
     timing: Timing,
     /// The cold operations of the hot path.
     pub(crate) cold: &'static cold::Cold,
-    /// How the last subscriber that left ended.
+    /// The end of the last subscriber that left.
     last_end: Option<End>,
     /// Subscribers that ended since the application last asked.
     ended: [Option<(ReceiverId, End)>; 8],
@@ -69,11 +69,11 @@ pub(crate) struct Fanout {
     /// The count of messages sent so far, for newcomers.
     pub(crate) past: Past,
     serial: u32,
-    /// Where a message that uses no slots is written.
+    /// The place in which a message that uses no slots is written.
     pub(crate) staging: Staging,
     /// The message that some receiver still lacks.
     pending: Option<Pending>,
-    /// How long committing a loan waits for receivers that take files.
+    /// The time that committing a loan waits for receivers that take files.
     wait: Option<Wait>,
     /// True if no receiver may be passed over for the current message.
     required: bool,

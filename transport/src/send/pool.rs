@@ -73,7 +73,7 @@ pub(crate) struct Held {
 pub(crate) struct Occupation {
     runs: MapSlice<Run>,
     held: [Held; MAX_RECEIVERS],
-    /// Where the next search begins: the end of the last run placed, never inside a run.
+    /// The start of the next search: the end of the last run placed, never inside a run.
     cursor: usize,
     /// Slots from the cursor on that were checked since they were last occupied; less than twice the stride.
     asked: usize,

@@ -28,7 +28,7 @@ pub(crate) const WEAKEN: &str = "BOWSTRING_WEAKEN";
 #[cfg(not(loom))]
 const ROUNDS: &str = "BOWSTRING_ROUNDS";
 
-/// How many of a model's orders to run.
+/// The share of a model's orders to run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Depth {
     /// All of them.

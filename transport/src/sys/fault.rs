@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use crate::error::Call;
 
-/// Which call fails, and how.
+/// The call that fails, and its error.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     /// The call.

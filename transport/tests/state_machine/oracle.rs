@@ -50,7 +50,7 @@ pub(crate) enum NoLoan {
     Full,
 }
 
-/// Where a message is to be written.
+/// The place in which to write a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Room {
     Slots,

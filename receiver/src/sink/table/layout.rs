@@ -1,4 +1,4 @@
-//! Which columns of a table fit on a terminal, and how wide each may be. Arithmetic only.
+//! Chooses the columns of a table that fit on a terminal, and their widths. Arithmetic only.
 
 /// Cells between two columns: a space, a line, a space.
 pub(super) const GAP: usize = 3;

@@ -1,4 +1,4 @@
-//! How wide text is on a terminal.
+//! Measures text in columns of a terminal.
 
 use unicode_width::UnicodeWidthChar;
 

@@ -277,7 +277,7 @@ pub(crate) struct Driver<M> {
     pub(crate) fds: Descriptors,
     pub(crate) greeting: Greeting,
     inbox: MapSlice<u8>,
-    /// When this side gives up, by the monotonic clock.
+    /// The time at which this side gives up, by the monotonic clock.
     deadline: u64,
 }
 

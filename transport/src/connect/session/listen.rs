@@ -14,7 +14,7 @@ use crate::sys;
 pub(crate) const MAX_PATH: usize = 107;
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 64;
-/// How often, and how long apart, to try for the lock that starting listeners contend for.
+/// The number of tries for the lock that starting listeners contend for, and the nanoseconds between two.
 const LOCK_TRIES: u32 = 100;
 const LOCK_PAUSE: u64 = 10_000_000;
 

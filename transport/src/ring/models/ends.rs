@@ -13,7 +13,7 @@ use crate::sync::model::{Payload, thread};
 /// The first ticket of every model: the head word's count wraps with the third message, the low half of the ticket's.
 pub(super) const FIRST: u64 = (1 << 31) - 2;
 
-/// How an end waits.
+/// The manner in which an end waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Waits {
     /// Looks again and again.

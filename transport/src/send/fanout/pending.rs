@@ -23,7 +23,7 @@ use super::{Fanout, ReceiverId};
 
 // claim: nothing-lost
 
-/// How long to rest if a file is refused for a reason other than a full socket, which cannot be waited for.
+/// The nanoseconds to rest if a file is refused for a reason other than a full socket, which cannot be waited for.
 const REST: u64 = 2_000_000;
 
 #[derive(Debug)]
@@ -55,7 +55,7 @@ pub struct Unfinished {
     pub receiver: ReceiverId,
     /// Its process; 0 if it is in a PID namespace that this process cannot see.
     pub pid: i32,
-    /// Why the host could not send it, if the cause is not the receiver.
+    /// The host's error, if the cause is not the receiver.
     pub host: Option<OsError>,
 }
 

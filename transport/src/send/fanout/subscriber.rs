@@ -29,7 +29,7 @@ pub enum OnSlow {
     },
 }
 
-/// How a receiver ended.
+/// The end of a receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// It said that it takes no more.

@@ -34,7 +34,7 @@ pub(crate) struct Timing {
 #[derive(Clone, Copy, Debug, Default)]
 struct Timed {
     began: u64,
-    /// How long after that it was last found untaken.
+    /// The nanoseconds from then until it was last found untaken.
     untaken_for: u64,
     /// The receiver's count once it has taken it.
     target: u64,
