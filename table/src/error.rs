@@ -11,6 +11,8 @@ use bowstring_transport::{
     BreakOff, CommitFault, End, HandshakeError, LoanError, OsError, RecvError, SenderFault, Unfinished,
 };
 
+use crate::SchemaMismatch;
+
 /// An end of a table that could not be set up.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -28,6 +30,8 @@ pub enum SetUpError {
     Meet(HandshakeError),
     /// The sender's greeting does not begin with a schema message.
     Greeting(ReadError),
+    /// The sender that took the place of another has other columns.
+    Schema(SchemaMismatch),
     /// A system call failed.
     Host(OsError),
     /// Waiting was interrupted.
@@ -235,6 +239,7 @@ impl fmt::Display for SetUpError {
             Self::Address { address, error } => write!(f, "{:?}: {error}", address.display()),
             Self::Layout(error) => error.fmt(f),
             Self::Meet(error) => error.fmt(f),
+            Self::Schema(mismatch) => write!(f, "the new sender's table differs: {mismatch}"),
             Self::Greeting(error) => write!(f, "the sender's greeting is not an Arrow schema: {error}"),
             Self::Host(error) => error.fmt(f),
             Self::Interrupted => f.write_str("interrupted"),
@@ -306,6 +311,7 @@ impl std::error::Error for SetUpError {
             Self::Layout(error) => Some(error),
             Self::Meet(error) => Some(error),
             Self::Greeting(error) => Some(error),
+            Self::Schema(mismatch) => Some(mismatch),
             Self::Host(error) => Some(error),
             Self::Dictionary(error) => Some(error),
             Self::Interrupted => None,

@@ -36,8 +36,9 @@
 //! # Map
 //!
 //! [`protocol`] describes the messages; [`hints`] are what a sender announces about its table; `send` and `receive`
-//! are the two ends; `rows` makes a Rust struct a schema (feature `derive`); [`buffer_stats`] counts by address what is
-//! in shared memory and what was copied. Below are two crates that do not know each other: [`transport`] moves bytes,
+//! are the two ends; [`Merge`] receives from several senders; `rows` makes a Rust struct a schema (feature `derive`);
+//! [`buffer_stats`] counts by address what is in shared memory and what was copied. Below are two crates that do not
+//! know each other: [`transport`] moves bytes,
 //! [`codec`] gives them their meaning.
 
 #[cfg(feature = "count-allocations")]
@@ -49,6 +50,7 @@ mod copy;
 mod error;
 mod heap;
 pub mod hints;
+mod merge;
 pub mod protocol;
 mod receive;
 #[cfg(feature = "derive")]
@@ -74,7 +76,10 @@ pub use buffer_stats::BufferStats;
 pub use copy::{CopyError, copy_batch};
 pub use error::{ReceiveError, SendError, SetUpError};
 pub use hints::Hints;
-pub use receive::{Batch, Missed, Outstanding, Receiver, ReceiverBuilder, ReceiverStats, in_forked_child};
+pub use merge::{Merge, MergeError, MergeSource};
+pub use receive::{
+    Batch, Missed, Outstanding, Receiver, ReceiverBuilder, ReceiverStats, SchemaMismatch, in_forked_child,
+};
 pub use send::{Draft, Interrupt, Sender, SenderBuilder, SenderStats};
 
 #[cfg(feature = "derive")]

@@ -1,5 +1,7 @@
 //! The receiving end.
 
+mod again;
+mod alike;
 mod batch;
 mod builder;
 mod channel;
@@ -20,6 +22,7 @@ use bowstring_codec::interop::{Align, share};
 use bowstring_transport::fd::OwnedFd;
 use bowstring_transport::{Credentials, Delivery, HandshakeError, Incoming, Meta, Opened, Stats, Wait};
 
+pub use self::alike::SchemaMismatch;
 pub use self::batch::Batch;
 pub use self::builder::ReceiverBuilder;
 use self::channel::{Channel, Memory};
@@ -73,6 +76,8 @@ pub struct Receiver {
     failed: bool,
     outstanding: Arc<Outstanding>,
     stats: ReceiverStats,
+    /// The counts of the channels before this one.
+    earlier: ReceiverStats,
 }
 
 impl Receiver {
@@ -119,6 +124,7 @@ impl Receiver {
             failed: false,
             outstanding: Arc::default(),
             stats,
+            earlier: ReceiverStats::default(),
         })
     }
 
@@ -233,10 +239,10 @@ impl Receiver {
         Ok(Some(Batch::new(memory, meta, pool, decoder, *align, outstanding, stats)))
     }
 
-    /// Returns the counts of what was received.
+    /// Returns the counts of what was received, over all channels that it had.
     #[must_use]
     pub fn stats(&self) -> ReceiverStats {
-        ReceiverStats { transport: self.channel.stats(), ..self.stats }
+        self.earlier + ReceiverStats { transport: self.channel.stats(), ..self.stats }
     }
 
     /// Returns what the arrays made of batches still hold.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bowstring_codec::decode::Limits;
 use bowstring_transport::names::Address;
-use bowstring_transport::{Access, Connector, Deliveries};
+use bowstring_transport::{Access, Connector, Deliveries, HandshakeError};
 use rustix::fd::OwnedFd;
 
 use super::{Receiver, trust};
@@ -90,20 +90,29 @@ impl ReceiverBuilder {
 
     /// Connects to the sender of this name, or at this path: a text with a `/` in it is a path, `@NAME` an abstract name.
     pub fn connect(&self, address: impl AsRef<OsStr>) -> Result<Receiver, SetUpError> {
-        let text = address.as_ref();
+        self.connect_until(address.as_ref(), false)
+    }
+
+    /// Connects; `again` also tries again if a sender hangs up, as one that is about to end does.
+    pub(super) fn connect_until(&self, text: &OsStr, again: bool) -> Result<Receiver, SetUpError> {
         let failed = |error| SetUpError::address(text, error);
         let address = Address::parse(text).map_err(|error| failed(error.into()))?;
         let began = Instant::now();
-        let socket = loop {
-            match address.connect() {
-                Ok(socket) => break socket,
-                Err(error) if error.nobody_listens() && began.elapsed() < self.wait => {
-                    std::thread::sleep(PAUSE.min(self.wait.saturating_sub(began.elapsed())));
-                }
+        loop {
+            let error = match address.connect() {
+                Ok(socket) => match self.connect_socket(socket) {
+                    Err(error @ SetUpError::Meet(HandshakeError::HungUp)) if again => error,
+                    met => return met,
+                },
+                Err(error) if error.nobody_listens() => failed(error),
                 Err(error) => return Err(failed(error)),
+            };
+            let left = self.wait.saturating_sub(began.elapsed());
+            if left.is_zero() {
+                return Err(error);
             }
-        };
-        self.connect_socket(socket)
+            std::thread::sleep(PAUSE.min(left));
+        }
     }
 
     /// Connects to a sender over a connected socket, such as one end of a pair whose other end another process has.

@@ -1,5 +1,7 @@
 //! The counters of a receiver.
 
+use std::ops::Add;
+
 use bowstring_transport::ReceiverStats as TransportStats;
 
 use crate::{BufferStats, heap};
@@ -42,6 +44,36 @@ impl ReceiverStats {
     pub(super) fn note_allocations(&mut self, before: u64) {
         if self.batches > 1 {
             self.hot_allocations += heap::allocations() - before;
+        }
+    }
+}
+
+/// The counters of several channels together.
+impl Add for ReceiverStats {
+    type Output = ReceiverStats;
+
+    fn add(mut self, other: ReceiverStats) -> ReceiverStats {
+        self.buffer_stats.add(&other.buffer_stats);
+        let (mut transport, more) = (self.transport, other.transport);
+        transport.messages += more.messages;
+        transport.bytes += more.bytes;
+        // A sender's word.
+        transport.missed = transport.missed.saturating_add(more.missed);
+        transport.sleeps += more.sleeps;
+        transport.copied += more.copied;
+        ReceiverStats {
+            batches: self.batches + other.batches,
+            bytes: self.bytes + other.bytes,
+            rows: self.rows + other.rows,
+            bytes_copied: self.bytes_copied + other.bytes_copied,
+            dictionaries: self.dictionaries + other.dictionaries,
+            dictionary_deltas: self.dictionary_deltas + other.dictionary_deltas,
+            dictionary_bytes: self.dictionary_bytes + other.dictionary_bytes,
+            dictionary_bytes_copied: self.dictionary_bytes_copied + other.dictionary_bytes_copied,
+            buffer_stats: self.buffer_stats,
+            hot_allocations: self.hot_allocations + other.hot_allocations,
+            array_allocations: self.array_allocations + other.array_allocations,
+            transport,
         }
     }
 }

@@ -1,0 +1,246 @@
+//! The tables of several senders as one.
+
+mod error;
+mod source;
+
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow_array::types::Int32Type;
+use arrow_array::{ArrayRef, DictionaryArray, PrimitiveArray, RecordBatch, RecordBatchOptions, StringArray};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use bowstring_transport::Wait;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+pub use self::error::MergeError;
+pub use self::source::MergeSource;
+use crate::{ReceiveError, Receiver, ReceiverStats, SchemaMismatch};
+
+/// Receives from several senders at once, as an iterator of batches in the order in which they arrive.
+///
+/// All tables must have the same columns. A sender's batches stay in their order; those of senders that are ready at
+/// the same time take turns, so a fast sender cannot hold up a slow one. The clean end of a sender ends its part only,
+/// and so does its error, which is an item: the others are received to their ends.
+///
+/// No thread is needed for each sender, and nothing is polled while nothing comes.
+///
+/// ```no_run
+/// use bowstring::{Merge, Receiver};
+///
+/// let names = ["north", "south", "west"];
+/// let receivers = names.map(|name| Receiver::connect(name).map(|receiver| (name, receiver)));
+/// let receivers = receivers.into_iter().collect::<Result<Vec<_>, _>>()?;
+/// for arrived in Merge::new(receivers)?.with_source_column("source")? {
+///     match arrived {
+///         Ok((place, batch)) => println!("{}: {} rows", names[place], batch.num_rows()),
+///         Err(error) => eprintln!("{error}"), // names the sender; the others go on
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Merge {
+    sources: Vec<MergeSource>,
+    schema: SchemaRef,
+    /// The names, as the values of a dictionary; `None` without a column for them.
+    column: Option<ArrayRef>,
+    /// The place of the sender that is looked at first.
+    turn: usize,
+}
+
+impl Merge {
+    /// Receives from named senders. The names are for errors and for
+    /// [`with_source_column`](Self::with_source_column).
+    ///
+    /// A column may be null if it may be in one of the tables. Metadata is that of the first.
+    pub fn new<N: Into<String>>(
+        receivers: impl IntoIterator<Item = (N, Receiver)>,
+    ) -> Result<Merge, MergeError> {
+        let mut sources: Vec<MergeSource> = Vec::new();
+        let mut schema: Option<Schema> = None;
+        for (name, receiver) in receivers {
+            let name = name.into();
+            schema = Some(match schema {
+                None => receiver.schema().as_ref().clone(),
+                Some(so_far) => match SchemaMismatch::check_types(&so_far, receiver.schema()) {
+                    Ok(()) => either_null(so_far, receiver.schema()),
+                    Err(mismatch) => {
+                        let first = sources.first().map(|first| first.name.clone()).unwrap_or_default();
+                        return Err(MergeError::Schema { name, first, mismatch });
+                    }
+                },
+            });
+            let ready = receiver.pollable().map_err(|error| MergeError::Receive {
+                place: sources.len(),
+                name: name.clone(),
+                error,
+            })?;
+            sources.push(MergeSource {
+                name,
+                delivery: receiver.delivery(),
+                peer: receiver.peer(),
+                hints: receiver.hints().clone(),
+                missed_before: receiver.missed_before(),
+                stats: ReceiverStats::default(),
+                receiver: Some((receiver, ready)),
+            });
+        }
+        match schema {
+            Some(schema) if i32::try_from(sources.len()).is_ok() => {
+                Ok(Merge { sources, schema: Arc::new(schema), column: None, turn: 0 })
+            }
+            _ => Err(MergeError::Count(sources.len())),
+        }
+    }
+
+    /// Adds a last column with the name of each row's sender, encoded by one dictionary for all batches.
+    pub fn with_source_column(mut self, name: &str) -> Result<Merge, MergeError> {
+        if self.schema.column_with_name(name).is_some() {
+            return Err(MergeError::ColumnTaken(name.to_owned()));
+        }
+        let names = self.sources.iter().map(|source| Some(source.name.as_str()));
+        self.column = Some(Arc::new(names.collect::<StringArray>()));
+        let data_type = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+        let mut fields = self.schema.fields().to_vec();
+        fields.push(Arc::new(Field::new(name, data_type, false)));
+        self.schema = Arc::new(Schema::new_with_metadata(fields, self.schema.metadata().clone()));
+        Ok(self)
+    }
+
+    /// Returns the schema of every batch.
+    #[must_use]
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Returns the senders, in the order in which they were given.
+    #[must_use]
+    pub fn sources(&self) -> &[MergeSource] {
+        &self.sources
+    }
+
+    /// Returns the counts of all senders together.
+    #[must_use]
+    pub fn stats(&self) -> ReceiverStats {
+        self.sources.iter().map(MergeSource::stats).fold(ReceiverStats::default(), |sum, stats| sum + stats)
+    }
+
+    /// Waits for the next batch of any sender, and returns its sender's place too. `None` once all have ended.
+    pub fn next_batch(&mut self) -> Result<Option<(usize, RecordBatch)>, MergeError> {
+        self.next_batch_with(None, None)
+    }
+
+    /// Waits for the next batch at most for `limit`, and until `wake` is readable: see [`MergeError::TimedOut`] and
+    /// [`MergeError::Woken`].
+    pub fn next_batch_with(
+        &mut self,
+        limit: Option<Duration>,
+        wake: Option<BorrowedFd<'_>>,
+    ) -> Result<Option<(usize, RecordBatch)>, MergeError> {
+        let until = limit.and_then(|limit| Instant::now().checked_add(limit));
+        loop {
+            if let Some((place, batch)) = self.take()? {
+                return Ok(Some((place, batch)));
+            }
+            if self.sources.iter().all(|source| source.receiver.is_none()) {
+                return Ok(None);
+            }
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Err(MergeError::TimedOut);
+            }
+            self.sleep(left, wake)?;
+        }
+    }
+
+    /// Takes a batch that is there already. After a sender's turn the next one's comes.
+    fn take(&mut self) -> Result<Option<(usize, RecordBatch)>, MergeError> {
+        let now = Wait::sleeping().spins(0).at_most(Duration::ZERO);
+        for _ in 0..self.sources.len() {
+            let place = self.turn;
+            self.turn = (place + 1) % self.sources.len();
+            let Some(source) = self.sources.get_mut(place) else { continue };
+            let Some((receiver, _)) = &mut source.receiver else { continue };
+            let received = match receiver.next_batch_with(now) {
+                Ok(Some(batch)) => batch.into_record_batch().map(Some),
+                Ok(None) => Ok(None),
+                Err(error) => Err(error),
+            };
+            match received {
+                Ok(Some(batch)) => return self.adopt(place, batch).map(Some),
+                Err(ReceiveError::TimedOut) => {}
+                Ok(None) => source.end(),
+                Err(error) => {
+                    source.end();
+                    return Err(MergeError::Receive { place, name: source.name.clone(), error });
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Sleeps until some sender has sent something or is gone, `wake` is readable, or the time is over.
+    fn sleep(&self, left: Option<Duration>, wake: Option<BorrowedFd<'_>>) -> Result<(), MergeError> {
+        let open = || self.sources.iter().filter_map(|source| source.receiver.as_ref());
+        let mut armed = 0;
+        let quiet = open().all(|(receiver, _)| {
+            armed += 1;
+            receiver.arm()
+        });
+        let slept = if quiet {
+            let mut fds: Vec<_> = open().map(|(_, ready)| PollFd::new(ready, PollFlags::IN)).collect();
+            fds.extend(wake.iter().map(|wake| PollFd::new(wake, PollFlags::IN)));
+            let left =
+                left.map(|left| Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 3600, tv_nsec: 0 }));
+            match poll(&mut fds, left.as_ref()) {
+                Ok(_) if wake.is_some() && fds.last().is_some_and(|fd| !fd.revents().is_empty()) => {
+                    Err(MergeError::Woken)
+                }
+                Ok(_) | Err(Errno::INTR) => Ok(()),
+                Err(error) => Err(MergeError::Poll(error.into())),
+            }
+        } else {
+            Ok(())
+        };
+        open().take(armed).for_each(|(receiver, _)| receiver.disarm());
+        slept
+    }
+
+    /// Returns a sender's batch under the common schema.
+    fn adopt(&mut self, place: usize, batch: RecordBatch) -> Result<(usize, RecordBatch), MergeError> {
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        let (_, mut columns, rows) = batch.into_parts();
+        if let Some(names) = &self.column {
+            // Their count was checked.
+            let keys = PrimitiveArray::<Int32Type>::from_value(place as i32, rows);
+            columns.push(Arc::new(DictionaryArray::new(keys, names.clone())));
+        }
+        match RecordBatch::try_new_with_options(self.schema.clone(), columns, &options) {
+            Ok(batch) => Ok((place, batch)),
+            Err(error) => {
+                let source = &mut self.sources[place];
+                source.end();
+                Err(MergeError::Arrow { name: source.name.clone(), error })
+            }
+        }
+    }
+}
+
+/// Returns the schema with each column nullable that is in one of both.
+fn either_null(first: Schema, other: &Schema) -> Schema {
+    let fields = first.fields().iter().zip(other.fields()).map(|(a, b)| match b.is_nullable() {
+        true if !a.is_nullable() => Arc::new(a.as_ref().clone().with_nullable(true)),
+        _ => a.clone(),
+    });
+    Schema::new_with_metadata(fields.collect::<Vec<_>>(), first.metadata)
+}
+
+impl Iterator for Merge {
+    type Item = Result<(usize, RecordBatch), MergeError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_batch().transpose()
+    }
+}
