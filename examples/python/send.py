@@ -5,7 +5,7 @@
 
 Needs what receive.py needs. What is said over the socket, and why, is in PROTOCOL.md.
 """
-import argparse, contextlib, fcntl, os, socket, struct
+import argparse, contextlib, fcntl, mmap, os, socket, struct, time
 
 import pyarrow as pa
 
@@ -15,6 +15,23 @@ from receive import parameters, check_user, datagram, default_path, hear
 DICTIONARY, ROWS = 1, 2  # the tags
 INLINE = 32 << 10  # the longest greeting inside of a datagram
 WINDOW = 8 << 10  # the socket's buffer, which bounds the messages under way: about a dozen
+
+
+class Stats:
+    """What `sender top` shows of this sender, as long as a descriptor of it is open."""
+
+    def __init__(self):
+        self.fd = os.memfd_create("bowstring-stats", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        os.posix_fallocate(self.fd, 0, 4224)
+        # A word is written in one piece, which struct does not do.
+        self.words = memoryview(mmap.mmap(self.fd, 4224)).cast("Q")
+        fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, 0x10 | SEALS & ~fcntl.F_SEAL_WRITE)  # F_SEAL_FUTURE_WRITE
+        self.words[1], self.words[2] = os.getpid(), time.monotonic_ns()
+        self.words[0] = int.from_bytes(b"gaugebow", "little")
+
+    def sent(self, size):
+        self.words[6] += 1
+        self.words[7] += size
 
 
 def sealed(pieces):
@@ -98,7 +115,8 @@ def send(data, path=None, fd=None):
     else:
         sock = socket.socket(fileno=fd)
         meet(sock, greeting)
-    with sock:
+    stats = Stats()
+    with sock, os.fdopen(stats.fd):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, WINDOW)
         messages, number = Messages(reader.schema), 0
         try:
@@ -108,6 +126,7 @@ def send(data, path=None, fd=None):
                     with sealed(pieces) as file:
                         note = NOTE.pack(number, file.tell(), 0, tag, 0)
                         socket.send_fds(sock, [datagram(MESSAGE, note)], [file.fileno()])
+                        stats.sent(file.tell())
             sock.send(datagram(BYE, bytes(8)))
         except (BrokenPipeError, ConnectionResetError):
             hear(sock, BYE)  # the receiver has seen enough; without a good-bye this raises in turn

@@ -2,7 +2,7 @@
 
 The receiver copies out of the pool; the sender writes into a pool of its own. Rows are counted on both sides.
 """
-import contextlib, ctypes, fcntl, mmap, os, signal, socket, struct, subprocess, time
+import contextlib, ctypes, fcntl, json, mmap, os, signal, socket, struct, subprocess, threading, time
 
 import pyarrow as pa
 
@@ -24,9 +24,9 @@ def parameters(features=0, sends=0, wants=0, slots=0, slot=0, first=0, greeting=
     return PARAMETERS.pack(features, os.getpid(), 0, sends, slots, slot, first, 0, 0, wants, 0, 1 << 40, greeting, 0, 0)
 
 
-def publish(size):
+def publish(size, name="bowstring-python"):
     """A region that only this process can write: its descriptor and its mapping."""
-    fd = os.memfd_create("bowstring-python", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    fd = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     os.posix_fallocate(fd, 0, size)
     words = mmap.mmap(fd, size)
     fcntl.fcntl(fd, fcntl.F_ADD_SEALS, PUBLISHED)
@@ -161,19 +161,22 @@ class Sender:
         sock.settimeout(10)
         kind, body, _ = hear(sock)
         assert kind == send.HELLO, kind
-        (offered, _, _, _, _, _, _, _, _, wants, *_) = PARAMETERS.unpack_from(body)
+        (offered, pid, _, _, _, _, _, _, _, wants, *_) = PARAMETERS.unpack_from(body)
         self.features, both = offered & features, sends & wants
         assert both, (sends, wants)
         self.delivery = both & -both
         pool, self.pool = publish(SLOTS * SLOT)
         board, self.board = publish(board_size(SLOTS))
-        stats, self.stats = publish(4224)
-        self.stats[:8] = b"gaugebow"
+        stats, self.stats = publish(4224, "bowstring-stats")
+        for at, word in [(8, os.getpid()), (16, time.monotonic_ns()), (24, SLOTS), (32, SLOT), (104, 1), (128, pid)]:
+            put64(self.stats, at, word)
+        put64(self.stats, 0, int.from_bytes(b"gaugebow", "little"))
         put32(self.board, 0, 2 * first)
         welcome = parameters(self.features, self.delivery, 0, SLOTS, SLOT, first, len(greeting))
         socket.send_fds(sock, [send.datagram(send.WELCOME, welcome + greeting)], [pool, board, stats])
-        for fd in (pool, board, stats):
+        for fd in (pool, board):
             os.close(fd)
+        self.seen_by = os.fdopen(stats, "rb")  # kept open, so that the sender is seen
         kind, body, fds = hear(sock)
         assert kind == send.ATTACH and len(fds) == 1, (kind, fds)
         self.ledger = attach(fds[0], 256 + 8 * SLOTS)
@@ -204,6 +207,8 @@ class Sender:
         put64(self.board, at, self.ticket)
         self.ticket += 1
         self.out[slot] = (span, self.number)
+        for at, more in [(48, 1), (56, len(message)), (136, 1), (144, len(message))]:
+            put64(self.stats, at, u64(self.stats, at) + more)
         self.head(2 * self.ticket)
 
     def head(self, word):
@@ -216,6 +221,7 @@ class Sender:
             self.sock.send(send.datagram(receive.WAKE))
 
     def close(self, code=0, reason=b""):
+        put64(self.stats, 40, 1)
         put32(self.board, 4, code)
         put64(self.board, 16, len(reason))
         self.board[32 : 32 + len(reason)] = reason
@@ -291,6 +297,56 @@ def gives(directory, delivery, features, first):
     found_schema, found = peers.read_stream(pa.memory_map(str(out)))
     difference = tables.difference((schema, batches), found_schema, found)
     assert difference is None, difference
+
+
+def looks():
+    """What `sender top` sees of this process."""
+    binary = peers.program("SENDER", "this workspace has no sender program")
+    out, _ = peers.finish(peers.start([binary, "top", "--json", "--count", "1"]))
+    return [look for look in map(json.loads, out.splitlines()) if look["pid"] == os.getpid()]
+
+
+def seen(directory):
+    """`sender top` sees a sender in Python, which has no name."""
+    schema, batches = tables.STREAMS["numbers"]
+    with listen(directory) as listener:
+        program = receiver(directory, "--delivery", "copied", "-o", directory / "out.arrows", "--quiet")
+        sock, _ = listener.accept()
+        with sock:
+            peer = Sender(sock, schema.serialize().to_pybytes(), COPIED)
+            sent = 0
+            for tag, message in messages(schema, batches):
+                peer.send(tag, message)
+                sent += 1
+            (look,) = looks()
+            assert look["socket"] is None and look["messages"] == sent and look["slots"] == SLOTS, look
+            assert [(there["pid"], there["messages"]) for there in look["receivers"]] == [(program.pid, sent)], look
+            peer.close()
+            assert looks() == []
+            peers.finish(program)
+
+
+def sealed_seen(directory):
+    """And one that sends files."""
+    pause = threading.Event()
+    schema, batches = tables.STREAMS["numbers"]
+    batches = list(batches)
+
+    def slowly():
+        yield from batches
+        pause.wait(peers.PATIENCE)
+
+    sending = threading.Thread(
+        target=lambda: send.send(pa.RecordBatchReader.from_batches(schema, slowly()), str(directory / "s")), daemon=True
+    )
+    sending.start()
+    peers.until(lambda: peers.listening(directory / "s"))
+    program = receiver(directory, "--count", "--quiet")
+    peers.until(lambda: [look["messages"] for look in looks()] == [len(batches)], program)
+    pause.set()
+    peers.finish(program)
+    sending.join(peers.PATIENCE)
+    assert looks() == []
 
 
 # What must not pass.
@@ -518,8 +574,6 @@ def late(directory):
                 nonlocal latecomer
                 latecomer = Receiver(second, COPIED, PAST)
 
-            import threading
-
             thread = threading.Thread(target=join)
             thread.start()
             thread.join(peers.PATIENCE)
@@ -549,6 +603,8 @@ def tests():
                 lambda d, x=delivery, f=features, t=first: gives(d, x, f, t)
             )
         yield f"an interrupted sender, {name}", lambda d, x=delivery: says_why(d, x)
+    yield "top sees a sender in Python", seen
+    yield "top sees a sender of files in Python", sealed_seen
     for name, (words, act) in WRONG.items():
         yield f"on the open channel: {name}", lambda d, w=words, a=act: ends_badly(d, w, a)
     yield "a sender that breaks off is repeated", lambda d: ends_badly(

@@ -13,7 +13,8 @@ use bowstring_cli::args::seconds;
 #[derive(clap::Args, Clone, Debug)]
 pub struct Top {
     /// Channels to look at: names, paths of sockets or of directories of sockets, or @NAME in the abstract namespace
-    /// [default: every name of this user].
+    /// [default: every name of this user, and every other sender that one of this user's processes holds, such as
+    /// those that were started with `-- COMMAND`].
     #[arg(value_name = "CHANNEL")]
     pub channels: Vec<OsString>,
     /// One JSON object a line for each sender, instead of a view.

@@ -4,14 +4,28 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::watch::{Running, Sample, State};
+use crate::watch::{Place, Running, Sample, State};
 
 /// Returns the object.
 pub(crate) fn object(sample: &Sample) -> Value {
-    let socket = sample.address.to_string();
-    match &sample.state {
-        State::Absent(error) => json!({ "socket": socket, "error": error.to_string() }),
-        State::Silent(why) => json!({ "socket": socket, "error": why }),
+    let mut object = state(&sample.state);
+    let (socket, process) = match &sample.place {
+        Place::Address(address) => (Some(address.to_string()), None),
+        Place::Process { pid, program, .. } => (None, Some((*pid, program))),
+    };
+    object["socket"] = json!(socket);
+    if let Some((pid, program)) = process {
+        // As the kernel names them, whatever the stats say.
+        object["pid"] = json!(pid);
+        object["program"] = json!(program);
+    }
+    object
+}
+
+fn state(state: &State) -> Value {
+    match state {
+        State::Absent(error) => json!({ "error": error.to_string() }),
+        State::Silent(why) => json!({ "error": why }),
         State::Running(running) => {
             let Running { now, rates, receivers } = running.as_ref();
             let receivers: Vec<Value> = receivers
@@ -19,6 +33,7 @@ pub(crate) fn object(sample: &Sample) -> Value {
                 .map(|receiver| {
                     json!({
                         "pid": receiver.now.pid,
+                        "place": receiver.now.place,
                         "messages": receiver.now.messages,
                         "bytes": receiver.now.bytes,
                         "bytes_per_second": receiver.bytes_per_second,
@@ -33,7 +48,6 @@ pub(crate) fn object(sample: &Sample) -> Value {
                 })
                 .collect();
             json!({
-                "socket": socket,
                 "pid": now.pid,
                 "messages": now.messages,
                 "bytes": now.bytes,

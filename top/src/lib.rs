@@ -1,12 +1,13 @@
 //! A live view of a user's running channels: `sender top` and `receiver top`.
 //!
 //! A sender keeps its stats in a region that anyone whom it lets in may map read-only. Looking costs it nothing: it
-//! hands over a descriptor once, and is not asked again.
+//! hands over a descriptor once, and is not asked again. A sender without a name is not even asked: its process is found
+//! to hold such a region.
 //!
 //! # Map
 //!
-//! [`Top`] is what can be said on the command line; `find` looks for sockets; `watch` holds on to the senders found and
-//! takes samples of them; `text` and `json` show the samples; [`run`] is the loop.
+//! [`Top`] is what can be said on the command line; `find` looks for sockets; `watch` looks for the senders there and for
+//! those without a name, holds on to them and takes samples of them; `text` and `json` show the samples; [`run`] is the loop.
 
 mod args;
 mod find;
@@ -21,7 +22,7 @@ use std::time::{Duration, Instant};
 use bowstring_transport::names::{Address, AddressError};
 
 pub use crate::args::Top;
-use crate::watch::{Sample, State, Watch};
+use crate::watch::{Place, Sample, State, Watch};
 
 /// The longest rest between two looks whether to stop.
 const ATTENTION: Duration = Duration::from_millis(50);
@@ -85,12 +86,13 @@ fn show(
     let (mut left, mut first) = (top.count, true);
     loop {
         let addresses = find::addresses(&top.channels)?;
-        let mut samples = watch.look(&addresses);
+        let mut samples = watch.look(&addresses, top.channels.is_empty());
         // Senders may come and go, but one that is asked for by its name should be there at first.
         if first
             && top.channels.len() == 1
             && matches!(&*samples, [Sample { state: State::Absent(_), .. }])
-            && let Some(Sample { address, state: State::Absent(error) }) = samples.pop()
+            && let Some(Sample { place: Place::Address(address), state: State::Absent(error) }) =
+                samples.pop()
         {
             return Err(TopError::Sender { address, error: Box::new(error) });
         }

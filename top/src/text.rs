@@ -6,7 +6,7 @@ use std::time::Duration;
 use bowstring_cli::text::{count, escaped};
 use bowstring_transport::Latency;
 
-use crate::watch::{Running, Sample, State};
+use crate::watch::{Place, Running, Sample, State};
 
 /// Writes the view.
 pub(crate) fn view(out: &mut impl Write, samples: &[Sample], place: &str) -> io::Result<()> {
@@ -19,22 +19,30 @@ pub(crate) fn view(out: &mut impl Write, samples: &[Sample], place: &str) -> io:
         "PID", "MESSAGES/s", "BYTES/s", "LATENCY", "SLOTS", "STALLS/s", "WAKE-UPS/s", "SKIPPED"
     )?;
     for sample in samples {
-        let socket = escaped(&sample.address.to_string());
+        let (pid, channel) = match &sample.place {
+            Place::Address(address) => (None, address.to_string()),
+            Place::Process { pid, program, .. } => (Some(pid.to_string()), format!("{program} (no name)")),
+        };
+        let channel = escaped(&channel);
         match &sample.state {
             State::Absent(_) => {}
-            State::Silent(why) => writeln!(out, "{:>8} {}: {}", "?", socket, escaped(why))?,
-            State::Running(running) => sender(out, running, &socket)?,
+            State::Silent(why) => {
+                writeln!(out, "{:>8} {channel}: {}", pid.as_deref().unwrap_or("?"), escaped(why))?;
+            }
+            State::Running(running) => {
+                sender(out, running, &pid.unwrap_or_else(|| running.now.pid.to_string()), &channel)?;
+            }
         }
     }
     Ok(())
 }
 
-fn sender(out: &mut impl Write, running: &Running, socket: &str) -> io::Result<()> {
+fn sender(out: &mut impl Write, running: &Running, pid: &str, channel: &str) -> io::Result<()> {
     let Running { now, rates, receivers } = running;
     writeln!(
         out,
-        "{:>8} {:>10} {:>10} {:>9} {:>11} {:>9} {:>10} {:>7}  {socket}",
-        now.pid,
+        "{:>8} {:>10} {:>10} {:>9} {:>11} {:>9} {:>10} {:>7}  {channel}",
+        pid,
         amount(rates.messages),
         amount(rates.bytes),
         "",

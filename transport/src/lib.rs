@@ -66,6 +66,8 @@ mod reason;
 mod receive;
 pub mod region;
 mod ring;
+#[cfg(feature = "std")]
+pub mod running;
 mod send;
 mod stats;
 mod sync;
@@ -82,7 +84,7 @@ pub use rustix::fd;
 pub use abi::Geometry;
 pub use connect::appearance::Appearance;
 pub use connect::incoming::{Connector, Incoming, Opened};
-pub use connect::observer::Observer;
+pub use connect::observer::{Observer, RegionId};
 pub use error::{Call, Fault, GeometryError, MAX_SLOTS, OsError, RegionFault, RegionKind};
 pub use peer::{Access, Credentials};
 pub use reason::BreakOff;

@@ -59,6 +59,45 @@ pub(crate) enum Vital {
     Dead,
 }
 
+/// Another process, without a connection to it.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pidfd: Option<OwnedFd>,
+    credentials: Credentials,
+}
+
+impl Process {
+    /// Opens a descriptor of the process `pid` of user `uid`.
+    #[cfg(feature = "std")]
+    pub(crate) fn open(pid: i32, uid: u32) -> Result<Process, OsError> {
+        Ok(Process { pidfd: pidfd_of(pid)?, credentials: Credentials { pid, uid } })
+    }
+
+    pub(crate) fn credentials(&self) -> Credentials {
+        self.credentials
+    }
+
+    /// Returns false once the process has ended. One that cannot be watched never does.
+    pub(crate) fn is_alive(&self) -> Result<bool, OsError> {
+        let Some(pidfd) = &self.pidfd else { return Ok(true) };
+        let mut fds = [PollFd::new(pidfd, PollFlags::IN)];
+        sys::poll(&mut fds, 0)?;
+        Ok(!fds[0].revents().contains(PollFlags::IN))
+    }
+}
+
+/// Opens a process's descriptor; `None` on an old kernel, for a foreign PID namespace, or if the process is gone.
+fn pidfd_of(pid: i32) -> Result<Option<OwnedFd>, OsError> {
+    use rustix::io::Errno;
+    match sys::pidfd_open(pid) {
+        Ok(fd) => Ok(Some(fd)),
+        Err(e) if e.is(Errno::NOSYS) || e.is(Errno::SRCH) || e.is(Errno::INVAL) || e.is(Errno::PERM) => {
+            Ok(None)
+        }
+        Err(e) => Err(e),
+    }
+}
+
 /// A connection to another process: the socket, and a descriptor of the process itself.
 #[derive(Debug)]
 pub(crate) struct Control {
@@ -106,12 +145,9 @@ impl Control {
     /// Opens the process descriptor. The pid can only have been reused if the peer is already dead; then the
     /// handshake's next datagram never comes.
     fn watch_process(&mut self, pid: i32) -> Result<(), OsError> {
-        use rustix::io::Errno;
-        match sys::pidfd_open(pid) {
-            Ok(fd) => self.pidfd = Some(fd),
-            // An old kernel, a foreign PID namespace, or a peer that is gone: the socket still shows it.
-            Err(e) if e.is(Errno::NOSYS) || e.is(Errno::SRCH) || e.is(Errno::INVAL) || e.is(Errno::PERM) => {}
-            Err(e) => return Err(e),
+        // Without it the socket still shows the end.
+        if let Some(pidfd) = pidfd_of(pid)? {
+            self.pidfd = Some(pidfd);
         }
         Ok(())
     }
@@ -120,6 +156,11 @@ impl Control {
     pub(crate) fn beside(&self, socket: OwnedFd) -> Result<Control, OsError> {
         let pidfd = self.pidfd.as_ref().map(sys::duplicate).transpose()?;
         Ok(Control { socket, pidfd, credentials: self.credentials })
+    }
+
+    /// Keeps of the peer only what tells whether its process is alive.
+    pub(crate) fn into_process(self) -> Process {
+        Process { pidfd: self.pidfd, credentials: self.credentials }
     }
 
     pub(crate) fn credentials(&self) -> Credentials {

@@ -3,6 +3,7 @@
 //! Each counter is one relaxed store into the sender's own memory: no lock, no heap, and a cache line that stays with
 //! the sender while nobody reads it.
 
+use core::ffi::CStr;
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 
@@ -51,6 +52,8 @@ pub(crate) struct SubscriberBlock {
     taken_within: AtomicU64,
 }
 
+/// The name of the region, by which the senders of a user are found among the files that its processes hold.
+pub(crate) const STATS_NAME: &CStr = c"bowstring-stats";
 /// "gaugebow" in a hex editor.
 pub(crate) const STATS_MAGIC: u64 = u64::from_le_bytes(*b"gaugebow");
 pub(crate) const STATS_BYTES: usize = size_of::<Block>();
@@ -107,6 +110,8 @@ pub struct Stats {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SubscriberStats {
+    /// Its place among the sender's receivers, from 0. A later receiver may take it over.
+    pub place: u32,
     /// The receiver's process; `u32::MAX` if it is in a PID namespace that the sender cannot see.
     pub pid: u32,
     /// Messages given to it.
@@ -149,7 +154,7 @@ pub(crate) struct StatsRegion {
 
 impl StatsRegion {
     pub(crate) fn create(slots: u32, slot_size: usize) -> Result<StatsRegion, OsError> {
-        let region = Writable::create(c"bowstring-stats", STATS_BYTES, Pages::Normal)?.publish()?;
+        let region = Writable::create(STATS_NAME, STATS_BYTES, Pages::Normal)?.publish()?;
         let region: Words<_, Block, Block> = Words::new(region, 0);
         let block = region.head();
         block.pid.store(sys::own_pid() as u64, Ordering::Relaxed);
@@ -260,6 +265,12 @@ impl PeerStats {
         Ok(PeerStats { map: Words::new(PeerMap::attach(fd, STATS_BYTES, false)?, 0) })
     }
 
+    /// Returns true if it begins as the stats of a sender do.
+    #[cfg(feature = "std")]
+    pub(crate) fn is_marked(&self) -> bool {
+        self.map.head().magic.load(Ordering::Acquire) == STATS_MAGIC
+    }
+
     pub(crate) fn read(&self) -> Stats {
         read(self.map.head())
     }
@@ -288,10 +299,11 @@ fn read(block: &Block) -> Stats {
     }
 }
 
-fn read_subscriber(block: &Block, subscriber: usize) -> Option<SubscriberStats> {
-    let subscriber = block.subscribers.get(subscriber)?;
+fn read_subscriber(block: &Block, place: usize) -> Option<SubscriberStats> {
+    let subscriber = block.subscribers.get(place)?;
     let pid = subscriber.pid.load(Ordering::Acquire);
     (pid != 0).then(|| SubscriberStats {
+        place: place as u32,
         pid: pid as u32,
         messages: subscriber.messages.load(Ordering::Relaxed),
         bytes: subscriber.bytes.load(Ordering::Relaxed),

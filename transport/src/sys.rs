@@ -88,6 +88,29 @@ pub(crate) fn read_start(path: &CStr, into: &mut [u8]) -> Sys<usize> {
     retrying(Call::Read, || rustix::io::read(&fd, &mut *into))
 }
 
+/// Refers to what a path names, a link followed, without opening it: no file system and no device hears of it.
+#[cfg(feature = "std")]
+pub(crate) fn open_path(path: &CStr) -> Sys<OwnedFd> {
+    once(Call::Open, || rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()))
+}
+
+/// Opens for reading what a descriptor of [`open_path`] refers to.
+#[cfg(feature = "std")]
+pub(crate) fn open_referred(fd: BorrowedFd<'_>) -> Sys<OwnedFd> {
+    use rustix::fd::AsRawFd;
+    let path = std::format!("/proc/self/fd/{}", fd.as_raw_fd());
+    once(Call::Open, || rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()))
+}
+
+/// Returns device and inode of a file as the kernel has them, without asking a file system that could keep it waiting.
+#[cfg(feature = "std")]
+pub(crate) fn identity(fd: BorrowedFd<'_>) -> Sys<(u64, u64)> {
+    use rustix::fs::{StatxFlags, makedev, statx};
+    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+    let found = once(Call::Stat, || statx(fd, c"", flags, StatxFlags::INO))?;
+    Ok((makedev(found.stx_dev_major, found.stx_dev_minor), found.stx_ino))
+}
+
 pub(crate) fn open_directory(path: &[u8]) -> Sys<OwnedFd> {
     once(Call::Open, || {
         rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())

@@ -14,6 +14,7 @@ use crate::run::{Lines, Programs, finish, until};
 pub(crate) const TESTS: &[Test] = &[
     ("the doctor looks and measures", Nothing, doctor),
     ("top finds senders and their receivers", Receiver, top),
+    ("top finds a sender that started its receiver", Receiver, top_without_name),
     ("completions and the manual", Nothing, manuals),
     ("stats are as counted", Receiver, stats),
     ("closing lines are for people", Receiver, closing_lines),
@@ -34,6 +35,14 @@ fn doctor(programs: &Programs) -> Result<(), Failed> {
 }
 
 impl Programs {
+    /// Returns the looks that `top` takes at one sender among all of this user's: other tests have theirs.
+    fn looks_at(&self, pid: u32, count: u32) -> Result<Vec<Value>, Failed> {
+        let arguments = ["top", "--count", &count.to_string(), "--interval", "0.05", "--json"];
+        let looks = self.send(&arguments)?.ok()?;
+        let looks: Vec<Value> = looks.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+        Ok(looks.into_iter().filter(|look| look["pid"] == pid).collect())
+    }
+
     /// Waits until the sender at `socket` has this many receivers.
     pub(crate) fn until_there(&self, socket: &str, receivers: usize) -> Result<(), Failed> {
         let arguments = ["top", "--json", "--count", "1", "--interval", "0.01", socket];
@@ -68,12 +77,11 @@ fn top(programs: &Programs) -> Result<(), Failed> {
     let (sender, _said) = programs.listen(&["demo:1000", "--repeat", "0"])?;
     let receiver = programs.receiver(&["--null"]).spawn()?;
     programs.until_sending("default")?;
-    // Found without being named.
-    let ended = programs.send(&["top", "--count", "2", "--interval", "0.05", "--json"])?;
-    let looks: Vec<Value> = ended.ok()?.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
-    assert_eq!(looks.len(), 2);
+    // Found without being named, and once, although its process would be found to hold the stats too.
+    let looks = programs.looks_at(sender.id(), 2)?;
+    assert_eq!(looks.len(), 2, "{looks:?}");
     for look in &looks {
-        assert_eq!(look["pid"], sender.id());
+        assert_eq!(look["socket"], "default");
         assert_eq!(look["receivers"][0]["pid"], receiver.id());
         assert!(look["messages_per_second"].as_f64().is_some_and(|rate| rate > 0.0), "{look}");
     }
@@ -82,6 +90,28 @@ fn top(programs: &Programs) -> Result<(), Failed> {
     kill_process(Pid::from_raw(sender.id() as i32).ok_or("no process")?, Signal::TERM)?;
     finish(sender)?;
     finish(receiver)?.code(5)?;
+    Ok(())
+}
+
+/// Over a socket pair nobody can connect to it.
+fn top_without_name(programs: &Programs) -> Result<(), Failed> {
+    let mut command = programs.sender(&["demo:1000", "--repeat", "0", "--quiet", "--", "receiver", "--null"]);
+    let sender = command.arg("--quiet").spawn()?;
+    let mut looks = Vec::new();
+    until("the sender without a name", || {
+        looks = programs.looks_at(sender.id(), 2).unwrap_or_default();
+        matches!(&*looks, [.., last] if last["receivers"].as_array().is_some_and(|there| there.len() == 1))
+    })?;
+    let [.., last] = &*looks else { return Err("no look".into()) };
+    assert!(last["socket"].is_null() && last["program"] == "sender", "{last}");
+    assert!(last["messages_per_second"].as_f64().is_some_and(|rate| rate > 0.0), "{last}");
+    let text = programs.send(&["top", "--count", "1", "--interval", "0.01"])?.ok()?;
+    let line = text.lines().find(|line| line.contains(&sender.id().to_string()));
+    assert!(line.is_some_and(|line| line.ends_with("sender (no name)")), "{text}");
+    // Who asks for a name is shown that name alone.
+    programs.send(&["top", "--count", "1", "nobody"])?.code(2)?;
+    kill_process(Pid::from_raw(sender.id() as i32).ok_or("no process")?, Signal::TERM)?;
+    finish(sender)?;
     Ok(())
 }
 

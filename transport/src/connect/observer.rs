@@ -1,12 +1,15 @@
 //! Reads a running sender's stats without disturbing it.
 
+use rustix::fd::BorrowedFd;
+
 use crate::connect::join;
 use crate::connect::session::driver::{Greeting, HandshakeError};
 use crate::connect::session::listen;
 use crate::error::OsError;
-use crate::peer::{Access, Control, Credentials, Vital};
+use crate::peer::{Access, Credentials, Process};
 use crate::send::pool::MAX_RECEIVERS;
 use crate::stats::{PeerStats, Stats, SubscriberStats};
+use crate::sys;
 
 /// A view of a sender's stats. It holds a read-only mapping and nothing that the sender waits for.
 ///
@@ -19,8 +22,24 @@ use crate::stats::{PeerStats, Stats, SubscriberStats};
 #[derive(Debug)]
 pub struct Observer {
     stats_region: PeerStats,
-    control: Control,
+    id: RegionId,
+    process: Process,
     greeting: Greeting,
+}
+
+/// Tells the stats of one sender from those of another, whichever way they were found. Compare it only with those of
+/// senders that still run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RegionId {
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+}
+
+impl RegionId {
+    pub(crate) fn of(fd: BorrowedFd<'_>) -> Result<RegionId, OsError> {
+        let stat = sys::stat(fd)?;
+        Ok(RegionId { device: stat.st_dev as u64, inode: stat.st_ino as u64 })
+    }
 }
 
 impl Observer {
@@ -35,11 +54,24 @@ impl Observer {
     }
 
     fn from_socket(socket: rustix::fd::OwnedFd, access: Access<'_>) -> Result<Observer, HandshakeError> {
-        let (stats_region, control, greeting) = join::observe(socket, patience(), access)?;
-        Ok(Observer { stats_region, control, greeting })
+        let (stats_region, id, process, greeting) = join::observe(socket, patience(), access)?;
+        Ok(Observer { stats_region, id, process, greeting })
     }
 
-    /// Returns the sender's greeting: for a table, its schema and hints.
+    /// Observes a sender that was found otherwise than by connecting to it.
+    #[cfg(feature = "std")]
+    pub(crate) fn of_region(stats_region: PeerStats, id: RegionId, process: Process) -> Observer {
+        Observer { stats_region, id, process, greeting: Greeting::None }
+    }
+
+    /// Returns the identity of the region that holds the stats.
+    #[must_use]
+    pub fn id(&self) -> RegionId {
+        self.id
+    }
+
+    /// Returns the sender's greeting: for a table, its schema and hints. Empty if the sender was found by its
+    /// [process](crate::running).
     #[must_use]
     pub fn greeting(&self) -> &[u8] {
         &self.greeting
@@ -59,12 +91,12 @@ impl Observer {
     /// Returns the identity of the sender.
     #[must_use]
     pub fn peer(&self) -> Credentials {
-        self.control.credentials()
+        self.process.credentials()
     }
 
     /// Returns true if the sender's process is alive. (The connection itself ends once the stats are handed over.)
     pub fn is_alive(&self) -> Result<bool, OsError> {
-        Ok(self.control.vital()? != Vital::Dead)
+        self.process.is_alive()
     }
 }
 

@@ -4,12 +4,13 @@ use rustix::fd::{AsFd, OwnedFd};
 
 use super::regions::{Ours, Theirs};
 use super::{Joined, Wants, build, parameters};
+use crate::connect::observer::RegionId;
 use crate::connect::session::HandshakeError;
 use crate::connect::session::driver::{Driver, Greeting};
 use crate::connect::session::machine::{Agreement, Connector, ConnectorHeard};
 use crate::connect::session::wire::{Kind, Past};
 use crate::error::RegionKind;
-use crate::peer::{Access, Control};
+use crate::peer::{Access, Process};
 use crate::send::fanout::Fanout;
 use crate::stats::PeerStats;
 use crate::sys;
@@ -85,7 +86,7 @@ pub(crate) fn observe(
     socket: OwnedFd,
     patience: u64,
     access: Access<'_>,
-) -> Result<(PeerStats, Control, Greeting), HandshakeError> {
+) -> Result<(PeerStats, RegionId, Process, Greeting), HandshakeError> {
     let ours = parameters(None, None, true);
     let mut driver = Driver::new(socket, Connector::new(ours), patience)?;
     let uid = driver.control.credentials().uid;
@@ -98,6 +99,7 @@ pub(crate) fn observe(
     let stats_region = PeerStats::attach(fd.as_fd())
         .map_err(|e| HandshakeError::Region(RegionKind::StatsRegion, e))
         .inspect_err(|e| driver.tell(e))?;
+    let id = RegionId::of(fd.as_fd())?;
     let Driver { control, greeting, .. } = driver;
-    Ok((stats_region, control, greeting))
+    Ok((stats_region, id, control.into_process(), greeting))
 }
