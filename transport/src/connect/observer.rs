@@ -58,7 +58,7 @@ impl Observer {
         Ok(Observer { stats_region, id, process, greeting })
     }
 
-    /// Observes a sender that was found otherwise than by connecting to it.
+    /// Observes a sender that was found without connecting to it.
     #[cfg(feature = "std")]
     pub(crate) fn of_region(stats_region: PeerStats, id: RegionId, process: Process) -> Observer {
         Observer { stats_region, id, process, greeting: Greeting::None }
