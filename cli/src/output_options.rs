@@ -26,8 +26,30 @@ pub trait Stats {
     fn line(&self) -> String;
     /// Returns what `--verbose` adds, line by line.
     fn details(&self) -> Vec<String>;
-    /// As one JSON object.
-    fn json(&self) -> String;
+    /// As one JSON object, which has the `channel` if there is one.
+    fn json(&self, channel: Option<&str>) -> String;
+}
+
+/// The figures of several tables, each with its name.
+#[derive(Debug)]
+pub struct Several<'a, S>(pub Vec<(&'a str, S)>);
+
+impl<S: Stats> Stats for Several<'_, S> {
+    fn line(&self) -> String {
+        self.0.iter().map(|(name, stats)| format!("{name}: {}", stats.line())).collect::<Vec<_>>().join("\n")
+    }
+
+    fn details(&self) -> Vec<String> {
+        let of = |(name, stats): &(&str, S)| {
+            stats.details().into_iter().map(|line| format!("{name}: {line}")).collect::<Vec<_>>()
+        };
+        self.0.iter().flat_map(of).collect()
+    }
+
+    /// One object a line.
+    fn json(&self, _: Option<&str>) -> String {
+        self.0.iter().map(|(name, stats)| stats.json(Some(name))).collect::<Vec<_>>().join("\n")
+    }
 }
 
 impl OutputOptions {
@@ -54,10 +76,11 @@ impl OutputOptions {
                     figures.details().iter().for_each(|line| say(&format!("  {line}")));
                 }
             }
-            Some(ReportAs::Json) => say(&figures.json()),
+            Some(ReportAs::Json) => say(&figures.json(None)),
         }
         let Some(path) = &self.report_to else { return Ok(()) };
-        fs::write(path, format!("{}\n", figures.json())).map_err(|error| (path.display().to_string(), error))
+        fs::write(path, format!("{}\n", figures.json(None)))
+            .map_err(|error| (path.display().to_string(), error))
     }
 }
 

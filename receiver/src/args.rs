@@ -148,7 +148,8 @@ pub(crate) struct InspectArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Watching a stream")]
 pub(crate) struct WatchArgs {
-    /// Record: write an Arrow stream whose batches say when they arrived, for `sender --replay FILE`. What breaks off is kept.
+    /// Record: write an Arrow stream whose batches say when they arrived, for `sender --replay FILE`. It grows as FILE.part,
+    /// so that a crash leaves what came until then. Of several tables it has a row a batch: channel, arrived, messages.
     #[arg(long, value_name = "FILE", group = "sink")]
     pub(crate) record: Option<PathBuf>,
     /// Show aggregates of the rows instead of the rows: `count(*), avg(price), max(at) by city`, in DuckDB's syntax. Memory is
@@ -181,9 +182,10 @@ pub(crate) struct ChoiceArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Where it comes from, and how far it is trusted")]
 pub(crate) struct MeetingArgs {
-    /// The table's name, or the path of its sender's socket, or @NAME in the abstract namespace [default: default].
+    /// The table's name, or the path of its sender's socket, or @NAME in the abstract namespace [default: default]. Several
+    /// are recorded into one file with --record.
     #[arg(value_name = "NAME", conflicts_with_all = ["fd", "socket"])]
-    pub(crate) name: Option<OsString>,
+    pub(crate) names: Vec<OsString>,
     /// Connect to this socket: a path, or @NAME in the abstract namespace.
     #[arg(long, value_name = "PATH", conflicts_with = "fd")]
     pub(crate) socket: Option<PathBuf>,

@@ -67,6 +67,38 @@ pub(crate) fn drain(
     signals: &Signals,
     stopwatch: &mut Stopwatch,
 ) -> Result<Ending, Failure> {
+    drain_into(receiver, plan, signals, stopwatch, |choice| {
+        Ok(match &plan.handling {
+            Handling::Look { full, what } => Work::Look { full: *full, what: *what, sum: 0 },
+            Handling::Keep(sink) => {
+                let (schema, screen, stop) = (choice.schema(), Screen::of_stdout(), signals.flag());
+                Work::Keep(match &plan.agg {
+                    Some(agg) => sink::aggregating(agg, sink, schema, screen, &stop)?,
+                    None => sink::open(sink, schema, screen, &stop)?,
+                })
+            }
+        })
+    })
+}
+
+/// Receives the whole table into a sink that is open.
+pub(crate) fn drain_to(
+    receiver: &mut TableReceiver,
+    plan: &Plan,
+    signals: &Signals,
+    stopwatch: &mut Stopwatch,
+    sink: Box<dyn Sink>,
+) -> Result<Ending, Failure> {
+    drain_into(receiver, plan, signals, stopwatch, |_| Ok(Work::Keep(sink)))
+}
+
+fn drain_into(
+    receiver: &mut TableReceiver,
+    plan: &Plan,
+    signals: &Signals,
+    stopwatch: &mut Stopwatch,
+    work: impl FnOnce(&Choice) -> Result<Work, Failure>,
+) -> Result<Ending, Failure> {
     let before = receiver.missed_before();
     if before.batches > 0 && plan.writes_file() && !plan.from_now {
         return Err(Failure::Late { rows: before.rows, batches: before.batches });
@@ -75,16 +107,7 @@ pub(crate) fn drain(
     if plan.require_zero_copy {
         zero_copy::demand(receiver)?;
     }
-    let mut work = match &plan.handling {
-        Handling::Look { full, what } => Work::Look { full: *full, what: *what, sum: 0 },
-        Handling::Keep(sink) => {
-            let (schema, screen, stop) = (choice.schema(), Screen::of_stdout(), signals.flag());
-            Work::Keep(match &plan.agg {
-                Some(agg) => sink::aggregating(agg, sink, schema, screen, &stop)?,
-                None => sink::open(sink, schema, screen, &stop)?,
-            })
-        }
-    };
+    let mut work = work(&choice)?;
     let wait = Wait::sleeping().at_most(plan.idle.map_or(ATTENTION, |idle| idle.min(ATTENTION)));
     let mut progress = Progress::new(plan.output_options.progress, receiver.hints().rows);
     let ending = loop {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::os::unix::fs::FileTypeExt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bowstring::codec::decode::ReadError;
@@ -15,6 +16,7 @@ use bowstring_cli::exit::Exit;
 use bowstring_cli::signals::Signal;
 use bowstring_cli::text;
 
+use crate::output::PART;
 use crate::plan::Endpoint;
 
 /// The name of standard output.
@@ -47,6 +49,8 @@ pub(crate) enum Failure {
     Interrupted(Signal),
     /// The output could not be written to.
     Output { name: String, error: io::Error },
+    /// A recording that never came to its end is in the way.
+    Left { part: PathBuf },
     /// The writer of a format would not take the data.
     Format { name: String, why: String },
     /// A dictionary was replaced, which an Arrow file cannot express.
@@ -91,9 +95,10 @@ impl Failure {
             Failure::Address(_) => Exit::Permission,
             Failure::Connector { error, .. } => of_meeting(error),
             Failure::Output { error, .. } => Exit::of_io(error, Exit::Output),
-            Failure::Unsupported { .. } | Failure::Format { .. } | Failure::ReplacedDictionary => {
-                Exit::Output
-            }
+            Failure::Unsupported { .. }
+            | Failure::Format { .. }
+            | Failure::Left { .. }
+            | Failure::ReplacedDictionary => Exit::Output,
             Failure::Late { .. } => Exit::Incomplete,
             Failure::Unfolds { .. } => Exit::Malformed,
             Failure::Copied { .. } | Failure::Host { .. } | Failure::Choice(_) | Failure::Interrupted(_) => {
@@ -128,6 +133,9 @@ impl Failure {
             }
             Failure::Connector { error, .. } => meeting_advice(error).map(str::to_owned),
             Failure::Output { name, error } => output_advice(name, error).map(str::to_owned),
+            Failure::Left { part } => {
+                Some(format!("send what it has with `sender --replay {}`, or move it away", part.display()))
+            }
             Failure::ReplacedDictionary => Some("write an .arrows stream instead".to_owned()),
             Failure::SetUp { error, .. } => match error.as_ref() {
                 SetUpError::Meet(error) => meeting_advice(error).map(str::to_owned),
@@ -201,6 +209,9 @@ fn output_advice(name: &str, error: &io::Error) -> Option<&'static str> {
     Some(match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded if name == STDOUT => {
             "free some space, or write elsewhere"
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded if name.ends_with(PART) => {
+            "free some space, or record elsewhere; what was recorded until then is there"
         }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             "free some space, or write elsewhere; no part of the file was kept"
@@ -295,6 +306,9 @@ impl fmt::Display for Failure {
             Failure::Choice(why) => f.write_str(why),
             Failure::Interrupted(_) => f.write_str("interrupted while waiting for a sender"),
             Failure::Output { name, error } => write!(f, "cannot write {name}: {error}"),
+            Failure::Left { part } => {
+                write!(f, "{} is there: a recorder was killed, or still records", part.display())
+            }
             Failure::Format { name, why } => write!(f, "cannot write {name}: {why}"),
             Failure::ReplacedDictionary => {
                 f.write_str("a dictionary was replaced midway, which an .arrow file cannot express")

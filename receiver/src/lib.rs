@@ -6,6 +6,7 @@
 //! to an `output`; a `report` says what happened.
 
 mod args;
+mod channels;
 mod choice;
 mod drain;
 mod every;
@@ -64,17 +65,14 @@ fn receive(args: Receive) -> Result<u8, Failure> {
     if let Some(inspect) = plan.inspect {
         return inspect::run(&plan, inspect, &signals);
     }
+    if !plan.channels.is_empty() {
+        return channels::record(&plan, &signals);
+    }
     let mut receiver = meet::meet(&plan, &signals)?;
     let before = Before::look(&receiver);
     let mut stopwatch = Stopwatch::new();
     let ending = drain::drain(&mut receiver, &plan, &signals, &mut stopwatch)?;
-    let exit = match &ending {
-        Ending::Whole | Ending::Partial | Ending::Enough | Ending::NobodyReads => {
-            incomplete(&receiver, &plan)
-        }
-        Ending::Interrupted(signal) => signal.exit(),
-        Ending::Failed(failure) => tell(failure),
-    };
+    let exit = exit(&ending, &receiver, &plan);
     if let Ending::Interrupted(_) = ending
         && !plan.output_options.quiet
     {
@@ -84,6 +82,15 @@ fn receive(args: Receive) -> Result<u8, Failure> {
     let report = Report::new(&receiver, before, &stopwatch, &ending, exit);
     plan.output_options.state(&report).map_err(|(name, error)| Failure::Output { name, error })?;
     Ok(exit)
+}
+
+/// Tells what went wrong or is missing; returns the exit code.
+fn exit(ending: &Ending, receiver: &bowstring::Receiver, plan: &Plan) -> u8 {
+    match ending {
+        Ending::Whole | Ending::Partial | Ending::Enough | Ending::NobodyReads => incomplete(receiver, plan),
+        Ending::Interrupted(signal) => signal.exit(),
+        Ending::Failed(failure) => tell(failure),
+    }
 }
 
 /// Says what is missing, even where little is to be said, and returns the exit code for it.

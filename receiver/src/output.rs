@@ -24,6 +24,9 @@ const BUFFER: usize = 256 << 10;
 /// The most that is written to a file between two looks whether to stop.
 const PIECE: usize = 1 << 20;
 
+/// The end of the name of a file that is kept although it is not complete.
+pub(crate) const PART: &str = ".part";
+
 /// The size that a pipe accepts at once if it accepts anything.
 const PAGE: usize = 4096;
 
@@ -69,6 +72,28 @@ impl Output {
         };
         match opened {
             Ok((file, draft)) => Ok(Output::over(file, draft, name, stop)),
+            Err(error) => Err(Failure::Output { name, error }),
+        }
+    }
+
+    /// Returns a file that is there as `FILE.part` from the beginning, with whatever was flushed, and gets its name when
+    /// [`finish`](Self::finish) succeeds. What a killed program leaves behind is kept: nothing is written over it.
+    pub(crate) fn create_kept(path: &Path, stop: Arc<AtomicBool>) -> Result<Output, Failure> {
+        match fs::metadata(path) {
+            Ok(there) if !there.is_file() => return Output::create(path, stop),
+            _ => {}
+        }
+        let mut part = path.as_os_str().to_owned();
+        part.push(PART);
+        let part = PathBuf::from(part);
+        let name = part.display().to_string();
+        match fs::OpenOptions::new().write(true).create_new(true).open(&part) {
+            Ok(file) => {
+                let draft = Draft { path: path.to_owned(), temporary: part, named: true, kept: true };
+                // A plain file keeps nobody waiting, and its end is worth a signal's time.
+                Ok(Output::over(file, Some(draft), name, Arc::default()))
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(Failure::Left { part }),
             Err(error) => Err(Failure::Output { name, error }),
         }
     }
@@ -198,6 +223,8 @@ struct Draft {
     temporary: PathBuf,
     /// True if it has that name already.
     named: bool,
+    /// True if it keeps that name where it never gets the other.
+    kept: bool,
 }
 
 impl Draft {
@@ -212,7 +239,7 @@ impl Draft {
         let mut temporary = OsString::from(".");
         temporary.push(name);
         temporary.push(format!(".{}.part", std::process::id()));
-        let mut draft = Draft { temporary: directory.join(temporary), path, named: false };
+        let mut draft = Draft { temporary: directory.join(temporary), path, named: false, kept: false };
         let mode = Mode::from_raw_mode(0o666);
         // The kernel frees a file without a name when this process ends, however it ends.
         let nameless = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
@@ -243,7 +270,7 @@ impl Draft {
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        if self.named {
+        if self.named && !self.kept {
             // There is nobody to tell; the name says what the file is.
             let _ = fs::remove_file(&self.temporary);
         }
@@ -251,68 +278,4 @@ impl Drop for Draft {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use super::*;
-
-    /// A directory of a test's own, which goes with it.
-    struct Room(PathBuf);
-
-    impl Room {
-        fn new(name: &str) -> Room {
-            let path = std::env::temp_dir().join(format!("bowstring-{name}-{}", std::process::id()));
-            fs::create_dir_all(&path).unwrap();
-            Room(path)
-        }
-
-        fn names(&self) -> Vec<OsString> {
-            fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().file_name()).collect()
-        }
-    }
-
-    impl Drop for Room {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
-
-    #[test]
-    fn a_file_has_no_name_until_it_is_complete() {
-        let room = Room::new("publish");
-        let path = room.0.join("a.csv");
-        let mut output = Output::create(&path, Arc::default()).unwrap();
-        output.write_all(b"one").unwrap();
-        output.flush().unwrap();
-        assert!(!path.exists());
-        output.finish().unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"one");
-        assert_eq!(room.names(), ["a.csv"]);
-    }
-
-    #[test]
-    fn what_was_there_stays_until_then_and_a_draft_dropped_leaves_nothing() {
-        let room = Room::new("drop");
-        let path = room.0.join("a.csv");
-        fs::write(&path, "old").unwrap();
-        let mut output = Output::create(&path, Arc::default()).unwrap();
-        output.write_all(b"half").unwrap();
-        output.flush().unwrap();
-        drop(output);
-        assert_eq!(fs::read(&path).unwrap(), b"old");
-        assert_eq!(room.names(), ["a.csv"]);
-        // The same where the file system has only named files.
-        let draft = Draft { path, temporary: room.0.join(".a.part"), named: true };
-        fs::write(&draft.temporary, "half").unwrap();
-        drop(draft);
-        assert_eq!(room.names(), ["a.csv"]);
-    }
-
-    #[test]
-    fn a_device_is_written_to_as_it_is_and_its_error_is_remembered() {
-        let mut output = Output::create(Path::new("/dev/full"), Arc::default()).unwrap();
-        let watch = output.watch();
-        let failed = output.write_all(b"x").and_then(|()| output.flush()).unwrap_err();
-        let Failure::Output { error, .. } = watch.explain(format!("wrapped: {failed}")) else { panic!() };
-        assert_eq!(error.raw_os_error(), Some(Errno::NOSPC.raw_os_error()));
-    }
-}
+mod tests;

@@ -1,5 +1,6 @@
 //! From what was said on the command line to what will be done: every default is decided here, once.
 
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -18,9 +19,11 @@ use crate::failure::Failure;
 pub(crate) const FD_VARIABLE: &str = "BOWSTRING_FD";
 
 /// The plan of a run.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) endpoint: Endpoint,
+    /// The tables to record into one file, if there are several.
+    pub(crate) channels: Vec<(String, Endpoint)>,
     /// The time to wait for a sender, if at all.
     pub(crate) wait: Option<Duration>,
     pub(crate) idle: Option<Duration>,
@@ -142,7 +145,9 @@ impl Plan {
         let mut output_options = OutputOptions::resolve(output_options);
         // A bar and rows on one terminal would write over each other. All else is shown once everything has come.
         output_options.progress &= !(handling.writes_rows() && std::io::stdout().is_terminal());
+        let recorded = matches!(handling, Handling::Keep(SinkPlan::Record { .. })) && inspect.is_none();
         Ok(Plan {
+            channels: channels(&meeting.names, recorded)?,
             endpoint: endpoint(&meeting)?,
             wait: Some(meeting.wait).filter(|wait| !wait.is_zero()),
             idle: meeting.idle,
@@ -246,12 +251,8 @@ fn endpoint(args: &MeetingArgs) -> Result<Endpoint, Failure> {
     if let Some(socket) = &args.socket {
         return Ok(Endpoint::At(Address::from_path(socket)));
     }
-    if let Some(name) = &args.name {
-        let address = Address::parse(name).map_err(|error| Failure::Usage {
-            what: error.to_string(),
-            advice: "list the names with `receiver ls`; files are read by `sender FILE`",
-        })?;
-        return Ok(Endpoint::At(address));
+    if let Some(name) = args.names.first() {
+        return named(name);
     }
     if let Some(value) = std::env::var_os(FD_VARIABLE) {
         let fd = value.to_str().and_then(|text| text.parse().ok());
@@ -261,6 +262,37 @@ fn endpoint(args: &MeetingArgs) -> Result<Endpoint, Failure> {
         });
     }
     Ok(Endpoint::At(Address::Name(DEFAULT_NAME.to_owned())))
+}
+
+fn named(name: &OsStr) -> Result<Endpoint, Failure> {
+    let address = Address::parse(name).map_err(|error| Failure::Usage {
+        what: error.to_string(),
+        advice: "list the names with `receiver ls`; files are read by `sender FILE`",
+    })?;
+    Ok(Endpoint::At(address))
+}
+
+/// Returns the tables to record, if there are several.
+fn channels(names: &[OsString], recorded: bool) -> Result<Vec<(String, Endpoint)>, Failure> {
+    if names.len() < 2 {
+        return Ok(Vec::new());
+    }
+    let wrong = |what: &str, advice| Err(Failure::Usage { what: what.to_owned(), advice });
+    let mut channels: Vec<(String, Endpoint)> = Vec::new();
+    for name in names {
+        let channel = name.to_string_lossy().into_owned();
+        if channels.iter().any(|(known, _)| *known == channel) {
+            return wrong("a table is named twice", "name each once");
+        }
+        channels.push((channel, named(name)?));
+    }
+    match channels.len() {
+        _ if !recorded => {
+            wrong("several tables can only be recorded", "record them into one file with --record FILE")
+        }
+        65.. => wrong("a recording has at most 64 channels", "record them into several files"),
+        _ => Ok(channels),
+    }
 }
 
 /// This user beside the others, if there are any.
@@ -281,54 +313,4 @@ fn deliveries(handover: Option<Handover>) -> Deliveries {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-    use super::*;
-    use crate::args::Cli;
-    use clap::Parser;
-
-    fn plan(args: &[&str]) -> Result<Plan, Failure> {
-        let words = ["receiver", "--socket", "s"].iter().chain(args);
-        Plan::resolve(Cli::try_parse_from(words).unwrap().receive)
-    }
-
-    fn sink(args: &[&str]) -> SinkPlan {
-        match plan(args).unwrap().handling {
-            Handling::Keep(sink) => sink,
-            Handling::Look { .. } => panic!("{args:?} keeps nothing"),
-        }
-    }
-
-    #[test]
-    fn extensions_name_formats() {
-        for (name, format) in [
-            ("a.arrow", Format::Arrow),
-            ("a.arrows", Format::Arrows),
-            ("a.b.Parquet", Format::Parquet),
-            ("dir.csv/a.jsonl", Format::Jsonl),
-            ("a.CSV", Format::Csv),
-        ] {
-            assert_eq!(sink(&["-o", name]), SinkPlan::Write { format, path: Some(name.into()) });
-        }
-        assert!(matches!(plan(&["-o", "a"]), Err(Failure::Usage { .. })));
-        assert!(matches!(plan(&["-o", "a.txt"]), Err(Failure::Usage { .. })));
-        let said = SinkPlan::Write { format: Format::Csv, path: Some("a.txt".into()) };
-        assert_eq!(sink(&["-o", "a.txt", "--format", "csv"]), said);
-    }
-
-    #[test]
-    fn unchecked_values_reach_no_sink() {
-        assert!(matches!(plan(&["--validate", "structure", "--csv"]), Err(Failure::Usage { .. })));
-        let handling = plan(&["--validate", "structure", "--null"]).unwrap().handling;
-        assert_eq!(handling, Handling::Look { full: false, what: Look::Null });
-        let handling = plan(&["--null", "--touch"]).unwrap().handling;
-        assert_eq!(handling, Handling::Look { full: true, what: Look::Touch });
-    }
-
-    #[test]
-    fn two_sinks_are_one_too_many() {
-        for words in [["--csv", "--json"], ["--null", "--count"], ["--summary", "--table"]] {
-            assert!(Cli::try_parse_from(["receiver"].iter().chain(&words)).is_err(), "{words:?}");
-        }
-    }
-}
+mod tests;

@@ -51,8 +51,12 @@ impl Stats for Report<'_> {
         self.verbose()
     }
 
-    fn json(&self) -> String {
-        self.object().to_string()
+    fn json(&self, channel: Option<&str>) -> String {
+        let mut object = self.object();
+        if let Some(channel) = channel {
+            object["channel"] = json!(channel);
+        }
+        object.to_string()
     }
 }
 

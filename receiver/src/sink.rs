@@ -7,7 +7,7 @@ mod form;
 mod ipc;
 mod json;
 mod parquet;
-mod record;
+pub(crate) mod record;
 mod summary;
 pub(crate) mod table;
 mod typed;
@@ -96,7 +96,7 @@ pub(crate) fn open(
     Ok(match plan {
         SinkPlan::Table { head } => Box::new(table::Table::new(schema, *head, screen)?),
         SinkPlan::Record { path } => {
-            Box::new(record::Record::new(Output::create(path, stop.clone())?, schema)?)
+            Box::new(record::Record::new(Output::create_kept(path, stop.clone())?, schema)?)
         }
         SinkPlan::Summary => Box::new(summary::SummaryTable::new(schema, screen)?),
         SinkPlan::Write { format, path } => {

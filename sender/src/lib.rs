@@ -4,6 +4,7 @@
 //! to them; a `report` says what happened. `doctor` looks at the host, and `top` at senders that run.
 
 mod args;
+mod channels;
 mod compact;
 mod doctor;
 mod failure;
@@ -20,12 +21,14 @@ use std::process::ExitCode;
 
 use bowstring_cli::signals::Signals;
 use bowstring_cli::{output_options, self_docs};
+use bowstring_source::Source;
 use clap::{CommandFactory, Parser};
 
 use crate::args::{Cli, Command, Send};
 use crate::failure::Failure;
 use crate::meet::NotMet;
 use crate::plan::Plan;
+use crate::pump::Ended;
 
 /// The program: follows its arguments and returns the exit code.
 #[must_use]
@@ -46,6 +49,10 @@ fn send(args: Send) -> Result<u8, Failure> {
     let mut plan = Plan::resolve(args)?;
     let signals = Signals::catch().map_err(|error| Failure::host("cannot catch signals", &error))?;
     plan.reading.interrupt = Some(signals.flag());
+    let names = channels::all(&mut plan)?;
+    if !names.is_empty() {
+        return channels::send(&plan, &names, &signals);
+    }
     let source = bowstring_source::open(&plan.inputs, &plan.reading, plan.choice);
     let mut source = match (source, signals.caught()) {
         (Err(_), Some(signal)) => return Ok(signal.exit()),
@@ -63,15 +70,22 @@ fn send(args: Send) -> Result<u8, Failure> {
     };
     let ended = pump::pump(&mut met, &mut source, &plan, &signals);
     compact::say(&source, plan.output_options.quiet);
-    let exit = match &ended.failure {
-        Some(failure) => tell(failure),
-        None => signals.caught().map_or(0, |signal| signal.exit()),
-    };
+    let exit = exit(&ended, &source, &signals);
     // The table closes here, so that receivers come to its end; a receiver that was started is then waited for.
     let waited = met.close(ended.broken()).wait();
     let exit = if exit == 0 { waited? } else { exit };
     report::state(&ended, &plan.output_options, exit)?;
     Ok(exit)
+}
+
+/// Tells what went wrong; returns the exit code.
+fn exit(ended: &Ended, source: &Source, signals: &Signals) -> u8 {
+    match (&ended.failure, source.cut()) {
+        (Some(failure), _) => tell(failure),
+        // Receivers have all that there is, and this is its end.
+        (None, Some(cut)) => tell(&cut.clone().into()),
+        (None, None) => signals.caught().map_or(0, |signal| signal.exit()),
+    }
 }
 
 fn printed(printed: io::Result<()>) -> Result<u8, Failure> {

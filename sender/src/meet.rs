@@ -52,6 +52,15 @@ impl From<Failure> for NotMet {
 
 /// Makes the pool and the place to meet, and waits for as many receivers as the plan says.
 pub(crate) fn meet(plan: &Plan, source: &Source, signals: &Signals) -> Result<Met, NotMet> {
+    let sender = listen(plan, source, signals)?;
+    match &plan.endpoint {
+        Endpoint::At(_) => wait(plan, sender),
+        Endpoint::Child => start(plan, sender),
+    }
+}
+
+/// Makes the pool and the place to meet.
+pub(crate) fn listen(plan: &Plan, source: &Source, signals: &Signals) -> Result<TableSender, Failure> {
     let failed = |error: SetUpError| Failure::set_up(&plan.endpoint, &error);
     let mut sender = TableSender::new(source.schema(), plan.config).map_err(failed)?;
     let wake = signals.wake().try_clone_to_owned();
@@ -64,19 +73,24 @@ pub(crate) fn meet(plan: &Plan, source: &Source, signals: &Signals) -> Result<Me
         name: Some(table_name(&plan.inputs)),
         ..Hints::default()
     });
-    let Endpoint::At(address) = &plan.endpoint else { return start(plan, sender) };
+    let Endpoint::At(address) = &plan.endpoint else { return Ok(sender) };
     sender.listen(address.listen().map_err(|error| Failure::address(&plan.endpoint, &error))?);
     open_to_others(plan, address)?;
     plan.users.iter().for_each(|&uid| sender.allow_user(uid));
     if !plan.output_options.quiet {
         announce(plan);
     }
+    Ok(sender)
+}
+
+/// Waits for as many receivers as the plan says.
+pub(crate) fn wait(plan: &Plan, mut sender: TableSender) -> Result<Met, NotMet> {
     match sender.wait_for_receivers(plan.receivers, plan.wait) {
         Ok(()) => Ok(Met { sender, child: Started::none() }),
         Err(SetUpError::Interrupted) => {
             Err(Failure::new(Exit::Other, "interrupted while waiting for a receiver").into())
         }
-        Err(error) => Err(failed(error).into()),
+        Err(error) => Err(Failure::set_up(&plan.endpoint, &error).into()),
     }
 }
 

@@ -20,7 +20,7 @@ use crate::pace::Rate;
 const MAX_SLOTS: u32 = 65536;
 
 /// The plan of a run.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) inputs: Vec<Input>,
     pub(crate) reading: Reading,
@@ -28,6 +28,8 @@ pub(crate) struct Plan {
     pub(crate) repeat: u64,
     pub(crate) rate: Option<Rate>,
     pub(crate) endpoint: Endpoint,
+    /// The endpoint was chosen by the user.
+    pub(crate) endpoint_asked: bool,
     /// The receiver to start.
     pub(crate) command: Vec<OsString>,
     pub(crate) receivers: u32,
@@ -54,6 +56,8 @@ impl Plan {
     pub(crate) fn resolve(args: Send) -> Result<Plan, Failure> {
         let Send { source, repeat, meeting, pool, output_options, receiver } = args;
         let endpoint = endpoint(&meeting, &receiver)?;
+        let endpoint_asked =
+            endpoint == Endpoint::Child || meeting.name.is_some() || meeting.socket.is_some();
         let (inputs, reading, choice) = inputs(&source, repeat.repeat)?;
         if meeting.receivers > 1 && endpoint == Endpoint::Child {
             return Err(Failure::usage("one receiver is started, so --receivers cannot be more than 1"));
@@ -77,6 +81,7 @@ impl Plan {
             repeat: repeat.repeat,
             rate: repeat.rate,
             endpoint,
+            endpoint_asked,
             command: receiver,
             receivers: meeting.receivers,
             users: meeting.allow_user,

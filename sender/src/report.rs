@@ -4,7 +4,7 @@
 //! own allocator on the sending thread, from the second batch on, while batches are encoded, or built, and committed
 //! (reading files is not the hot path, and its time is counted separately); wake-ups and stalls by the transport.
 
-use bowstring_cli::output_options::{OutputOptions, Stats};
+use bowstring_cli::output_options::{OutputOptions, Several, Stats};
 use bowstring_cli::text;
 use serde_json::{Value, json};
 
@@ -14,6 +14,13 @@ use crate::pump::{Ended, Ending};
 /// States the stats as was asked.
 pub(crate) fn state(ended: &Ended, output_options: &OutputOptions, exit: u8) -> Result<(), Failure> {
     output_options.state(&Report { ended, exit }).map_err(|(name, error)| Failure::output(&name, &error))
+}
+
+/// States the stats of several channels, each with its name.
+pub(crate) fn state_all(all: &[(String, Ended, u8)], output_options: &OutputOptions) -> Result<(), Failure> {
+    let reports = all.iter().map(|(name, ended, exit)| (name.as_str(), Report { ended, exit: *exit }));
+    let several = Several(reports.collect());
+    output_options.state(&several).map_err(|(name, error)| Failure::output(&name, &error))
 }
 
 struct Report<'a> {
@@ -30,8 +37,12 @@ impl Stats for Report<'_> {
         details(self.ended)
     }
 
-    fn json(&self) -> String {
-        object(self.ended, self.exit).to_string()
+    fn json(&self, channel: Option<&str>) -> String {
+        let mut object = object(self.ended, self.exit);
+        if let Some(channel) = channel {
+            object["channel"] = json!(channel);
+        }
+        object.to_string()
     }
 }
 

@@ -35,7 +35,7 @@ pub use crate::compact::Sample;
 pub use crate::demo::Demo;
 pub use crate::error::{Kind, SourceError};
 use crate::options::{Choice, Input, Reading};
-pub use crate::replay::{Replay, Replaying, Speed};
+pub use crate::replay::{Clock, Replay, Replaying, Speed, channels};
 pub use crate::waiting::{Next, Waiting};
 use crate::window::Window;
 
@@ -127,6 +127,15 @@ impl Source {
                 Some(report.clone())
             }
             Source::Demo(_) | Source::Replay(_) => None,
+        }
+    }
+
+    /// Returns what is missing of an input that came to an end without one, although all that is there was read.
+    #[must_use]
+    pub fn cut(&self) -> Option<&SourceError> {
+        match self {
+            Source::Replay(replay) => replay.cut(),
+            Source::Batches(_) | Source::Demo(_) => None,
         }
     }
 

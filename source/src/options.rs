@@ -1,5 +1,7 @@
 //! The command line options of inputs, for programs to flatten into theirs.
 
+mod words;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -7,6 +9,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use self::words::{delimiter, demo_rows, infer_rows, range, sample};
 use crate::SourceError;
 use crate::compact::Sample;
 use crate::error::name;
@@ -61,15 +64,22 @@ pub struct SourceOptions {
     /// over the first ROWS, which are kept in memory until they are sent.
     #[arg(long, value_name = "all|ROWS", num_args = 0..=1, require_equals = true, default_missing_value = "all", value_parser = sample)]
     pub compact: Option<Sample>,
-    /// Send a recording of `receiver --record` at its own pace.
+    /// Send a recording of `receiver --record` at its own pace. The channels of a recording of several are sent each under
+    /// its name, and begin together.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["inputs", "rows", "batch", "batch_rows", "compact"])]
     pub replay: Option<PathBuf>,
+    /// With --replay: only this channel, of a recording of several.
+    #[arg(long, value_name = "NAME", requires = "replay")]
+    pub channel: Option<String>,
     /// With --replay: this much faster, or slower: `2x`, `0.5x`, or `max`.
     #[arg(long, value_name = "FACTOR", requires = "replay", default_value = "1x", value_parser = replay::speed)]
     pub speed: Speed,
     /// With --replay: leave out what arrived earlier than this after the beginning, such as `90s` or `1.5h`.
     #[arg(long, value_name = "TIME", requires = "replay", default_value = "0", value_parser = replay::time)]
     pub from: Duration,
+    /// With --replay: leave out what arrived later than this after the beginning.
+    #[arg(long, value_name = "TIME", requires = "replay", value_parser = replay::time)]
+    pub to: Option<Duration>,
     /// Threads that parse [default: all cores].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
@@ -245,8 +255,10 @@ impl SourceOptions {
             ragged: false,
             compact: None,
             replay: None,
+            channel: None,
             speed: Speed(Some(1000)),
             from: Duration::ZERO,
+            to: None,
             threads: None,
             flush_every: 100,
             rows: None,
@@ -258,7 +270,8 @@ impl SourceOptions {
     /// Checks the options, and splits them into what to read, how, and which part.
     pub fn resolve(&self) -> Result<(Vec<Input>, Reading, Choice), SourceError> {
         if let Some(path) = self.replay.clone() {
-            let replay = Replay { path, speed: self.speed, from: self.from };
+            let (channel, clock) = (self.channel.clone(), Arc::default());
+            let replay = Replay { path, channel, speed: self.speed, from: self.from, to: self.to, clock };
             return Ok((
                 vec![Input::Replay(replay)],
                 Reading::default(),
@@ -266,8 +279,9 @@ impl SourceOptions {
             ));
         }
         // Clap waives what an option requires where that contradicts another one that was said.
-        if self.speed != Speed(Some(1000)) || self.from != Duration::ZERO {
-            return Err(SourceError::usage("--speed and --from belong to --replay"));
+        let chosen = self.channel.is_some() || self.from != Duration::ZERO || self.to.is_some();
+        if chosen || self.speed != Speed(Some(1000)) {
+            return Err(SourceError::usage("--channel, --speed, --from and --to belong to --replay"));
         }
         let inputs: Vec<_> = self.inputs.iter().cloned().map(Input::named).collect::<Result<_, _>>()?;
         let stdin = inputs.iter().filter(|input| **input == Input::Stdin).count();
@@ -337,58 +351,6 @@ impl Input {
             Input::Demo { .. } => "demo".to_owned(),
             Input::Replay(replay) => name(&replay.path),
         }
-    }
-}
-
-fn infer_rows(text: &str) -> Result<InferRows, String> {
-    match text {
-        "auto" => Ok(InferRows::Auto),
-        "all" => Ok(InferRows::All),
-        _ => match text.replace('_', "").parse() {
-            Ok(rows) if rows > 0 => Ok(InferRows::Rows(rows)),
-            _ => Err("a number of rows, `all` or `auto`".to_owned()),
-        },
-    }
-}
-
-/// Parses rows as people write them: `1_000`, `100M`.
-fn demo_rows(text: &str) -> Option<u64> {
-    let text = text.replace('_', "");
-    let (digits, scale) = match text.as_bytes().last()? {
-        b'k' | b'K' => (&text[..text.len() - 1], 1000),
-        b'm' | b'M' => (&text[..text.len() - 1], 1_000_000),
-        b'g' | b'G' | b'b' | b'B' => (&text[..text.len() - 1], 1_000_000_000),
-        _ => (&text[..], 1),
-    };
-    digits.parse::<u64>().ok()?.checked_mul(scale)
-}
-
-fn sample(text: &str) -> Result<Sample, String> {
-    match text {
-        "all" => Ok(Sample::All),
-        _ => match demo_rows(text) {
-            Some(rows) if rows > 0 => Ok(Sample::Rows(rows)),
-            _ => Err("a number of rows, or `all`".to_owned()),
-        },
-    }
-}
-
-fn range(text: &str) -> Result<Range, String> {
-    let (start, end) = text.split_once("..").ok_or("not of the form A..B")?;
-    let number = |text: &str| text.replace('_', "").parse().map_err(|_| format!("{text:?} is no number"));
-    let start = if start.is_empty() { 0 } else { number(start)? };
-    let end = if end.is_empty() { None } else { Some(number(end)?) };
-    match end.is_some_and(|end| end < start) {
-        true => Err("the end is before the start".to_owned()),
-        false => Ok(Range { start, end }),
-    }
-}
-
-fn delimiter(text: &str) -> Result<u8, String> {
-    match text.as_bytes() {
-        b"\\t" => Ok(b'\t'),
-        [byte] if byte.is_ascii() => Ok(*byte),
-        _ => Err("it must be one ASCII character, or \\t".to_owned()),
     }
 }
 

@@ -1,20 +1,35 @@
 //! `--replay`: the batches of a recording, each when its time has come.
+//!
+//! A recording of one table is an Arrow stream of it, whose batches say when they arrived. One of several `channel`s
+//! holds such a stream of each, in pieces. Either may lack its end, if its recorder was killed: everything complete is
+//! sent, and [`Replaying::cut`] then says so.
+
+mod channel;
+mod words;
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use bowstring::codec::interop::Align;
-use bowstring::codec::read::IoReader;
+use bowstring::codec::decode::{FrameFault, ReadError};
+use bowstring::codec::interop::{Align, ImportError};
+use bowstring::codec::read::{IoError, IoReader};
 
+use self::channel::Channel;
+pub use self::channel::channels;
+pub(crate) use self::words::{speed, time};
 use crate::error::name;
 use crate::{Next, SourceError};
 
 /// The key of a batch's arrival, in nanoseconds since 1970: what `receiver --record` writes.
 const ARRIVED: &str = "bowstring.arrived";
+
+/// The end of an Arrow stream.
+const END: [u8; 8] = [0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0];
 
 /// The speed of a repetition: in thousandths of the recording's own pace, or as fast as possible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,31 +40,53 @@ pub struct Speed(pub Option<u32>);
 pub struct Replay {
     /// The recording.
     pub path: PathBuf,
+    /// The channel, of a recording of several.
+    pub channel: Option<String>,
     /// The speed.
     pub speed: Speed,
-    /// Leaves out what arrived earlier than this after the first batch.
+    /// Leaves out what arrived earlier than this after the first batch of all channels.
     pub from: Duration,
+    /// Leaves out what arrived later than this after it.
+    pub to: Option<Duration>,
+    /// Shared by the channels of a recording, so that they keep their distances.
+    pub clock: Arc<Clock>,
+}
+
+/// The times that the channels of a recording have in common.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Clock {
+    /// The arrival of the first batch of the recording.
+    first: OnceLock<u64>,
+    /// The time at which the first batch was asked for.
+    began: OnceLock<Instant>,
 }
 
 /// A recording that is being repeated.
 #[derive(Debug)]
 pub struct Replaying {
     replay: Replay,
-    reader: IoReader<BufReader<File>>,
+    reader: IoReader<Tail>,
     schema: SchemaRef,
-    /// The arrival of the first batch of the recording.
-    first: Option<u64>,
     /// The batch that is next, and its time after the first one that is sent.
     next: Option<(RecordBatch, Duration)>,
-    /// The time at which the first batch was asked for.
-    began: Option<Instant>,
+    /// The bytes that end what was read, if they are no end of a stream.
+    cut: Option<SourceError>,
 }
 
 impl Replaying {
-    pub(crate) fn open(replay: Replay) -> Result<Replaying, SourceError> {
-        let reader = open(&replay.path)?;
+    pub(crate) fn open(mut replay: Replay) -> Result<Replaying, SourceError> {
+        // The one channel of a recording need not be named.
+        if let ([only], None) = (&channels(&replay.path)?[..], &replay.channel) {
+            replay.channel = Some(only.clone());
+        }
+        let bytes: Box<dyn Read + Send> = match &replay.channel {
+            None => Box::new(BufReader::new(open(&replay.path)?)),
+            Some(channel) => Box::new(Channel::open(&replay.path, channel, replay.clock.clone())?),
+        };
+        let reader = IoReader::new(Tail { bytes, last: END });
+        let reader = reader.map_err(|error| wrong(&name(&replay.path), &error))?;
         let schema = reader.schema().clone();
-        Ok(Replaying { replay, reader, schema, first: None, next: None, began: None })
+        Ok(Replaying { replay, reader, schema, next: None, cut: None })
     }
 
     pub(crate) fn schema(&self) -> SchemaRef {
@@ -57,8 +94,15 @@ impl Replaying {
     }
 
     pub(crate) fn rewind(&mut self) -> Result<(), SourceError> {
-        *self = Replaying::open(self.replay.clone())?;
+        let replay = Replay { clock: Arc::default(), ..self.replay.clone() };
+        *self = Replaying::open(replay)?;
         Ok(())
+    }
+
+    /// Returns what is missing of a recording that came to an end without one.
+    #[must_use]
+    pub fn cut(&self) -> Option<&SourceError> {
+        self.cut.as_ref()
     }
 
     /// Returns the next batch if its time has come.
@@ -75,7 +119,7 @@ impl Replaying {
     /// Returns the time until the next batch.
     pub fn pause(&mut self) -> Duration {
         let now = Instant::now();
-        let began = *self.began.get_or_insert(now);
+        let began = *self.replay.clock.began.get_or_init(|| now);
         match (&self.next, self.replay.speed.0) {
             (Some((_, after)), Some(speed)) => {
                 (began + after.mul_f64(1000.0 / f64::from(speed))).saturating_duration_since(now)
@@ -87,10 +131,22 @@ impl Replaying {
     /// Reads the next batch that is to be sent.
     fn read(&mut self) -> Result<Option<(RecordBatch, Duration)>, SourceError> {
         let name = name(&self.replay.path);
+        if self.cut.is_some() {
+            return Ok(None);
+        }
         loop {
-            let read = self.reader.next_with_metadata(Align::Copy);
-            let Some((imported, pairs)) = read.map_err(|error| SourceError::arrow(&name, &error))? else {
-                return Ok(None);
+            let (imported, pairs) = match self.reader.next_with_metadata(Align::Copy) {
+                Ok(Some(read)) => read,
+                Ok(None) if self.reader.source().last == END => return Ok(None),
+                Ok(None) => {
+                    self.cut = Some(cut(&name));
+                    return Ok(None);
+                }
+                Err(error) if is_cut(&error) => {
+                    self.cut = Some(cut(&name));
+                    return Ok(None);
+                }
+                Err(error) => return Err(wrong(&name, &error)),
             };
             let arrived = pairs.get(ARRIVED).and_then(|text| text.parse::<u64>().ok()).ok_or_else(|| {
                 SourceError::malformed(&name, "a batch does not say when it arrived: this is no recording")
@@ -98,8 +154,11 @@ impl Replaying {
                         "record with `receiver --record FILE`, or send the file as it is, without --replay",
                     )
             })?;
-            let first = *self.first.get_or_insert(arrived);
+            let first = *self.replay.clock.first.get_or_init(|| arrived);
             let after = Duration::from_nanos(arrived.saturating_sub(first));
+            if self.replay.to.is_some_and(|to| after > to) {
+                return Ok(None);
+            }
             if let Some(after) = after.checked_sub(self.replay.from) {
                 return Ok(Some((imported.batch, after)));
             }
@@ -107,59 +166,58 @@ impl Replaying {
     }
 }
 
-fn open(path: &Path) -> Result<IoReader<BufReader<File>>, SourceError> {
-    let name = name(path);
-    let file = File::open(path).map_err(|error| SourceError::input(&name, &error))?;
-    IoReader::new(BufReader::new(file)).map_err(|error| SourceError::arrow(&name, &error))
+/// Bytes, of which the last are remembered.
+struct Tail {
+    bytes: Box<dyn Read + Send>,
+    last: [u8; 8],
 }
 
-/// Reads a speed: `2x`, `0.5x`, `max`.
-pub(crate) fn speed(text: &str) -> Result<Speed, String> {
-    if text == "max" {
-        return Ok(Speed(None));
+impl Read for Tail {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.bytes.read(into)?;
+        let new = &into[..read];
+        match new.last_chunk() {
+            Some(last) => self.last = *last,
+            None => {
+                self.last.rotate_left(read);
+                let kept = self.last.len() - read;
+                self.last[kept..].copy_from_slice(new);
+            }
+        }
+        Ok(read)
     }
-    let number: f64 = text.strip_suffix('x').unwrap_or(text).parse().map_err(|_| WRONG_SPEED)?;
-    let thousandths = (number * 1000.0).round();
-    if !(1.0..=1e9).contains(&thousandths) {
-        return Err(WRONG_SPEED.to_owned());
-    }
-    Ok(Speed(Some(thousandths as u32)))
 }
 
-const WRONG_SPEED: &str = "a factor from 0.001x to 1000000x, or `max`";
-
-/// Reads a time: seconds, or a number with `ms`, `s`, `m` or `h`.
-pub(crate) fn time(text: &str) -> Result<Duration, String> {
-    let (number, unit) = match text {
-        _ if text.ends_with("ms") => (&text[..text.len() - 2], 0.001),
-        _ if text.ends_with('s') => (&text[..text.len() - 1], 1.0),
-        _ if text.ends_with('m') => (&text[..text.len() - 1], 60.0),
-        _ if text.ends_with('h') => (&text[..text.len() - 1], 3600.0),
-        _ => (text, 1.0),
-    };
-    let wrong = || "a time after the beginning, such as 90, 1.5s, 20m or 2h".to_owned();
-    let number: f64 = number.parse().map_err(|_| wrong())?;
-    Duration::try_from_secs_f64(number * unit).map_err(|_| wrong())
+impl std::fmt::Debug for Tail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tail").field("last", &self.last).finish_non_exhaustive()
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn open(path: &Path) -> Result<File, SourceError> {
+    File::open(path).map_err(|error| SourceError::input(&name(path), &error))
+}
 
-    #[test]
-    fn speeds_and_times() {
-        for (text, expected) in [("2x", Some(2000)), ("0.5", Some(500)), ("max", None)] {
-            assert_eq!(speed(text), Ok(Speed(expected)));
-        }
-        for wrong in ["0", "-1x", "fast", "", "nan", "inf"] {
-            assert!(speed(wrong).is_err(), "{wrong}");
-        }
-        assert_eq!(time("1.5"), Ok(Duration::from_millis(1500)));
-        assert_eq!(time("250ms"), Ok(Duration::from_millis(250)));
-        assert_eq!(time("2m"), time("120s"));
-        assert_eq!(time("1h"), time("60m"));
-        for wrong in ["", "s", "-1s", "soon", "nan"] {
-            assert!(time(wrong).is_err(), "{wrong}");
-        }
+/// True if the bytes ended within a message.
+fn is_cut(error: &IoError) -> bool {
+    let IoError::Import(ImportError::Read(read)) = error else { return false };
+    matches!(read.innermost(), ReadError::Frame { fault: FrameFault::Truncated { .. }, .. })
+}
+
+fn cut(name: &str) -> SourceError {
+    SourceError::malformed(
+        name,
+        "the recording has no end: its recorder was killed, or the file was cut short",
+    )
+    .advise("every batch that is complete was sent")
+}
+
+/// Returns the error of a recording that cannot be read: of a channel's own reader, or of the reader of its stream.
+fn wrong(name: &str, error: &IoError) -> SourceError {
+    if let IoError::Io(io) = error
+        && let Some(source) = io.get_ref().and_then(|inner| inner.downcast_ref::<SourceError>())
+    {
+        return source.clone();
     }
+    SourceError::arrow(name, error)
 }

@@ -83,6 +83,12 @@ impl<R: Read> IoReader<R> {
         self.decoder.schema()
     }
 
+    /// Returns the source, which was read as far as the last message that was returned.
+    #[must_use]
+    pub fn source(&self) -> &R {
+        &self.source
+    }
+
     /// Returns the next batch as Arrow arrays, fully checked, after any dictionaries before it. `None` at the end of
     /// the stream, which may be explicit or the end of the source between two messages.
     pub fn next_record_batch(&mut self, align: Align) -> Result<Option<Imported>, IoError> {
