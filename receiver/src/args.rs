@@ -21,6 +21,7 @@ Examples:
   receiver -o trips.parquet              to a file; the extension says how (.arrow .arrows .parquet .csv .jsonl)
   receiver --columns id,price --limit 20 --json
   receiver --wait 30 --count             wait up to 30 seconds for a sender to appear
+  receiver trips --reconnect --json     goes on when the sender is started again, and says what it missed
   receiver --delivery copied --null      do not trust the sender; measure only
   sender trips.parquet -- receiver -o -  --format arrows > trips.arrows
 
@@ -36,8 +37,8 @@ Exit codes:
   6  no sender, or nothing came in time
   7  no permission
   8  the output cannot be written: disk full, a type that the format does not have
-  9  rows are missing: the sender skipped this receiver (0 with --allow-gaps), or had sent rows before it came and a
-     file was to be written (--from-now takes the rest)
+  9  rows are missing: the sender skipped this receiver, or --reconnect went on with another (0 with --allow-gaps); or
+     it had sent rows before this receiver came and a file was to be written (--from-now takes the rest)
   130, 143  interrupted by SIGINT, by SIGTERM";
 
 /// Receives an Arrow table from a `sender` on this host and shows, stores or measures it.
@@ -192,9 +193,15 @@ pub(crate) struct MeetingArgs {
     /// An inherited socket's number, as $BOWSTRING_FD.
     #[arg(long, value_name = "N")]
     pub(crate) fd: Option<i32>,
-    /// Wait up to SECONDS for a sender to appear; 0 does not wait.
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "5")]
-    pub(crate) wait: Duration,
+    /// Wait up to SECONDS for a sender to appear; 0 does not wait [default: 5].
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) wait: Option<Duration>,
+    /// If the sender dies or breaks off, wait for another of the same name and go on with it; `=always`: after the clean
+    /// end of a table too. Waits without end, or up to --wait SECONDS. The new sender's columns must be the same. It
+    /// counts its rows anew, so rows may be missing, or come twice: the exit code is 9 unless --allow-gaps is said.
+    #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "broken",
+        conflicts_with_all = ["fd", "inspect"])]
+    pub(crate) reconnect: Option<Reconnect>,
     /// Also receive from a sender of one of these users, by name or number. What it sends is copied, or sealed, before it
     /// is looked at.
     #[arg(long, value_name = "USER", value_delimiter = ',', value_parser = user)]
@@ -203,7 +210,8 @@ pub(crate) struct MeetingArgs {
     /// beginning.
     #[arg(long)]
     pub(crate) from_now: bool,
-    /// Exit with 0 although the sender skipped batches that this receiver was too slow for.
+    /// Exit with 0 although the sender skipped batches that this receiver was too slow for, or --reconnect went on after
+    /// an interruption.
     #[arg(long)]
     pub(crate) allow_gaps: bool,
     /// Give up if no message arrives for SECONDS.
@@ -219,6 +227,15 @@ pub(crate) struct MeetingArgs {
     /// dictionaries.
     #[arg(long)]
     pub(crate) require_zero_copy: bool,
+}
+
+/// `--reconnect`.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reconnect {
+    /// After a sender that died, broke off, or disconnected this receiver.
+    Broken,
+    /// After a clean end too.
+    Always,
 }
 
 /// `--validate`.

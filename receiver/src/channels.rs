@@ -6,6 +6,7 @@ use bowstring::TableReceiver;
 use bowstring_cli::output_options::Several;
 use bowstring_cli::signals::Signals;
 
+use crate::again::History;
 use crate::choice::Choice;
 use crate::drain::{self, Ending};
 use crate::failure::Failure;
@@ -21,6 +22,7 @@ struct Channel {
     plan: Plan,
     receiver: TableReceiver,
     before: Before,
+    history: History,
     stopwatch: Stopwatch,
 }
 
@@ -34,7 +36,9 @@ pub(crate) fn record(plan: &Plan, signals: &Signals) -> Result<u8, Failure> {
         plan.output_options.progress = false;
         let receiver = meet::meet(&plan, signals)?;
         let before = Before::look(&receiver);
-        channels.push(Channel { name: name.clone(), plan, receiver, before, stopwatch: Stopwatch::new() });
+        let history = History::begin(&receiver, &plan)?;
+        let (name, stopwatch) = (name.clone(), Stopwatch::new());
+        channels.push(Channel { name, plan, receiver, before, history, stopwatch });
     }
     let recording = Recording::create(path, channels.len(), signals.flag())?;
     let sinks = channels.iter().map(|channel| {
@@ -49,8 +53,8 @@ pub(crate) fn record(plan: &Plan, signals: &Signals) -> Result<u8, Failure> {
             .zip(sinks)
             .map(|(channel, sink)| {
                 scope.spawn(move || {
-                    let Channel { plan, receiver, stopwatch, .. } = channel;
-                    let ending = drain::drain_to(receiver, plan, signals, stopwatch, Box::new(sink));
+                    let Channel { plan, receiver, stopwatch, history, .. } = channel;
+                    let ending = drain::drain_to(receiver, plan, signals, stopwatch, history, Box::new(sink));
                     ending.unwrap_or_else(Ending::Failed)
                 })
             })
@@ -63,11 +67,11 @@ pub(crate) fn record(plan: &Plan, signals: &Signals) -> Result<u8, Failure> {
     let finished = recording.finish();
     let mut exits = Vec::with_capacity(channels.len());
     for (channel, ending) in channels.iter().zip(&endings) {
-        exits.push(exit(ending, &channel.receiver, &channel.plan));
+        exits.push(exit(ending, channel.history.missing(&channel.receiver), &channel.plan));
     }
     let reports = channels.iter().zip(&endings).zip(&exits).map(|((channel, ending), exit)| {
-        let Channel { name, receiver, before, stopwatch, .. } = channel;
-        (name.as_str(), Report::new(receiver, *before, stopwatch, ending, *exit))
+        let Channel { name, receiver, before, history, stopwatch, .. } = channel;
+        (name.as_str(), Report::new(receiver, *before, history, stopwatch, ending, *exit))
     });
     let reports = Several(reports.collect());
     plan.output_options.state(&reports).map_err(|(name, error)| Failure::Output { name, error })?;

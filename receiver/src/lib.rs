@@ -5,6 +5,7 @@
 //! Arguments become a `plan`; `meet` connects to the sender; `drain` takes the table's batches to a `sink`, which writes
 //! to an `output`; a `report` says what happened.
 
+mod again;
 mod args;
 mod channels;
 mod choice;
@@ -25,6 +26,7 @@ mod slices;
 mod stopwatch;
 mod trust;
 mod weight;
+mod work;
 mod zero_copy;
 
 use std::io::{self, IsTerminal};
@@ -36,11 +38,13 @@ use bowstring_cli::{output_options, self_docs, text};
 use bowstring_top::{Top, TopError};
 use clap::{CommandFactory, Parser};
 
+use crate::again::History;
 use crate::args::{Cli, Command, Receive};
 use crate::drain::Ending;
 use crate::failure::{Failure, STDOUT};
 use crate::plan::{Endpoint, Plan};
 use crate::report::{Before, Report};
+use crate::sink::Missing;
 use crate::stopwatch::Stopwatch;
 
 /// Runs the program: does what its arguments say, and returns its exit code.
@@ -71,45 +75,53 @@ fn receive(args: Receive) -> Result<u8, Failure> {
     let mut receiver = meet::meet(&plan, &signals)?;
     let before = Before::look(&receiver);
     let mut stopwatch = Stopwatch::new();
-    let ending = drain::drain(&mut receiver, &plan, &signals, &mut stopwatch)?;
-    let exit = exit(&ending, &receiver, &plan);
+    let mut history = History::begin(&receiver, &plan)?;
+    let ending = drain::drain(&mut receiver, &plan, &signals, &mut stopwatch, &mut history)?;
+    let exit = exit(&ending, history.missing(&receiver), &plan);
     if let Ending::Interrupted(_) = ending
         && !plan.output_options.quiet
     {
         let kept = if plan.writes_file() { "; no part of the file was kept" } else { "" };
         output_options::say(&format!("receiver: interrupted{kept}"));
     }
-    let report = Report::new(&receiver, before, &stopwatch, &ending, exit);
+    let report = Report::new(&receiver, before, &history, &stopwatch, &ending, exit);
     plan.output_options.state(&report).map_err(|(name, error)| Failure::Output { name, error })?;
     Ok(exit)
 }
 
 /// Tells what went wrong or is missing; returns the exit code.
-fn exit(ending: &Ending, receiver: &bowstring::Receiver, plan: &Plan) -> u8 {
+fn exit(ending: &Ending, missing: Missing, plan: &Plan) -> u8 {
     match ending {
-        Ending::Whole | Ending::Partial | Ending::Enough | Ending::NobodyReads => incomplete(receiver, plan),
+        Ending::Whole | Ending::Partial | Ending::Enough | Ending::NobodyReads => incomplete(missing, plan),
         Ending::Interrupted(signal) => signal.exit(),
         Ending::Failed(failure) => tell(failure),
     }
 }
 
 /// Says what is missing, even where little is to be said, and returns the exit code for it.
-fn incomplete(receiver: &bowstring::Receiver, plan: &Plan) -> u8 {
-    let (before, skipped) = (receiver.missed_before(), receiver.stats().transport.missed);
-    if before.batches > 0 && !plan.from_now {
-        let rows = text::count(before.rows, "row", "rows");
+fn incomplete(missing: Missing, plan: &Plan) -> u8 {
+    if missing.batches_before > 0 && !plan.from_now {
+        let rows = text::count(missing.rows_before, "row", "rows");
         output_options::say(&format!(
             "receiver: the beginning is missing: {rows} were sent before this receiver came"
         ));
     }
-    if skipped == 0 || plan.allow_gaps {
+    if plan.allow_gaps {
         return 0;
     }
-    let batches = text::count(skipped, "batch", "batches");
-    output_options::say(&format!(
-        "receiver: {batches} missing: the sender skipped this receiver for being slow"
-    ));
-    Exit::Incomplete as u8
+    if missing.interruptions > 0 {
+        let times = text::count(missing.interruptions, "interruption", "interruptions");
+        output_options::say(&format!(
+            "receiver: {times}: rows of one sender and the next may be missing, or come twice"
+        ));
+    }
+    if missing.skipped > 0 {
+        let batches = text::count(missing.skipped, "batch", "batches");
+        output_options::say(&format!(
+            "receiver: {batches} missing: the sender skipped this receiver for being slow"
+        ));
+    }
+    if missing.interruptions + missing.skipped > 0 { Exit::Incomplete as u8 } else { 0 }
 }
 
 /// Shows the running channels; returns the exit code.

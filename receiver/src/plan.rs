@@ -11,12 +11,15 @@ use bowstring::transport::{Deliveries, Delivery};
 use bowstring_cli::args::{DEFAULT_NAME, Format, Handover};
 use bowstring_cli::output_options::OutputOptions;
 
-use crate::args::{ChoiceArgs, MeetingArgs, Receive, SinkArgs, Validate, WatchArgs};
+use crate::args::{ChoiceArgs, MeetingArgs, Receive, Reconnect, SinkArgs, Validate, WatchArgs};
 use crate::every::Every;
 use crate::failure::Failure;
 
 /// The variable in which a sender that starts its receiver says which descriptor is the socket.
 pub(crate) const FD_VARIABLE: &str = "BOWSTRING_FD";
+
+/// The wait for a sender.
+const WAIT: Duration = Duration::from_secs(5);
 
 /// The plan of a run.
 #[derive(Clone, Debug)]
@@ -26,6 +29,8 @@ pub(crate) struct Plan {
     pub(crate) channels: Vec<(String, Endpoint)>,
     /// The time to wait for a sender, if at all.
     pub(crate) wait: Option<Duration>,
+    /// Going on when the sender is gone, if that is wanted.
+    pub(crate) reconnect: Option<Again>,
     pub(crate) idle: Option<Duration>,
     pub(crate) deliveries: Deliveries,
     /// Other users whose senders are talked to.
@@ -45,6 +50,14 @@ pub(crate) struct Plan {
     /// Batches that were skipped are no failure.
     pub(crate) allow_gaps: bool,
     pub(crate) output_options: OutputOptions,
+}
+
+/// `--reconnect`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Again {
+    /// After a clean end too.
+    pub(crate) always: bool,
+    pub(crate) wait: Duration,
 }
 
 /// `--inspect`.
@@ -145,11 +158,28 @@ impl Plan {
         let mut output_options = OutputOptions::resolve(output_options);
         // A bar and rows on one terminal would write over each other. All else is shown once everything has come.
         output_options.progress &= !(handling.writes_rows() && std::io::stdout().is_terminal());
+        let endpoint = endpoint(&meeting)?;
+        if meeting.reconnect.is_some() && matches!(endpoint, Endpoint::Inherited(_)) {
+            return Err(Failure::Usage {
+                what: "--reconnect: nobody comes back over an inherited socket".to_owned(),
+                advice: "name the table, or its sender's socket with --socket PATH",
+            });
+        }
+        if meeting.reconnect.is_some() && meeting.names.len() > 1 {
+            return Err(Failure::Usage {
+                what: "--reconnect goes on with one table, and several are named".to_owned(),
+                advice: "start a receiver for each",
+            });
+        }
         let recorded = matches!(handling, Handling::Keep(SinkPlan::Record { .. })) && inspect.is_none();
         Ok(Plan {
             channels: channels(&meeting.names, recorded)?,
-            endpoint: endpoint(&meeting)?,
-            wait: Some(meeting.wait).filter(|wait| !wait.is_zero()),
+            endpoint,
+            wait: Some(meeting.wait.unwrap_or(WAIT)).filter(|wait| !wait.is_zero()),
+            reconnect: meeting.reconnect.map(|when| Again {
+                always: when == Reconnect::Always,
+                wait: meeting.wait.unwrap_or(Duration::MAX),
+            }),
             idle: meeting.idle,
             deliveries: deliveries(meeting.delivery),
             users: users(meeting.allow_user),

@@ -15,6 +15,7 @@ use bowstring_cli::output_options::Stats;
 use bowstring_cli::text;
 use serde_json::{Value, json};
 
+use crate::again::History;
 use crate::drain::Ending;
 use crate::stopwatch::Stopwatch;
 
@@ -22,6 +23,7 @@ use crate::stopwatch::Stopwatch;
 #[derive(Debug)]
 pub(crate) struct Report<'a> {
     receiver: &'a TableReceiver,
+    history: &'a History,
     stats: ReceiverStats,
     stopwatch: &'a Stopwatch,
     ending: &'a Ending,
@@ -64,13 +66,16 @@ impl<'a> Report<'a> {
     pub(crate) fn new(
         receiver: &'a TableReceiver,
         before: Before,
+        history: &'a History,
         stopwatch: &'a Stopwatch,
         ending: &'a Ending,
         exit: u8,
     ) -> Report<'a> {
         let now = receiver.sender_stats().map(|stats| stats.wake_ups);
+        // Each sender counts its own.
+        let now = now.filter(|_| !history.has_changes());
         let wake_ups = before.wake_ups.zip(now).map(|(before, now)| now.saturating_sub(before));
-        Report { receiver, stats: receiver.stats(), stopwatch, ending, exit, wake_ups }
+        Report { receiver, history, stats: receiver.stats(), stopwatch, ending, exit, wake_ups }
     }
 
     /// Bytes that came as messages.
@@ -112,6 +117,9 @@ impl<'a> Report<'a> {
         }];
         if stats.transport.missed > 0 {
             parts.push(format!("{} missed", text::count(stats.transport.missed, "batch", "batches")));
+        }
+        if self.history.interruptions() > 0 {
+            parts.push(text::count(self.history.interruptions(), "interruption", "interruptions"));
         }
         parts.extend([text::bytes(self.bytes()), text::time(self.stopwatch.times().total)]);
         if stats.batches > 0 {
@@ -176,6 +184,7 @@ impl<'a> Report<'a> {
         let buffer_stats = &stats.buffer_stats;
         let times = self.stopwatch.times();
         let peer = self.receiver.peer();
+        let before = self.history.before();
         let error = match self.ending {
             Ending::Failed(failure) => Some(failure.to_string()),
             _ => None,
@@ -195,7 +204,8 @@ impl<'a> Report<'a> {
             "batches": stats.batches,
             "bytes": stats.bytes,
             "missed": stats.transport.missed,
-            "before": { "rows": self.receiver.missed_before().rows, "batches": self.receiver.missed_before().batches },
+            "before": { "rows": before.rows, "batches": before.batches },
+            "reconnected": self.history.json(),
             "dictionaries": stats.dictionaries,
             "dictionary_bytes": stats.dictionary_bytes,
             "buffers": {

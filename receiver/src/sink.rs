@@ -44,6 +44,8 @@ pub(crate) struct Missing {
     pub(crate) batches_before: u64,
     /// Rows of these.
     pub(crate) rows_before: u64,
+    /// Tables that broke off and were taken up again with another sender. Nobody knows what lies between.
+    pub(crate) interruptions: u64,
 }
 
 impl Missing {
@@ -58,6 +60,7 @@ impl Missing {
             ("bowstring.missing.batches", self.skipped),
             ("bowstring.missing.batches_before", self.batches_before),
             ("bowstring.missing.rows_before", self.rows_before),
+            ("bowstring.interruptions", self.interruptions),
         ];
         counts.into_iter().filter(|(_, count)| *count > 0).map(|(key, count)| (key, count.to_string()))
     }

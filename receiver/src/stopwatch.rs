@@ -65,6 +65,11 @@ impl Stopwatch {
         self.times.total = self.begun.elapsed();
     }
 
+    /// Another sender has come: the wait for its first batch begins.
+    pub(crate) fn resumed(&mut self) {
+        self.last_batch = Instant::now();
+    }
+
     fn lap(&mut self) -> Duration {
         let now = Instant::now();
         let lap = now - self.since;

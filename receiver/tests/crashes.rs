@@ -29,6 +29,7 @@ fn main() {
     let mut trials = Vec::new();
     for delivery in DELIVERIES {
         trials.push(trial(format!("the sender is killed, {delivery}"), move || sender_killed(delivery)));
+        trials.push(trial(format!("another sender comes, {delivery}"), move || another_comes(delivery)));
         trials.push(trial(format!("the receiver is killed, {delivery}"), move || receiver_killed(delivery)));
         trials.push(trial(format!("nothing piles up, {delivery}"), move || nothing_piles_up(delivery)));
         trials.push(trial(format!("head closes the pipe, {delivery}"), move || nobody_reads(delivery)));
@@ -89,6 +90,38 @@ fn sender_killed(delivery: &'static str) {
             Some(_) => assert!(room.names().is_empty(), "{:?}", room.names()),
         }
     }
+}
+
+/// A receiver that waits outlives sender after sender, with every row that they committed.
+fn another_comes(delivery: &'static str) {
+    let room = Room::new();
+    let (mut sender, mut says) = spawn_doomed(&room);
+    let mut child = room.receiver(["--reconnect", "--json", "--delivery", delivery]).spawn().unwrap();
+    let pid = rustix::process::Pid::from_child(&child);
+    let stdout = BufReader::new(child.stdout.take().unwrap());
+    let rows = std::thread::spawn(move || stdout.lines().map(Result::unwrap).count());
+    for _ in 0..2 {
+        expect(&mut says, "sent");
+        sender.0.kill().unwrap();
+        // What the dead one leaves: a socket that nobody listens on.
+        let _ = fs::remove_file(room.socket());
+        (sender, says) = spawn_doomed(&room);
+    }
+    expect(&mut says, "sent");
+    sender.0.kill().unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut said = Vec::new();
+    while said.iter().filter(|line: &&String| line.contains("waiting for another sender")).count() < 3 {
+        let mut line = String::new();
+        assert!(stderr.read_line(&mut line).unwrap() > 0, "{said:?}");
+        said.push(line);
+    }
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    stderr.read_to_string(said.last_mut().unwrap()).unwrap();
+    assert_eq!(said.iter().filter(|line| line.contains("a new sender (process")).count(), 2, "{said:?}");
+    assert_eq!(rows.join().unwrap(), 3 * COMMITTED * ROWS, "{said:?}");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(said.iter().any(|line| line.contains("interrupted")), "{said:?}");
 }
 
 fn receiver_killed(delivery: &'static str) {
