@@ -6,7 +6,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use bowstring_adbc::{Drivers, Location, Origin};
 use bowstring_source::options::SourceOptions;
-use bowstring_source::{Source, SourceError, open};
+use bowstring_source::{Kind, OnMisfit, Source, SourceError, open};
 use bowstring_store::segment::MakeError;
 use bowstring_store::{SegmentWriter, Segments};
 
@@ -19,6 +19,13 @@ pub(crate) fn options(path: &Path) -> SourceOptions {
 
 /// Opens inputs as one table.
 pub(crate) fn opened(options: &SourceOptions) -> Result<Source, SourceError> {
+    if options.compact_misfit == OnMisfit::Widen {
+        return Err(SourceError {
+            kind: Kind::Usage,
+            what: "--compact-misfit widen makes two tables, and this is one".to_owned(),
+            advice: Some("decide over all rows, with --compact".to_owned()),
+        });
+    }
     let (inputs, reading, choice) = options.resolve()?;
     open(&inputs, &reading, choice)
 }
