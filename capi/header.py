@@ -9,6 +9,8 @@ HANDLES = {
     "observer": "A view of a sender's statistics. The sender waits for nothing of it.",
     "table_sender": "Sends the batches of one Arrow table to up to 64 receivers.",
     "table_receiver": "Receives the batches of one Arrow table.",
+    "store": "A connection to a store of named tables.",
+    "follower": "A connection that follows a table of a store.",
     "columns": "The columns of a batch that is being built, numbered from 0, parents before their children.",
 }
 

@@ -69,6 +69,12 @@ struct ArrowArrayStream {
 #endif
 
 
+// Rows came behind those before.
+#define BOWSTRING_EVENT_ROWS 1
+
+// The table was replaced: the rows are all of the new one.
+#define BOWSTRING_EVENT_REPLACED 2
+
 // A table of that name is replaced.
 #define BOWSTRING_PUT_REPLACE 0
 
@@ -78,11 +84,8 @@ struct ArrowArrayStream {
 // The rows are added to the table, which must have the same schema.
 #define BOWSTRING_PUT_APPEND 2
 
-// Rows came behind those before.
-#define BOWSTRING_EVENT_ROWS 1
-
-// The table was replaced: the rows are all of the new one.
-#define BOWSTRING_EVENT_REPLACED 2
+// Bytes of an error's message, its terminating zero included.
+#define BOWSTRING_MESSAGE_BYTES 496
 
 // Success.
 #define BOWSTRING_OK 0
@@ -159,6 +162,9 @@ struct ArrowArrayStream {
 // The store has another version of the table, or a table where there must be none.
 #define BOWSTRING_CONFLICT 24
 
+// The columns or the condition that were chosen do not fit the table: see the message, and `position`.
+#define BOWSTRING_CHOICE 25
+
 // Nobody's fault in particular.
 #define BOWSTRING_FAULT_NONE 0
 
@@ -170,9 +176,6 @@ struct ArrowArrayStream {
 
 // The host could not or would not do it.
 #define BOWSTRING_FAULT_HOST 3
-
-// Bytes of an error's message, its terminating zero included.
-#define BOWSTRING_MESSAGE_BYTES 496
 
 // Messages are read in the sender's slots, in place. The sender is declared honest: not to write to a message that has
 // not been released. Everything else about it is checked.
@@ -211,7 +214,7 @@ struct ArrowArrayStream {
 // The columns of a batch that is being built, numbered from 0, parents before their children.
 typedef struct bowstring_columns bowstring_columns;
 
-// A value that C holds a pointer to.
+// A connection that follows a table of a store.
 typedef struct bowstring_follower bowstring_follower;
 
 // A socket that others can connect to.
@@ -226,7 +229,7 @@ typedef struct bowstring_receiver bowstring_receiver;
 // The sending end: a pool of slots in shared memory, and up to 64 receivers.
 typedef struct bowstring_sender bowstring_sender;
 
-// A value that C holds a pointer to.
+// A connection to a store of named tables.
 typedef struct bowstring_store bowstring_store;
 
 // Receives the batches of one Arrow table.
@@ -244,8 +247,9 @@ typedef struct bowstring_error {
   int32_t os_error;
   // Whose fault it was: one of `BOWSTRING_FAULT_…`.
   uint32_t fault;
-  // 0.
-  uint32_t reserved;
+  // For `BOWSTRING_CHOICE`: the byte of the condition at which the wrong part begins, counted from 1; 0 if there is no
+  // such place. For every other code: 0.
+  uint32_t position;
   // The reason, in words: UTF-8, cut to fit, terminated by a zero.
   char message[BOWSTRING_MESSAGE_BYTES];
 } bowstring_error;
@@ -326,6 +330,22 @@ typedef struct bowstring_table_receiver_stats {
   uint64_t sleeps;
 } bowstring_table_receiver_stats;
 
+// What is wanted of a table. Zero in a field means everything. All of it is read during the call and then the caller's
+// again.
+typedef struct bowstring_choice {
+  // `sizeof(bowstring_choice)`.
+  size_t size;
+  // The names of the columns, in the order in which they are wanted; NULL for all columns.
+  const char *const *columns;
+  // How many names there are.
+  size_t columns_len;
+  // A condition in SQL on the rows, such as `size > 1e6 and backend in ('s3', 'ipfs')`; NULL for all rows. It may use
+  // columns that are not wanted.
+  const char *where;
+  // The most rows; 0 for all.
+  uint64_t limit;
+} bowstring_choice;
+
 // How a sender is made. Zero in a field means its default; NULL in place of the struct means all defaults.
 typedef struct bowstring_sender_options {
   // `sizeof(bowstring_sender_options)`.
@@ -396,30 +416,6 @@ typedef struct bowstring_table_sender_stats {
   struct bowstring_sender_stats transport;
 } bowstring_table_sender_stats;
 
-// How a table is put. Zero in a field means its default; NULL in place of the struct means all defaults.
-typedef struct bowstring_put_options {
-  // `sizeof(bowstring_put_options)`.
-  size_t size;
-  // `BOWSTRING_PUT_…`.
-  uint32_t mode;
-  // 0.
-  uint32_t reserved;
-  // The version that must be there; 0 means any.
-  uint64_t expected;
-} bowstring_put_options;
-
-// What is got of a table. Zero in a field means its default; NULL in place of the struct means the newest version, whole.
-typedef struct bowstring_get_options {
-  // `sizeof(bowstring_get_options)`.
-  size_t size;
-  // The version; 0 means the newest.
-  uint64_t version;
-  // Unless 0, the `base` of a table that was got before: only rows from `row` on, if it was not replaced since.
-  uint64_t base;
-  // The first of these rows: the `end_row` of that table.
-  uint64_t row;
-} bowstring_get_options;
-
 // What is known of a version of a table.
 typedef struct bowstring_table_info {
   // The version.
@@ -435,6 +431,34 @@ typedef struct bowstring_table_info {
   // When the version was made, in nanoseconds since 1970.
   uint64_t made;
 } bowstring_table_info;
+
+// A key and its value: UTF-8, each of which ends with a zero.
+typedef struct bowstring_pair {
+  // The key.
+  const char *key;
+  // The value.
+  const char *value;
+} bowstring_pair;
+
+// What is got of a table. Zero in a field means its default; NULL in place of the struct means the newest version, whole.
+typedef struct bowstring_get_options {
+  // `sizeof(bowstring_get_options)`.
+  size_t size;
+  // The version; 0 means the newest.
+  uint64_t version;
+  // Unless 0, the `base` of a table that was got before: only rows from `row` on, if it was not replaced since.
+  uint64_t base;
+  // The first of these rows: the `end_row` of that table.
+  uint64_t row;
+  // The columns and rows that are wanted; NULL for all. Columns that are not needed are neither read nor checked.
+  const struct bowstring_choice *choice;
+  // Called for each key and value that the table was put with, until it returns something else than 0; NULL if they
+  // are not wanted. What it is handed is good until it returns. It must return: no `longjmp`, no C++ exception. It must
+  // not use `store`.
+  int32_t (*each_pair)(void *context, const struct bowstring_pair *pair);
+  // Handed to `each_pair`.
+  void *context;
+} bowstring_get_options;
 
 // A table that a store has.
 typedef struct bowstring_store_entry {
@@ -459,6 +483,23 @@ typedef struct bowstring_store_entry {
   // Connections that follow it.
   uint32_t followers;
 } bowstring_store_entry;
+
+// How a table is put. Zero in a field means its default; NULL in place of the struct means all defaults.
+typedef struct bowstring_put_options {
+  // `sizeof(bowstring_put_options)`.
+  size_t size;
+  // `BOWSTRING_PUT_…`.
+  uint32_t mode;
+  // 0.
+  uint32_t reserved;
+  // The version that must be there; 0 means any.
+  uint64_t expected;
+  // Keys and values to keep with the table, 16 KiB of them at most; NULL for none. They take the place of those of a
+  // table that is replaced. When rows are added they change those that are there: an empty value removes its key.
+  const struct bowstring_pair *metadata;
+  // How many there are.
+  size_t metadata_len;
+} bowstring_put_options;
 
 // The requests that wait for their replies, up to 64. All zero is none.
 typedef struct bowstring_calls {
@@ -648,7 +689,7 @@ int32_t bowstring_table_receiver_meet(int32_t fd,
                                       struct bowstring_table_receiver **receiver,
                                       struct bowstring_error *error);
 
-// Returns the table's schema, as that of a struct. The caller releases it.
+// Returns the table's schema, or that of the columns that were chosen, as that of a struct. The caller releases it.
 //
 // Threads: one at a time for each receiver.
 int32_t bowstring_table_receiver_schema(struct bowstring_table_receiver *receiver,
@@ -657,6 +698,9 @@ int32_t bowstring_table_receiver_schema(struct bowstring_table_receiver *receive
 
 // Receives the next batch, as a struct array whose buffers are the memory it came in. `timeout` is in nanoseconds: 0
 // returns `BOWSTRING_AGAIN` if nothing is there, a negative one waits without end. `BOWSTRING_CLOSED` is the table's end.
+//
+// After `bowstring_table_receiver_choose` only what was chosen comes: batches without wanted rows are passed over, and
+// the end comes once there are as many rows as were wanted.
 //
 // The caller releases the batch, on any thread, before or after the receiver is closed. Until then it is taken out of the
 // sender's pool: release batches soon, or copy what is to be kept.
@@ -688,6 +732,17 @@ int32_t bowstring_table_receiver_get_stats(struct bowstring_table_receiver *rece
 // Threads: the one that uses the receiver.
 int32_t bowstring_table_receiver_close(struct bowstring_table_receiver **receiver,
                                        struct bowstring_error *error);
+
+// Chooses the columns and rows of all batches that come from now on, and of the schema: call it before the first batch.
+// NULL in place of the choice wants everything again. `BOWSTRING_CHOICE` if there is no such column, or if the condition
+// is not one or does not fit the table: the message says why and `position` where. The choice from before then stays.
+//
+// Columns are not copied. A condition copies the rows that it keeps, unless it keeps all rows of a batch.
+//
+// Threads: one at a time for each receiver.
+int32_t bowstring_table_receiver_choose(struct bowstring_table_receiver *receiver,
+                                        const struct bowstring_choice *choice,
+                                        struct bowstring_error *error);
 
 // Returns in `fd` a new descriptor for `poll` or `epoll`. After `bowstring_table_receiver_arm` it is readable when a
 // message comes or the sender is gone. It belongs to the caller; make it once.
@@ -864,37 +919,6 @@ int32_t bowstring_store_set_timeout(struct bowstring_store *store,
                                     uint64_t nanoseconds,
                                     struct bowstring_error *error);
 
-// Puts all batches of a stream under `name`, at once or not at all: readers see the version before or this one. They are
-// copied once, into memory that nobody can change. `stream` is the library's from the call on, also if this fails.
-// `version`, unless NULL, gets the table's version.
-//
-// `BOWSTRING_CONFLICT` if another version is there than was expected, or a table that must not be.
-//
-// Threads: one at a time for each connection.
-int32_t bowstring_store_put(struct bowstring_store *store,
-                            const char *name,
-                            struct ArrowArrayStream *stream,
-                            const struct bowstring_put_options *options,
-                            uint64_t *version,
-                            struct bowstring_error *error);
-
-// Opens a table as a stream of batches whose buffers are the memory that they were put in. Takes as long for a large
-// table as for a small one; each batch is checked when its turn comes. `info`, unless NULL, gets what is known of the
-// table; `info_size` is `sizeof *info`. `BOWSTRING_NOT_FOUND` if there is no such table, `BOWSTRING_CONFLICT` if the
-// version is gone.
-//
-// The caller releases the stream and each batch, on any thread. They stay valid, and as they are, whatever happens to the
-// name, to the connection and to the store.
-//
-// Threads: one at a time for each connection.
-int32_t bowstring_store_get(struct bowstring_store *store,
-                            const char *name,
-                            const struct bowstring_get_options *options,
-                            struct ArrowArrayStream *stream,
-                            struct bowstring_table_info *info,
-                            size_t info_size,
-                            struct bowstring_error *error);
-
 // Takes a table away, if its version is `expected` or that is 0. Whoever has opened it keeps it.
 //
 // Threads: one at a time for each connection.
@@ -955,6 +979,23 @@ int32_t bowstring_follower_fd(struct bowstring_follower *follower,
 // Threads: the one that uses the follower.
 int32_t bowstring_follower_close(struct bowstring_follower **follower, struct bowstring_error *error);
 
+// Opens a table as a stream of batches whose buffers are the memory that they were put in. Takes as long for a large
+// table as for a small one; each batch is checked when its turn comes. `info`, unless NULL, gets what is known of the
+// table; `info_size` is `sizeof *info`. `BOWSTRING_NOT_FOUND` if there is no such table, `BOWSTRING_CONFLICT` if the
+// version is gone, `BOWSTRING_CHOICE` if the columns or the condition that were chosen do not fit it.
+//
+// The caller releases the stream and each batch, on any thread. They stay valid, and as they are, whatever happens to the
+// name, to the connection and to the store.
+//
+// Threads: one at a time for each connection.
+int32_t bowstring_store_get(struct bowstring_store *store,
+                            const char *name,
+                            const struct bowstring_get_options *options,
+                            struct ArrowArrayStream *stream,
+                            struct bowstring_table_info *info,
+                            size_t info_size,
+                            struct bowstring_error *error);
+
 // Calls `each` for each table of the store, until it returns something else than 0. What it is handed is good until it
 // returns. It must return: no `longjmp`, no C++ exception. It must not use `store`.
 //
@@ -963,6 +1004,20 @@ int32_t bowstring_store_list(struct bowstring_store *store,
                              int32_t (*each)(void *context, const struct bowstring_store_entry *entry),
                              void *context,
                              struct bowstring_error *error);
+
+// Puts all batches of a stream under `name`, at once or not at all: readers see the version before or this one. They are
+// copied once, into memory that nobody can change. `stream` is the library's from the call on, also if this fails.
+// `version`, unless NULL, gets the table's version.
+//
+// `BOWSTRING_CONFLICT` if another version is there than was expected, or a table that must not be.
+//
+// Threads: one at a time for each connection.
+int32_t bowstring_store_put(struct bowstring_store *store,
+                            const char *name,
+                            struct ArrowArrayStream *stream,
+                            const struct bowstring_put_options *options,
+                            uint64_t *version,
+                            struct bowstring_error *error);
 
 // Notes the request that a receipt is for. `BOWSTRING_STATE` if 64 are open already.
 //

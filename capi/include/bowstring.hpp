@@ -18,6 +18,7 @@
 #include <exception>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace bowstring {
 
@@ -28,6 +29,8 @@ class error : public std::exception {
     int code() const noexcept { return error_.code; }
     int os_error() const noexcept { return error_.os_error; }
     unsigned fault() const noexcept { return error_.fault; }
+    // For BOWSTRING_CHOICE: the byte of the condition, counted from 1; 0 if there is no such place.
+    unsigned position() const noexcept { return error_.position; }
     const char *what() const noexcept override { return error_.message; }
 
   private:
@@ -393,6 +396,38 @@ class table_sender {
     detail::handle<bowstring_table_sender, bowstring_table_sender_close> raw_;
 };
 
+// What is wanted of a table.
+struct choice {
+    // The names of the columns, in the order in which they are wanted; empty for all columns.
+    std::vector<std::string> columns;
+    // A condition in SQL on the rows; empty for all rows.
+    std::string where;
+    // The most rows; 0 for all.
+    uint64_t limit = 0;
+};
+
+namespace detail {
+// A choice as the C interface reads it. It points into the one that it was made of.
+class raw_choice {
+  public:
+    explicit raw_choice(const choice &from) {
+        for (const std::string &name : from.columns) names_.push_back(name.c_str());
+        raw_.size = sizeof raw_;
+        raw_.columns = names_.data();
+        raw_.columns_len = names_.size();
+        raw_.where = from.where.empty() ? nullptr : from.where.c_str();
+        raw_.limit = from.limit;
+    }
+    raw_choice(const raw_choice &) = delete;
+    raw_choice &operator=(const raw_choice &) = delete;
+    const bowstring_choice *get() const noexcept { return &raw_; }
+
+  private:
+    std::vector<const char *> names_;
+    bowstring_choice raw_{};
+};
+} // namespace detail
+
 // Receives the batches of one table: for (bowstring::batch &batch : receiver) …
 class table_receiver {
   public:
@@ -404,6 +439,11 @@ class table_receiver {
     explicit table_receiver(int fd, uint32_t deliveries = 0) {
         auto options = accepting(deliveries);
         detail::must([&](auto *e) { return bowstring_table_receiver_meet(fd, &options, raw_.place(), e); });
+    }
+    // Chooses the columns and rows of all batches that come from now on, and of the schema.
+    void choose(const choice &wanted) {
+        detail::raw_choice raw(wanted);
+        detail::must([&](auto *e) { return bowstring_table_receiver_choose(raw_.get(), raw.get(), e); });
     }
     bowstring::schema schema() const {
         bowstring::schema schema;
@@ -469,10 +509,14 @@ class table_receiver {
 
 // ---- the store ----
 
-// A version of a table: a stream of its batches, and what is known of it.
+// Keys and values that are kept with a table.
+using pairs = std::vector<std::pair<std::string, std::string>>;
+
+// A version of a table: a stream of its batches, and what is known of it. A follower does not fill `metadata`.
 struct stored_table {
     bowstring::stream stream;
     bowstring_table_info info{};
+    pairs metadata;
 };
 
 // Rows that a follower was given: those that came, or all of a table that took the old one's place.
@@ -517,24 +561,22 @@ class store {
         detail::must([&](auto *e) { return bowstring_store_connect(address, raw_.place(), e); });
     }
     // Puts a table in the place of what has that name, if that is of the expected version or 0; returns its version.
-    uint64_t put(const char *name, ArrowArrayStream *stream, uint64_t expected = 0) {
-        return put(name, stream, BOWSTRING_PUT_REPLACE, expected);
+    uint64_t put(const char *name, ArrowArrayStream *stream, uint64_t expected = 0, const pairs &metadata = {}) {
+        return put(name, stream, BOWSTRING_PUT_REPLACE, expected, metadata);
     }
     // Puts a table where there is none of that name.
-    uint64_t create(const char *name, ArrowArrayStream *stream) { return put(name, stream, BOWSTRING_PUT_CREATE, 0); }
-    // Adds rows to a table.
-    uint64_t append(const char *name, ArrowArrayStream *stream, uint64_t expected = 0) {
-        return put(name, stream, BOWSTRING_PUT_APPEND, expected);
+    uint64_t create(const char *name, ArrowArrayStream *stream, const pairs &metadata = {}) {
+        return put(name, stream, BOWSTRING_PUT_CREATE, 0, metadata);
+    }
+    // Adds rows to a table. Keys and values are changed; an empty value removes its key.
+    uint64_t append(const char *name, ArrowArrayStream *stream, uint64_t expected = 0, const pairs &metadata = {}) {
+        return put(name, stream, BOWSTRING_PUT_APPEND, expected, metadata);
     }
     // Opens a version of a table, the newest if it is 0. Its batches lie where they were put.
-    stored_table get(const char *name, uint64_t version = 0) {
-        bowstring_get_options options{sizeof options, version, 0, 0};
-        stored_table table;
-        detail::must([&](auto *e) {
-            return bowstring_store_get(raw_.get(), name, &options, table.stream.get(), &table.info,
-                                       sizeof table.info, e);
-        });
-        return table;
+    stored_table get(const char *name, uint64_t version = 0) { return get(name, version, nullptr); }
+    // Opens what is wanted of a table.
+    stored_table get(const char *name, const choice &wanted, uint64_t version = 0) {
+        return get(name, version, detail::raw_choice(wanted).get());
     }
     void remove(const char *name, uint64_t expected = 0) {
         detail::must([&](auto *e) { return bowstring_store_remove(raw_.get(), name, expected, e); });
@@ -553,11 +595,38 @@ class store {
     bowstring_store *get() const noexcept { return raw_.get(); }
 
   private:
-    uint64_t put(const char *name, ArrowArrayStream *stream, uint32_t mode, uint64_t expected) {
-        bowstring_put_options options{sizeof options, mode, 0, expected};
+    uint64_t put(const char *name, ArrowArrayStream *stream, uint32_t mode, uint64_t expected, const pairs &metadata) {
+        std::vector<bowstring_pair> raw;
+        for (const auto &[key, value] : metadata) raw.push_back({key.c_str(), value.c_str()});
+        bowstring_put_options options{sizeof options, mode, 0, expected, raw.data(), raw.size()};
         uint64_t version = 0;
         detail::must([&](auto *e) { return bowstring_store_put(raw_.get(), name, stream, &options, &version, e); });
         return version;
+    }
+    stored_table get(const char *name, uint64_t version, const bowstring_choice *wanted) {
+        stored_table table;
+        std::exception_ptr thrown;
+        auto each = [&](const bowstring_pair &pair) -> int32_t {
+#ifdef BOWSTRING_NO_EXCEPTIONS
+            table.metadata.emplace_back(pair.key, pair.value);
+#else
+            try {
+                table.metadata.emplace_back(pair.key, pair.value);
+            } catch (...) {
+                thrown = std::current_exception();
+                return 1;
+            }
+#endif
+            return 0;
+        };
+        auto call = [](void *at, const bowstring_pair *pair) { return (*static_cast<decltype(each) *>(at))(*pair); };
+        bowstring_get_options options{sizeof options, version, 0, 0, wanted, call, &each};
+        detail::must([&](auto *e) {
+            return bowstring_store_get(raw_.get(), name, &options, table.stream.get(), &table.info,
+                                       sizeof table.info, e);
+        });
+        if (thrown) std::rethrow_exception(thrown);
+        return table;
     }
     detail::handle<bowstring_store, bowstring_store_close> raw_;
 };

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use bowstring_capi_bytes::error::{self as code, Failure, Reported, end_code, handshake_code};
+use bowstring_query::{ConditionError, QueryError};
 use bowstring_store::{Code, StoreError};
 use bowstring_table::c_data::CDataError;
 use bowstring_table::{ReceiveError, SendError, SetUpError};
@@ -25,6 +26,8 @@ pub enum TableFailure {
     Stream(String),
     /// A store was not there, refused, or broke the protocol.
     Store(StoreError),
+    /// The columns or the condition do not fit the table.
+    Choice(ConditionError),
 }
 
 impl Reported for TableFailure {
@@ -49,6 +52,7 @@ impl Reported for TableFailure {
             Self::Receive(ReceiveError::CutOff) => code::BOWSTRING_CUT_OFF,
             Self::Receive(_) => code::BOWSTRING_PROTOCOL,
             Self::Store(e) => store_code(e),
+            Self::Choice(_) => code::BOWSTRING_CHOICE,
             _ => code::BOWSTRING_DATA,
         }
     }
@@ -74,6 +78,14 @@ impl Reported for TableFailure {
             other => code::fault_of(other.code()),
         }
     }
+
+    fn position(&self) -> u32 {
+        match self {
+            // A condition has 64 KiB at most.
+            Self::Choice(ConditionError { at: Some(at), .. }) => u32::try_from(*at + 1).unwrap_or(0),
+            _ => 0,
+        }
+    }
 }
 
 impl fmt::Display for TableFailure {
@@ -87,6 +99,7 @@ impl fmt::Display for TableFailure {
             Self::Data(e) => write!(f, "the ArrowArray cannot be used: {e}"),
             Self::Stream(e) => write!(f, "the ArrowArrayStream failed: {e}"),
             Self::Store(e) => e.fmt(f),
+            Self::Choice(e) => e.fmt(f),
         }
     }
 }
@@ -147,4 +160,16 @@ fn store_code(error: &StoreError) -> i32 {
 /// How a receiver ended, as a code.
 pub(crate) fn ended(end: bowstring_table::transport::End) -> i32 {
     end_code(end)
+}
+
+impl From<ConditionError> for TableFailure {
+    fn from(error: ConditionError) -> Self {
+        Self::Choice(error)
+    }
+}
+
+impl From<QueryError> for TableFailure {
+    fn from(error: QueryError) -> Self {
+        Self::Choice(error.into())
+    }
 }

@@ -4,6 +4,7 @@
 //! thin over `bowstring`.
 
 pub mod build;
+pub mod choice;
 pub mod failure;
 pub mod receive;
 pub mod send;

@@ -2,9 +2,12 @@
 #![allow(unsafe_code)]
 
 use std::ffi::c_char;
+use std::time::{Duration, Instant};
 
+use arrow_array::RecordBatch;
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
+use arrow_schema::SchemaRef;
 use bowstring_capi_bytes::address::Address;
 use bowstring_capi_bytes::error::{BOWSTRING_AGAIN, BOWSTRING_CLOSED, Error, Failure};
 use bowstring_capi_bytes::guard::guard_as;
@@ -12,7 +15,8 @@ use bowstring_capi_bytes::handle::Handle;
 use bowstring_capi_bytes::handshake::{HandshakeOptions, Terms};
 use bowstring_capi_bytes::listener::descriptor;
 use bowstring_capi_bytes::pointer::{out, partly};
-use bowstring_capi_bytes::time;
+use bowstring_capi_bytes::time::{self, BOWSTRING_FOREVER};
+use bowstring_query::Choice as Chosen;
 use bowstring_table::c_data::{export_batch, export_schema};
 use bowstring_table::transport::{Incoming, Wait};
 use bowstring_table::{ReceiveError, Receiver as Inner};
@@ -20,11 +24,14 @@ use bowstring_table::{ReceiveError, Receiver as Inner};
 use crate::failure::TableFailure;
 use crate::stream::export;
 
+pub mod choose;
 pub mod waiting;
 
 /// Receives the batches of one table.
 pub struct TableReceiver {
     inner: Inner,
+    /// What is wanted of them, if that is not everything.
+    choice: Option<Chosen>,
 }
 
 /// What a receiver of tables has counted, and what it knows of its sender.
@@ -61,6 +68,42 @@ pub struct TableReceiverStats {
     pub sleeps: u64,
 }
 
+impl TableReceiver {
+    /// The schema of what is wanted.
+    fn schema(&self) -> &SchemaRef {
+        self.choice.as_ref().map_or(self.inner.schema(), Chosen::schema)
+    }
+
+    /// The next batch, whole.
+    fn next(&mut self, wait: Wait) -> Result<Option<RecordBatch>, TableFailure> {
+        match self.inner.next_batch_with(wait)? {
+            Some(batch) => Ok(Some(batch.into_record_batch()?)),
+            None => Ok(None),
+        }
+    }
+
+    /// The next batch of which anything is wanted. `timeout` is the caller's, which `wait` is made of.
+    fn next_chosen(&mut self, mut wait: Wait, timeout: i64) -> Result<Option<RecordBatch>, TableFailure> {
+        let began = Instant::now();
+        loop {
+            if self.choice.as_ref().is_some_and(Chosen::is_satisfied) {
+                return Ok(None);
+            }
+            let Some(batch) = self.next(wait)? else { return Ok(None) };
+            let Some(choice) = &mut self.choice else { return Ok(Some(batch)) };
+            let chosen = choice.of(&batch)?.into_owned();
+            if chosen.num_rows() > 0 {
+                return Ok(Some(chosen));
+            }
+            // What is there already is looked at without end, what is waited for is not.
+            if let Ok(nanos @ 1..) = u64::try_from(timeout) {
+                let left = Duration::from_nanos(nanos).checked_sub(began.elapsed());
+                wait = wait.at_most(left.ok_or(ReceiveError::TimedOut)?);
+            }
+        }
+    }
+}
+
 /// # Safety
 /// As for [`out`].
 unsafe fn give(
@@ -72,7 +115,7 @@ unsafe fn give(
     let incoming = meet()?;
     // SAFETY: pooled delivery is agreed to only if the caller asked for it, and with that declared the sender honest.
     let opened = unsafe { incoming.open() }.map_err(Failure::Os)?;
-    place.set(Handle::give(TableReceiver { inner: Inner::from_opened(opened)? })?);
+    place.set(Handle::give(TableReceiver { inner: Inner::from_opened(opened)?, choice: None })?);
     Ok(())
 }
 
@@ -132,7 +175,7 @@ pub unsafe extern "C" fn bowstring_table_receiver_meet(
     unsafe { guard_as(error, body) }
 }
 
-/// Returns the table's schema, as that of a struct. The caller releases it.
+/// Returns the table's schema, or that of the columns that were chosen, as that of a struct. The caller releases it.
 ///
 /// Threads: one at a time for each receiver.
 ///
@@ -149,7 +192,7 @@ pub unsafe extern "C" fn bowstring_table_receiver_schema(
         let place = unsafe { out(schema) }?;
         // SAFETY: the caller's promise.
         let receiver = unsafe { Handle::enter(receiver) }?;
-        place.set(export_schema(receiver.inner.schema()).map_err(TableFailure::Schema)?);
+        place.set(export_schema(receiver.schema()).map_err(TableFailure::Schema)?);
         Ok::<(), TableFailure>(())
     };
     // SAFETY: the caller's promise.
@@ -158,6 +201,9 @@ pub unsafe extern "C" fn bowstring_table_receiver_schema(
 
 /// Receives the next batch, as a struct array whose buffers are the memory it came in. `timeout` is in nanoseconds: 0
 /// returns `BOWSTRING_AGAIN` if nothing is there, a negative one waits without end. `BOWSTRING_CLOSED` is the table's end.
+///
+/// After `bowstring_table_receiver_choose` only what was chosen comes: batches without wanted rows are passed over, and
+/// the end comes once there are as many rows as were wanted.
 ///
 /// The caller releases the batch, on any thread, before or after the receiver is closed. Until then it is taken out of the
 /// sender's pool: release batches soon, or copy what is to be kept.
@@ -179,17 +225,19 @@ pub unsafe extern "C" fn bowstring_table_receiver_next(
         // SAFETY: the caller's promise.
         let mut receiver = unsafe { Handle::enter(receiver) }?;
         let wait = time::wait(timeout, Wait::sleeping());
-        let at_once = Wait::sleeping().spins(0).at_most(std::time::Duration::ZERO);
-        let received = match receiver.inner.next_batch_with(wait.unwrap_or(at_once)) {
-            Err(ReceiveError::TimedOut) if wait.is_none() => {
+        let at_once = Wait::sleeping().spins(0).at_most(Duration::ZERO);
+        let next = match receiver.choice {
+            None => receiver.next(wait.unwrap_or(at_once)),
+            Some(_) => receiver.next_chosen(wait.unwrap_or(at_once), timeout),
+        };
+        match next {
+            Ok(Some(next)) => place.set(export_batch(next)),
+            Ok(None) => return Err(Failure::Plain(BOWSTRING_CLOSED, "the table has ended").into()),
+            Err(TableFailure::Receive(ReceiveError::TimedOut)) if wait.is_none() => {
                 return Err(Failure::Plain(BOWSTRING_AGAIN, "nothing is there now").into());
             }
-            other => other?,
-        };
-        let Some(received) = received else {
-            return Err(Failure::Plain(BOWSTRING_CLOSED, "the table has ended").into());
-        };
-        place.set(export_batch(received.into_record_batch()?));
+            Err(failure) => return Err(failure),
+        }
         Ok::<(), TableFailure>(())
     };
     // SAFETY: the caller's promise.
@@ -214,14 +262,10 @@ pub unsafe extern "C" fn bowstring_table_receiver_into_stream(
         let place = unsafe { out(stream) }?;
         // SAFETY: the caller's promise.
         let receiver = unsafe { Handle::close(receiver, |_| Ok(())) }?;
-        let receiver = receiver.ok_or(Failure::argument("the receiver is NULL"))?;
-        let mut inner = receiver.inner;
-        let schema = inner.schema().clone();
-        place.set(export(schema, move || match inner.next_batch() {
-            Ok(None) => None,
-            Ok(Some(batch)) => Some(batch.into_record_batch().map_err(|error| error.to_string())),
-            Err(error) => Some(Err(error.to_string())),
-        }));
+        let mut receiver = receiver.ok_or(Failure::argument("the receiver is NULL"))?;
+        let schema = receiver.schema().clone();
+        let mut next = move || receiver.next_chosen(Wait::sleeping(), BOWSTRING_FOREVER).transpose();
+        place.set(export(schema, move || next().map(|batch| batch.map_err(|error| error.to_string()))));
         Ok::<(), Failure>(())
     };
     // SAFETY: the caller's promise.

@@ -112,6 +112,57 @@ static void tables(uint32_t delivery) {
     await_child(child);
 }
 
+// Half of the columns and a tenth of the rows, in order.
+static void chosen() {
+    int fds[2];
+    CHECK(bowstring_socket_pair(fds, nullptr) == BOWSTRING_OK);
+    pid_t child = fork();
+    if (child == 0) {
+        close(fds[0]);
+        bowstring::table_receiver receiver(fds[1]);
+        try {
+            receiver.choose({{}, "half >", 0});
+            CHECK(!"it must throw");
+        } catch (const bowstring::error &e) {
+            CHECK(e.code() == BOWSTRING_CHOICE && e.position() == 7);
+        }
+        receiver.choose({{"half"}, "whole % 10 = 0", 9});
+        CHECK(receiver.schema()->n_children == 1);
+        double expected = 0;
+        for (bowstring::batch &batch : receiver) {
+            auto *values = static_cast<const double *>(batch->children[0]->buffers[1]) + batch->children[0]->offset;
+            for (int64_t row = 0; row < batch->length; row++, expected += 5) CHECK(values[row] == expected);
+        }
+        CHECK(expected == 9 * 5);
+        _exit(0);
+    }
+    close(fds[1]);
+    {
+        ArrowSchema half{}, whole{}, *children[] = {&half, &whole}, schema{};
+        half.format = "g";
+        half.name = "half";
+        whole.format = "i";
+        whole.name = "whole";
+        half.release = whole.release = schema.release = release_schema;
+        schema.format = "+s";
+        schema.name = "";
+        schema.n_children = 2;
+        schema.children = children;
+        bowstring::table_sender sender(&schema);
+        sender.meet(fds[0]);
+        sender.build(100, {}, [](bowstring::columns &columns) {
+            auto halves = columns.values<double>(0);
+            auto wholes = columns.values<int32_t>(1);
+            for (std::size_t row = 0; row < 100; row++) {
+                halves[row] = 0.5 * double(row);
+                wholes[row] = int32_t(row);
+            }
+            return std::size_t{100};
+        });
+    }
+    await_child(child);
+}
+
 int main() {
     sigset_t set;
     sigemptyset(&set);
@@ -121,6 +172,7 @@ int main() {
     tables(BOWSTRING_POOLED);
     tables(BOWSTRING_COPIED);
     tables(BOWSTRING_SEALED);
-    std::puts("cpp: messages and tables, exceptions and results");
+    chosen();
+    std::puts("cpp: messages and tables, choices, exceptions and results");
     return 0;
 }

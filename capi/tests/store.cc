@@ -52,6 +52,23 @@ int main(int argc, char **argv) {
     } catch (const bowstring::error &e) {
         CHECK(e.code() == BOWSTRING_CONFLICT);
     }
+    CHECK(table.metadata.empty());
+    const bowstring::pairs pairs{{"made by", "store.cc"}, {"unit", "mm"}};
+    version = store.put("cpp-empty", empty().get(), version, pairs);
+    bowstring::choice wanted;
+    wanted.columns = {"half", "half"};
+    wanted.where = "half > 1";
+    wanted.limit = 3;
+    table = store.get("cpp-empty", wanted);
+    CHECK(table.info.version == version && table.metadata == pairs);
+    CHECK(table.stream->get_schema(table.stream.get(), schema.get()) == 0 && schema->n_children == 2);
+    try {
+        wanted.where = "half > 1 and whole > 1";
+        store.get("cpp-empty", wanted);
+        CHECK(!"it must throw");
+    } catch (const bowstring::error &e) {
+        CHECK(e.code() == BOWSTRING_CHOICE && e.position() == 14 && std::string(e.what()).find("whole") != std::string::npos);
+    }
     bowstring::follower follower = bowstring::store(argv[1]).follow("cpp-empty");
     auto rows = follower.try_next();
     CHECK(rows && !rows->replaced && rows->info.version == version && follower.fd() >= 0);

@@ -159,7 +159,8 @@ impl Question {
         condition: Option<&str>,
         limit: Option<usize>,
     ) -> PyResult<Question> {
-        let condition = condition.map(|sql| Condition::parse(sql, schema)).transpose().map_err(query)?;
+        let condition = condition.map(|sql| Condition::parse(sql, schema)).transpose();
+        let condition = condition.map_err(|refused| query(refused.error))?;
         let place = |name: &String| schema.index_of(name).map_err(|_| batch::no_column(schema, name));
         let places: Option<Vec<usize>> =
             columns.map(|columns| columns.iter().map(place).collect()).transpose()?;

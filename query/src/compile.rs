@@ -7,12 +7,14 @@ use arrow_array::{
 };
 use arrow_cast::{CastOptions, can_cast_types, cast_with_options};
 use arrow_schema::{DataType, IntervalUnit, Schema, TimeUnit};
-use sqlparser::ast::{self, BinaryOperator, Expr, UnaryOperator, Value};
+use sqlparser::ast::{self, BinaryOperator, Expr, Spanned, UnaryOperator, Value};
 use sqlparser::dialect::DuckDbDialect;
 use sqlparser::parser::Parser;
+use sqlparser::tokenizer::{Location, Token};
 
 use crate::compare::Op;
-use crate::error::QueryError;
+use crate::error::{ConditionError, QueryError};
+use crate::place;
 use crate::types::{arithmetic, common, is_number, is_string};
 
 /// The longest condition.
@@ -88,27 +90,36 @@ impl Node {
     }
 }
 
-pub(crate) fn compile(sql: &str, schema: &Schema) -> Result<Node, QueryError> {
+pub(crate) fn compile(sql: &str, schema: &Schema) -> Result<Node, ConditionError> {
     if sql.len() > LONGEST {
-        return Err(QueryError::Unsupported(format!("more than {LONGEST} bytes")));
+        return Err(QueryError::Unsupported(format!("more than {LONGEST} bytes")).into());
     }
-    let failed = |error: sqlparser::parser::ParserError| QueryError::Syntax(error.to_string());
+    let failed = |error: sqlparser::parser::ParserError| {
+        let words = error.to_string();
+        ConditionError { at: place::in_words(sql, &words), error: QueryError::Syntax(words) }
+    };
     let mut parser = Parser::new(&DuckDbDialect {}).try_with_sql(sql).map_err(failed)?;
     let expr = parser.parse_expr().map_err(failed)?;
-    if parser.peek_token().token != sqlparser::tokenizer::Token::EOF {
-        return Err(QueryError::Syntax(format!("unexpected {}", parser.peek_token())));
+    let behind = parser.peek_token();
+    if behind.token != Token::EOF {
+        let at = place::byte(sql, behind.span.start);
+        return Err(ConditionError { at, error: QueryError::Syntax(format!("unexpected {behind}")) });
     }
-    Compiler { schema, depth: 0 }.node(&expr)
+    let mut compiler = Compiler::new(schema);
+    let node = compiler.node(&expr);
+    node.map_err(|error| ConditionError { at: place::byte(sql, compiler.failed), error })
 }
 
 /// Compiles an expression that was parsed as a part of something else.
 pub(crate) fn expression(expr: &Expr, schema: &Schema) -> Result<Node, QueryError> {
-    Compiler { schema, depth: 0 }.node(expr)
+    Compiler::new(schema).node(expr)
 }
 
 struct Compiler<'a> {
     schema: &'a Schema,
     depth: usize,
+    /// The start of the innermost expression that failed; line 0 if none has.
+    failed: Location,
 }
 
 type Compiled = Result<Node, QueryError>;
@@ -122,7 +133,11 @@ fn unsupported<T>(what: impl std::fmt::Display) -> Result<T, QueryError> {
     Err(QueryError::Unsupported(what))
 }
 
-impl Compiler<'_> {
+impl<'a> Compiler<'a> {
+    fn new(schema: &'a Schema) -> Compiler<'a> {
+        Compiler { schema, depth: 0, failed: Location::empty() }
+    }
+
     fn node(&mut self, expr: &Expr) -> Compiled {
         if self.depth == DEEPEST {
             return unsupported(format!("expressions more than {DEEPEST} deep"));
@@ -130,6 +145,9 @@ impl Compiler<'_> {
         self.depth += 1;
         let node = self.inner(expr);
         self.depth -= 1;
+        if node.is_err() && self.failed.line == 0 {
+            self.failed = expr.span().start;
+        }
         node
     }
 

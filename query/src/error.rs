@@ -46,3 +46,37 @@ impl From<ArrowError> for QueryError {
         Self::Value(error.to_string())
     }
 }
+
+/// An error of a condition, with its place in the text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConditionError {
+    /// The reason.
+    pub error: QueryError,
+    /// The byte of the condition at which the wrong part begins, from 0; `None` if that is not known, and for a column
+    /// that is wanted and does not exist.
+    pub at: Option<usize>,
+}
+
+impl fmt::Display for ConditionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for ConditionError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+impl From<QueryError> for ConditionError {
+    fn from(error: QueryError) -> Self {
+        ConditionError { error, at: None }
+    }
+}
+
+impl From<ConditionError> for QueryError {
+    fn from(error: ConditionError) -> Self {
+        error.error
+    }
+}

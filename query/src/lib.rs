@@ -25,14 +25,18 @@
 //!
 //! [`Aggregates`] are the exception to rows in, rows out: `count(*), avg(price) by city`, in constant memory.
 //!
-//! `compile` turns SQL into typed nodes; `types` decides which types are compatible; `eval` evaluates nodes;
+//! [`Choice`] is a condition together with the columns and the number of rows that are wanted.
+//!
+//! `compile` turns SQL into typed nodes, and `place` says where in the text an error is; `types` decides which types are compatible; `eval` evaluates nodes;
 //! `compare` compares floating-point numbers as DuckDB does.
 
 mod aggregate;
+mod choice;
 mod compare;
 mod compile;
 mod error;
 mod eval;
+mod place;
 mod types;
 
 use arrow_array::{Array, BooleanArray, RecordBatch};
@@ -41,8 +45,9 @@ use arrow_schema::{DataType, Schema};
 use arrow_select::filter::filter_record_batch;
 
 pub use crate::aggregate::Aggregates;
+pub use crate::choice::Choice;
 use crate::compile::Node;
-pub use crate::error::QueryError;
+pub use crate::error::{ConditionError, QueryError};
 
 /// Rows evaluated at a time: intermediate values stay in the processor's cache.
 const WINDOW: usize = 1 << 14;
@@ -56,12 +61,13 @@ pub struct Condition {
 
 impl Condition {
     /// Parses a condition and fits it to a schema.
-    pub fn parse(sql: &str, schema: &Schema) -> Result<Condition, QueryError> {
+    pub fn parse(sql: &str, schema: &Schema) -> Result<Condition, ConditionError> {
         let node = compile::compile(sql, schema)?;
         match node.data_type() {
             DataType::Boolean | DataType::Null => {}
             other => {
-                return Err(QueryError::Type(format!("a condition is true or false, and this is {other}")));
+                let why = format!("a condition is true or false, and this is {other}");
+                return Err(QueryError::Type(why).into());
             }
         }
         let mut columns = Vec::new();

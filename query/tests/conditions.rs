@@ -22,7 +22,7 @@ fn rows(sql: &str) -> usize {
 
 fn error(sql: &str) -> QueryError {
     match Condition::parse(sql, &batch().schema()) {
-        Err(error) => error,
+        Err(error) => error.error,
         Ok(condition) => panic!("{sql}: {condition:?}"),
     }
 }

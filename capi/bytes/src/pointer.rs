@@ -76,10 +76,12 @@ pub unsafe fn array<'a, T>(at: *const T, len: usize) -> Result<&'a [T], Failure>
     Ok(unsafe { core::slice::from_raw_parts(at, len) })
 }
 
-/// The longest text that is read.
+/// The longest name or path that is read.
 const LONGEST: usize = 4096;
+/// The longest of other texts.
+const LONGEST_OTHER: usize = 64 << 10;
 
-/// Text that ends with a zero.
+/// A name or a path, which ends with a zero.
 ///
 /// # Safety
 /// Unless it is null, `at` points to bytes up to a zero, which nobody writes to during the call.
@@ -87,17 +89,41 @@ pub unsafe fn text<'a>(at: *const core::ffi::c_char) -> Result<&'a [u8], Failure
     if at.is_null() {
         return Err(Failure::argument("a name or path is NULL"));
     }
+    // SAFETY: the caller's promise.
+    let text = unsafe { up_to(at, LONGEST) };
+    text.ok_or(Failure::argument("a name or path of more than 4096 bytes"))
+}
+
+/// Any other text, which ends with a zero and is UTF-8.
+///
+/// # Safety
+/// As for [`text`].
+pub unsafe fn utf8<'a>(at: *const core::ffi::c_char) -> Result<&'a str, Failure> {
+    if at.is_null() {
+        return Err(Failure::argument("a text is NULL"));
+    }
+    // SAFETY: the caller's promise.
+    let text = unsafe { up_to(at, LONGEST_OTHER) };
+    let text = text.ok_or(Failure::argument("a text of more than 65536 bytes"))?;
+    str::from_utf8(text).map_err(|_| Failure::argument("a text is not UTF-8"))
+}
+
+/// Bytes up to a zero; `None` if that does not come after `longest` bytes at the latest.
+///
+/// # Safety
+/// `at` points to bytes up to a zero, which nobody writes to during the call.
+unsafe fn up_to<'a>(at: *const core::ffi::c_char, longest: usize) -> Option<&'a [u8]> {
     let at = at.cast::<u8>();
     let mut len = 0;
     // SAFETY: no byte before this one was zero, so it belongs to the text.
     while unsafe { at.wrapping_add(len).read() } != 0 {
         len += 1;
-        if len > LONGEST {
-            return Err(Failure::argument("a name or path of more than 4096 bytes"));
+        if len > longest {
+            return None;
         }
     }
     // SAFETY: these bytes have just been read.
-    Ok(unsafe { core::slice::from_raw_parts(at, len) })
+    Some(unsafe { core::slice::from_raw_parts(at, len) })
 }
 
 /// The options in a struct that begins with its own size; `T::default()`, by `fallback`, if the caller left it out.

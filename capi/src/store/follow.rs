@@ -12,7 +12,8 @@ use bowstring_capi_bytes::handle::Handle;
 use bowstring_capi_bytes::pointer::{out, partly};
 use bowstring_store::{Event, Follower as Inner, Position};
 
-use super::{Store, TableInfo, name, stream_of};
+use super::get::{TableInfo, stream_of};
+use super::{Store, name};
 use crate::failure::TableFailure;
 
 /// Rows came behind those before.

@@ -80,6 +80,6 @@ pub unsafe extern "C" fn bowstring_store_list(
 }
 
 /// Text as C has it. What the store sent may contain zeroes.
-fn words(text: &str) -> CString {
+pub(super) fn words(text: &str) -> CString {
     CString::new(text.replace('\0', "?")).unwrap_or_default()
 }
