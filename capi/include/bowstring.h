@@ -2,15 +2,16 @@
 //
 // Made by capi/header from the library's source; do not edit. C++ programs include bowstring.hpp.
 //
-// Errors. Every function returns a code, BOWSTRING_OK (0) on success, and takes as its last argument an error object of
-//   the caller's, or NULL. A function that fails fills it in; one that succeeds leaves it alone.
-// Pointers. Null, misaligned and too long is found out and refused with BOWSTRING_ARGUMENT. Beyond that a pointer must
-//   point to what its type says.
+// Errors. Functions return a code, BOWSTRING_OK (0) on success, and take as their last argument an error object of the
+//   caller's, or NULL. A function that fails fills it in, unless it returns BOWSTRING_AGAIN; one that succeeds leaves it
+//   alone.
+// Pointers. A pointer that is null where it must not be, or misaligned, is refused with BOWSTRING_ARGUMENT, and so is a
+//   length that no memory has. Beyond that a pointer must point to what its type says.
 // Structs that begin with `size` hold options: write {.size = sizeof options} and leave what you do not need at zero.
 // Threads. A handle is used by one thread at a time, any thread; different handles are independent. Calls that overlap
-//   are refused with BOWSTRING_BUSY where that is noticed. What is said at a function as "Threads" goes beyond that.
+//   are refused with BOWSTRING_BUSY where that is noticed. A function's own line "Threads" says the same, or more.
 // Forks. Handles do not survive fork(): use them in the process that made them.
-// Closing sets the caller's pointer to NULL; a NULL handle is refused with BOWSTRING_ARGUMENT, and closing it does nothing.
+// Closing sets the caller's pointer to NULL. A NULL handle is refused with BOWSTRING_ARGUMENT; closing it does nothing.
 //
 // Licence: MIT OR Apache-2.0.
 
@@ -138,7 +139,7 @@ struct ArrowArrayStream {
 // Nobody listens at that address.
 #define BOWSTRING_NOT_FOUND 16
 
-// The name or path is not one, or not that of a socket.
+// The name or path is invalid, or is not that of a socket.
 #define BOWSTRING_ADDRESS 17
 
 // This library, or this delivery, does not support the call.
@@ -254,13 +255,13 @@ typedef struct bowstring_error {
   char message[BOWSTRING_MESSAGE_BYTES];
 } bowstring_error;
 
-// Who asks to connect.
+// A process that asks to connect.
 typedef struct bowstring_connect_request {
   // Its process; 0 if this process cannot see it.
   int32_t pid;
   // Its user.
   uint32_t uid;
-  // What it says: bytes that belong to the application.
+  // Its greeting: bytes that belong to the application.
   const uint8_t *greeting;
   // Bytes of that.
   size_t greeting_len;
@@ -270,19 +271,19 @@ typedef struct bowstring_connect_request {
   uint32_t reserved;
 } bowstring_connect_request;
 
-// How to meet the other side. Zero in a field means its default; NULL in place of the struct means all defaults.
+// Options for a handshake. Zero in a field means its default; NULL in place of the struct means all defaults.
 typedef struct bowstring_handshake_options {
   // `sizeof(bowstring_handshake_options)`.
   size_t size;
-  // What to tell the other application.
+  // A greeting for the other application.
   const uint8_t *greeting;
   // Bytes of that.
   size_t greeting_len;
   // The users to talk to; none means processes of the same user.
   const uint32_t *users;
-  // How many.
+  // Their number.
   size_t users_len;
-  // How long the handshake may take, in nanoseconds; 0 means two seconds.
+  // The time that the handshake may take, in nanoseconds; 0 means two seconds.
   uint64_t patience;
   // Receivers: a set of `BOWSTRING_POOLED`, `BOWSTRING_COPIED` and `BOWSTRING_SEALED`; the first that the sender offers
   // too is chosen. 0 means copied or sealed, which are safe with any sender.
@@ -298,7 +299,7 @@ typedef struct bowstring_handshake_options {
   void *context;
 } bowstring_handshake_options;
 
-// What a receiver of tables has counted, and what it knows of its sender.
+// The counts of a receiver of tables, and its sender.
 typedef struct bowstring_table_receiver_stats {
   // The sender's process; 0 if this process cannot see it.
   int32_t pid;
@@ -330,14 +331,14 @@ typedef struct bowstring_table_receiver_stats {
   uint64_t sleeps;
 } bowstring_table_receiver_stats;
 
-// What is wanted of a table. Zero in a field means everything. All of it is read during the call and then the caller's
-// again.
+// The columns and rows that are wanted of a table. Zero in a field means all. The library reads the struct, and what it
+// points to, only during the call.
 typedef struct bowstring_choice {
   // `sizeof(bowstring_choice)`.
   size_t size;
   // The names of the columns, in the order in which they are wanted; NULL for all columns.
   const char *const *columns;
-  // How many names there are.
+  // The number of names.
   size_t columns_len;
   // A condition in SQL on the rows, such as `size > 1e6 and backend in ('s3', 'ipfs')`; NULL for all rows. It may use
   // columns that are not wanted.
@@ -346,7 +347,7 @@ typedef struct bowstring_choice {
   uint64_t limit;
 } bowstring_choice;
 
-// How a sender is made. Zero in a field means its default; NULL in place of the struct means all defaults.
+// Options for making a sender. Zero in a field means its default; NULL in place of the struct means all defaults.
 typedef struct bowstring_sender_options {
   // `sizeof(bowstring_sender_options)`.
   size_t size;
@@ -358,7 +359,7 @@ typedef struct bowstring_sender_options {
   uint64_t slot_size;
   // A set of `BOWSTRING_POOLED`, `BOWSTRING_COPIED` and `BOWSTRING_SEALED` to offer; 0 means all.
   uint32_t deliveries;
-  // What to do with receivers that are slow: `BOWSTRING_BLOCK`, `BOWSTRING_SKIP`, or `BOWSTRING_DISCONNECT`.
+  // The policy for slow receivers: `BOWSTRING_BLOCK`, `BOWSTRING_SKIP`, or `BOWSTRING_DISCONNECT`.
   uint32_t on_slow;
   // The slots that a receiver may hold before it is skipped or disconnected.
   uint32_t quota;
@@ -366,13 +367,13 @@ typedef struct bowstring_sender_options {
   uint32_t reserved;
 } bowstring_sender_options;
 
-// What a sender has counted.
+// The counts of a sender.
 typedef struct bowstring_sender_stats {
   // The sender's process.
   uint32_t pid;
   // 1 once it has closed.
   uint32_t closed;
-  // When it was made, in nanoseconds of `CLOCK_MONOTONIC`.
+  // The time at which it was made, in nanoseconds of `CLOCK_MONOTONIC`.
   uint64_t started;
   // Slots of its pool; 0 if it has none.
   uint64_t slots;
@@ -396,7 +397,7 @@ typedef struct bowstring_sender_stats {
   uint64_t receivers;
 } bowstring_sender_stats;
 
-// What a sender of tables has counted.
+// The counts of a sender of tables.
 typedef struct bowstring_table_sender_stats {
   // Batches, as messages: one that was sent in slices counts as that many.
   uint64_t batches;
@@ -412,23 +413,23 @@ typedef struct bowstring_table_sender_stats {
   uint64_t split;
   // Batches not given to a receiver because it was slow, added up over the receivers.
   uint64_t skipped;
-  // What the transport counts.
+  // The counts of the channel below.
   struct bowstring_sender_stats transport;
 } bowstring_table_sender_stats;
 
-// What is known of a version of a table.
+// A version of a table.
 typedef struct bowstring_table_info {
   // The version.
   uint64_t version;
-  // Which line of versions it belongs to: another one after the table was replaced.
+  // The line of versions that it belongs to. It changes when the table is replaced, and not when rows are added.
   uint64_t base;
   // The number of the first row that was got.
   uint64_t first_row;
-  // The number behind the last row.
+  // The number of the last row, plus one.
   uint64_t end_row;
   // Bytes of the whole version.
   uint64_t bytes;
-  // When the version was made, in nanoseconds since 1970.
+  // The time at which the version was made, in nanoseconds since 1970.
   uint64_t made;
 } bowstring_table_info;
 
@@ -440,7 +441,7 @@ typedef struct bowstring_pair {
   const char *value;
 } bowstring_pair;
 
-// What is got of a table. Zero in a field means its default; NULL in place of the struct means the newest version, whole.
+// Options for getting a table. Zero in a field means its default; NULL in place of the struct means the newest version, whole.
 typedef struct bowstring_get_options {
   // `sizeof(bowstring_get_options)`.
   size_t size;
@@ -452,8 +453,8 @@ typedef struct bowstring_get_options {
   uint64_t row;
   // The columns and rows that are wanted; NULL for all. Columns that are not needed are neither read nor checked.
   const struct bowstring_choice *choice;
-  // Called for each key and value that the table was put with, until it returns something else than 0; NULL if they
-  // are not wanted. What it is handed is good until it returns. It must return: no `longjmp`, no C++ exception. It must
+  // Called for each key and value that the table was put with, until it returns anything but 0; NULL if they are
+  // not wanted. What it is handed is good until it returns. It must return: no `longjmp`, no C++ exception. It must
   // not use `store`.
   int32_t (*each_pair)(void *context, const struct bowstring_pair *pair);
   // Handed to `each_pair`.
@@ -464,9 +465,9 @@ typedef struct bowstring_get_options {
 typedef struct bowstring_store_entry {
   // Its name.
   const char *name;
-  // Where its rows come from; empty if somebody put them.
+  // The source of its rows; empty if a program put them.
   const char *source;
-  // What was wrong with the source the last time it was read; empty for nothing.
+  // The error of the source when it was read last; empty if there was none.
   const char *trouble;
   // Its version.
   uint64_t version;
@@ -474,9 +475,9 @@ typedef struct bowstring_store_entry {
   uint64_t rows;
   // Bytes of its segments.
   uint64_t bytes;
-  // When the version was made, in nanoseconds since 1970.
+  // The time at which the version was made, in nanoseconds since 1970.
   uint64_t made;
-  // How often it was asked for.
+  // The number of requests for it.
   uint64_t requests;
   // Its columns.
   uint32_t columns;
@@ -484,7 +485,7 @@ typedef struct bowstring_store_entry {
   uint32_t followers;
 } bowstring_store_entry;
 
-// How a table is put. Zero in a field means its default; NULL in place of the struct means all defaults.
+// Options for putting a table. Zero in a field means its default; NULL in place of the struct means all defaults.
 typedef struct bowstring_put_options {
   // `sizeof(bowstring_put_options)`.
   size_t size;
@@ -497,7 +498,7 @@ typedef struct bowstring_put_options {
   // Keys and values to keep with the table, 16 KiB of them at most; NULL for none. They take the place of those of a
   // table that is replaced. When rows are added they change those that are there: an empty value removes its key.
   const struct bowstring_pair *metadata;
-  // How many there are.
+  // Their number.
   size_t metadata_len;
 } bowstring_put_options;
 
@@ -512,7 +513,7 @@ typedef struct bowstring_calls {
 typedef struct bowstring_message {
   // The bytes: read-only.
   const uint8_t *data;
-  // How many.
+  // Their number.
   size_t len;
   // The sender's number of the message; a gap means messages that this receiver was not given.
   uint64_t number;
@@ -520,7 +521,7 @@ typedef struct bowstring_message {
   uint64_t reply_to;
   // A word that belongs to the application.
   uint32_t tag;
-  // How it came: `BOWSTRING_POOLED`, `BOWSTRING_COPIED` or `BOWSTRING_SEALED`.
+  // The delivery by which it came: `BOWSTRING_POOLED`, `BOWSTRING_COPIED` or `BOWSTRING_SEALED`.
   uint32_t delivery;
   // The library's.
   uint64_t state;
@@ -528,7 +529,7 @@ typedef struct bowstring_message {
   uint64_t held[10];
 } bowstring_message;
 
-// What a sender has counted of one receiver.
+// The counts that a sender keeps for one receiver.
 typedef struct bowstring_subscriber_stats {
   // The receiver's process; `UINT32_MAX` if the sender cannot see it.
   uint32_t pid;
@@ -544,13 +545,13 @@ typedef struct bowstring_subscriber_stats {
   uint64_t slots;
   // Messages that it says it has taken.
   uint64_t taken;
-  // A message that was timed lately was not taken yet after this many nanoseconds,
+  // The latest measurement of the time from sending to taking, in nanoseconds: at least this,
   uint64_t latency_least;
-  // and was taken after this many; 0 if it is still on its way.
+  // and at most this; 0 while the message is on its way.
   uint64_t latency_most;
 } bowstring_subscriber_stats;
 
-// What is known of a channel.
+// A channel's sender, its delivery and its memory.
 typedef struct bowstring_channel_info {
   // The sender's process; 0 if this process cannot see it.
   int32_t pid;
@@ -560,17 +561,17 @@ typedef struct bowstring_channel_info {
   uint32_t delivery;
   // 0.
   uint32_t reserved;
-  // What the sender's application said. It stays there as long as the receiver does.
+  // The greeting of the sender's application. It stays there as long as the receiver does.
   const uint8_t *greeting;
   // Bytes of that.
   size_t greeting_len;
-  // Where the sender's pool is mapped; NULL for a sealed channel. For showing that nothing was copied.
+  // The address at which the sender's pool is mapped; NULL for a sealed channel. For showing that nothing was copied.
   const uint8_t *pool;
   // Bytes of that.
   size_t pool_len;
 } bowstring_channel_info;
 
-// What a receiver has counted.
+// The counts of a receiver.
 typedef struct bowstring_receiver_stats {
   // Messages received.
   uint64_t messages;
@@ -584,7 +585,7 @@ typedef struct bowstring_receiver_stats {
   uint64_t copied;
 } bowstring_receiver_stats;
 
-// What accompanies a message. Zero in a field means none; NULL in place of the struct means all zero.
+// Options for committing a message. Zero in a field means none; NULL in place of the struct means all zero.
 typedef struct bowstring_label {
   // `sizeof(bowstring_label)`.
   size_t size;
@@ -598,7 +599,7 @@ typedef struct bowstring_label {
   uint32_t required;
 } bowstring_label;
 
-// What became of a message.
+// The outcome of a commit.
 typedef struct bowstring_receipt {
   // Its number, which a reply names.
   uint64_t number;
@@ -895,7 +896,7 @@ int32_t bowstring_table_sender_build(struct bowstring_table_sender *sender,
                                      struct bowstring_error *error);
 
 // Calls `question` about twenty times a second whenever the sender waits, for receivers or for room. Once it returns
-// something else than 0 the wait, and each one after it, ends with `BOWSTRING_INTERRUPTED`. It may look at a flag that a
+// anything but 0 the wait, and each one after it, ends with `BOWSTRING_INTERRUPTED`. It may look at a flag that a
 // signal handler or another thread sets. It must return: no `longjmp`, no C++ exception. It must not use `sender`.
 //
 // Threads: one at a time for each sender; `question` is called on the thread that waits.
@@ -996,7 +997,7 @@ int32_t bowstring_store_get(struct bowstring_store *store,
                             size_t info_size,
                             struct bowstring_error *error);
 
-// Calls `each` for each table of the store, until it returns something else than 0. What it is handed is good until it
+// Calls `each` for each table of the store, until it returns anything but 0. What it is handed is good until it
 // returns. It must return: no `longjmp`, no C++ exception. It must not use `store`.
 //
 // Threads: one at a time for each connection.

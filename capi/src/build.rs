@@ -39,7 +39,7 @@ enum Column<'f> {
 
 /// A column of native values, of whatever type.
 trait Values {
-    /// Where the values go, how many there is room for, and the bytes of each.
+    /// Returns the place of the values, the number that there is room for, and the bytes of each.
     fn place(&mut self) -> (*mut c_void, usize, usize);
     fn validity(&mut self) -> Result<&mut [u8], BuildError>;
     fn finish(self: Box<Self>, rows: usize) -> Result<(), BuildError>;

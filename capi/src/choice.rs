@@ -10,8 +10,8 @@ use bowstring_query::Choice as Chosen;
 
 use crate::failure::TableFailure;
 
-/// What is wanted of a table. Zero in a field means everything. All of it is read during the call and then the caller's
-/// again.
+/// The columns and rows that are wanted of a table. Zero in a field means all. The library reads the struct, and what it
+/// points to, only during the call.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Choice {
@@ -19,7 +19,7 @@ pub struct Choice {
     pub size: usize,
     /// The names of the columns, in the order in which they are wanted; NULL for all columns.
     pub columns: *const *const c_char,
-    /// How many names there are.
+    /// The number of names.
     pub columns_len: usize,
     /// A condition in SQL on the rows, such as `size > 1e6 and backend in ('s3', 'ipfs')`; NULL for all rows. It may use
     /// columns that are not wanted.
@@ -28,7 +28,7 @@ pub struct Choice {
     pub limit: u64,
 }
 
-/// What C chose, read.
+/// A choice of C's, read.
 pub(crate) struct Asked<'a> {
     names: Vec<&'a str>,
     condition: Option<&'a str>,

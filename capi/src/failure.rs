@@ -1,4 +1,4 @@
-//! Why a call of the tables layer failed.
+//! Failures of the tables layer, and their codes.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use bowstring_store::{Code, StoreError};
 use bowstring_table::c_data::CDataError;
 use bowstring_table::{ReceiveError, SendError, SetUpError};
 
-/// Why a call failed, before it was put into words.
+/// A failure, before it is put into words.
 pub enum TableFailure {
     /// As the bytes layer fails.
     Bytes(Failure),
@@ -22,7 +22,7 @@ pub enum TableFailure {
     Schema(CDataError),
     /// A batch of the caller's was refused.
     Data(CDataError),
-    /// What a stream of the caller's says of itself.
+    /// A stream of the caller's failed, in its own words.
     Stream(String),
     /// A store was not there, refused, or broke the protocol.
     Store(StoreError),
@@ -157,7 +157,7 @@ fn store_code(error: &StoreError) -> i32 {
     }
 }
 
-/// How a receiver ended, as a code.
+/// Returns the code of a receiver's end.
 pub(crate) fn ended(end: bowstring_table::transport::End) -> i32 {
     end_code(end)
 }

@@ -30,11 +30,11 @@ pub mod waiting;
 /// Receives the batches of one table.
 pub struct TableReceiver {
     inner: Inner,
-    /// What is wanted of them, if that is not everything.
+    /// The columns and rows that are wanted, if not all are.
     choice: Option<Chosen>,
 }
 
-/// What a receiver of tables has counted, and what it knows of its sender.
+/// The counts of a receiver of tables, and its sender.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct TableReceiverStats {

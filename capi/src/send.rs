@@ -27,7 +27,7 @@ pub struct TableSender {
     pub(crate) inner: Inner,
 }
 
-/// What a sender of tables has counted.
+/// The counts of a sender of tables.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct TableSenderStats {
@@ -45,7 +45,7 @@ pub struct TableSenderStats {
     pub split: u64,
     /// Batches not given to a receiver because it was slow, added up over the receivers.
     pub skipped: u64,
-    /// What the transport counts.
+    /// The counts of the channel below.
     pub transport: SenderStats,
 }
 

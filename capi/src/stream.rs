@@ -80,7 +80,7 @@ impl Given {
     }
 }
 
-/// What a stream says of its own failure, if it failed.
+/// Returns the failure that a stream reports, in its own words.
 fn told(outcome: i32, stream: &mut FFI_ArrowArrayStream) -> Result<(), TableFailure> {
     if outcome == 0 {
         return Ok(());

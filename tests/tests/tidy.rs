@@ -50,7 +50,7 @@ const SUBJECTLESS: &[&str] =
     &["How ", "What ", "When ", "Where ", "Whether ", "Which ", "Who ", "Whom ", "Why "];
 
 /// Packages whose documentation is still to be rewritten, with the number of such lines: it may only fall.
-const TO_REWRITE: &[(&str, usize)] = &[("capi/", 53), ("python/", 35)];
+const TO_REWRITE: &[(&str, usize)] = &[("python/", 35)];
 
 /// The longest file without a reason.
 const LONGEST: usize = 350;

@@ -8,7 +8,7 @@ use bowstring_transport::{Access, Listener, Observer};
 use crate::error::Failure;
 use crate::pointer::text;
 
-/// Where a channel is found.
+/// The address of a channel.
 pub struct Address<'a>(Inner<'a>);
 
 impl<'a> Address<'a> {

@@ -18,14 +18,14 @@ pub const BOWSTRING_COPIED: u32 = 2;
 /// Each message is an immutable file. Safe with any sender.
 pub const BOWSTRING_SEALED: u32 = 4;
 
-/// Who asks to connect.
+/// A process that asks to connect.
 #[repr(C)]
 pub struct ConnectRequest {
     /// Its process; 0 if this process cannot see it.
     pub pid: i32,
     /// Its user.
     pub uid: u32,
-    /// What it says: bytes that belong to the application.
+    /// Its greeting: bytes that belong to the application.
     pub greeting: *const u8,
     /// Bytes of that.
     pub greeting_len: usize,
@@ -35,21 +35,21 @@ pub struct ConnectRequest {
     pub reserved: u32,
 }
 
-/// How to meet the other side. Zero in a field means its default; NULL in place of the struct means all defaults.
+/// Options for a handshake. Zero in a field means its default; NULL in place of the struct means all defaults.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct HandshakeOptions {
     /// `sizeof(bowstring_handshake_options)`.
     pub size: usize,
-    /// What to tell the other application.
+    /// A greeting for the other application.
     pub greeting: *const u8,
     /// Bytes of that.
     pub greeting_len: usize,
     /// The users to talk to; none means processes of the same user.
     pub users: *const u32,
-    /// How many.
+    /// Their number.
     pub users_len: usize,
-    /// How long the handshake may take, in nanoseconds; 0 means two seconds.
+    /// The time that the handshake may take, in nanoseconds; 0 means two seconds.
     pub patience: u64,
     /// Receivers: a set of `BOWSTRING_POOLED`, `BOWSTRING_COPIED` and `BOWSTRING_SEALED`; the first that the sender offers
     /// too is chosen. 0 means copied or sealed, which are safe with any sender.
@@ -85,9 +85,9 @@ impl HandshakeOptions {
 #[derive(Clone, Copy)]
 pub struct Terms<'a> {
     options: HandshakeOptions,
-    /// What to say.
+    /// The greeting.
     pub greeting: &'a [u8],
-    /// Whom to talk to.
+    /// The users to talk to.
     pub access: Access<'a>,
 }
 
@@ -111,7 +111,7 @@ impl<'a> Terms<'a> {
         Ok(Terms { options, greeting, access })
     }
 
-    /// How long the handshake may take.
+    /// Returns the time that the handshake may take.
     #[must_use]
     pub fn patience(&self) -> Duration {
         match self.options.patience {

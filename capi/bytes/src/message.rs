@@ -2,7 +2,7 @@
 //!
 //! # Safety
 //!
-//! What the library needs to give the message back lies in the struct's private words, which only these functions write.
+//! The struct's private words hold what gives the message back; only these functions write them.
 //! `state` says whether they hold something; releasing clears it, so that a second release is noticed.
 #![allow(unsafe_code)]
 
@@ -24,7 +24,7 @@ use crate::receiver::Receiver;
 pub struct Message {
     /// The bytes: read-only.
     pub data: *const u8,
-    /// How many.
+    /// Their number.
     pub len: usize,
     /// The sender's number of the message; a gap means messages that this receiver was not given.
     pub number: u64,
@@ -32,7 +32,7 @@ pub struct Message {
     pub reply_to: u64,
     /// A word that belongs to the application.
     pub tag: u32,
-    /// How it came: `BOWSTRING_POOLED`, `BOWSTRING_COPIED` or `BOWSTRING_SEALED`.
+    /// The delivery by which it came: `BOWSTRING_POOLED`, `BOWSTRING_COPIED` or `BOWSTRING_SEALED`.
     pub delivery: u32,
     /// The library's.
     state: u64,
@@ -42,7 +42,7 @@ pub struct Message {
 
 const HELD: u64 = 0xb057_a1e0_4e1d_0001;
 
-/// What a message is given back to.
+/// The way back of a message.
 pub(crate) enum Held {
     /// Slots, on lease from a receiver that lives.
     Borrowed(Lease<'static, Honest>, *mut Handle<Receiver>),

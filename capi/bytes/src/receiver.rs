@@ -127,7 +127,7 @@ impl Receiver {
         }?)
     }
 
-    /// Whether the receiver may sleep on its descriptor. That of a sealed channel needs no announcement.
+    /// Returns true if the receiver may sleep on its descriptor. That of a sealed channel needs no announcement.
     fn arm(&self) -> Result<bool, Failure> {
         let armed: Result<bool, RecvError> = match &self.channel {
             Channel::Pooled(receiver) => receiver.arm(),

@@ -2,7 +2,7 @@
 
 use bowstring_transport as transport;
 
-/// What a sender has counted.
+/// The counts of a sender.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 pub struct SenderStats {
@@ -10,7 +10,7 @@ pub struct SenderStats {
     pub pid: u32,
     /// 1 once it has closed.
     pub closed: u32,
-    /// When it was made, in nanoseconds of `CLOCK_MONOTONIC`.
+    /// The time at which it was made, in nanoseconds of `CLOCK_MONOTONIC`.
     pub started: u64,
     /// Slots of its pool; 0 if it has none.
     pub slots: u64,
@@ -54,7 +54,7 @@ impl From<transport::Stats> for SenderStats {
     }
 }
 
-/// What a sender has counted of one receiver.
+/// The counts that a sender keeps for one receiver.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 pub struct SubscriberStats {
@@ -72,9 +72,9 @@ pub struct SubscriberStats {
     pub slots: u64,
     /// Messages that it says it has taken.
     pub taken: u64,
-    /// A message that was timed lately was not taken yet after this many nanoseconds,
+    /// The latest measurement of the time from sending to taking, in nanoseconds: at least this,
     pub latency_least: u64,
-    /// and was taken after this many; 0 if it is still on its way.
+    /// and at most this; 0 while the message is on its way.
     pub latency_most: u64,
 }
 
@@ -95,7 +95,7 @@ impl From<transport::SubscriberStats> for SubscriberStats {
     }
 }
 
-/// What a receiver has counted.
+/// The counts of a receiver.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 pub struct ReceiverStats {

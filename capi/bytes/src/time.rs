@@ -1,4 +1,4 @@
-//! How long a call waits.
+//! Waits, as C asks for them.
 
 use core::time::Duration;
 
@@ -9,7 +9,7 @@ pub const BOWSTRING_FOREVER: i64 = -1;
 /// Does not wait.
 pub const BOWSTRING_NOW: i64 = 0;
 
-/// How a call waits: a timeout of 0 is `None`, a negative one is without end, others are nanoseconds.
+/// Returns how a call waits: a timeout of 0 is `None`, a negative one is without end, others are nanoseconds.
 #[inline(always)]
 #[must_use]
 pub fn wait(timeout: i64, base: Wait) -> Option<Wait> {
@@ -20,7 +20,7 @@ pub fn wait(timeout: i64, base: Wait) -> Option<Wait> {
     }
 }
 
-/// How a handle waits: looks before it sleeps, or never sleeps.
+/// Returns how a handle waits: it looks before it sleeps, or never sleeps.
 pub fn base(spins: u32, never_sleep: i32) -> Wait {
     if never_sleep == 0 { Wait::sleeping().spins(spins) } else { Wait::spinning() }
 }

@@ -1,6 +1,6 @@
 //! Makes structs wrong, in the ways in which that can be found out.
 //!
-//! What cannot is that a buffer is shorter than its struct says. So lengths and offsets become ones that the buffers have
+//! One thing cannot: that a buffer is shorter than its struct says. So lengths and offsets become ones that the buffers have
 //! room for, or ones that nothing can have.
 #![allow(unsafe_code)]
 

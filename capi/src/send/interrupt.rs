@@ -33,7 +33,7 @@ impl Question {
 }
 
 /// Calls `question` about twenty times a second whenever the sender waits, for receivers or for room. Once it returns
-/// something else than 0 the wait, and each one after it, ends with `BOWSTRING_INTERRUPTED`. It may look at a flag that a
+/// anything but 0 the wait, and each one after it, ends with `BOWSTRING_INTERRUPTED`. It may look at a flag that a
 /// signal handler or another thread sets. It must return: no `longjmp`, no C++ exception. It must not use `sender`.
 ///
 /// Threads: one at a time for each sender; `question` is called on the thread that waits.

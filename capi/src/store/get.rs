@@ -17,7 +17,7 @@ use crate::choice::{Asked, Choice};
 use crate::failure::TableFailure;
 use crate::stream::export;
 
-/// What is got of a table. Zero in a field means its default; NULL in place of the struct means the newest version, whole.
+/// Options for getting a table. Zero in a field means its default; NULL in place of the struct means the newest version, whole.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct GetOptions {
@@ -31,29 +31,29 @@ pub struct GetOptions {
     pub row: u64,
     /// The columns and rows that are wanted; NULL for all. Columns that are not needed are neither read nor checked.
     pub choice: *const Choice,
-    /// Called for each key and value that the table was put with, until it returns something else than 0; NULL if they
-    /// are not wanted. What it is handed is good until it returns. It must return: no `longjmp`, no C++ exception. It must
+    /// Called for each key and value that the table was put with, until it returns anything but 0; NULL if they are
+    /// not wanted. What it is handed is good until it returns. It must return: no `longjmp`, no C++ exception. It must
     /// not use `store`.
     pub each_pair: Option<unsafe extern "C" fn(context: *mut c_void, pair: *const Pair) -> i32>,
     /// Handed to `each_pair`.
     pub context: *mut c_void,
 }
 
-/// What is known of a version of a table.
+/// A version of a table.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 pub struct TableInfo {
     /// The version.
     pub version: u64,
-    /// Which line of versions it belongs to: another one after the table was replaced.
+    /// The line of versions that it belongs to. It changes when the table is replaced, and not when rows are added.
     pub base: u64,
     /// The number of the first row that was got.
     pub first_row: u64,
-    /// The number behind the last row.
+    /// The number of the last row, plus one.
     pub end_row: u64,
     /// Bytes of the whole version.
     pub bytes: u64,
-    /// When the version was made, in nanoseconds since 1970.
+    /// The time at which the version was made, in nanoseconds since 1970.
     pub made: u64,
 }
 

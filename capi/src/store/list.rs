@@ -15,9 +15,9 @@ use crate::failure::TableFailure;
 pub struct StoreEntry {
     /// Its name.
     pub name: *const c_char,
-    /// Where its rows come from; empty if somebody put them.
+    /// The source of its rows; empty if a program put them.
     pub source: *const c_char,
-    /// What was wrong with the source the last time it was read; empty for nothing.
+    /// The error of the source when it was read last; empty if there was none.
     pub trouble: *const c_char,
     /// Its version.
     pub version: u64,
@@ -25,9 +25,9 @@ pub struct StoreEntry {
     pub rows: u64,
     /// Bytes of its segments.
     pub bytes: u64,
-    /// When the version was made, in nanoseconds since 1970.
+    /// The time at which the version was made, in nanoseconds since 1970.
     pub made: u64,
-    /// How often it was asked for.
+    /// The number of requests for it.
     pub requests: u64,
     /// Its columns.
     pub columns: u32,
@@ -35,7 +35,7 @@ pub struct StoreEntry {
     pub followers: u32,
 }
 
-/// Calls `each` for each table of the store, until it returns something else than 0. What it is handed is good until it
+/// Calls `each` for each table of the store, until it returns anything but 0. What it is handed is good until it
 /// returns. It must return: no `longjmp`, no C++ exception. It must not use `store`.
 ///
 /// Threads: one at a time for each connection.

@@ -36,7 +36,7 @@ pub(super) unsafe fn read(at: *const Pair, len: usize) -> Result<Metadata, Failu
     pairs.iter().map(read).collect()
 }
 
-/// Calls a function of the caller's for each pair, until it returns something else than 0.
+/// Calls a function of the caller's for each pair, until it returns anything but 0.
 ///
 /// # Safety
 /// `each` can be called with `context`.

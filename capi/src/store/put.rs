@@ -22,7 +22,7 @@ pub const BOWSTRING_PUT_CREATE: u32 = 1;
 /// The rows are added to the table, which must have the same schema.
 pub const BOWSTRING_PUT_APPEND: u32 = 2;
 
-/// How a table is put. Zero in a field means its default; NULL in place of the struct means all defaults.
+/// Options for putting a table. Zero in a field means its default; NULL in place of the struct means all defaults.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct PutOptions {
@@ -37,7 +37,7 @@ pub struct PutOptions {
     /// Keys and values to keep with the table, 16 KiB of them at most; NULL for none. They take the place of those of a
     /// table that is replaced. When rows are added they change those that are there: an empty value removes its key.
     pub metadata: *const Pair,
-    /// How many there are.
+    /// Their number.
     pub metadata_len: usize,
 }
 

@@ -36,7 +36,7 @@ pub const BOWSTRING_OS: i32 = 14;
 pub const BOWSTRING_IN_USE: i32 = 15;
 /// Nobody listens at that address.
 pub const BOWSTRING_NOT_FOUND: i32 = 16;
-/// The name or path is not one, or not that of a socket.
+/// The name or path is invalid, or is not that of a socket.
 pub const BOWSTRING_ADDRESS: i32 = 17;
 /// This library, or this delivery, does not support the call.
 pub const BOWSTRING_UNSUPPORTED: i32 = 18;

@@ -1,4 +1,4 @@
-//! Why a call failed, and the code of that.
+//! Failures, and their codes.
 
 use core::fmt;
 
@@ -8,7 +8,7 @@ use bowstring_transport::{
 
 use super::codes::*;
 
-/// Why a call failed, before it was put into words.
+/// A failure, before it is put into words.
 pub enum Failure {
     /// A code and its words.
     Plain(i32, &'static str),
@@ -142,7 +142,7 @@ fn receive_code(e: &RecvError) -> i32 {
     }
 }
 
-/// How a receiver ended, as the code that its own side would see.
+/// Returns the code of a receiver's end, as that receiver itself would see it.
 #[must_use]
 pub fn end_code(end: End) -> i32 {
     match end {

@@ -1,4 +1,4 @@
-//! What is known of a channel, and statistics.
+//! A channel's peer and delivery, and statistics.
 #![allow(unsafe_code)]
 
 use super::{Channel, ENTERED, Receiver};
@@ -9,7 +9,7 @@ use crate::handshake::{BOWSTRING_COPIED, BOWSTRING_POOLED, BOWSTRING_SEALED};
 use crate::pointer::partly;
 use crate::stats::{ReceiverStats, SenderStats};
 
-/// What is known of a channel.
+/// A channel's sender, its delivery and its memory.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ChannelInfo {
@@ -21,11 +21,11 @@ pub struct ChannelInfo {
     pub delivery: u32,
     /// 0.
     pub reserved: u32,
-    /// What the sender's application said. It stays there as long as the receiver does.
+    /// The greeting of the sender's application. It stays there as long as the receiver does.
     pub greeting: *const u8,
     /// Bytes of that.
     pub greeting_len: usize,
-    /// Where the sender's pool is mapped; NULL for a sealed channel. For showing that nothing was copied.
+    /// The address at which the sender's pool is mapped; NULL for a sealed channel. For showing that nothing was copied.
     pub pool: *const u8,
     /// Bytes of that.
     pub pool_len: usize,

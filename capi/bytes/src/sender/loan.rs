@@ -12,7 +12,7 @@ use crate::handle::Handle;
 use crate::pointer::{self, out};
 use crate::time;
 
-/// What accompanies a message. Zero in a field means none; NULL in place of the struct means all zero.
+/// Options for committing a message. Zero in a field means none; NULL in place of the struct means all zero.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Label {
@@ -28,7 +28,7 @@ pub struct Label {
     pub required: u32,
 }
 
-/// What became of a message.
+/// The outcome of a commit.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Receipt {

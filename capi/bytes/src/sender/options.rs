@@ -1,4 +1,4 @@
-//! How a sender is made.
+//! Options for making a sender.
 #![allow(unsafe_code)]
 
 use bowstring_transport::region::Pages;
@@ -25,7 +25,7 @@ pub const BOWSTRING_PAGES_HUGE: u32 = 1;
 /// Pages of 2 MiB from the host's reserve.
 pub const BOWSTRING_PAGES_HUGETLB: u32 = 2;
 
-/// How a sender is made. Zero in a field means its default; NULL in place of the struct means all defaults.
+/// Options for making a sender. Zero in a field means its default; NULL in place of the struct means all defaults.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct SenderOptions {
@@ -39,7 +39,7 @@ pub struct SenderOptions {
     pub slot_size: u64,
     /// A set of `BOWSTRING_POOLED`, `BOWSTRING_COPIED` and `BOWSTRING_SEALED` to offer; 0 means all.
     pub deliveries: u32,
-    /// What to do with receivers that are slow: `BOWSTRING_BLOCK`, `BOWSTRING_SKIP`, or `BOWSTRING_DISCONNECT`.
+    /// The policy for slow receivers: `BOWSTRING_BLOCK`, `BOWSTRING_SKIP`, or `BOWSTRING_DISCONNECT`.
     pub on_slow: u32,
     /// The slots that a receiver may hold before it is skipped or disconnected.
     pub quota: u32,
@@ -90,7 +90,7 @@ impl SenderOptions {
         Ok(config.on_slow(self.policy()?))
     }
 
-    /// What to do with receivers that are slow.
+    /// Returns the policy for slow receivers.
     pub fn policy(&self) -> Result<OnSlow, Failure> {
         policy(self.on_slow, self.quota)
     }
