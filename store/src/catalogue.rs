@@ -9,8 +9,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::Refused;
 use crate::segment::Segment;
+use crate::wire::MAX_NAME;
 use crate::wire::message::{Code, Entry, Metadata, Mode};
-use crate::wire::{MAX_METADATA, MAX_NAME};
 
 /// Versions of one base that can still be requested by number.
 const REMEMBERED: usize = 1024;
@@ -164,7 +164,7 @@ impl Catalogue {
             return Err(Refused::new(Code::Exists, format!("there is a table {name} already")));
         }
         if current.is_none() && self.tables.len() >= self.bounds.tables {
-            return Err(limit("tables", self.bounds.tables as u64));
+            return Err(Refused::limit("tables", self.bounds.tables as u64));
         }
         let before = current.filter(|_| mode == Mode::Append);
         if let Some(before) = &before
@@ -177,14 +177,14 @@ impl Catalogue {
         let added = come.segments.iter().fold(0_u64, |sum, segment| sum.saturating_add(segment.len));
         let bytes = old_bytes.saturating_add(added);
         if bytes > self.bounds.table {
-            return Err(limit("max_table_size", self.bounds.table));
+            return Err(Refused::limit("max_table_size", self.bounds.table));
         }
         if self.bytes().saturating_add(added) > self.bounds.total {
-            return Err(limit("max_total_size", self.bounds.total));
+            return Err(Refused::limit("max_total_size", self.bounds.total));
         }
         let old = before.as_ref().map_or(&[][..], |before| &before.pieces);
         if old.len() + come.segments.len() > self.bounds.segments {
-            return Err(limit("max_segments", self.bounds.segments as u64));
+            return Err(Refused::limit("max_segments", self.bounds.segments as u64));
         }
         self.last += 1;
         let (version, mut row) = (self.last, old_rows);
@@ -210,7 +210,7 @@ impl Catalogue {
                 (before.base, Arc::new(metadata), past)
             }
         };
-        check_metadata(&metadata)?;
+        Refused::check_metadata(&metadata)?;
         let (schema, columns, pieces) = (come.schema, come.columns, pieces.into());
         Ok(Version { version, base, made, schema, columns, rows: row, bytes, metadata, pieces, past })
     }
@@ -312,12 +312,7 @@ fn annotate(metadata: &mut Metadata, changes: &Metadata) -> Result<(), Refused> 
             metadata.push((key.clone(), value.clone()));
         }
     }
-    check_metadata(metadata)
-}
-
-fn check_metadata(metadata: &Metadata) -> Result<(), Refused> {
-    let bytes: usize = metadata.iter().map(|(key, value)| key.len() + value.len()).sum();
-    if bytes > MAX_METADATA { Err(limit("metadata bytes", MAX_METADATA as u64)) } else { Ok(()) }
+    Refused::check_metadata(metadata)
 }
 
 /// Checks the grammar of names: `[A-Za-z0-9][A-Za-z0-9._-]{0,127}`.
@@ -338,10 +333,6 @@ pub(crate) fn check_name(name: &str) -> Result<(), Refused> {
 
 pub(crate) fn no_table(name: &str) -> Refused {
     Refused::new(Code::NoTable, format!("there is no table {name:?}"))
-}
-
-pub(crate) fn limit(what: &str, most: u64) -> Refused {
-    Refused::new(Code::Limit, format!("over the limit {what} = {most}"))
 }
 
 fn now() -> u64 {

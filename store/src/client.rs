@@ -226,6 +226,7 @@ impl Client {
 
     /// Puts segments that exist already. They are shared, not copied.
     pub fn put_segments(&mut self, name: &str, segments: &Segments, put: &Put) -> Result<Done, StoreError> {
+        Refused::check_metadata(&put.metadata).map_err(StoreError::Refused)?;
         let (schema, schema_fd) = match segments.schema.len() {
             0..=INLINE_SCHEMA => (SchemaAt::Inline(segments.schema.to_vec()), None),
             len => {
@@ -266,6 +267,7 @@ impl Client {
 
     /// Sets keys to values; an empty value removes the key.
     pub fn annotate(&mut self, name: &str, metadata: Metadata) -> Result<Done, StoreError> {
+        Refused::check_metadata(&metadata).map_err(StoreError::Refused)?;
         self.say(&Request::Annotate { name: name.to_owned(), metadata }, &[])?;
         self.done()
     }

@@ -8,8 +8,8 @@ use bowstring_codec::interop::ImportError;
 use bowstring_transport::RegionFault;
 
 use crate::segment::MakeError;
-use crate::wire::WireFault;
-use crate::wire::message::Code;
+use crate::wire::message::{Code, Metadata};
+use crate::wire::{MAX_METADATA, WireFault};
 
 /// A store's refusal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,17 @@ pub struct Refused {
 impl Refused {
     pub(crate) fn new(code: Code, text: impl Into<String>) -> Refused {
         Refused { code, text: text.into() }
+    }
+
+    /// Refuses a request that is over one of the store's limits.
+    pub(crate) fn limit(what: &str, most: u64) -> Refused {
+        Refused::new(Code::Limit, format!("over the limit {what} = {most}"))
+    }
+
+    /// Refuses keys and values that are too long together. Clients check this too: a store that is sent more hangs up.
+    pub(crate) fn check_metadata(metadata: &Metadata) -> Result<(), Refused> {
+        let bytes: usize = metadata.iter().map(|(key, value)| key.len() + value.len()).sum();
+        if bytes > MAX_METADATA { Err(Refused::limit("metadata bytes", MAX_METADATA as u64)) } else { Ok(()) }
     }
 }
 

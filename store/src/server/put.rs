@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::Server;
 use super::connection::{Connection, Stand};
 use super::jobs::{Job, Outcome};
-use crate::catalogue::{Incoming, Piece, Version, check_name, limit, no_table, same};
+use crate::catalogue::{Incoming, Piece, Version, check_name, no_table, same};
 use crate::error::Refused;
 use crate::segment::{Segment, SegmentFault, check, map};
 use crate::wire::WireFault;
@@ -90,7 +90,7 @@ impl Server {
     fn may_put(&self, token: u64, head: &PutHead) -> Result<(), Refused> {
         self.may_write(token)?;
         if head.segments as usize > self.config.max_segments {
-            return Err(limit("max_segments", self.config.max_segments as u64));
+            return Err(Refused::limit("max_segments", self.config.max_segments as u64));
         }
         self.catalogue.writable(&head.name, head.expected)
     }
@@ -120,7 +120,7 @@ impl Server {
         }
         let whole = so_far == collect.head.segments as usize;
         if collect.bytes > most {
-            let refused = limit("max_table_size", most);
+            let refused = Refused::limit("max_table_size", most);
             if whole {
                 connection.stand = Stand::Ready;
                 return self.refuse(token, refused.code, &refused.text);
