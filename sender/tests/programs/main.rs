@@ -4,6 +4,7 @@
 //! are skipped, and say so: `cargo build -p bowstring-receiver` puts one there.
 
 mod compact;
+mod containers;
 mod endings;
 mod hostile;
 mod idle;
@@ -34,12 +35,15 @@ pub(crate) enum Needs {
     Permissions,
     /// The receiver, and the right to become another user.
     Root,
+    /// The receiver, and the right to make namespaces.
+    Namespaces,
 }
 
 fn tests() -> Vec<Test> {
     let tests = [
         inputs::TESTS,
         compact::TESTS,
+        containers::TESTS,
         record::TESTS,
         hostile::TESTS,
         idle::TESTS,
@@ -56,6 +60,7 @@ fn main() {
     let arguments = Arguments::from_args();
     let receiver = run::receiver().is_some();
     let arrow_data = run::arrow_data().is_some();
+    let namespaces = containers::are_allowed();
     let bound = !rustix::process::geteuid().is_root();
     let mut trials = Vec::new();
     for (name, needs, test) in tests() {
@@ -64,6 +69,7 @@ fn main() {
             _ if !receiver => Some("no receiver beside the sender: cargo build -p bowstring-receiver"),
             Needs::ArrowData if !arrow_data => Some("no Arrow test data: set ARROW_TEST_DATA"),
             Needs::Permissions if !bound => Some("permissions do not bind this user"),
+            Needs::Namespaces if !namespaces => Some("`unshare` is not there or not allowed"),
             Needs::Root if bound => Some("only root can become another user"),
             _ => None,
         };

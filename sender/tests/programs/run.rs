@@ -67,7 +67,7 @@ impl Programs {
         self.command(&receiver().unwrap_or_default(), arguments)
     }
 
-    fn command(&self, program: &Path, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, program: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(self.directory.path());
         command.env("XDG_RUNTIME_DIR", self.directory.path()).env_remove("BOWSTRING_FD");
