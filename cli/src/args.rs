@@ -9,6 +9,9 @@ use clap::{Args, ValueEnum};
 /// The name of a table that is given none.
 pub const DEFAULT_NAME: &str = "default";
 
+/// The variable in which a sender that starts its receiver says which descriptor is the socket.
+pub const FD_VARIABLE: &str = "BOWSTRING_FD";
+
 /// The colours of `--help`.
 pub const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())

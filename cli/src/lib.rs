@@ -6,6 +6,7 @@
 //! | [`output_options`] | messages and reports, and where they go |
 //! | [`bytes`] | numbers of bytes, read and said |
 //! | [`exit`] | the exit codes |
+//! | [`failure`] | an error that ends a program |
 //! | [`progress`] | a line that says how far it has come |
 //! | [`signals`] | being asked to end |
 //! | [`text`] | figures for reading, and what a stranger's data may not do to a terminal |
@@ -15,6 +16,7 @@
 pub mod args;
 pub mod bytes;
 pub mod exit;
+pub mod failure;
 pub mod output_options;
 pub mod progress;
 pub mod self_docs;

@@ -92,6 +92,31 @@ pub fn time(time: Duration) -> String {
     }
 }
 
+/// Returns bytes per second.
+#[must_use]
+pub fn per_second(bytes: u64, taken: Duration) -> f64 {
+    bytes as f64 / taken.as_secs_f64().max(1e-9)
+}
+
+/// Returns the end of a closing line: bytes, time, and the rate if there were batches.
+#[must_use]
+pub fn throughput(batches: u64, bytes_moved: u64, taken: Duration) -> Vec<String> {
+    let mut parts = vec![bytes(bytes_moved), time(taken)];
+    if batches > 0 {
+        parts.push(format!("{}/s", bytes(per_second(bytes_moved, taken) as u64)));
+    }
+    parts
+}
+
+/// Returns the heap allocations of a hot path in words. The first batch is not counted.
+#[must_use]
+pub fn hot_allocations(batches: u64, allocations: u64) -> String {
+    match batches {
+        0 | 1 => "heap allocations not counted (a single batch warms up)".to_owned(),
+        _ => format!("{} on the hot path", count(allocations, "heap allocation", "heap allocations")),
+    }
+}
+
 /// Returns a count of things: `one` names one of them, `more` several.
 #[must_use]
 pub fn count(n: u64, one: &str, more: &str) -> String {

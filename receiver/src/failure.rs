@@ -13,14 +13,12 @@ use bowstring::transport::{HandshakeError, RefusalCode};
 use bowstring::{ReceiveError, SetUpError};
 use bowstring_cli::args::Format;
 use bowstring_cli::exit::Exit;
+pub(crate) use bowstring_cli::failure::STDOUT;
 use bowstring_cli::signals::Signal;
 use bowstring_cli::text;
 
 use crate::output::PART;
 use crate::plan::Endpoint;
-
-/// The name of standard output.
-pub(crate) const STDOUT: &str = "standard output";
 
 /// An error that ends the program.
 #[derive(Debug)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use bowstring_cli::exit::Exit;
+use bowstring_cli::failure::Failure as KeepFailure;
 use clap::Args;
 
 use crate::args::{ChoiceArgs, SinkArgs, Validate};
@@ -66,21 +67,8 @@ impl KeepOptions {
     }
 }
 
-/// An error that kept a table from being kept.
-#[derive(Debug)]
-pub struct KeepError {
-    /// The exit code.
-    pub exit: u8,
-    /// The error.
-    pub what: String,
-    /// Advice on what to do next, if there is some.
-    pub advice: Option<String>,
-}
-
-impl KeepError {
-    fn of(failure: &Failure) -> KeepError {
-        KeepError { exit: failure.exit(), what: failure.to_string(), advice: failure.advice() }
-    }
+fn of(failure: &Failure) -> KeepFailure {
+    KeepFailure { exit: failure.exit(), what: failure.to_string(), advice: failure.advice() }
 }
 
 /// Takes batches to where the options say, until there are no more or enough; returns the rows that were kept.
@@ -90,9 +78,9 @@ pub fn keep<E: Display>(
     options: &KeepOptions,
     schema: &SchemaRef,
     batches: impl IntoIterator<Item = Result<RecordBatch, E>>,
-) -> Result<u64, KeepError> {
+) -> Result<u64, KeepFailure> {
     let KeepOptions { sink, choice: ChoiceArgs { columns, limit, condition } } = options;
-    let failed = |failure: Failure| KeepError::of(&failure);
+    let failed = |failure: Failure| of(&failure);
     let mut choice = Choice::new(schema, columns, *limit, condition.as_deref()).map_err(failed)?;
     let (mut sink, count) = match handling(sink, Validate::Full).map_err(failed)? {
         Handling::Keep(plan) => (
@@ -126,7 +114,7 @@ pub fn keep<E: Display>(
     if let Some(sink) = sink {
         match sink.finish(if whole { End::Whole } else { End::BrokenOff }) {
             Err(failure) if failure.is_broken_pipe() => return Ok(rows),
-            Err(failure) if whole => return Err(KeepError::of(&failure)),
+            Err(failure) if whole => return Err(of(&failure)),
             _ => {}
         }
     }
@@ -171,10 +159,10 @@ fn put(
 /// No program's exit code: nobody reads any more.
 const GONE: u8 = u8::MAX;
 
-fn gone() -> KeepError {
-    KeepError { exit: GONE, what: String::new(), advice: None }
+fn gone() -> KeepFailure {
+    KeepFailure { exit: GONE, what: String::new(), advice: None }
 }
 
-fn malformed(error: impl Display) -> KeepError {
-    KeepError { exit: Exit::Malformed as u8, what: error.to_string(), advice: None }
+fn malformed(error: impl Display) -> KeepFailure {
+    KeepFailure::new(Exit::Malformed, error.to_string())
 }

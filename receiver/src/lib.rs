@@ -12,7 +12,6 @@ mod choice;
 mod drain;
 mod every;
 mod failure;
-mod gather;
 mod inherit;
 mod inspect;
 pub mod keep;
@@ -30,7 +29,7 @@ mod weight;
 mod work;
 mod zero_copy;
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::process::ExitCode;
 
 use bowstring_cli::exit::Exit;
@@ -43,7 +42,7 @@ use crate::again::History;
 use crate::args::{Cli, Command, Receive};
 use crate::drain::Ending;
 use crate::failure::{Failure, STDOUT};
-use crate::plan::{Endpoint, Handling, Plan, SinkPlan};
+use crate::plan::{Endpoint, Plan};
 use crate::report::{Before, Report};
 use crate::sink::Missing;
 use crate::stopwatch::Stopwatch;
@@ -70,10 +69,8 @@ fn receive(args: Receive) -> Result<u8, Failure> {
     if let Some(inspect) = plan.inspect {
         return inspect::run(&plan, inspect, &signals);
     }
-    match (&plan.handling, &plan.channels[..]) {
-        (_, []) => {}
-        (Handling::Keep(SinkPlan::Record { .. }), _) => return channels::record(&plan, &signals),
-        _ => return gather::gather(&plan, &signals),
+    if !plan.channels.is_empty() {
+        return channels::record(&plan, &signals);
     }
     let mut receiver = meet::meet(&plan, &signals)?;
     let before = Before::look(&receiver);
@@ -81,19 +78,15 @@ fn receive(args: Receive) -> Result<u8, Failure> {
     let mut history = History::begin(&receiver, &plan)?;
     let ending = drain::drain(&mut receiver, &plan, &signals, &mut stopwatch, &mut history)?;
     let exit = exit(&ending, history.missing(&receiver), &plan);
-    say_if_interrupted(&ending, &plan);
-    let report = Report::new(&receiver, before, &history, &stopwatch, &ending, exit);
-    plan.output_options.state(&report).map_err(|(name, error)| Failure::Output { name, error })?;
-    Ok(exit)
-}
-
-fn say_if_interrupted(ending: &Ending, plan: &Plan) {
     if let Ending::Interrupted(_) = ending
         && !plan.output_options.quiet
     {
         let kept = if plan.writes_file() { "; no part of the file was kept" } else { "" };
         output_options::say(&format!("receiver: interrupted{kept}"));
     }
+    let report = Report::new(&receiver, before, &history, &stopwatch, &ending, exit);
+    plan.output_options.state(&report).map_err(|(name, error)| Failure::Output { name, error })?;
+    Ok(exit)
 }
 
 /// Tells what went wrong or is missing; returns the exit code.
@@ -133,21 +126,17 @@ fn incomplete(missing: Missing, plan: &Plan) -> u8 {
 
 /// Shows the running channels; returns the exit code.
 fn watch(top: &Top) -> Result<u8, Failure> {
-    let catch = Signals::catch();
-    let signals = catch.map_err(|error| Failure::Host { what: "cannot catch signals", error })?;
-    let mut out = io::stdout();
-    let terminal = out.is_terminal();
-    match bowstring_top::run(top, &mut out, terminal, || signals.caught().is_some()) {
-        // Being interrupted is how it ends.
-        Ok(()) => Ok(0),
-        Err(TopError::Sender { address, error }) => {
-            Err(Failure::NoSender { endpoint: Endpoint::At(address), error, waited: None })
+    // Being interrupted is how it ends.
+    bowstring_top::run(top).map(|()| 0).map_err(|error| match error {
+        TopError::Sender { address, error } => {
+            Failure::NoSender { endpoint: Endpoint::At(address), error, waited: None }
         }
-        Err(TopError::Directory(what)) => {
-            Err(Failure::Usage { what, advice: "name a channel, or the path of its socket" })
+        TopError::Directory(what) => {
+            Failure::Usage { what, advice: "name a channel, or the path of its socket" }
         }
-        Err(TopError::Output(error)) => Err(Failure::Output { name: STDOUT.to_owned(), error }),
-    }
+        TopError::Output(error) => Failure::Output { name: STDOUT.to_owned(), error },
+        TopError::Signals(error) => Failure::Host { what: "cannot catch signals", error },
+    })
 }
 
 fn printed(printed: io::Result<()>) -> Result<u8, Failure> {

@@ -88,10 +88,6 @@ impl<'a> Report<'a> {
         if self.receiver.delivery() == Delivery::Copied { 0 } else { self.stats.buffer_stats.bytes_outside }
     }
 
-    fn bytes_per_second(&self) -> f64 {
-        self.bytes() as f64 / self.stopwatch.times().total.as_secs_f64().max(1e-9)
-    }
-
     /// System calls for a megabyte: sleeps and wake-ups.
     fn calls_per_megabyte(&self) -> Option<f64> {
         let calls = self.stats.transport.sleeps + self.wake_ups?;
@@ -121,10 +117,7 @@ impl<'a> Report<'a> {
         if self.history.interruptions() > 0 {
             parts.push(text::count(self.history.interruptions(), "interruption", "interruptions"));
         }
-        parts.extend([text::bytes(self.bytes()), text::time(self.stopwatch.times().total)]);
-        if stats.batches > 0 {
-            parts.push(format!("{}/s", text::bytes(self.bytes_per_second() as u64)));
-        }
+        parts.extend(text::throughput(stats.batches, self.bytes(), self.stopwatch.times().total));
         text::line(&parts)
     }
 
@@ -164,13 +157,7 @@ impl<'a> Report<'a> {
                 buffer_stats.buffers(),
                 text::bytes(copied)
             ),
-            match stats.batches {
-                0 | 1 => "heap allocations not counted (a single batch warms up)".to_owned(),
-                _ => {
-                    let count = text::count(stats.hot_allocations, "heap allocation", "heap allocations");
-                    format!("{count} on the hot path")
-                }
-            },
+            text::hot_allocations(stats.batches, stats.hot_allocations),
             match self.calls_per_megabyte() {
                 Some(calls) => format!("{calls:.2} system calls per MB (sleeps and wake-ups)"),
                 None if self.receiver.delivery() == Delivery::Sealed => "a file per message".to_owned(),
@@ -235,7 +222,7 @@ impl<'a> Report<'a> {
                 "checking": times.checking.as_secs_f64(),
                 "sink": times.sink.as_secs_f64(),
             },
-            "bytes_per_second": self.bytes_per_second(),
+            "bytes_per_second": text::per_second(self.bytes(), times.total),
         })
     }
 }

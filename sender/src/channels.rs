@@ -11,17 +11,17 @@ use bowstring_source::Source;
 use bowstring_source::options::Input;
 use rustix::event::{EventfdFlags, eventfd};
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{self, Exit, Failure};
 use crate::meet::{self, Met, NotMet};
 use crate::plan::{Endpoint, Plan};
 use crate::pump::{self, Ended};
-use crate::{exit, report, tell};
+use crate::{exit, report};
 
 /// Returns the channels to send, if the plan is to send a recording of several. One that is chosen is published under
 /// its own name, unless another was given.
 pub(crate) fn all(plan: &mut Plan) -> Result<Vec<String>, Failure> {
     let [Input::Replay(replay)] = &plan.inputs[..] else { return Ok(Vec::new()) };
-    let mut names = bowstring_source::channels(&replay.path)?;
+    let mut names = bowstring_source::channels(&replay.path).map_err(failure::source)?;
     let chosen = match (&replay.channel, &names[..]) {
         (Some(channel), [_, ..]) => Some(channel),
         (None, [only]) => Some(only),
@@ -86,7 +86,7 @@ pub(crate) fn send(plan: &Plan, names: &[String], signals: &Signals) -> Result<u
                 ended.push((name, end, exit));
             }
             Ok(None) => exits.push(signals.caught().map_or(0, |signal| signal.exit())),
-            Err(failure) => exits.push(tell(&failure)),
+            Err(failure) => exits.push(failure.tell("sender")),
         }
     }
     report::state_all(&ended, &plan.output_options)?;
@@ -100,7 +100,7 @@ fn prepare<'a>(plan: &Plan, name: &'a str, signals: &Signals) -> Result<Channel<
     if let [Input::Replay(replay)] = &mut plan.inputs[..] {
         replay.channel = Some(name.to_owned());
     }
-    let source = bowstring_source::open(&plan.inputs, &plan.reading, plan.choice)?;
+    let source = bowstring_source::open(&plan.inputs, &plan.reading, plan.choice).map_err(failure::source)?;
     let sender = meet::listen(&plan, &source, signals)?;
     Ok(Channel { name, plan, source, sender })
 }
@@ -186,7 +186,7 @@ impl Gate {
             Err(SendError::Interrupted) => Ok(false),
             Err(error) => {
                 self.give_up();
-                Failure::sending(&error).map_or(Ok(false), Err)
+                failure::sending(&error).map_or(Ok(false), Err)
             }
         }
     }

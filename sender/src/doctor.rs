@@ -6,12 +6,13 @@ mod measure;
 use std::io::{self, Write};
 use std::time::Duration;
 
+use bowstring_cli::failure::STDOUT;
 use serde_json::{Map, Value, json};
 
 use self::host::{Finding, Verdict};
 use self::measure::Measured;
 use crate::args::DoctorArgs;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 
 /// The time for all measurements together.
 const LONG: Duration = Duration::from_secs(10);
@@ -30,7 +31,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
     };
     print(&out)?;
     match findings.iter().any(|finding| finding.verdict == Verdict::Missing) {
-        true => Err(Failure::new(crate::failure::Exit::Other, "this host lacks what the transport rests on")),
+        true => Err(Failure::new(Exit::Other, "this host lacks what the transport rests on")),
         false => Ok(()),
     }
 }
@@ -38,9 +39,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
 fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::output("standard output", &error))
-        }
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::output(STDOUT, &error)),
         _ => Ok(()),
     }
 }

@@ -9,10 +9,10 @@ use bowstring::{BreakOff, Hints, Interrupt, SetUpError, TableSender};
 use bowstring_cli::args::DEFAULT_NAME;
 use bowstring_cli::output_options;
 use bowstring_cli::signals::Signals;
+use bowstring_source::Source;
 use bowstring_source::options::Input;
-use bowstring_source::{OnMisfit, Source};
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{self, Exit, Failure};
 use crate::plan::{Endpoint, Plan};
 use crate::spawn::{self, Started};
 
@@ -61,7 +61,7 @@ pub(crate) fn meet(plan: &Plan, source: &Source, signals: &Signals) -> Result<Me
 
 /// Makes the pool and the place to meet.
 pub(crate) fn listen(plan: &Plan, source: &Source, signals: &Signals) -> Result<TableSender, Failure> {
-    let failed = |error: SetUpError| Failure::set_up(&plan.endpoint, &error);
+    let failed = |error: SetUpError| failure::set_up(&plan.endpoint, &error);
     let mut sender = TableSender::new(source.schema(), plan.config).map_err(failed)?;
     let wake = signals.wake().try_clone_to_owned();
     let wake = wake.map_err(|error| Failure::host("cannot keep a descriptor for signals", &error))?;
@@ -74,7 +74,7 @@ pub(crate) fn listen(plan: &Plan, source: &Source, signals: &Signals) -> Result<
         ..Hints::default()
     });
     let Endpoint::At(address) = &plan.endpoint else { return Ok(sender) };
-    sender.listen(address.listen().map_err(|error| Failure::address(&plan.endpoint, &error))?);
+    sender.listen(address.listen().map_err(|error| failure::address(&plan.endpoint, &error))?);
     open_to_others(plan, address)?;
     plan.users.iter().for_each(|&uid| sender.allow_user(uid));
     if !plan.output_options.quiet {
@@ -90,7 +90,7 @@ pub(crate) fn wait(plan: &Plan, mut sender: TableSender) -> Result<Met, NotMet> 
         Err(SetUpError::Interrupted) => {
             Err(Failure::new(Exit::Other, "interrupted while waiting for a receiver").into())
         }
-        Err(error) => Err(Failure::set_up(&plan.endpoint, &error).into()),
+        Err(error) => Err(failure::set_up(&plan.endpoint, &error).into()),
     }
 }
 
@@ -111,7 +111,7 @@ fn start(plan: &Plan, mut sender: TableSender) -> Result<Met, NotMet> {
         Err(error) => error,
     };
     if !matches!(error, SetUpError::Meet(HandshakeError::HungUp)) {
-        return Err(Failure::set_up(&plan.endpoint, &error).into());
+        return Err(failure::set_up(&plan.endpoint, &error).into());
     }
     let name = child.name().to_owned();
     match child.ended().map(|status| status.code()) {
@@ -120,15 +120,13 @@ fn start(plan: &Plan, mut sender: TableSender) -> Result<Met, NotMet> {
         Some(Some(_)) => Err(Failure::new(Exit::Crashed, format!("{name} ended before it took anything"))
             .advise("the command after `--` must be a receiver, which takes its socket from $BOWSTRING_FD")
             .into()),
-        _ => Err(Failure::set_up(&plan.endpoint, &error).into()),
+        _ => Err(failure::set_up(&plan.endpoint, &error).into()),
     }
 }
 
 /// Rows that will come in all, if that is known.
 pub(crate) fn rows(plan: &Plan, source: &Source) -> Option<u64> {
     match plan.repeat {
-        // A table that may end before a row that does not fit has no number of rows before.
-        _ if plan.reading.compact.is_some_and(|compact| compact.on_misfit == OnMisfit::Widen) => None,
         0 => None,
         times => source.rows()?.checked_mul(times),
     }

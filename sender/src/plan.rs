@@ -13,8 +13,7 @@ use bowstring_cli::output_options::OutputOptions;
 use bowstring_source::options::{Choice, Input, Reading, SourceOptions};
 
 use crate::args::{MeetingArgs, PoolArgs, Send, Slow};
-use crate::compact;
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
 use crate::pace::Rate;
 
 /// The most slots that a pool may have.
@@ -75,7 +74,7 @@ impl Plan {
         let (config, slots) = config(&pool)?;
         // A slow receiver may hold half of the pool, or what is left of that in a pool of one slot.
         let quota = (slots / 2).max(1);
-        let plan = Plan {
+        Ok(Plan {
             inputs,
             reading,
             choice,
@@ -95,9 +94,7 @@ impl Plan {
             },
             config,
             output_options,
-        };
-        compact::check(&plan)?;
-        Ok(plan)
+        })
     }
 }
 
@@ -123,7 +120,7 @@ fn endpoint(meeting: &MeetingArgs, command: &[OsString]) -> Result<Endpoint, Fai
 }
 
 fn inputs(source: &SourceOptions, repeat: u64) -> Result<(Vec<Input>, Reading, Choice), Failure> {
-    let resolved = source.resolve()?;
+    let resolved = source.resolve().map_err(failure::source)?;
     match repeat != 1 && resolved.0.contains(&Input::Stdin) {
         true => Err(Failure::usage("standard input cannot be repeated")),
         false => Ok(resolved),

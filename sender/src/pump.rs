@@ -11,7 +11,7 @@ use bowstring_cli::progress::Progress;
 use bowstring_cli::signals::Signals;
 use bowstring_source::{Next, Source, SourceError};
 
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
 use crate::meet::{self, Met};
 use crate::pace::Pace;
 use crate::plan::Plan;
@@ -74,7 +74,7 @@ enum Stop {
 
 impl From<SourceError> for Stop {
     fn from(error: SourceError) -> Stop {
-        Stop::Source(error.into())
+        Stop::Source(failure::source(error))
     }
 }
 
@@ -104,7 +104,7 @@ pub(crate) fn pump(met: &mut Met, source: &mut Source, plan: &Plan, signals: &Si
         Ok(()) => (Ending::Whole, None),
         Err(Stop::Source(failure)) => (Ending::Failed, Some(failure)),
         Err(Stop::Sending(SendError::Interrupted)) => (Ending::Interrupted, None),
-        Err(Stop::Sending(error)) => match Failure::sending(&error) {
+        Err(Stop::Sending(error)) => match failure::sending(&error) {
             None => (Ending::Enough, None),
             failure => (Ending::Failed, failure),
         },

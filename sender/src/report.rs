@@ -50,10 +50,6 @@ fn bytes(ended: &Ended) -> u64 {
     ended.stats.bytes + ended.stats.dictionary_bytes
 }
 
-fn bytes_per_second(ended: &Ended) -> f64 {
-    bytes(ended) as f64 / ended.time.as_secs_f64().max(1e-9)
-}
-
 /// Rows, bytes, time and rate, and what a reader must not miss.
 fn line(ended: &Ended) -> String {
     let stats = &ended.stats;
@@ -70,10 +66,7 @@ fn line(ended: &Ended) -> String {
     if ended.receivers.most > 1 {
         parts.push(format!("to {} receivers", ended.receivers.most));
     }
-    parts.extend([text::bytes(bytes(ended)), text::time(ended.time)]);
-    if stats.batches > 0 {
-        parts.push(format!("{}/s", text::bytes(bytes_per_second(ended) as u64)));
-    }
+    parts.extend(text::throughput(stats.batches, bytes(ended), ended.time));
     text::line(&parts)
 }
 
@@ -84,13 +77,7 @@ fn details(ended: &Ended) -> Vec<String> {
     if stats.split > 0 {
         lines.push(text::count(stats.split, "batch sent in slices", "batches sent in slices"));
     }
-    lines.push(match stats.batches {
-        0 | 1 => "heap allocations not counted (a single batch warms up)".to_owned(),
-        _ => {
-            let count = text::count(stats.hot_allocations, "heap allocation", "heap allocations");
-            format!("{count} on the hot path")
-        }
-    });
+    lines.push(text::hot_allocations(stats.batches, stats.hot_allocations));
     let wake_ups = text::count(stats.transport.wake_ups, "wake-up", "wake-ups");
     let stalls = text::count(stats.transport.stalls, "wait for room", "waits for room");
     lines.push(format!("{wake_ups}, {stalls}"));
@@ -139,7 +126,7 @@ fn object(ended: &Ended, exit: u8) -> Value {
         },
         "syscalls": { "wake_ups": transport.wake_ups },
         "seconds": { "total": ended.time.as_secs_f64(), "source": ended.source_time.as_secs_f64() },
-        "bytes_per_second": bytes_per_second(ended),
+        "bytes_per_second": text::per_second(bytes(ended), ended.time),
     })
 }
 

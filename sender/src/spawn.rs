@@ -8,12 +8,10 @@ use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use bowstring::transport;
+use bowstring_cli::args::FD_VARIABLE;
 use rustix::io::{FdFlags, fcntl_setfd};
 
 use crate::failure::{Exit, Failure};
-
-/// The variable that tells the receiver which descriptor is the socket.
-const FD_VARIABLE: &str = "BOWSTRING_FD";
 
 /// The time that a program may take to end after its sockets are closed.
 const LAST_BREATH: Duration = Duration::from_millis(500);

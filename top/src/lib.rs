@@ -16,9 +16,10 @@ mod text;
 mod watch;
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
+use bowstring_cli::signals::Signals;
 use bowstring_transport::names::{Address, AddressError};
 
 pub use crate::args::Top;
@@ -41,6 +42,8 @@ pub enum TopError {
     Directory(String),
     /// The view could not be written.
     Output(io::Error),
+    /// Signals cannot be caught.
+    Signals(io::Error),
 }
 
 impl From<io::Error> for TopError {
@@ -54,34 +57,28 @@ impl fmt::Display for TopError {
         match self {
             TopError::Sender { address, error } => write!(f, "{address}: {error}"),
             TopError::Directory(why) => f.write_str(why),
-            TopError::Output(error) => error.fmt(f),
+            TopError::Output(error) | TopError::Signals(error) => error.fmt(f),
         }
     }
 }
 
 impl std::error::Error for TopError {}
 
-/// Shows running channels until `stop` says so, as many times as `top` says, or until nobody reads any more.
+/// Shows running channels on standard output: until a signal comes, as many times as `top` says, or until nobody reads any
+/// more.
 ///
-/// On a `terminal` each view takes the place of the one before.
-pub fn run(
-    top: &Top,
-    out: &mut impl Write,
-    terminal: bool,
-    mut stop: impl FnMut() -> bool,
-) -> Result<(), TopError> {
-    match show(top, out, terminal, &mut stop) {
+/// On a terminal each view takes the place of the one before.
+pub fn run(top: &Top) -> Result<(), TopError> {
+    let signals = Signals::catch().map_err(TopError::Signals)?;
+    let mut out = io::stdout();
+    let terminal = out.is_terminal();
+    match show(top, &mut out, terminal, &signals) {
         Err(TopError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         outcome => outcome,
     }
 }
 
-fn show(
-    top: &Top,
-    out: &mut impl Write,
-    terminal: bool,
-    stop: &mut impl FnMut() -> bool,
-) -> Result<(), TopError> {
+fn show(top: &Top, out: &mut impl Write, terminal: bool, signals: &Signals) -> Result<(), TopError> {
     let mut watch = Watch::default();
     let (mut left, mut first) = (top.count, true);
     loop {
@@ -116,7 +113,7 @@ fn show(
             return Ok(());
         }
         loop {
-            if stop() {
+            if signals.caught().is_some() {
                 return Ok(());
             }
             let rest = next.saturating_duration_since(Instant::now());

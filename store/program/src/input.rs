@@ -4,13 +4,13 @@ use std::path::Path;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use bowstring_adbc::{Drivers, Location, Origin};
+use bowstring_adbc::{AdbcError, Drivers, Location, Origin};
 use bowstring_source::options::SourceOptions;
-use bowstring_source::{Kind, OnMisfit, Source, SourceError, open};
+use bowstring_source::{Source, open};
 use bowstring_store::segment::MakeError;
 use bowstring_store::{SegmentWriter, Segments};
 
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
 
 /// Returns the options that read a file as it is.
 pub(crate) fn options(path: &Path) -> SourceOptions {
@@ -18,21 +18,15 @@ pub(crate) fn options(path: &Path) -> SourceOptions {
 }
 
 /// Opens inputs as one table.
-pub(crate) fn opened(options: &SourceOptions) -> Result<Source, SourceError> {
-    if options.compact_misfit == OnMisfit::Widen {
-        return Err(SourceError {
-            kind: Kind::Usage,
-            what: "--compact-misfit widen makes two tables, and this is one".to_owned(),
-            advice: Some("decide over all rows, with --compact".to_owned()),
-        });
-    }
-    let (inputs, reading, choice) = options.resolve()?;
-    open(&inputs, &reading, choice)
+pub(crate) fn opened(options: &SourceOptions) -> Result<Source, Failure> {
+    let (inputs, reading, choice) = options.resolve().map_err(failure::source)?;
+    open(&inputs, &reading, choice).map_err(failure::source)
 }
 
 /// The table or query of a database that an input names, if it names one. A file has the same path whoever names it.
 pub(crate) fn database(input: &Path) -> Result<Option<Origin>, Failure> {
-    let Some(mut origin) = Origin::parse(&input.to_string_lossy())? else { return Ok(None) };
+    let parsed = Origin::parse(&input.to_string_lossy());
+    let Some(mut origin) = parsed.map_err(|error| failure::database(&error))? else { return Ok(None) };
     if let Location::File(path) = &mut origin.location {
         *path = path.canonicalize().map_err(|error| Failure::host("cannot find the database", &error))?;
     }
@@ -51,13 +45,14 @@ pub(crate) fn segments(options: &SourceOptions, drivers: &Drivers, most: u64) ->
     let Source::Batches(window) = &mut source else {
         return Err(Failure::usage("a demonstration cannot be put").advise("write it to a file first"));
     };
-    written(schema, most, std::iter::from_fn(|| window.next_batch().map_err(Failure::from).transpose()))
+    written(schema, most, std::iter::from_fn(|| window.next_batch().map_err(failure::source).transpose()))
 }
 
 /// Reads a table or query of a database into one segment of at most `most` bytes.
 pub(crate) fn of_database(origin: &Origin, drivers: &Drivers, most: u64) -> Result<Segments, Failure> {
-    let batches = origin.open(drivers)?;
-    written(batches.schema(), most, batches.map(|batch| Ok(batch?)))
+    let failed = |error: AdbcError| failure::database(&error);
+    let batches = origin.open(drivers).map_err(failed)?;
+    written(batches.schema(), most, batches.map(|batch| batch.map_err(failed)))
 }
 
 fn written(

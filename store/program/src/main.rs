@@ -18,27 +18,24 @@ mod write;
 
 use std::process::ExitCode;
 
-use bowstring_cli::{output_options, self_docs};
+use bowstring_cli::self_docs;
 use clap::{CommandFactory, Parser};
 
 use crate::args::{Cli, Command};
 use crate::config::Config;
-use crate::failure::Failure;
+use crate::failure::{Failure, STDOUT};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            output_options::tell("bowstring", &failure.what, failure.advice.as_deref());
-            ExitCode::from(failure.exit)
-        }
+        Err(failure) => ExitCode::from(failure.tell("bowstring")),
     }
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
     let Cli { socket, config, quiet, drivers, command } = cli;
-    let printed = |printed: std::io::Result<()>| printed.map_err(|error| Failure::output(&error));
+    let printed = |printed: std::io::Result<()>| printed.map_err(|error| Failure::output(STDOUT, &error));
     match command {
         Command::Completions { shell } => return printed(self_docs::completions(shell, Cli::command())),
         Command::Man => return printed(self_docs::manual(Cli::command())),

@@ -17,7 +17,7 @@ use bowstring_store::{Client, Code, Event, Get as Which, Position, Reader, Store
 
 use crate::args::{Follow, Get, Method, Since};
 use crate::config::Config;
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
 use crate::input;
 
 /// The method by which a table was opened, and its result.
@@ -59,7 +59,7 @@ impl Came {
 
 /// Connects to the store.
 pub(crate) fn connect(config: &Config) -> Result<Client, Failure> {
-    Client::connect(&config.socket()).map_err(|error| Failure::store(config, &error))
+    Client::connect(&config.socket()).map_err(|error| failure::store(config, &error))
 }
 
 /// `bowstring get`.
@@ -132,7 +132,7 @@ fn by_store(config: &Config, error: &StoreError) -> Tried {
         StoreError::Refused(refused) => matches!(refused.code, Code::NoTable | Code::Denied | Code::Full),
         _ => true,
     };
-    Tried { failure: Failure::store(config, error), go_on }
+    Tried { failure: failure::store(config, error), go_on }
 }
 
 fn shared(config: &Config, args: &Get, begun: Instant) -> Result<(Came, u64), Tried> {
@@ -160,7 +160,7 @@ fn shared(config: &Config, args: &Get, begun: Instant) -> Result<(Came, u64), Tr
         None => table.batches(),
     };
     let reader = Reader(batches.map_err(failed)?);
-    let rows = keep(&args.keep, &reader.schema(), reader).map_err(Failure::from)?;
+    let rows = keep(&args.keep, &reader.schema(), reader)?;
     Ok((came, rows))
 }
 
@@ -223,11 +223,11 @@ fn source(config: &Config, args: &Get, begun: Instant) -> Result<(Came, u64), Tr
         warning: None,
     };
     if let Some(origin) = input::database(path)? {
-        let opened = origin.open(&config.drivers()?).map_err(Failure::from);
+        let opened = origin.open(&config.drivers()?).map_err(|error| failure::database(&error));
         let failed = |failure| or_the_store(config, &args.name, &[path.to_owned()], failure);
         let batches = opened.map_err(failed)?;
         let came = came(origin.to_string());
-        let rows = keep(&args.keep, &batches.schema(), batches).map_err(Failure::from)?;
+        let rows = keep(&args.keep, &batches.schema(), batches)?;
         return Ok((came, rows));
     }
     let came = came(path.display().to_string());
@@ -245,7 +245,7 @@ fn keep_source(
         return Err(Failure::usage("a demonstration is no table"));
     };
     let batches = std::iter::from_fn(|| window.next_batch().map_err(|error| error.what).transpose());
-    Ok(keep(wanted, &schema, batches)?)
+    keep(wanted, &schema, batches)
 }
 
 /// `bowstring head`.
@@ -257,7 +257,7 @@ pub(crate) fn head(config: &Config, name: String, rows: usize) -> Result<(), Fai
 
 /// `bowstring schema`.
 pub(crate) fn schema(config: &Config, name: &str) -> Result<(), Failure> {
-    let table = connect(config)?.get(name).map_err(|error| Failure::store(config, &error))?;
+    let table = connect(config)?.get(name).map_err(|error| failure::store(config, &error))?;
     let mut text = String::new();
     for field in table.schema().fields() {
         let null = if field.is_nullable() { "" } else { " not null" };
@@ -272,7 +272,7 @@ pub(crate) fn schema(config: &Config, name: &str) -> Result<(), Failure> {
 /// `bowstring follow`.
 pub(crate) fn follow(config: &Config, args: &Follow, quiet: bool) -> Result<(), Failure> {
     let signals = Signals::catch().map_err(|error| Failure::host("cannot catch signals", &error))?;
-    let failed = |error: StoreError| Failure::store(config, &error);
+    let failed = |error: StoreError| failure::store(config, &error);
     let since = args.since.map(|(base, row)| Position { base, row });
     let mut follower = connect(config)?.follow(&args.name, since).map_err(failed)?;
     let next = |follower: &mut bowstring_store::Follower| loop {

@@ -8,20 +8,20 @@ use bowstring_cli::text::{bytes, escaped, grouped};
 use bowstring_store::Entry;
 
 use crate::config::Config;
-use crate::failure::Failure;
+use crate::failure::{self, Failure, STDOUT};
 use crate::read::connect;
 
 /// Prints text. A closed pipe (`| head`) is not an error.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::output(&error)),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::output(STDOUT, &error)),
         _ => Ok(()),
     }
 }
 
 /// `bowstring ls`.
 pub(crate) fn list(config: &Config, json: bool) -> Result<(), Failure> {
-    let entries = connect(config)?.list().map_err(|error| Failure::store(config, &error))?;
+    let entries = connect(config)?.list().map_err(|error| failure::store(config, &error))?;
     if !json {
         return print(&table(&entries, |entry| grouped(entry.requests)));
     }
@@ -91,12 +91,12 @@ fn age(made: u64) -> String {
 
 /// `bowstring stat`.
 pub(crate) fn stat(config: &Config) -> Result<(), Failure> {
-    print(&connect(config)?.stat().map_err(|error| Failure::store(config, &error))?)
+    print(&connect(config)?.stat().map_err(|error| failure::store(config, &error))?)
 }
 
 /// `bowstring stat NAME`.
 pub(crate) fn about(config: &Config, name: &str) -> Result<(), Failure> {
-    let failed = |error| Failure::store(config, &error);
+    let failed = |error| failure::store(config, &error);
     let mut client = connect(config)?;
     let table = client.get(name).map_err(failed)?;
     let entries = client.list().map_err(failed)?;
@@ -136,7 +136,7 @@ pub(crate) fn top(config: &Config, interval: Duration, count: Option<u64>) -> Re
     let mut before: Option<(Instant, Vec<Entry>)> = None;
     let mut left = count;
     while left != Some(0) && signals.caught().is_none() {
-        let entries = client.list().map_err(|error| Failure::store(config, &error))?;
+        let entries = client.list().map_err(|error| failure::store(config, &error))?;
         let now = Instant::now();
         let rate = |entry: &Entry| {
             let (then, old) = before.as_ref()?;

@@ -7,7 +7,7 @@ use bowstring_store::{Client, Done, Metadata, Mode, Put, StoreError};
 
 use crate::args;
 use crate::config::Config;
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
 use crate::read::connect;
 use crate::{input, read};
 
@@ -25,7 +25,7 @@ fn change(
     change: impl FnOnce(&mut Client) -> Result<Done, StoreError>,
 ) -> Result<(), Failure> {
     let mut client = connect(config)?;
-    let done = change(&mut client).map_err(|error| Failure::store(config, &error))?;
+    let done = change(&mut client).map_err(|error| failure::store(config, &error))?;
     say(name, done, quiet);
     Ok(())
 }
@@ -36,7 +36,7 @@ fn send(config: &Config, name: &str, source: &SourceOptions, put: &Put, quiet: b
     let most = client.welcome().max_table;
     let segments = input::segments(source, &config.drivers()?, most)
         .map_err(|failure| read::or_the_store(config, name, &source.inputs, failure))?;
-    let done = client.put_segments(name, &segments, put).map_err(|error| Failure::store(config, &error))?;
+    let done = client.put_segments(name, &segments, put).map_err(|error| failure::store(config, &error))?;
     say(name, done, quiet);
     Ok(())
 }
@@ -62,7 +62,7 @@ pub(crate) fn append(
 pub(crate) fn remove(config: &Config, name: &str, version: Option<u64>, quiet: bool) -> Result<(), Failure> {
     let mut client = connect(config)?;
     let done = client.remove(name, version.unwrap_or(0));
-    done.map_err(|error| Failure::store(config, &error))?;
+    done.map_err(|error| failure::store(config, &error))?;
     if !quiet {
         output_options::say(&format!("{}: removed", escaped(name)));
     }
