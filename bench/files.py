@@ -106,11 +106,11 @@ def library(name: str, path: Path) -> tuple[float, int, int]:
     return float(took), int(rows), int(peak)
 
 
-def make(folder: Path, megabytes: int) -> dict[str, Path]:
+def make(folder: Path, megabytes: int, formats: list[str]) -> dict[str, Path]:
     """Writes the demonstration in each format: about this number of megabytes of CSV, and the same rows in the others."""
     rows = megabytes * 1_000_000 // 60
     paths = {}
-    for format in FORMATS:
+    for format in formats:
         paths[format] = folder / f"x.{format}"
         receiver = [PROGRAMS / "receiver", "-o", paths[format], "--quiet"]
         subprocess.run([PROGRAMS / "sender", f"demo:{rows}", "--quiet", "--", *receiver], check=True)
@@ -121,6 +121,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench/files")
     parser.add_argument("what", choices=["io-bench", "memory-profile", "test-large-files"])
     parser.add_argument("--megabytes", type=int, help="about the size of the CSV")
+    parser.add_argument("--format", choices=FORMATS, action="append", help="only this format [default: all]")
     parser.add_argument("--folder", type=Path, help="where the files go [default: a temporary folder]")
     options = parser.parse_args()
     large = options.what == "test-large-files"
@@ -133,7 +134,7 @@ def main() -> None:
         else:
             print(f"{name}: skipped, because it is not installed")
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        for format, path in make(Path(folder), megabytes).items():
+        for format, path in make(Path(folder), megabytes, options.format or FORMATS).items():
             size = path.stat().st_size / 1e6
             print(f"\n{format}, {size:.0f} MB, {os.cpu_count()} cores, median of {runs}")
             measured: dict[str, list[tuple[float, int, int]]] = {name: [] for name in names}

@@ -23,15 +23,40 @@ type Unfit = usize;
 impl Plan {
     /// Converts a batch. A value that does not fit is a [`Misfit`].
     pub fn convert(&mut self, batch: &RecordBatch) -> Result<RecordBatch, CompactError> {
+        Ok(self.convert_all(batch)??)
+    }
+
+    /// Converts the rows of a batch before the first that does not fit; returns them, and the misfit if there is one. The
+    /// rest of the batch is the caller's, in the types that it has.
+    pub fn convert_fitting(
+        &mut self,
+        batch: &RecordBatch,
+    ) -> Result<(RecordBatch, Option<Misfit>), CompactError> {
+        let mut found = None;
+        let mut rows = batch.num_rows();
+        loop {
+            match self.convert_all(&batch.slice(0, rows))? {
+                Ok(converted) => return Ok((converted, found)),
+                // Another column may have one before it.
+                Err(misfit) => {
+                    rows = (misfit.row - self.rows) as usize;
+                    found = Some(misfit);
+                }
+            }
+        }
+    }
+
+    /// Converts a batch if all of it fits. Nothing is counted of one that does not.
+    fn convert_all(&mut self, batch: &RecordBatch) -> Result<Result<RecordBatch, Misfit>, CompactError> {
         check(&self.before, batch)?;
         let mut columns = Vec::with_capacity(self.columns.len());
         for (index, array) in batch.columns().iter().enumerate() {
-            let chosen = &mut self.columns[index];
+            let chosen = &self.columns[index];
             let values = match chosen.values(array)? {
                 Ok(values) => values,
                 Err(row) => {
                     let value = arrow_cast::display::array_value_to_string(array, row);
-                    return Err(CompactError::Misfit(Misfit {
+                    return Ok(Err(Misfit {
                         column: self.before.field(index).name().clone(),
                         row: self.rows + row as u64,
                         value: value.unwrap_or_default(),
@@ -40,18 +65,19 @@ impl Plan {
                     }));
                 }
             };
-            let converted = if chosen.runs { runs(&values)? } else { values };
+            columns.push(if chosen.runs { runs(&values)? } else { values });
+        }
+        for ((chosen, array), converted) in self.columns.iter_mut().zip(batch.columns()).zip(&columns) {
             chosen.bytes_before += bytes_of(array);
             chosen.bytes_after += match converted.data_type() {
                 // The dictionary was counted once.
                 DataType::Dictionary(..) => bytes_of(converted.as_any_dictionary().keys()),
-                _ => bytes_of(&converted),
+                _ => bytes_of(converted),
             };
-            columns.push(converted);
         }
         self.rows += batch.num_rows() as u64;
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        Ok(RecordBatch::try_new_with_options(self.after.clone(), columns, &options)?)
+        Ok(Ok(RecordBatch::try_new_with_options(self.after.clone(), columns, &options)?))
     }
 }
 

@@ -13,7 +13,8 @@
 //! Every choice can be undone: [`Plan::restore`] gives back the same types and values.
 //!
 //! A [`Survey`] looks at all rows, or at a sample of them; its [`Plan`] then converts batch by batch. A value that the
-//! survey did not see and that does not fit is a [`Misfit`]: nothing is rounded or cut. A survey keeps no rows. For a column
+//! survey did not see and that does not fit is a [`Misfit`]: nothing is rounded or cut. The rows from there on may stay as
+//! they are instead, as a second table ([`Plan::convert_fitting`], [`OnMisfit::Widen`]). A survey keeps no rows. For a column
 //! of text it keeps at most 65 536 different values of 8 MiB in all, and gives up the dictionary beyond.
 //!
 //! ```
@@ -59,6 +60,27 @@ pub struct Compacted {
     pub batches: Vec<RecordBatch>,
     /// The new form of each column, and the bytes saved.
     pub report: Report,
+    /// The rows from the first on that did not fit, if types were decided over a sample and rows may stay as they are.
+    pub rest: Option<Rest>,
+}
+
+/// Rows that follow a table in smaller types, in the types that they had: these hold every value.
+#[derive(Debug, Clone)]
+pub struct Rest {
+    /// The first value that did not fit.
+    pub misfit: Misfit,
+    /// The batches, which have at least one row.
+    pub batches: Vec<RecordBatch>,
+}
+
+/// The treatment of a value that does not fit the types that a sample led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnMisfit {
+    /// An error.
+    #[default]
+    Error,
+    /// Its row and all that follow become a second table, in the types that they had.
+    Widen,
 }
 
 /// Compacts a table whose batches have one schema. Types are decided over all of its rows.
@@ -72,11 +94,37 @@ pub fn compact(batches: &[RecordBatch]) -> Result<Compacted, CompactError> {
 
 /// Compacts a table of this schema, which may have no batches.
 pub fn compact_as(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<Compacted, CompactError> {
+    compact_over(schema, batches, u64::MAX, OnMisfit::Error)
+}
+
+/// Compacts a table of this schema, with types that are decided over the first `sample` rows.
+pub fn compact_over(
+    schema: &SchemaRef,
+    batches: &[RecordBatch],
+    sample: u64,
+    on_misfit: OnMisfit,
+) -> Result<Compacted, CompactError> {
     let mut survey = Survey::new(schema);
     for batch in batches {
-        survey.look(batch)?;
+        let left = usize::try_from(sample - survey.rows()).unwrap_or(usize::MAX);
+        survey.look(&batch.slice(0, batch.num_rows().min(left)))?;
     }
     let mut plan = survey.decide()?;
-    let batches = batches.iter().map(|batch| plan.convert(batch)).collect::<Result<_, _>>()?;
-    Ok(Compacted { schema: plan.schema().clone(), batches, report: plan.report() })
+    let mut done = Vec::with_capacity(batches.len());
+    let mut rest: Option<Rest> = None;
+    for batch in batches {
+        if let Some(rest) = &mut rest {
+            rest.batches.push(batch.clone());
+            continue;
+        }
+        let (fitting, misfit) = match on_misfit {
+            OnMisfit::Error => (plan.convert(batch)?, None),
+            OnMisfit::Widen => plan.convert_fitting(batch)?,
+        };
+        let rows = fitting.num_rows();
+        done.push(fitting);
+        rest =
+            misfit.map(|misfit| Rest { misfit, batches: vec![batch.slice(rows, batch.num_rows() - rows)] });
+    }
+    Ok(Compacted { schema: plan.schema().clone(), batches: done, report: plan.report(), rest })
 }

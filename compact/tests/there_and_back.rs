@@ -7,7 +7,7 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, Field, Schema};
 use bowstring_codec::testing::{self, Source};
-use bowstring_compact::{CompactError, Survey, compact};
+use bowstring_compact::{CompactError, OnMisfit, Survey, compact, compact_over};
 use proptest::prelude::*;
 
 fn table(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
@@ -273,4 +273,39 @@ fn a_value_that_the_sample_did_not_show_is_an_error_that_says_so() {
     assert_eq!(misfit(nulls, int(vec![5])), says(r#"row 3, column "c": 5 does not fit Null"#));
     let dates = || text(vec!["2026-01-01", "2026-02-01", "2026-01-03"]);
     assert_eq!(misfit(dates(), text(vec!["soon"])), says(r#"row 3, column "c": soon does not fit Date32"#));
+}
+
+/// Every row is in exactly one of the two tables, in its order.
+#[test]
+fn rows_from_the_first_misfit_on_may_stay_as_they_are() {
+    let batch = |numbers: Vec<i64>, words: Vec<&str>| {
+        let (numbers, words): (ArrayRef, ArrayRef) =
+            (Arc::new(Int64Array::from(numbers)), Arc::new(StringArray::from(words)));
+        table(vec![("n", numbers), ("flag", words)])
+    };
+    let batches = [
+        batch(vec![2, 3], vec!["true", "false"]),
+        // The second column has a misfit before that of the first.
+        batch(vec![4, 5, 6, 1000], vec!["true", "true", "maybe", "true"]),
+        batch(vec![7], vec!["false"]),
+    ];
+    let schema = batches[0].schema();
+    let compacted = compact_over(&schema, &batches, 2, OnMisfit::Widen).unwrap();
+    let types: Vec<_> = compacted.schema.fields().iter().map(|field| field.data_type().clone()).collect();
+    assert_eq!(types, [DataType::Int8, DataType::Boolean]);
+    let rows = |batches: &[RecordBatch]| batches.iter().map(RecordBatch::num_rows).collect::<Vec<_>>();
+    assert_eq!((rows(&compacted.batches), compacted.report.rows), (vec![2, 2], 4));
+    assert_eq!(compacted.report.bytes_before(), {
+        let first = compact(&[batches[0].clone(), batches[1].slice(0, 2)]).unwrap();
+        first.report.bytes_before()
+    });
+    let rest = compacted.rest.unwrap();
+    assert_eq!((rest.misfit.row, &rest.misfit.column[..], &rest.misfit.value[..]), (4, "flag", "maybe"));
+    assert_eq!(rest.batches, [batches[1].slice(2, 2), batches[2].clone()]);
+
+    let refused = compact_over(&schema, &batches, 2, OnMisfit::Error).unwrap_err();
+    assert!(matches!(refused, CompactError::Misfit(_)));
+    let whole = compact_over(&schema, &batches, 6, OnMisfit::Widen).unwrap();
+    assert!(whole.rest.is_none());
+    assert_eq!(rows(&whole.batches), [2, 4, 1]);
 }

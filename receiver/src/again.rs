@@ -155,7 +155,7 @@ impl History {
 }
 
 /// Fails if a file would lack what went before.
-fn allowed(before: Missed, plan: &Plan) -> Result<(), Failure> {
+pub(crate) fn allowed(before: Missed, plan: &Plan) -> Result<(), Failure> {
     match before.batches > 0 && plan.writes_file() && !plan.from_now {
         true => Err(Failure::Late { rows: before.rows, batches: before.batches }),
         false => Ok(()),

@@ -21,6 +21,7 @@ Examples:
   receiver -o trips.parquet              to a file; the extension says how (.arrow .arrows .parquet .csv .jsonl)
   receiver --columns id,price --limit 20 --json
   receiver --wait 30 --count             wait up to 30 seconds for a sender to appear
+  receiver north south --source-column region --csv    several tables as one, in the order of arrival
   receiver trips --reconnect --json     goes on when the sender is started again, and says what it missed
   receiver --delivery copied --null      do not trust the sender; measure only
   sender trips.parquet -- receiver -o -  --format arrows > trips.arrows
@@ -184,9 +185,14 @@ pub(crate) struct ChoiceArgs {
 #[command(next_help_heading = "Where it comes from, and how far it is trusted")]
 pub(crate) struct MeetingArgs {
     /// The table's name, or the path of its sender's socket, or @NAME in the abstract namespace [default: default]. Several
-    /// are recorded into one file with --record.
+    /// are received as one, in the order in which batches arrive, and must have the same columns; or recorded into one file
+    /// with --record. If one of the senders dies, the others are received to their ends before the program ends with its error; a
+    /// file, which could not be kept, ends at once.
     #[arg(value_name = "NAME", conflicts_with_all = ["fd", "socket"])]
     pub(crate) names: Vec<OsString>,
+    /// Add a last column with the name of the table that each row is from, encoded by a dictionary.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) source_column: Option<String>,
     /// Connect to this socket: a path, or @NAME in the abstract namespace.
     #[arg(long, value_name = "PATH", conflicts_with = "fd")]
     pub(crate) socket: Option<PathBuf>,

@@ -19,7 +19,7 @@ use crate::work::Work;
 use crate::zero_copy;
 
 /// The longest wait between two looks whether a signal has come.
-const ATTENTION: Duration = Duration::from_millis(100);
+pub(crate) const ATTENTION: Duration = Duration::from_millis(100);
 
 /// A reason to receive no more.
 #[derive(Debug)]

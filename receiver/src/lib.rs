@@ -12,6 +12,7 @@ mod choice;
 mod drain;
 mod every;
 mod failure;
+mod gather;
 mod inherit;
 mod inspect;
 pub mod keep;
@@ -42,7 +43,7 @@ use crate::again::History;
 use crate::args::{Cli, Command, Receive};
 use crate::drain::Ending;
 use crate::failure::{Failure, STDOUT};
-use crate::plan::{Endpoint, Plan};
+use crate::plan::{Endpoint, Handling, Plan, SinkPlan};
 use crate::report::{Before, Report};
 use crate::sink::Missing;
 use crate::stopwatch::Stopwatch;
@@ -69,8 +70,10 @@ fn receive(args: Receive) -> Result<u8, Failure> {
     if let Some(inspect) = plan.inspect {
         return inspect::run(&plan, inspect, &signals);
     }
-    if !plan.channels.is_empty() {
-        return channels::record(&plan, &signals);
+    match (&plan.handling, &plan.channels[..]) {
+        (_, []) => {}
+        (Handling::Keep(SinkPlan::Record { .. }), _) => return channels::record(&plan, &signals),
+        _ => return gather::gather(&plan, &signals),
     }
     let mut receiver = meet::meet(&plan, &signals)?;
     let before = Before::look(&receiver);
@@ -78,15 +81,19 @@ fn receive(args: Receive) -> Result<u8, Failure> {
     let mut history = History::begin(&receiver, &plan)?;
     let ending = drain::drain(&mut receiver, &plan, &signals, &mut stopwatch, &mut history)?;
     let exit = exit(&ending, history.missing(&receiver), &plan);
+    say_if_interrupted(&ending, &plan);
+    let report = Report::new(&receiver, before, &history, &stopwatch, &ending, exit);
+    plan.output_options.state(&report).map_err(|(name, error)| Failure::Output { name, error })?;
+    Ok(exit)
+}
+
+fn say_if_interrupted(ending: &Ending, plan: &Plan) {
     if let Ending::Interrupted(_) = ending
         && !plan.output_options.quiet
     {
         let kept = if plan.writes_file() { "; no part of the file was kept" } else { "" };
         output_options::say(&format!("receiver: interrupted{kept}"));
     }
-    let report = Report::new(&receiver, before, &history, &stopwatch, &ending, exit);
-    plan.output_options.state(&report).map_err(|(name, error)| Failure::Output { name, error })?;
-    Ok(exit)
 }
 
 /// Tells what went wrong or is missing; returns the exit code.

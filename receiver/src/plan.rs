@@ -1,6 +1,6 @@
 //! From what was said on the command line to what will be done: every default is decided here, once.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fmt;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -22,8 +22,10 @@ const WAIT: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) endpoint: Endpoint,
-    /// The tables to record into one file, if there are several.
+    /// The tables, if there are several.
     pub(crate) channels: Vec<(String, Endpoint)>,
+    /// The column for the table that a row is from.
+    pub(crate) source_column: Option<String>,
     /// The time to wait for a sender, if at all.
     pub(crate) wait: Option<Duration>,
     /// Going on when the sender is gone, if that is wanted.
@@ -162,15 +164,10 @@ impl Plan {
                 advice: "name the table, or its sender's socket with --socket PATH",
             });
         }
-        if meeting.reconnect.is_some() && meeting.names.len() > 1 {
-            return Err(Failure::Usage {
-                what: "--reconnect goes on with one table, and several are named".to_owned(),
-                advice: "start a receiver for each",
-            });
-        }
-        let recorded = matches!(handling, Handling::Keep(SinkPlan::Record { .. })) && inspect.is_none();
+        let channels = several::channels(&meeting, &sink, &handling, inspect.is_some())?;
         Ok(Plan {
-            channels: channels(&meeting.names, recorded)?,
+            channels,
+            source_column: meeting.source_column,
             endpoint,
             wait: Some(meeting.wait.unwrap_or(WAIT)).filter(|wait| !wait.is_zero()),
             reconnect: meeting.reconnect.map(|when| Again {
@@ -299,29 +296,6 @@ fn named(name: &OsStr) -> Result<Endpoint, Failure> {
     Ok(Endpoint::At(address))
 }
 
-/// Returns the tables to record, if there are several.
-fn channels(names: &[OsString], recorded: bool) -> Result<Vec<(String, Endpoint)>, Failure> {
-    if names.len() < 2 {
-        return Ok(Vec::new());
-    }
-    let wrong = |what: &str, advice| Err(Failure::Usage { what: what.to_owned(), advice });
-    let mut channels: Vec<(String, Endpoint)> = Vec::new();
-    for name in names {
-        let channel = name.to_string_lossy().into_owned();
-        if channels.iter().any(|(known, _)| *known == channel) {
-            return wrong("a table is named twice", "name each once");
-        }
-        channels.push((channel, named(name)?));
-    }
-    match channels.len() {
-        _ if !recorded => {
-            wrong("several tables can only be recorded", "record them into one file with --record FILE")
-        }
-        65.. => wrong("a recording has at most 64 channels", "record them into several files"),
-        _ => Ok(channels),
-    }
-}
-
 /// This user beside the others, if there are any.
 fn users(others: Vec<u32>) -> Vec<u32> {
     match others.is_empty() {
@@ -339,5 +313,6 @@ fn deliveries(handover: Option<Handover>) -> Deliveries {
     }
 }
 
+mod several;
 #[cfg(test)]
 mod tests;

@@ -29,7 +29,7 @@ use crate::args::{Cli, Command, Send};
 use crate::failure::Failure;
 use crate::meet::NotMet;
 use crate::plan::Plan;
-use crate::pump::Ended;
+use crate::pump::{Ended, Ending};
 
 /// The program: follows its arguments and returns the exit code.
 #[must_use]
@@ -59,24 +59,39 @@ fn send(args: Send) -> Result<u8, Failure> {
         (Err(_), Some(signal)) => return Ok(signal.exit()),
         (source, _) => source.map_err(failure::source)?,
     };
-    let mut met = match (meet::meet(&plan, &source, &signals), signals.caught()) {
+    let (exit, whole) = table(&plan, &mut source, &signals)?;
+    if !whole {
+        return Ok(exit);
+    }
+    match source.widen().map_err(failure::source)? {
+        None => Ok(exit),
+        Some(misfit) => {
+            let rest = compact::rest(&plan, &misfit)?;
+            table(&rest, &mut source, &signals).map(|(exit, _)| exit)
+        }
+    }
+}
+
+/// Sends a table; returns the exit code, and true if all of it was sent.
+fn table(plan: &Plan, source: &mut Source, signals: &Signals) -> Result<(u8, bool), Failure> {
+    let mut met = match (meet::meet(plan, source, signals), signals.caught()) {
         (Ok(met), _) => met,
         // Asked to end while it waited.
-        (Err(_), Some(signal)) => return Ok(signal.exit()),
+        (Err(_), Some(signal)) => return Ok((signal.exit(), false)),
         (Err(NotMet::Failed(failure)), None) => return Err(failure),
         (Err(NotMet::Ended { name, code }), None) => {
             output_options::say(&format!("sender: {name} ended with {code} before it took anything"));
-            return Ok(code);
+            return Ok((code, false));
         }
     };
-    let ended = pump::pump(&mut met, &mut source, &plan, &signals);
-    compact::say(&source, plan.output_options.quiet);
-    let exit = exit(&ended, &source, &signals);
+    let ended = pump::pump(&mut met, source, plan, signals);
+    compact::say(source, plan.output_options.quiet);
+    let exit = exit(&ended, source, signals);
     // The table closes here, so that receivers come to its end; a receiver that was started is then waited for.
     let waited = met.close(ended.broken()).wait();
     let exit = if exit == 0 { waited? } else { exit };
     report::state(&ended, &plan.output_options, exit)?;
-    Ok(exit)
+    Ok((exit, exit == 0 && ended.ending == Ending::Whole))
 }
 
 /// Tells what went wrong; returns the exit code.

@@ -9,8 +9,8 @@ use bowstring::{BreakOff, Hints, Interrupt, SetUpError, TableSender};
 use bowstring_cli::args::DEFAULT_NAME;
 use bowstring_cli::output_options;
 use bowstring_cli::signals::Signals;
-use bowstring_source::Source;
 use bowstring_source::options::Input;
+use bowstring_source::{OnMisfit, Source};
 
 use crate::failure::{self, Exit, Failure};
 use crate::plan::{Endpoint, Plan};
@@ -127,6 +127,8 @@ fn start(plan: &Plan, mut sender: TableSender) -> Result<Met, NotMet> {
 /// Rows that will come in all, if that is known.
 pub(crate) fn rows(plan: &Plan, source: &Source) -> Option<u64> {
     match plan.repeat {
+        // A table that may end before a row that does not fit has no number of rows before.
+        _ if plan.reading.compact.is_some_and(|compact| compact.on_misfit == OnMisfit::Widen) => None,
         0 => None,
         times => source.rows()?.checked_mul(times),
     }

@@ -13,6 +13,7 @@ use bowstring_cli::output_options::OutputOptions;
 use bowstring_source::options::{Choice, Input, Reading, SourceOptions};
 
 use crate::args::{MeetingArgs, PoolArgs, Send, Slow};
+use crate::compact;
 use crate::failure::{self, Failure};
 use crate::pace::Rate;
 
@@ -74,7 +75,7 @@ impl Plan {
         let (config, slots) = config(&pool)?;
         // A slow receiver may hold half of the pool, or what is left of that in a pool of one slot.
         let quota = (slots / 2).max(1);
-        Ok(Plan {
+        let plan = Plan {
             inputs,
             reading,
             choice,
@@ -94,7 +95,9 @@ impl Plan {
             },
             config,
             output_options,
-        })
+        };
+        compact::check(&plan)?;
+        Ok(plan)
     }
 }
 

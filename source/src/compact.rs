@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use bowstring_compact::{CompactError, Plan, Report, Survey};
+use bowstring_compact::{CompactError, Misfit, OnMisfit, Plan, Report, Survey};
 
 use crate::SourceError;
 
@@ -18,6 +18,15 @@ pub enum Sample {
     Rows(u64),
 }
 
+/// Smaller types for the columns of an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Compact {
+    /// The rows that types are decided over.
+    pub sample: Sample,
+    /// The treatment of a value that does not fit them.
+    pub on_misfit: OnMisfit,
+}
+
 /// A report that grows while batches are read.
 pub(crate) type Shared = Arc<Mutex<Report>>;
 
@@ -28,13 +37,16 @@ pub(crate) struct Compacting {
     /// Batches of the sample, before they are converted.
     held: VecDeque<RecordBatch>,
     report: Shared,
+    on_misfit: OnMisfit,
+    /// The value that ended the table.
+    misfit: Option<Misfit>,
 }
 
 impl Compacting {
     /// Decides over the batches that `next` returns, and keeps those if they cannot be read again.
     pub(crate) fn survey(
         schema: &SchemaRef,
-        sample: Sample,
+        Compact { sample, on_misfit }: Compact,
         mut next: impl FnMut() -> Result<Option<RecordBatch>, SourceError>,
     ) -> Result<Compacting, SourceError> {
         let mut survey = Survey::new(schema);
@@ -53,7 +65,7 @@ impl Compacting {
         }
         let plan = survey.decide().map_err(failed)?;
         let report = Arc::new(Mutex::new(plan.report()));
-        Ok(Compacting { plan, held, report })
+        Ok(Compacting { plan, held, report, on_misfit, misfit: None })
     }
 
     pub(crate) fn schema(&self) -> &SchemaRef {
@@ -74,8 +86,30 @@ impl Compacting {
         self.held.clear();
     }
 
+    /// Returns the value that ended the table.
+    pub(crate) fn misfit(&self) -> Option<&Misfit> {
+        self.misfit.as_ref()
+    }
+
+    /// Returns the batches that are kept, and the value that ended the table.
+    pub(crate) fn into_rest(self) -> (VecDeque<RecordBatch>, Option<Misfit>) {
+        (self.held, self.misfit)
+    }
+
+    /// Converts a batch: all of it, or as much as fits. The rest is kept, as it is.
     pub(crate) fn convert(&mut self, batch: &RecordBatch) -> Result<RecordBatch, SourceError> {
-        let converted = self.plan.convert(batch).map_err(failed)?;
+        let converted = match self.on_misfit {
+            OnMisfit::Error => self.plan.convert(batch).map_err(failed)?,
+            OnMisfit::Widen => {
+                let (fitting, misfit) = self.plan.convert_fitting(batch).map_err(failed)?;
+                if misfit.is_some() {
+                    let rows = fitting.num_rows();
+                    self.held.push_front(batch.slice(rows, batch.num_rows() - rows));
+                    self.misfit = misfit;
+                }
+                fitting
+            }
+        };
         *self.report.lock().unwrap_or_else(PoisonError::into_inner) = self.plan.report();
         Ok(converted)
     }
@@ -84,7 +118,7 @@ impl Compacting {
 fn failed(error: CompactError) -> SourceError {
     match error {
         CompactError::Misfit(misfit) => SourceError::malformed("--compact", misfit)
-            .advise("`--compact` alone looks at all rows before it sends any"),
+            .advise("`--compact` alone looks at all rows before it sends any; or send the rest as it is, with --compact-misfit widen"),
         error => SourceError::malformed("--compact", error),
     }
 }

@@ -31,7 +31,9 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
 use crate::chain::Chain;
-pub use crate::compact::Sample;
+pub use bowstring_compact::{Misfit, OnMisfit};
+
+pub use crate::compact::{Compact, Sample};
 pub use crate::demo::Demo;
 pub use crate::error::{Kind, SourceError};
 use crate::options::{Choice, Input, Reading};
@@ -91,8 +93,8 @@ pub fn open(inputs: &[Input], reading: &Reading, choice: Choice) -> Result<Sourc
     }
     let chain = Chain::open(inputs, reading)?;
     let mut window = Window::new(chain, choice)?;
-    if let Some(sample) = reading.compact {
-        window.compact(sample)?;
+    if let Some(compact) = reading.compact {
+        window.compact(compact)?;
     }
     Ok(Source::Batches(Box::new(Waiting::new(window))))
 }
@@ -136,6 +138,15 @@ impl Source {
         match self {
             Source::Replay(replay) => replay.cut(),
             Source::Batches(_) | Source::Demo(_) => None,
+        }
+    }
+
+    /// Once there are no more batches: goes on with the rows from the first on that did not fit smaller types, as a second
+    /// table in the types of the input; returns the value that did not. There is one only where widening was asked for.
+    pub fn widen(&mut self) -> Result<Option<Misfit>, SourceError> {
+        match self {
+            Source::Batches(waiting) => waiting.widen(),
+            Source::Demo(_) | Source::Replay(_) => Ok(None),
         }
     }
 

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
+use bowstring_compact::OnMisfit;
 use clap::{Args, ValueEnum};
 
-use self::words::{delimiter, demo_rows, infer_rows, range, sample};
+use self::words::{delimiter, demo_rows, infer_rows, misfit, range, sample};
 use crate::SourceError;
-use crate::compact::Sample;
+use crate::compact::{Compact, Sample};
 use crate::error::name;
 use crate::replay::{self, Replay, Speed};
 use crate::schema::NAMES;
@@ -64,6 +65,10 @@ pub struct SourceOptions {
     /// over the first ROWS, which are kept in memory until they are sent.
     #[arg(long, value_name = "all|ROWS", num_args = 0..=1, require_equals = true, default_missing_value = "all", value_parser = sample)]
     pub compact: Option<Sample>,
+    /// With --compact=ROWS: how to go on at a value that does not fit. `widen` ends the table before its row, and sends the
+    /// rest as a second table in the input's types, under the name NAME.rest.
+    #[arg(long, value_name = "error|widen", default_value = "error", value_parser = misfit)]
+    pub compact_misfit: OnMisfit,
     /// Send a recording of `receiver --record` at its own pace. The channels of a recording of several are sent each under
     /// its name, and begin together.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["inputs", "rows", "batch", "batch_rows", "compact"])]
@@ -175,8 +180,8 @@ pub struct Reading {
     pub quoted_empty: bool,
     /// True if CSV lines that are too short are filled with nulls.
     pub ragged: bool,
-    /// The rows over which smaller types are decided, if columns are to be made smaller.
-    pub compact: Option<Sample>,
+    /// The way to smaller types, if columns are to be made smaller.
+    pub compact: Option<Compact>,
     /// Threads that parse.
     pub threads: usize,
     /// The time that rows of a pipe wait for more.
@@ -254,6 +259,7 @@ impl SourceOptions {
             quoted_empty: false,
             ragged: false,
             compact: None,
+            compact_misfit: OnMisfit::Error,
             replay: None,
             channel: None,
             speed: Speed(Some(1000)),
@@ -290,6 +296,9 @@ impl SourceOptions {
             _ if stdin > 1 => Some("standard input can be read once only"),
             2.. if demo => Some("a demonstration is sent alone"),
             2.. if self.batch.is_some() => Some("--batch needs a single input"),
+            _ if self.compact_misfit == OnMisfit::Widen && !matches!(self.compact, Some(Sample::Rows(_))) => {
+                Some("--compact-misfit widen is for a sample: say how many rows, as in --compact=100000")
+            }
             _ if demo && self.compact.is_some() => {
                 Some("a demonstration is made in place; --compact needs an input")
             }
@@ -314,7 +323,7 @@ impl SourceOptions {
             comment: self.comment,
             quoted_empty: self.quoted_empty,
             ragged: self.ragged,
-            compact: self.compact,
+            compact: self.compact.map(|sample| Compact { sample, on_misfit: self.compact_misfit }),
             threads: self.threads.map_or_else(cores, usize::from),
             flush_every: Duration::from_millis(self.flush_every),
             batch_rows_asked: most.is_some(),

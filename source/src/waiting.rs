@@ -7,6 +7,7 @@ use std::thread::{self, JoinHandle};
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
+use bowstring_compact::Misfit;
 use rustix::event::{EventfdFlags, eventfd};
 
 use crate::SourceError;
@@ -100,21 +101,28 @@ impl Waiting {
     }
 
     pub(crate) fn rewind(&mut self) -> Result<(), SourceError> {
-        let window = match self.running.take() {
-            Some(Running { batches, thread, .. }) => {
-                // It ends with the next batch that nobody takes.
-                drop(batches);
-                Some(
-                    thread
-                        .join()
-                        .map_err(|_| SourceError::internal("the thread that reads has broken off"))?,
-                )
-            }
-            None => self.window.take(),
-        };
-        if let Some(mut window) = window {
-            window.rewind()?;
-            self.window = Some(window);
+        self.stop()?;
+        self.window.as_mut().map_or(Ok(()), Window::rewind)
+    }
+
+    /// Goes on with the rows that did not fit, if there are any; returns the value that did not.
+    pub(crate) fn widen(&mut self) -> Result<Option<Misfit>, SourceError> {
+        self.stop()?;
+        let Some(window) = &mut self.window else { return Ok(None) };
+        let misfit = window.widen();
+        if misfit.is_some() {
+            (self.schema, self.rows, self.compacted) = (window.schema().clone(), None, None);
+        }
+        Ok(misfit)
+    }
+
+    /// Waits for the thread that reads, which ends with the next batch that nobody takes.
+    fn stop(&mut self) -> Result<(), SourceError> {
+        if let Some(Running { batches, thread, .. }) = self.running.take() {
+            drop(batches);
+            let window = thread.join();
+            self.window =
+                Some(window.map_err(|_| SourceError::internal("the thread that reads has broken off"))?);
         }
         Ok(())
     }

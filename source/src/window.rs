@@ -6,7 +6,11 @@ use arrow_schema::SchemaRef;
 use crate::Batches;
 use crate::SourceError;
 use crate::chain::Chain;
-use crate::compact::{Compacting, Sample, Shared};
+use std::collections::VecDeque;
+
+use bowstring_compact::Misfit;
+
+use crate::compact::{Compact, Compacting, Sample, Shared};
 use crate::options::Choice;
 
 /// A part of a chain of inputs.
@@ -21,20 +25,30 @@ pub(crate) struct Window {
     /// The rest of a batch that is larger than requested.
     rest: Option<RecordBatch>,
     compacting: Option<Compacting>,
+    /// Batches that were read before the table that they begin.
+    held: VecDeque<RecordBatch>,
 }
 
 impl Window {
     pub(crate) fn new(chain: Chain, choice: Choice) -> Result<Window, SourceError> {
-        let mut window = Window { chain, choice, before: 0, left: None, rest: None, compacting: None };
+        let mut window = Window {
+            chain,
+            choice,
+            before: 0,
+            left: None,
+            rest: None,
+            compacting: None,
+            held: VecDeque::new(),
+        };
         window.begin()?;
         Ok(window)
     }
 
     /// Chooses smaller types, over all rows or a sample, and converts to them from now on.
-    pub(crate) fn compact(&mut self, sample: Sample) -> Result<(), SourceError> {
+    pub(crate) fn compact(&mut self, compact: Compact) -> Result<(), SourceError> {
         let schema = self.chain.schema().clone();
-        let compacting = Compacting::survey(&schema, sample, || self.read())?;
-        if sample == Sample::All {
+        let compacting = Compacting::survey(&schema, compact, || self.read())?;
+        if compact.sample == Sample::All {
             self.rewind()?;
         }
         self.compacting = Some(compacting);
@@ -44,6 +58,13 @@ impl Window {
     /// Returns what became of each column, as far as batches were read.
     pub(crate) fn compacted(&self) -> Option<Shared> {
         self.compacting.as_ref().map(Compacting::report)
+    }
+
+    /// Goes on with the rows from the first on that did not fit, in the types of the input; returns the value that did not.
+    pub(crate) fn widen(&mut self) -> Option<Misfit> {
+        let (held, misfit) = self.compacting.take_if(|compacting| compacting.misfit().is_some())?.into_rest();
+        self.held = held;
+        misfit
     }
 
     pub(crate) fn rewind(&mut self) -> Result<(), SourceError> {
@@ -86,7 +107,10 @@ impl Window {
 
     /// Returns the next batch.
     pub(crate) fn next(&mut self) -> Result<Option<RecordBatch>, SourceError> {
-        let held = self.compacting.as_mut().and_then(Compacting::held);
+        if self.compacting.as_ref().is_some_and(|compacting| compacting.misfit().is_some()) {
+            return Ok(None);
+        }
+        let held = self.compacting.as_mut().and_then(Compacting::held).or_else(|| self.held.pop_front());
         let batch = if held.is_some() { held } else { self.read()? };
         match (batch, &mut self.compacting) {
             (Some(batch), Some(compacting)) => compacting.convert(&batch).map(Some),

@@ -44,15 +44,29 @@ fn unchecked_values_reach_no_sink() {
 }
 
 #[test]
-fn several_tables_are_recorded_and_nothing_else() {
+fn several_tables_are_named_once_and_what_is_for_one_is_refused() {
     let plan = |words: &[&str]| {
         let words = ["receiver"].iter().chain(words);
         Plan::resolve(Cli::try_parse_from(words).unwrap().receive)
     };
-    let several = plan(&["a", "b", "--record", "x"]).unwrap().channels;
-    assert_eq!(several.iter().map(|(name, _)| &name[..]).collect::<Vec<_>>(), ["a", "b"]);
+    for words in [&["a", "b", "--record", "x"][..], &["a", "b"], &["a", "b", "--csv", "--source-column", "t"]]
+    {
+        let several = plan(words).unwrap().channels;
+        assert_eq!(several.iter().map(|(name, _)| &name[..]).collect::<Vec<_>>(), ["a", "b"]);
+    }
     assert!(plan(&["a", "--record", "x"]).unwrap().channels.is_empty());
-    for wrong in [&["a", "b"][..], &["a", "b", "--csv"], &["a", "a", "--record", "x"]] {
+    assert_eq!(plan(&["a", "--csv", "--source-column", "t"]).unwrap().channels.len(), 1);
+    for wrong in [
+        &["a", "a", "--record", "x"][..],
+        &["a", "a"],
+        &["--source-column", "t"],
+        &["a", "b", "--record", "x", "--source-column", "t"],
+        &["a", "b", "--inspect"],
+        &["a", "b", "--reconnect"],
+        &["a", "b", "--null", "--touch"],
+        &["a", "b", "--null", "--validate", "structure"],
+        &["a", "b", "--null", "--require-zero-copy"],
+    ] {
         assert!(matches!(plan(wrong), Err(Failure::Usage { .. })), "{wrong:?}");
     }
 }

@@ -4,11 +4,12 @@ use libtest_mimic::Failed;
 
 use crate::Needs::{Nothing, Receiver};
 use crate::Test;
-use crate::run::Programs;
+use crate::run::{Programs, finish};
 
 pub(crate) const TESTS: &[Test] = &[
     ("--compact sends the same values in smaller types", Receiver, smaller),
     ("--compact over a sample refuses what does not fit", Receiver, sample),
+    ("--compact-misfit widen sends every row in one of two tables", Receiver, widen),
     ("--compact over standard input needs a sample", Nothing, standard_input),
 ];
 
@@ -44,6 +45,32 @@ fn sample(programs: &Programs) -> Result<(), Failed> {
     };
     pipe("--compact=1")?.code(3)?.says("row 2, column \"n\": 2 does not fit Boolean")?;
     pipe("--compact=1000")?.code(0)?.says("Int64 -> Int8")?;
+    Ok(())
+}
+
+fn widen(programs: &Programs) -> Result<(), Failed> {
+    programs.write("x.csv", csv(300) + "1000,shipped,always\n7,lost,never\n")?;
+    let plain = programs.send(&["x.csv", "--", "receiver", "--json"])?.ok()?;
+    let sample = ["x.csv", "--compact=250", "--compact-misfit", "widen", "--batch-rows", "70", "--quiet"];
+    let receive = |name: &str| programs.receiver(&[name, "--json", "--wait", "60", "--quiet"]).spawn();
+    let sender = programs.sender(&[&sample[..], &["--name", "t"]].concat()).spawn()?;
+    let first = finish(receive("t")?)?.ok()?;
+    let second = finish(receive("t.rest")?)?.ok()?;
+    let ended = finish(sender)?.code(0)?;
+    ended.says("row 300, column \"n\": 1000 does not fit Int8")?.says("at t.rest")?;
+    assert_eq!((first.lines().count(), second.lines().count()), (300, 2));
+    assert_eq!(first + &second, plain);
+    // Where all fits there is one table.
+    programs.write("y.csv", csv(300))?;
+    let sender = programs.sender(&[&["y.csv"], &sample[1..], &["--socket", "s"]].concat()).spawn()?;
+    let all = programs.receiver(&["./s", "--count", "--wait", "60", "--quiet"]).spawn()?;
+    assert_eq!(finish(all)?.ok()?, "300\n");
+    finish(sender)?.code(0)?;
+    let refused =
+        |more: &[&str]| programs.send(&[&["x.csv", "--compact-misfit", "widen"], more].concat())?.code(2);
+    refused(&[])?.says("--compact=100000")?;
+    refused(&["--compact=10", "--", "receiver"])?.says("receiver NAME.rest")?;
+    refused(&["--compact=10", "--repeat", "2"])?.says("cannot be repeated")?;
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! Values of options, as they are written on the command line.
 
+use bowstring_compact::OnMisfit;
+
 use super::{InferRows, Range};
 use crate::compact::Sample;
 
@@ -33,6 +35,14 @@ pub(super) fn sample(text: &str) -> Result<Sample, String> {
             Some(rows) if rows > 0 => Ok(Sample::Rows(rows)),
             _ => Err("a number of rows, or `all`".to_owned()),
         },
+    }
+}
+
+pub(super) fn misfit(text: &str) -> Result<OnMisfit, String> {
+    match text {
+        "error" => Ok(OnMisfit::Error),
+        "widen" => Ok(OnMisfit::Widen),
+        _ => Err("`error` or `widen`".to_owned()),
     }
 }
 

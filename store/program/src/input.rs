@@ -6,7 +6,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use bowstring_adbc::{AdbcError, Drivers, Location, Origin};
 use bowstring_source::options::SourceOptions;
-use bowstring_source::{Source, open};
+use bowstring_source::{OnMisfit, Source, open};
 use bowstring_store::segment::MakeError;
 use bowstring_store::{SegmentWriter, Segments};
 
@@ -19,6 +19,10 @@ pub(crate) fn options(path: &Path) -> SourceOptions {
 
 /// Opens inputs as one table.
 pub(crate) fn opened(options: &SourceOptions) -> Result<Source, Failure> {
+    if options.compact_misfit == OnMisfit::Widen {
+        return Err(Failure::usage("--compact-misfit widen makes two tables, and this is one")
+            .advise("decide over all rows, with --compact"));
+    }
     let (inputs, reading, choice) = options.resolve().map_err(failure::source)?;
     open(&inputs, &reading, choice).map_err(failure::source)
 }
