@@ -5,6 +5,7 @@
 pub(crate) mod bits;
 mod error;
 mod nested;
+mod pieces;
 mod scan;
 mod sink;
 mod views;
@@ -17,6 +18,7 @@ use arrow_array::{Array, RecordBatch};
 use arrow_schema::Field;
 
 pub use self::error::EncodeError;
+use self::pieces::{Pieces, Scratch};
 use self::scan::Cover;
 use self::sink::{Measure, Write, Written};
 use self::walk::Walk;
@@ -57,6 +59,7 @@ pub struct Encoder {
     batch: Option<Template>,
     dictionaries: Box<[Option<Template>]>,
     covers: Vec<Cover>,
+    scratch: Scratch,
 }
 
 impl Encoder {
@@ -64,7 +67,7 @@ impl Encoder {
     #[must_use]
     pub fn new(plan: Arc<Plan>) -> Self {
         let dictionaries = plan.dictionaries().iter().map(|_| None).collect();
-        Self { plan, batch: None, dictionaries, covers: Vec::new() }
+        Self { plan, batch: None, dictionaries, covers: Vec::new(), scratch: Scratch::default() }
     }
 
     /// Returns the plan that messages follow.
@@ -88,6 +91,60 @@ impl Encoder {
         check_schema(plan, batch)?;
         let header = Header { carries: Carries::Batch, rows: batch.num_rows(), delta: false };
         write(plan.layout().batch(), || columns(batch), covers, plan.batch(), grown, header, region)
+    }
+
+    /// Passes the message that [`encode`](Self::encode) would write to `out` in parts, for a file that no memory stands
+    /// for. `out` gets the place of some parts in the message, and the parts, which follow each other; the metadata come
+    /// last. Returns the length of the message.
+    ///
+    /// Long buffers are passed on as they lie in the batch: they are copied once, by whoever takes them.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use arrow_array::{Int32Array, RecordBatch};
+    /// use bowstring_codec::{EncodeError, Encoder, Plan};
+    /// # let batch = RecordBatch::try_from_iter([("n", Arc::new(Int32Array::from(vec![1, 2, 3])) as _)])?;
+    /// let mut encoder = Encoder::new(Plan::new(batch.schema())?);
+    /// let mut file = Vec::new();
+    /// let len = encoder.encode_to(&batch, |at, parts| {
+    ///     let bytes = parts.concat();
+    ///     file.resize(file.len().max(at + bytes.len()), 0);
+    ///     file[at..at + bytes.len()].copy_from_slice(&bytes);
+    ///     Ok::<_, EncodeError>(())
+    /// })?;
+    /// assert_eq!(len, file.len());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The first error of `out`, or of the batch. What was passed on until then is worthless.
+    pub fn encode_to<E: From<EncodeError>>(
+        &mut self,
+        batch: &RecordBatch,
+        mut out: impl FnMut(usize, &[&[u8]]) -> Result<(), E>,
+    ) -> Result<usize, E> {
+        let Self { plan, batch: grown, covers, scratch, .. } = self;
+        check_schema(plan, batch)?;
+        let tree = plan.layout().batch();
+        loop {
+            let template = grown.as_ref().unwrap_or(plan.batch());
+            let (head, staging) = scratch.split(template);
+            let sink = Pieces::new(template.stamp(head), staging, template.len(), &mut out);
+            let mut walk = Walk { tree, sink, covers };
+            for (node, column) in tree.columns().iter().zip(columns(batch)) {
+                walk.node(*node as usize, column)?;
+            }
+            let written = walk.sink.finish()?;
+            if written.complete {
+                template.seal(head, batch.num_rows(), written.buffers, written.body, false);
+                out(0, &[head])?;
+                let len = template.len() + written.body;
+                scratch.trim();
+                return Ok(len);
+            }
+            // Rare: it lacks room for variadic buffers. All is passed on again, further behind.
+            grow(Carries::Batch, tree, written.buffers - tree.buffers().len(), grown)?;
+        }
     }
 
     /// Returns the number of bytes that [`encode_dictionary`](Self::encode_dictionary) will write for these values.

@@ -20,7 +20,7 @@ use arrow_array::{ArrowPrimitiveType, downcast_integer, downcast_primitive};
 use arrow_schema::{DataType, Field, Schema};
 use bowstring_codec::build::{Fields, VariableOf};
 use bowstring_codec::testing::{self, Source};
-use bowstring_codec::{BuildError, Dictionaries, Encoder, OnGrowth, Plan, Shape, StreamWriter};
+use bowstring_codec::{BuildError, Dictionaries, EncodeError, Encoder, OnGrowth, Plan, Shape, StreamWriter};
 use support::Region;
 
 struct Counting;
@@ -86,6 +86,8 @@ fn a_second_batch_is_encoded_without_heap() {
             updates.drain(..).for_each(|update| sent.note(update));
             let mut region = Region::new(1 << 20, 0);
             encoder.encode(&first, region.bytes()).unwrap();
+            let mut take = |_: usize, _: &[&[u8]]| Ok::<_, EncodeError>(());
+            encoder.encode_to(&first, &mut take).unwrap();
             for (index, values) in &values {
                 encoder.encode_dictionary(*index, values, false, region.bytes()).unwrap();
             }
@@ -93,6 +95,7 @@ fn a_second_batch_is_encoded_without_heap() {
                 sent.updates(&second, &mut updates).unwrap();
                 let len = encoder.encoded_len(&second).unwrap();
                 assert_eq!(encoder.encode(&second, region.bytes()), Ok(len));
+                assert_eq!(encoder.encode_to(&second, &mut take), Ok(len));
                 for (index, values) in &values {
                     encoder.encode_dictionary(*index, values, true, region.bytes()).unwrap();
                 }

@@ -10,8 +10,8 @@ use arrow_array::builder::StringViewBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int8Type, Int32Type};
 use arrow_array::{
-    Array, ArrayRef, DictionaryArray, Float64Array, Int8Array, Int64Array, RecordBatch, RunArray,
-    StringArray, StringViewArray, StructArray, UnionArray,
+    Array, ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int8Array, Int32Array, Int64Array,
+    RecordBatch, RunArray, StringArray, StringViewArray, StructArray, UnionArray,
 };
 use arrow_buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, Schema, UnionFields};
@@ -40,9 +40,50 @@ fn encode(batch: &RecordBatch, fill: u8) -> Vec<u8> {
     let first = region.bytes().to_vec();
     assert_eq!(encoder.encode(batch, region.bytes()), Ok(len));
     assert_eq!(region.bytes(), first, "a second encoding differs");
+    // Twice, since what an earlier message left behind must not show.
+    for _ in 0..2 {
+        assert_eq!(in_parts(&mut encoder, batch), first, "in parts it differs");
+    }
     let mut short = Region::new(len - 1, fill);
     assert!(matches!(encoder.encode(batch, short.bytes()), Err(EncodeError::RegionTooSmall { .. })));
     first
+}
+
+/// The message as `encode_to` passes it on. Every byte of it must be passed on.
+fn in_parts(encoder: &mut Encoder, batch: &RecordBatch) -> Vec<u8> {
+    let (mut bytes, mut there) = (Vec::new(), Vec::new());
+    let len = encoder.encode_to(batch, |at, parts| {
+        let part = parts.concat();
+        let end = bytes.len().max(at + part.len());
+        bytes.resize(end, 0x55);
+        there.resize(end, false);
+        bytes[at..at + part.len()].copy_from_slice(&part);
+        there[at..at + part.len()].fill(true);
+        Ok::<_, EncodeError>(())
+    });
+    assert_eq!(len, Ok(bytes.len()));
+    assert!(there.iter().all(|there| *there), "bytes are missing");
+    bytes
+}
+
+/// Buffers that are passed on as they lie, some of them cut out of longer ones; more parts than are collected at a time;
+/// a computed buffer longer than the staging area.
+#[test]
+fn long_messages_are_passed_on_in_parts() {
+    for data_type in testing::every_type() {
+        let field = |name: &str| Field::new(name, data_type.clone(), true);
+        let schema = Arc::new(Schema::new((0..3).map(|i| field(&i.to_string())).collect::<Vec<_>>()));
+        let bytes: Vec<u8> = (0..=255).collect();
+        let batch = testing::batch_of(&mut Source::new(&bytes), &schema, 4000);
+        for batch in [batch.slice(0, 3000), batch.slice(5, 3990)] {
+            encode(&batch, 0xaa);
+        }
+    }
+    let numbers = Arc::new(Int32Array::from_iter_values(0..30_000)) as ArrayRef;
+    let flags = Arc::new(BooleanArray::from_iter((0..2_000_000).map(|i| Some(i % 3 == 0)))) as ArrayRef;
+    let batch = RecordBatch::try_from_iter((0..40).map(|i| (i.to_string(), numbers.clone()))).unwrap();
+    encode(&batch.slice(1, 29_990), 0xaa);
+    encode(&RecordBatch::try_from_iter([("flags", flags)]).unwrap().slice(1, 1_900_000), 0xaa);
 }
 
 fn every_type_in_turn(mut test: impl FnMut(&[RecordBatch])) {

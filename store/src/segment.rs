@@ -157,10 +157,14 @@ impl SegmentWriter {
             append(&mut self.file, region, self.limit)?;
             self.sent.note(update);
         }
-        let len = self.encoder.encoded_len(batch)?;
-        let region = aligned(&mut self.scratch, len);
-        self.encoder.encode(batch, region)?;
-        append(&mut self.file, region, self.limit)?;
+        let Self { file, encoder, limit, .. } = self;
+        let (limit, start) = (*limit, file.len());
+        encoder.encode_to(batch, |at, parts| {
+            let at = start.saturating_add(at);
+            let len: usize = parts.iter().map(|part| part.len()).sum();
+            check_limit(at, len, limit)?;
+            Ok::<_, MakeError>(file.write(at, parts)?)
+        })?;
         self.rows += batch.num_rows() as u64;
         if self.scratch.len() > 16 * PIECE {
             self.scratch = Vec::new();
@@ -193,10 +197,12 @@ impl SegmentWriter {
 }
 
 fn append(file: &mut Appender, bytes: &[u8], limit: u64) -> Result<(), MakeError> {
-    if (file.len() as u64).saturating_add(bytes.len() as u64) > limit {
-        return Err(MakeError::TooLarge { limit });
-    }
+    check_limit(file.len(), bytes.len(), limit)?;
     Ok(file.append(bytes)?)
+}
+
+fn check_limit(at: usize, len: usize, limit: u64) -> Result<(), MakeError> {
+    if (at as u64).saturating_add(len as u64) > limit { Err(MakeError::TooLarge { limit }) } else { Ok(()) }
 }
 
 /// Returns `len` bytes of the buffer that begin at a multiple of 64.

@@ -200,7 +200,7 @@ impl Sender {
         let before = heap::allocations();
         if self.has_room_or_keeps(len)? {
             let Self { outlet, encoder, history, .. } = self;
-            match outlet.publish(len, protocol::batch(), |region| Ok(encoder.encode(batch, region)?)) {
+            match outlet.publish_batch(len, encoder, batch) {
                 // The last one has just left; later receivers find the batch kept.
                 Err(SendError::NoReceiver(_)) if history.is_on() => {}
                 published => published?,

@@ -10,8 +10,8 @@ use std::time::Duration;
 use bowstring_tests::honest;
 use bowstring_transport::fault::{self, Plan};
 use bowstring_transport::{
-    Call, CommitFault, Deliveries, Delivery, OnSlow, Opened, ReceiverId, RecvError, Sender, SenderConfig,
-    Unfinished, Wait,
+    Call, CommitFault, Deliveries, Delivery, Label, OnSlow, Opened, ReceiverId, RecvError, Sender,
+    SenderConfig, Unfinished, Wait,
 };
 use proptest::prelude::*;
 
@@ -25,6 +25,8 @@ const BRIEF: Wait = Wait::sleeping().at_most(Duration::from_micros(200));
 enum Op {
     /// Sends a message; without waiting, or with a brief wait.
     Send { len: usize, waits: bool, refusal: Option<Plan> },
+    /// Sends a message as a file that is written in parts, if everyone takes it that way.
+    SendFile { len: usize, refusal: Option<Plan> },
     /// Continues what is unfinished.
     Finish { refusal: Option<Plan> },
     /// A receiver takes up to this many messages. One that is not picked stands still.
@@ -73,6 +75,7 @@ impl Machine {
     fn step(&mut self, op: Op) {
         match op {
             Op::Send { len, waits, refusal } => self.send(len, waits, refusal),
+            Op::SendFile { len, refusal } => self.send_file(len, refusal),
             Op::Finish { refusal } => {
                 let outcome = refusing(refusal, || self.sender.finish(BRIEF));
                 self.check_names(outcome.err());
@@ -107,6 +110,26 @@ impl Machine {
                 refused.why
             }))
         });
+        self.note(len, outcome);
+    }
+
+    fn send_file(&mut self, len: usize, refusal: Option<Plan>) {
+        let (sender, mut message) = (&mut self.sender, vec![0; len]);
+        honest::fill(&mut message, self.next);
+        let outcome = refusing(refusal, || {
+            let mut file = sender.try_file(len).ok()??;
+            let (first, rest) = message.split_at(len / 3);
+            let (second, third) = rest.split_at(rest.len() / 2);
+            file.write(first.len(), &[second, third]);
+            file.write(0, &[first]);
+            Some(file.commit_as(Label::default()).map(|receipt| receipt.number))
+        });
+        self.note(len, outcome);
+    }
+
+    /// Notes the outcome of sending the next message, of which `None` means that there was no room.
+    fn note(&mut self, len: usize, outcome: Option<Result<u64, CommitFault>>) {
+        let number = self.next;
         let unfinished = match outcome {
             Some(Ok(found)) => {
                 assert_eq!(found, number);
@@ -184,6 +207,7 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         12 => (0..=2 * SLOT, any::<bool>(), refusal())
             .prop_map(|(len, waits, refusal)| Op::Send { len, waits, refusal }),
+        6 => (0..=2 * SLOT, refusal()).prop_map(|(len, refusal)| Op::SendFile { len, refusal }),
         2 => refusal().prop_map(|refusal| Op::Finish { refusal }),
         6 => (which(), 1_usize..8).prop_map(|(receiver, count)| Op::Receive { receiver, count }),
         1 => which().prop_map(|receiver| Op::Leave { receiver }),

@@ -98,6 +98,7 @@ pub use send::fanout::pending::Unfinished;
 pub use send::fanout::publish::{Label, Receipt, To};
 pub use send::fanout::room::LoanError;
 pub use send::fanout::subscriber::{End, OnSlow};
+pub use send::file_loan::FileLoan;
 pub use send::loan::{CommitError, CommitFault, Loan};
 pub use send::sender::{Arrival, HandshakeConfig, SendError, Sender, SenderConfig};
 pub use session::wire::Past;

@@ -20,7 +20,7 @@ use core::ffi::CStr;
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, Stat};
-use rustix::io::Errno;
+use rustix::io::{Errno, IoSlice};
 use rustix::process::{Pid, PidfdFlags};
 
 use crate::error::{Call, OsError};
@@ -68,9 +68,9 @@ fn once<T>(call: Call, f: impl FnOnce() -> Result<T, Errno>) -> Sys<T> {
 
 // ---- files ----
 
-/// Writes at an offset; returns the number of bytes written.
-pub(crate) fn write_at(fd: BorrowedFd<'_>, bytes: &[u8], at: u64) -> Sys<usize> {
-    retrying(Call::Write, || rustix::io::pwrite(fd, bytes, at))
+/// Writes parts one after the other from an offset on; returns the number of bytes written.
+pub(crate) fn write_parts_at(fd: BorrowedFd<'_>, parts: &[IoSlice<'_>], at: u64) -> Sys<usize> {
+    retrying(Call::Write, || rustix::io::pwritev(fd, parts, at))
 }
 
 pub(crate) fn stat(fd: BorrowedFd<'_>) -> Sys<Stat> {

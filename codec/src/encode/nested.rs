@@ -12,14 +12,14 @@ use super::walk::Walk;
 use super::window::Window;
 use crate::native::values_mut;
 
-impl<S: Sink> Walk<'_, S> {
+impl<'a, S: Sink<'a>> Walk<'_, S> {
     pub(super) fn list<O: ArrowNativeTypeOp>(
         &mut self,
         node: usize,
-        offsets: &[O],
-        values: &dyn Array,
-        rows: Window<'_>,
-    ) -> Result<(), EncodeError> {
+        offsets: &'a [O],
+        values: &'a dyn Array,
+        rows: Window<'a>,
+    ) -> Result<(), S::Error> {
         let span = self.offsets(offsets, rows, EncodeError::BrokenArray { node })?;
         self.node(node + 1, Window::rows(values, span))
     }
@@ -27,8 +27,8 @@ impl<S: Sink> Walk<'_, S> {
     pub(super) fn list_view<O: OffsetSizeTrait>(
         &mut self,
         node: usize,
-        rows: Window<'_>,
-    ) -> Result<(), EncodeError> {
+        rows: Window<'a>,
+    ) -> Result<(), S::Error> {
         let broken = EncodeError::BrokenArray { node };
         let list = rows.array.as_list_view_opt::<O>().ok_or(EncodeError::WrongType { node })?;
         let offsets = rows.of(list.offsets()).ok_or(broken)?;
@@ -48,12 +48,7 @@ impl<S: Sink> Walk<'_, S> {
         self.node(node + 1, Window::rows(list.values(), span))
     }
 
-    pub(super) fn dense_union(
-        &mut self,
-        node: usize,
-        ids: &[i8],
-        rows: Window<'_>,
-    ) -> Result<(), EncodeError> {
+    pub(super) fn dense_union(&mut self, node: usize, ids: &[i8], rows: Window<'a>) -> Result<(), S::Error> {
         let broken = EncodeError::BrokenArray { node };
         let union = rows.array.as_union_opt().ok_or(EncodeError::WrongType { node })?;
         let type_ids = rows.of(union.type_ids()).ok_or(broken)?;
@@ -77,11 +72,7 @@ impl<S: Sink> Walk<'_, S> {
         Ok(())
     }
 
-    pub(super) fn runs<R: RunEndIndexType>(
-        &mut self,
-        node: usize,
-        rows: Window<'_>,
-    ) -> Result<(), EncodeError> {
+    pub(super) fn runs<R: RunEndIndexType>(&mut self, node: usize, rows: Window<'a>) -> Result<(), S::Error> {
         let array = rows.array.as_run_opt::<R>().ok_or(EncodeError::WrongType { node })?;
         rows.within(array.len()).ok_or(EncodeError::BrokenArray { node })?;
         let ends = array.run_ends().values();

@@ -6,13 +6,15 @@ use super::error::EncodeError;
 use crate::template::{Tables, pair};
 use crate::wire::{ALIGNMENT, padded};
 
-/// Takes the nodes and buffers of a message in their order.
-pub(super) trait Sink {
+/// Takes the nodes and buffers of a message in their order. `'a` is the life of the arrays.
+pub(super) trait Sink<'a> {
+    type Error: From<EncodeError>;
+
     /// Takes a field node.
-    fn node(&mut self, len: usize, nulls: usize) -> Result<(), EncodeError>;
+    fn node(&mut self, len: usize, nulls: usize) -> Result<(), Self::Error>;
 
     /// Takes the number of variadic buffers of a view column.
-    fn variadic(&mut self, count: usize) -> Result<(), EncodeError>;
+    fn variadic(&mut self, count: usize) -> Result<(), Self::Error>;
 
     /// Takes a buffer of `len` bytes. `fill` gets exactly these, and writes every one of them. Work that is only
     /// needed for that is left to it, so measuring avoids it.
@@ -20,18 +22,27 @@ pub(super) trait Sink {
         &mut self,
         len: usize,
         fill: impl FnOnce(&mut [u8]) -> Result<(), EncodeError>,
-    ) -> Result<(), EncodeError>;
+    ) -> Result<(), Self::Error>;
 
-    /// Takes a buffer that exists already.
-    fn copy(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
-        self.buffer(bytes.len(), |out| {
-            out.copy_from_slice(bytes);
+    /// Takes a buffer that exists already, as the `len` bytes that `bytes` finds. Measuring does not look for them.
+    fn existing(
+        &mut self,
+        len: usize,
+        bytes: impl FnOnce() -> Result<&'a [u8], EncodeError>,
+    ) -> Result<(), Self::Error> {
+        self.buffer(len, |out| {
+            out.copy_from_slice(bytes()?);
             Ok(())
         })
     }
 
+    /// Takes a buffer that exists already.
+    fn copy(&mut self, bytes: &'a [u8]) -> Result<(), Self::Error> {
+        self.existing(bytes.len(), || Ok(bytes))
+    }
+
     /// Takes a buffer without bytes.
-    fn empty(&mut self) -> Result<(), EncodeError> {
+    fn empty(&mut self) -> Result<(), Self::Error> {
         self.buffer(0, |_| Ok(()))
     }
 }
@@ -45,7 +56,9 @@ pub(super) struct Measure {
     pub(super) variadic: usize,
 }
 
-impl Sink for Measure {
+impl Sink<'_> for Measure {
+    type Error = EncodeError;
+
     fn node(&mut self, _: usize, _: usize) -> Result<(), EncodeError> {
         Ok(())
     }
@@ -100,13 +113,15 @@ impl<'r> Write<'r> {
 }
 
 /// Sets the next entry of a table. The tables have the lengths of the plan, and the walk follows the plan.
-fn set<T>(table: &mut [T], next: &mut usize, value: T) -> Result<(), EncodeError> {
+pub(super) fn set<T>(table: &mut [T], next: &mut usize, value: T) -> Result<(), EncodeError> {
     *table.get_mut(*next).ok_or(EncodeError::TooLarge)? = value;
     *next += 1;
     Ok(())
 }
 
-impl Sink for Write<'_> {
+impl Sink<'_> for Write<'_> {
+    type Error = EncodeError;
+
     fn node(&mut self, len: usize, nulls: usize) -> Result<(), EncodeError> {
         set(self.tables.nodes, &mut self.nodes, pair(len, nulls))
     }

@@ -10,12 +10,8 @@ use super::sink::Sink;
 use super::walk::Walk;
 use super::window::Window;
 
-impl<S: Sink> Walk<'_, S> {
-    pub(super) fn views<T: ByteViewType>(
-        &mut self,
-        node: usize,
-        rows: Window<'_>,
-    ) -> Result<(), EncodeError> {
+impl<'a, S: Sink<'a>> Walk<'_, S> {
+    pub(super) fn views<T: ByteViewType>(&mut self, node: usize, rows: Window<'a>) -> Result<(), S::Error> {
         let broken = EncodeError::BrokenArray { node };
         let array = rows.array.as_byte_view_opt::<T>().ok_or(EncodeError::WrongType { node })?;
         let views = rows.of(array.views()).ok_or(broken)?;
@@ -34,19 +30,19 @@ impl<S: Sink> Walk<'_, S> {
         }
         let covers = &*self.covers;
         let moved = nulls.is_some() || covers.iter().any(|cover| cover.range().start != 0);
-        self.sink.buffer(size_of_val(views), |out| {
-            if moved {
+        if moved {
+            self.sink.buffer(size_of_val(views), |out| {
                 for (row, (out, view)) in out.as_chunks_mut::<16>().0.iter_mut().zip(views).enumerate() {
                     *out = match is_view(row) {
                         true => View::moved(*view, covers).to_le_bytes(),
                         false => [0; 16],
                     };
                 }
-            } else {
-                out.copy_from_slice(views.to_byte_slice());
-            }
-            Ok(())
-        })?;
+                Ok(())
+            })?;
+        } else {
+            self.sink.copy(views.to_byte_slice())?;
+        }
         for (buffer, cover) in buffers.iter().zip(covers) {
             self.sink.copy(buffer.get(cover.range()).ok_or(broken)?)?;
         }

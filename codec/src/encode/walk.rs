@@ -28,9 +28,9 @@ pub(super) struct Walk<'a, S> {
     pub(super) covers: &'a mut Vec<Cover>,
 }
 
-impl<S: Sink> Walk<'_, S> {
+impl<'a, S: Sink<'a>> Walk<'_, S> {
     /// Walks the subtree at `node`.
-    pub(super) fn node(&mut self, node: usize, rows: Window<'_>) -> Result<(), EncodeError> {
+    pub(super) fn node(&mut self, node: usize, rows: Window<'a>) -> Result<(), S::Error> {
         let broken = EncodeError::BrokenArray { node };
         let wrong = EncodeError::WrongType { node };
         let tree = self.tree;
@@ -63,7 +63,7 @@ impl<S: Sink> Walk<'_, S> {
             Class::View { utf8: true } => self.views::<StringViewType>(node, rows),
             Class::List { offsets: OffsetWidth::W32 } => {
                 // A map has the memory layout of a list of its entries.
-                let (offsets, values): (&[i32], &dyn Array) = match rows.array.as_list_opt::<i32>() {
+                let (offsets, values): (&'a [i32], &'a dyn Array) = match rows.array.as_list_opt::<i32>() {
                     Some(list) => (list.offsets(), list.values()),
                     None => rows
                         .array
@@ -109,7 +109,7 @@ impl<S: Sink> Walk<'_, S> {
         }
     }
 
-    fn validity(&mut self, rows: Window<'_>, broken: EncodeError) -> Result<(), EncodeError> {
+    fn validity(&mut self, rows: Window<'a>, broken: EncodeError) -> Result<(), S::Error> {
         match rows.nulls(broken)? {
             None => {
                 self.sink.node(rows.len, 0)?;
@@ -125,35 +125,34 @@ impl<S: Sink> Walk<'_, S> {
     }
 
     /// Writes rows of `width` bytes; `bytes` has at least that many.
-    fn fixed<'b>(
+    fn fixed(
         &mut self,
         width: u32,
-        rows: Window<'_>,
+        rows: Window<'a>,
         broken: EncodeError,
-        bytes: impl FnOnce() -> Result<&'b [u8], EncodeError>,
-    ) -> Result<(), EncodeError> {
+        bytes: impl FnOnce() -> Result<&'a [u8], EncodeError>,
+    ) -> Result<(), S::Error> {
         let start = rows.start.checked_mul(width as usize).ok_or(broken)?;
         let len = rows.len.checked_mul(width as usize).ok_or(broken)?;
-        self.sink.buffer(len, |out| {
-            let end = start.checked_add(len).ok_or(broken)?;
-            out.copy_from_slice(bytes()?.get(start..end).ok_or(broken)?);
-            Ok(())
-        })
+        let end = start.checked_add(len).ok_or(broken)?;
+        self.sink.existing(len, || bytes()?.get(start..end).ok_or(broken))
     }
 
     /// Writes the offsets of some rows, moved so that they begin at 0, and returns their span.
     pub(super) fn offsets<O: ArrowNativeTypeOp>(
         &mut self,
-        offsets: &[O],
-        rows: Window<'_>,
+        offsets: &'a [O],
+        rows: Window<'a>,
         broken: EncodeError,
-    ) -> Result<core::ops::Range<usize>, EncodeError> {
+    ) -> Result<core::ops::Range<usize>, S::Error> {
         let end = rows.start.checked_add(rows.len).ok_or(broken)?;
         let offsets = offsets.get(rows.start..=end).ok_or(broken)?;
-        let (Some(&first), Some(&last)) = (offsets.first(), offsets.last()) else { return Err(broken) };
-        let (Some(start), Some(end)) = (first.to_usize(), last.to_usize()) else { return Err(broken) };
+        let (Some(&first), Some(&last)) = (offsets.first(), offsets.last()) else {
+            return Err(broken.into());
+        };
+        let (Some(start), Some(end)) = (first.to_usize(), last.to_usize()) else { return Err(broken.into()) };
         if start > end {
-            return Err(broken);
+            return Err(broken.into());
         }
         match start {
             0 => self.sink.copy(offsets.to_byte_slice())?,
@@ -162,7 +161,7 @@ impl<S: Sink> Walk<'_, S> {
         Ok(start..end)
     }
 
-    fn bytes<T: ByteArrayType>(&mut self, node: usize, rows: Window<'_>) -> Result<(), EncodeError>
+    fn bytes<T: ByteArrayType>(&mut self, node: usize, rows: Window<'a>) -> Result<(), S::Error>
     where
         T::Offset: ArrowNativeTypeOp,
     {

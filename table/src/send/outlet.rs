@@ -2,10 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use bowstring_transport::{CommitFault, Label, LoanError, Sender, Wait};
+use arrow_array::RecordBatch;
+use bowstring_codec::{EncodeError, Encoder};
+use bowstring_transport::{CommitFault, Label, LoanError, Receipt, Sender, Wait};
 
 use super::Interrupt;
 use crate::error::SendError;
+use crate::protocol;
+
+/// Batches from this length on are written into a file of their own part by part, if that is how they are delivered.
+const IN_PARTS: usize = 32 << 10;
 
 #[derive(Debug)]
 pub(super) struct Outlet {
@@ -87,6 +93,26 @@ impl Outlet {
         Ok(self.wait.at_most(left.min(slice)))
     }
 
+    /// Sends a batch that takes `len` bytes, into room that was waited for.
+    #[inline]
+    pub(super) fn publish_batch(
+        &mut self,
+        len: usize,
+        encoder: &mut Encoder,
+        batch: &RecordBatch,
+    ) -> Result<(), SendError> {
+        if len >= IN_PARTS
+            && let Some(mut file) = self.sender.try_file(len)?
+        {
+            encoder.encode_to(batch, |at, parts| {
+                file.write(at, parts);
+                Ok::<_, EncodeError>(())
+            })?;
+            return sent(file.commit_as(protocol::batch()));
+        }
+        self.publish(len, protocol::batch(), |region| Ok(encoder.encode(batch, region)?))
+    }
+
     /// Sends a message of `len` bytes that `fill` writes, into room that was waited for.
     #[inline]
     pub(super) fn publish(
@@ -97,10 +123,14 @@ impl Outlet {
     ) -> Result<(), SendError> {
         let mut loan = self.sender.try_loan(len)?;
         let used = fill(&mut loan)?;
-        match loan.commit_as(used, label) {
-            // A receiver that lacks it is given it before anything else is sent.
-            Ok(_) | Err(CommitFault::Unfinished(_)) => Ok(()),
-            Err(fault) => Err(fault.into()),
-        }
+        sent(loan.commit_as(used, label))
+    }
+}
+
+fn sent(outcome: Result<Receipt, CommitFault>) -> Result<(), SendError> {
+    match outcome {
+        // A receiver that lacks it is given it before anything else is sent.
+        Ok(_) | Err(CommitFault::Unfinished(_)) => Ok(()),
+        Err(fault) => Err(fault.into()),
     }
 }

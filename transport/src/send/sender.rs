@@ -18,6 +18,7 @@ use crate::send::fanout::pending::Unfinished;
 use crate::send::fanout::room::LoanError;
 use crate::send::fanout::subscriber::{End, OnSlow};
 use crate::send::fanout::{Fanout, ReceiverId};
+use crate::send::file_loan::FileLoan;
 use crate::send::loan::Loan;
 use crate::send::pool::MAX_RECEIVERS;
 use crate::stats::{Stats, SubscriberStats};
@@ -80,6 +81,27 @@ impl Sender {
         let extent = fanout.extent(len)?;
         let slot = fanout.find_room(extent, wait)?;
         Ok(Loan::in_slots(fanout, slot, extent.span, len))
+    }
+
+    /// Lends a file to write a message of `len` bytes into, if every receiver is sent files now and pages are of the
+    /// usual size. What is written goes to the kernel at once, so nothing is copied a second time.
+    ///
+    /// ```
+    /// use bowstring_transport::{Connector, Deliveries, HandshakeConfig, Label, SenderConfig, socket_pair};
+    /// # let (here, there) = socket_pair()?;
+    /// # let receiving = std::thread::spawn(move || Connector::new(Deliveries::SEALED).connect_socket(there).map(drop));
+    /// let mut sender = SenderConfig::new().build()?;
+    /// # sender.accept_socket(here, &HandshakeConfig::new(b""))?;
+    /// if let Some(mut file) = sender.try_file(8)? {
+    ///     file.write(4, &[&[5, 6], &[7, 8]]);
+    ///     file.write(0, &[&[1, 2, 3, 4]]);
+    ///     file.commit_as(Label::default())?;
+    /// }
+    /// # receiving.join().unwrap()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn try_file(&mut self, len: usize) -> Result<Option<FileLoan<'_>>, LoanError> {
+        self.inner.fanout.lend_file(len)
     }
 
     /// Lends the same room as an earlier loan that was dropped: its length, and the [slot](Loan::slot) it began at. If

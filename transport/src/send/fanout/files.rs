@@ -6,12 +6,15 @@
 //! 2. Number the message and publish it to receivers that take slots, which cannot fail.
 //! 3. Send the file. Receivers that cannot take it now and are to be waited for are recorded as [`Pending`].
 
+use core::ffi::CStr;
+
 use rustix::fd::AsFd;
 use rustix::io::Errno;
 
 use crate::connect::session::wire::Announcement;
 use crate::error::OsError;
-use crate::region::Frozen;
+use crate::region::{Appender, Frozen, Pages, affordable};
+use crate::send::file_loan::FileLoan;
 use crate::send::loan::{CommitFault, Loan};
 use crate::send::pool::subscribers;
 use crate::sys;
@@ -24,6 +27,9 @@ use super::room::LoanError;
 use super::subscriber::{End, OnSlow, Subscriber};
 
 // claim: nothing-lost
+
+/// The name of a message's file.
+const MESSAGE: &CStr = c"bowstring-message";
 
 /// The result of offering a file to some subscribers, one bit each.
 #[derive(Clone, Copy, Debug, Default)]
@@ -58,6 +64,20 @@ impl Fanout {
         Ok(Loan::in_slots(self, slot, extent.span, len))
     }
 
+    /// Lends a file for a message of `len` bytes, if every receiver takes messages as files and none of them needs huge
+    /// pages. A pending message comes first.
+    pub(crate) fn lend_file(&mut self, len: usize) -> Result<Option<FileLoan<'_>>, LoanError> {
+        if !self.all_sealed() || self.pages != Pages::Normal {
+            return Ok(None);
+        }
+        self.reap_if_due()?;
+        self.finish_for_room(None)?;
+        self.somebody_is_there()?;
+        self.wait = None;
+        let file = affordable(len).and_then(|()| Appender::create(MESSAGE));
+        Ok(Some(FileLoan::new(self, len, file)))
+    }
+
     /// Commits the first `used` bytes of `span` slots from `slot` on, or of the staging area if `span` is 0.
     ///
     /// # Errors
@@ -70,17 +90,29 @@ impl Fanout {
         used: usize,
         label: Label,
     ) -> Result<Receipt, CommitFault> {
+        let file = match self.addressed(label.to) & self.sealed {
+            0 => None,
+            _ => Some(Frozen::copy_of(MESSAGE, self.lent(slot, span, used), self.pages)),
+        };
+        self.commit_with(file, slot, span, used, label)
+    }
+
+    /// Commits a message of which `file` holds a copy, if some receiver takes it as a file.
+    pub(crate) fn commit_with(
+        &mut self,
+        file: Option<Result<Frozen, OsError>>,
+        slot: u32,
+        span: u32,
+        used: usize,
+        label: Label,
+    ) -> Result<Receipt, CommitFault> {
         let wait = self.wait.take();
         let addressed = self.addressed(label.to);
         let to = addressed & self.sealed;
-        let file = match to {
-            0 => None,
-            _ => match Frozen::copy_of(c"bowstring-message", self.lent(slot, span, used), self.pages) {
-                Ok(file) => Some(file),
-                Err(e) if self.is_anybody_waited_for(to) => return Err(CommitFault::Os(e)),
-                // All of them have agreed to miss it.
-                Err(_) => None,
-            },
+        let file = match file {
+            Some(Err(e)) if self.is_anybody_waited_for(to) => return Err(CommitFault::Os(e)),
+            // In case of an error, all of them have agreed to miss it.
+            made => made.and_then(Result::ok),
         };
         let what = Announcement {
             number: self.next_number,
