@@ -1,49 +1,87 @@
 //! Parquet files.
 
+mod columns;
 mod intervals;
-
-use std::fs::File;
+mod positioned;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
 use parquet::errors::ParquetError;
 
 use crate::Batches;
 use crate::SourceError;
 use crate::input::Opened;
 use crate::options::Reading;
+use crate::parquet::columns::Columns;
 use crate::parquet::intervals::Months;
+use crate::parquet::positioned::Positioned;
 use crate::third_party::guard;
 
 /// A Parquet file.
 pub(crate) struct ParquetFile {
-    /// `None` once rows were chosen.
-    builder: Option<ParquetRecordBatchReaderBuilder<File>>,
-    reader: Option<ParquetRecordBatchReader>,
+    file: Positioned,
+    metadata: ArrowReaderMetadata,
+    /// `None` until the first batch is asked for.
+    reader: Option<Reader>,
     months: Option<Months>,
     schema: SchemaRef,
     rows: u64,
+    /// Rows to leave out.
+    offset: usize,
+    batch_rows: usize,
+    threads: usize,
     name: String,
+}
+
+/// The reader of all columns, or threads that read some each.
+enum Reader {
+    One(ParquetRecordBatchReader),
+    Several(Columns),
 }
 
 impl ParquetFile {
     pub(crate) fn open(opened: Opened, reading: &Reading) -> Result<ParquetFile, SourceError> {
         let name = opened.name().to_owned();
-        let file = opened.file()?;
-        let again = file.try_clone().map_err(|error| SourceError::host(&name, &error))?;
-        let (builder, months) = guard(&name, "Parquet", || {
-            let builder =
-                ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| wrong(&name, error))?;
-            let months =
-                Months::of(&builder, again, reading.batch_rows).map_err(|error| wrong(&name, error))?;
-            Ok((builder, months))
+        let file = Positioned::new(opened.file()?);
+        let (metadata, months) = guard(&name, "Parquet", || {
+            let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new());
+            let metadata = metadata.map_err(|error| wrong(&name, error))?;
+            let months = Months::of(&metadata, file.clone(), reading.batch_rows);
+            Ok((metadata, months.map_err(|error| wrong(&name, error))?))
         })?;
-        let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
+        let rows = u64::try_from(metadata.metadata().file_metadata().num_rows()).unwrap_or(0);
         let schema =
-            months.as_ref().map_or_else(|| builder.schema().clone(), |months| months.schema().clone());
-        let builder = Some(builder.with_batch_size(reading.batch_rows));
-        Ok(ParquetFile { builder, reader: None, months, schema, rows, name })
+            months.as_ref().map_or_else(|| metadata.schema().clone(), |months| months.schema().clone());
+        let (batch_rows, threads) = (reading.batch_rows, reading.threads);
+        Ok(ParquetFile {
+            file,
+            metadata,
+            reader: None,
+            months,
+            schema,
+            rows,
+            offset: 0,
+            batch_rows,
+            threads,
+            name,
+        })
+    }
+
+    /// Begins to read.
+    fn reader(&self) -> Result<Reader, SourceError> {
+        // The months of an interval come from a reader of their own, batch by batch.
+        let threads = if self.months.is_some() { 1 } else { self.threads };
+        let how = (self.batch_rows, self.offset, threads);
+        if let Some(columns) = Columns::start(&self.file, &self.metadata, &self.name, how)? {
+            return Ok(Reader::Several(columns));
+        }
+        let builder =
+            ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), self.metadata.clone());
+        let builder = builder.with_batch_size(self.batch_rows).with_offset(self.offset);
+        builder.build().map(Reader::One).map_err(|error| SourceError::malformed(&self.name, error))
     }
 }
 
@@ -64,32 +102,31 @@ impl Batches for ParquetFile {
 
     fn skip(&mut self, rows: u64) -> Result<u64, SourceError> {
         let offset = rows.min(self.rows);
-        let Some(builder) = self.builder.take() else { return Ok(0) };
         // The row count of an existing file; beyond the address space nothing is skipped.
-        match usize::try_from(offset) {
-            Ok(offset) => {
-                self.builder = Some(builder.with_offset(offset));
-                self.months.iter_mut().for_each(|months| months.skip(offset));
-            }
-            Err(_) => {
-                self.builder = Some(builder);
-                return Ok(0);
-            }
+        let Ok(places) = usize::try_from(offset) else { return Ok(0) };
+        if self.reader.is_some() {
+            return Ok(0);
         }
+        self.offset = places;
+        self.months.iter_mut().for_each(|months| months.skip(places));
         Ok(offset)
     }
 
     fn next(&mut self) -> Result<Option<RecordBatch>, SourceError> {
-        let ParquetFile { builder, reader, months, name, .. } = self;
-        guard(name, "Parquet", || {
-            if let Some(builder) = builder.take() {
-                let built = builder.build().map_err(|error| SourceError::malformed(name, error))?;
-                *reader = Some(built);
+        let name = self.name.clone();
+        guard(&name, "Parquet", || {
+            if self.reader.is_none() {
+                self.reader = Some(self.reader()?);
             }
-            let next = reader.as_mut().and_then(Iterator::next).transpose();
-            let next = next.map_err(|error| SourceError::malformed(name, error))?;
-            let (Some(batch), Some(months)) = (&next, months) else { return Ok(next) };
-            months.complete(batch).map(Some).map_err(|error| SourceError::malformed(name, error))
+            let next = match &mut self.reader {
+                None => None,
+                Some(Reader::Several(columns)) => columns.next()?,
+                Some(Reader::One(reader)) => {
+                    reader.next().transpose().map_err(|error| SourceError::malformed(&name, error))?
+                }
+            };
+            let (Some(batch), Some(months)) = (&next, &mut self.months) else { return Ok(next) };
+            months.complete(batch).map(Some).map_err(|error| SourceError::malformed(&name, error))
         })
     }
 }

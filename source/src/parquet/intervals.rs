@@ -4,7 +4,6 @@
 //! such a column for days and milliseconds, and drops the months without a word. So those columns are read twice,
 //! once for the months, and put together.
 
-use std::fs::File;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -17,6 +16,8 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::errors::ParquetError;
 
+use super::positioned::Positioned;
+
 /// The key under which an Arrow writer keeps the schema. Such a writer says which of the three an interval has.
 const ARROW_SCHEMA: &str = "ARROW:schema";
 
@@ -24,7 +25,7 @@ const NANOS: i64 = 1_000_000;
 
 /// The months of a file's interval columns.
 pub(super) struct Months {
-    builder: Option<ParquetRecordBatchReaderBuilder<File>>,
+    builder: Option<ParquetRecordBatchReaderBuilder<Positioned>>,
     reader: Option<ParquetRecordBatchReader>,
     /// Places of these columns in the schema.
     places: Vec<usize>,
@@ -35,16 +36,16 @@ pub(super) struct Months {
 impl Months {
     /// Returns what reads the months, if the file has such columns; an error says which column holds intervals further down.
     pub(super) fn of(
-        builder: &ParquetRecordBatchReaderBuilder<File>,
-        file: File,
+        file_metadata: &ArrowReaderMetadata,
+        file: Positioned,
         batch_rows: usize,
     ) -> Result<Option<Months>, ParquetError> {
-        let metadata = builder.metadata();
+        let metadata = file_metadata.metadata();
         let pairs = metadata.file_metadata().key_value_metadata();
         if pairs.is_some_and(|pairs| pairs.iter().any(|pair| pair.key == ARROW_SCHEMA)) {
             return Ok(None);
         }
-        let read = builder.schema();
+        let read = file_metadata.schema();
         if let Some(field) = read.fields().iter().find(|field| is_within(field.data_type())) {
             let name = field.name();
             return Err(ParquetError::NYI(format!(
