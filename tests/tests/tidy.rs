@@ -59,6 +59,7 @@ const LONGEST: usize = 350;
 const LONG: &[(&str, usize)] = &[
     ("codec/src/message/fault.rs", 450),
     ("codec/tests/readers.rs", 400),
+    ("codec/tests/write_oracle.rs", 400),
     ("proof/src/claims.rs", 550),
     ("python/src/room.rs", 400),
     ("python/src/writer.rs", 500),
@@ -70,6 +71,7 @@ const LONG: &[(&str, usize)] = &[
     ("source/src/json.rs", 450),
     ("source/src/options.rs", 400),
     ("store/src/client.rs", 500),
+    ("store/src/segment.rs", 400),
     ("store/src/server/put.rs", 450),
     ("store/src/wire/message.rs", 700),
     ("table/src/send/receivers.rs", 400),

@@ -60,7 +60,7 @@ pub(super) struct Pieces<'r, 'a, F> {
     used: usize,
     pieces: [Piece<'a>; PARTS],
     count: usize,
-    /// Where the pieces go in the message.
+    /// The place of the pieces in the message.
     from: usize,
     out: F,
     /// Bytes of the body.

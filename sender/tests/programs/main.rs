@@ -3,6 +3,7 @@
 //! Cargo builds only this package's program for these tests. Where no `receiver` stands beside it the tests that need one
 //! are skipped, and say so: `cargo build -p bowstring-receiver` puts one there.
 
+mod columns;
 mod compact;
 mod containers;
 mod endings;
@@ -42,6 +43,7 @@ pub(crate) enum Needs {
 fn tests() -> Vec<Test> {
     let tests = [
         inputs::TESTS,
+        columns::TESTS,
         compact::TESTS,
         containers::TESTS,
         record::TESTS,

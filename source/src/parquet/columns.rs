@@ -30,7 +30,7 @@ struct Part {
     /// Their places in the schema, in order.
     places: Vec<usize>,
     batches: Receiver<Result<RecordBatch, SourceError>>,
-    /// What is left of the batch that came last.
+    /// The rest of the batch that came last.
     current: Option<RecordBatch>,
 }
 
