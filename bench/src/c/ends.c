@@ -20,11 +20,17 @@ static void must(int32_t code) {
 static volatile uint64_t sink;
 
 static void sum(const uint8_t *data, size_t len) {
-    uint64_t sum = 0, word;
-    for (size_t at = 0; at + 8 <= len; at += 8) {
-        memcpy(&word, data + at, 8);
-        sum += word;
+    // Several sums, so that every compiler makes this as fast as the Rust contender's: the way of a message is compared. What
+    // is received begins at a multiple of 8 bytes.
+    const uint64_t *words = (const void *)data;
+    uint64_t sum = 0, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0;
+    size_t nth = 0, count = len / 8;
+    for (; nth + 8 <= count; nth += 8) {
+        a += words[nth], b += words[nth + 1], c += words[nth + 2], d += words[nth + 3];
+        e += words[nth + 4], f += words[nth + 5], g += words[nth + 6], h += words[nth + 7];
     }
+    for (; nth < count; nth++) sum += words[nth];
+    sum += a + b + c + d + e + f + g + h;
     sink = sum;
 }
 
