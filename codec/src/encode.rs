@@ -60,6 +60,8 @@ pub struct Encoder {
     dictionaries: Box<[Option<Template>]>,
     covers: Vec<Cover>,
     scratch: Scratch,
+    /// By column: true for those that are left out. None beyond its end.
+    left_out: Vec<bool>,
 }
 
 impl Encoder {
@@ -67,7 +69,8 @@ impl Encoder {
     #[must_use]
     pub fn new(plan: Arc<Plan>) -> Self {
         let dictionaries = plan.dictionaries().iter().map(|_| None).collect();
-        Self { plan, batch: None, dictionaries, covers: Vec::new(), scratch: Scratch::default() }
+        let (covers, left_out) = (Vec::new(), Vec::new());
+        Self { plan, batch: None, dictionaries, covers, scratch: Scratch::default(), left_out }
     }
 
     /// Returns the plan that messages follow.
@@ -76,21 +79,35 @@ impl Encoder {
         &self.plan
     }
 
+    /// Leaves out the columns for which this says true, from now on: their place in the schema stays, with no rows and no
+    /// bytes. Only a receiver that has [chosen](crate::decode::Decoder::choose) others can read such a batch.
+    pub fn leave_out(&mut self, columns: impl IntoIterator<Item = bool>) {
+        self.left_out.clear();
+        self.left_out.extend(columns);
+    }
+
+    /// Returns true if the column at `index` is left out.
+    #[must_use]
+    pub fn leaves_out(&self, index: usize) -> bool {
+        self.left_out.get(index).copied().unwrap_or(false)
+    }
+
     /// Returns the number of bytes that [`encode`](Self::encode) will write for this batch: always a multiple of 64.
     pub fn encoded_len(&mut self, batch: &RecordBatch) -> Result<usize, EncodeError> {
-        let Self { plan, batch: grown, covers, .. } = self;
+        let Self { plan, batch: grown, covers, left_out, .. } = self;
         check_schema(plan, batch)?;
         let tree = plan.layout().batch();
-        measure(tree, columns(batch), covers, Carries::Batch, plan.batch(), grown)
+        measure(tree, columns(batch, left_out), covers, Carries::Batch, plan.batch(), grown)
     }
 
     /// Writes a batch to the front of `region`, and returns its length in bytes. The dictionaries of the batch are
     /// messages of their own: see [`encode_dictionary`](Self::encode_dictionary).
     pub fn encode(&mut self, batch: &RecordBatch, region: &mut [u8]) -> Result<usize, EncodeError> {
-        let Self { plan, batch: grown, covers, .. } = self;
+        let Self { plan, batch: grown, covers, left_out, .. } = self;
         check_schema(plan, batch)?;
         let header = Header { carries: Carries::Batch, rows: batch.num_rows(), delta: false };
-        write(plan.layout().batch(), || columns(batch), covers, plan.batch(), grown, header, region)
+        let columns = || columns(batch, left_out);
+        write(plan.layout().batch(), columns, covers, plan.batch(), grown, header, region)
     }
 
     /// Passes the message that [`encode`](Self::encode) would write to `out` in parts, for a file that no memory stands
@@ -123,7 +140,7 @@ impl Encoder {
         batch: &RecordBatch,
         mut out: impl FnMut(usize, &[&[u8]]) -> Result<(), E>,
     ) -> Result<usize, E> {
-        let Self { plan, batch: grown, covers, scratch, .. } = self;
+        let Self { plan, batch: grown, covers, scratch, left_out, .. } = self;
         check_schema(plan, batch)?;
         let tree = plan.layout().batch();
         loop {
@@ -131,7 +148,7 @@ impl Encoder {
             let (head, staging) = scratch.split(template);
             let sink = Pieces::new(template.stamp(head), staging, template.len(), &mut out);
             let mut walk = Walk { tree, sink, covers };
-            for (node, column) in tree.columns().iter().zip(columns(batch)) {
+            for (node, column) in tree.columns().iter().zip(columns(batch, left_out)) {
                 walk.node(*node as usize, column)?;
             }
             let written = walk.sink.finish()?;
@@ -191,9 +208,14 @@ fn dictionary<'a>(
     Ok((dictionary, template, grown.get_mut(index).ok_or(missing)?))
 }
 
-fn columns(batch: &RecordBatch) -> impl Iterator<Item = Window<'_>> {
-    let len = batch.num_rows();
-    batch.columns().iter().map(move |column| Window { array: &**column, start: 0, len })
+fn columns<'a>(batch: &'a RecordBatch, left_out: &'a [bool]) -> impl Iterator<Item = Window<'a>> {
+    let rows = batch.num_rows();
+    let left_out = left_out.iter().copied().chain(std::iter::repeat(false));
+    batch.columns().iter().zip(left_out).map(move |(column, left_out)| Window {
+        array: &**column,
+        start: 0,
+        len: if left_out { 0 } else { rows },
+    })
 }
 
 /// Checks that the batch fits the plan. Usually it has the plan's own schema, and then this costs nothing.

@@ -29,8 +29,15 @@ impl<'a> BatchView<'a, Structure> {
     /// Allocates nothing. Offsets are checked at the speed of memory and strings at that of `simdutf8`.
     pub fn validate(self) -> Result<BatchView<'a, Full>, ReadError> {
         let source = self.source();
-        nodes(source, 0, source.tree.nodes().len())?;
-        // SAFETY: all nodes of the batch were checked, and dictionaries are checked when they arrive.
+        match self.chosen() {
+            None => nodes(source, 0, source.tree.nodes().len())?,
+            Some(columns) => {
+                for &column in columns {
+                    ColumnView::new(source, column as usize).validate()?;
+                }
+            }
+        }
+        // SAFETY: all nodes of the batch were checked, or all below the columns that the view has, and dictionaries are checked when they arrive.
         Ok(unsafe { self.assume_valid() })
     }
 }

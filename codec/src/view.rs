@@ -43,6 +43,8 @@ use crate::message::{ReadError, metadata, schema};
 #[derive(Debug, Clone, Copy)]
 pub struct BatchView<'a, L: Level> {
     schema: &'a SchemaRef,
+    /// Nodes.
+    columns: &'a [u32],
     source: Source<'a>,
     metadata: &'a [u8],
     level: std::marker::PhantomData<L>,
@@ -50,8 +52,14 @@ pub struct BatchView<'a, L: Level> {
 
 impl<'a> BatchView<'a, Structure> {
     /// Creates a batch whose table was just loaded; `metadata` is the private copy of the message's metadata.
-    pub(crate) fn new(schema: &'a SchemaRef, source: Source<'a>, metadata: &'a [u8]) -> Self {
-        Self { schema, source, metadata, level: std::marker::PhantomData }
+    /// `columns` are nodes of its columns, all of which have the batch's rows.
+    pub(crate) fn new(
+        schema: &'a SchemaRef,
+        columns: &'a [u32],
+        source: Source<'a>,
+        metadata: &'a [u8],
+    ) -> Self {
+        Self { schema, columns, source, metadata, level: std::marker::PhantomData }
     }
 }
 
@@ -71,20 +79,20 @@ impl<'a, L: Level> BatchView<'a, L> {
     /// Returns the number of columns.
     #[must_use]
     pub fn num_columns(&self) -> usize {
-        self.source.tree.columns().len()
+        self.columns.len()
     }
 
     /// Returns the column at `index`, if there is one.
     #[must_use]
     pub fn column(&self, index: usize) -> Option<ColumnView<'a, L>> {
-        let node = *self.source.tree.columns().get(index)?;
+        let node = *self.columns.get(index)?;
         Some(ColumnView::at(self.source, node as usize))
     }
 
     /// Returns all columns in order.
     pub fn columns(&self) -> impl ExactSizeIterator<Item = ColumnView<'a, L>> + use<'a, L> {
         let source = self.source;
-        source.tree.columns().iter().map(move |&node| ColumnView::at(source, node as usize))
+        self.columns.iter().map(move |&node| ColumnView::at(source, node as usize))
     }
 
     /// Returns the message's custom metadata. Allocates the map.
@@ -93,6 +101,11 @@ impl<'a, L: Level> BatchView<'a, L> {
     pub fn custom_metadata(&self) -> Result<HashMap<String, String>, ReadError> {
         let message = metadata::message(self.metadata)?;
         Ok(schema::strings(message.custom_metadata()))
+    }
+
+    /// Returns the nodes of the columns; `None` if they are all of the message's.
+    pub(crate) fn chosen(&self) -> Option<&'a [u32]> {
+        (!std::ptr::eq(self.columns, self.source.tree.columns())).then_some(self.columns)
     }
 
     pub(crate) fn source(&self) -> Source<'a> {

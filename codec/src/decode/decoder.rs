@@ -90,6 +90,16 @@ pub struct Decoder {
     table: Table,
     /// By index in the layout.
     dictionaries: Vec<Option<Arc<Dictionary>>>,
+    chosen: Option<Chosen>,
+}
+
+/// The columns that batches are read for, if not all.
+#[derive(Debug)]
+struct Chosen {
+    /// Their nodes, in the order in which they were named.
+    nodes: Box<[u32]>,
+    /// By column of the messages: true for those that need not be there.
+    optional: Box<[bool]>,
 }
 
 impl Decoder {
@@ -133,10 +143,38 @@ impl Decoder {
             schema,
             limits,
             alone: false,
+            chosen: None,
         }
     }
 
-    /// Returns the schema.
+    /// Reads only these columns of the batches that follow, in this order: views and arrays have no others. The values
+    /// of the others are not looked at, and a sender may [leave them out](crate::Encoder::leave_out). Returns false, and
+    /// changes nothing, if there is no such column, or if a choice was made before.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use arrow_schema::{DataType, Field, Schema};
+    /// # use bowstring_codec::decode::Decoder;
+    /// let fields = ["a", "b", "c"].map(|name| Field::new(name, DataType::Int64, true));
+    /// let mut decoder = Decoder::new(Arc::new(Schema::new(fields.to_vec())))?;
+    /// assert!(!decoder.choose(&[3]));
+    /// assert!(decoder.choose(&[2, 0]));
+    /// assert_eq!(decoder.schema().field(0).name(), "c");
+    /// # Ok::<(), bowstring_codec::decode::ReadError>(())
+    /// ```
+    pub fn choose(&mut self, columns: &[usize]) -> bool {
+        let tree = self.layout.batch();
+        let nodes: Option<Box<[u32]>> = columns.iter().map(|&at| tree.columns().get(at).copied()).collect();
+        let (None, Some(nodes), Ok(schema)) = (&self.chosen, nodes, self.schema.project(columns)) else {
+            return false;
+        };
+        let optional = (0..tree.columns().len()).map(|at| !columns.contains(&at)).collect();
+        self.schema = Arc::new(schema);
+        self.chosen = Some(Chosen { nodes, optional });
+        true
+    }
+
+    /// Returns the schema: of the columns that were [chosen](Self::choose), if a choice was made.
     #[must_use]
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
@@ -177,7 +215,11 @@ impl Decoder {
         let envelope = open_message(message, &mut self.scratch, self.limits)?;
         let batch = envelope.batch()?;
         check_alone(self.alone, &envelope, message)?;
-        self.table.load(tree, &batch, envelope.body, envelope.version, self.limits.rows)?;
+        let (columns, optional) = match &self.chosen {
+            Some(Chosen { nodes, optional }) => (&**nodes, &**optional),
+            None => (tree.columns(), &[][..]),
+        };
+        self.table.load(tree, optional, &batch, envelope.body, envelope.version, self.limits.rows)?;
         let body = envelope.body;
         let source = Source {
             layout: &self.layout,
@@ -186,7 +228,7 @@ impl Decoder {
             body,
             dictionaries: Held::all(&self.dictionaries),
         };
-        Ok(BatchView::new(&self.schema, source, self.scratch.bytes()))
+        Ok(BatchView::new(&self.schema, columns, source, self.scratch.bytes()))
     }
 
     /// Adds or replaces a dictionary's values, for the batches that follow.
@@ -271,7 +313,7 @@ fn read_part(
     limits: Limits,
 ) -> Result<Part, ReadError> {
     let mut table = Table::default();
-    table.load(tree, values, envelope.body, envelope.version, limits.rows)?;
+    table.load(tree, &[], values, envelope.body, envelope.version, limits.rows)?;
     let body = message.slice_with_length(envelope.len - envelope.body.len(), envelope.body.len());
     let part = Part { body, table, inner: Inner::of(tree, dictionaries) };
     ColumnView::new(Source::of_part(&part, layout, tree), 0).validate()?;

@@ -82,10 +82,13 @@ impl Table {
 
     /// Checks a batch against the tree and its body, and records where everything is.
     ///
+    /// Columns that are `optional` may have no rows where the batch has some; those beyond its end are not.
+    ///
     /// After an error the table's content is unspecified.
     pub(crate) fn load(
         &mut self,
         tree: &Tree,
+        optional: &[bool],
         batch: &WireBatch<'_>,
         body: &[u8],
         version: Version,
@@ -94,22 +97,25 @@ impl Table {
         self.rows = count_rows(batch.rows)?;
         self.free_limit = Limits::free_rows(free_rows, body.len());
         self.free = 0;
-        if tree.columns().is_empty() {
+        // Nothing that is read has bytes.
+        if optional.iter().filter(|optional| **optional).count() == tree.columns().len() {
             self.claim(self.rows)?;
         }
         self.take_nodes(tree, batch)?;
         let mut incoming = Incoming::new(tree, batch, body, version)?;
         self.spans.clear();
-        for &column in tree.columns() {
-            self.slots[column as usize].len = self.rows;
+        for (place, &column) in tree.columns().iter().enumerate() {
+            let slot = &mut self.slots[column as usize];
+            let is_left_out = slot.declared == 0 && optional.get(place) == Some(&true);
+            slot.len = if is_left_out { 0 } else { self.rows };
         }
         for (index, node) in tree.nodes().iter().enumerate() {
             self.node(tree, index, node, &mut incoming)
                 .map_err(|fault| ReadError::Column { path: node.path.clone(), fault })?;
         }
         for &column in tree.columns() {
-            let found = self.slots[column as usize].declared;
-            if found != self.rows {
+            let Slot { declared: found, len, .. } = self.slots[column as usize];
+            if found != len {
                 let path = tree.nodes()[column as usize].path.clone();
                 return Err(ReadError::Column {
                     path,

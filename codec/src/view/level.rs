@@ -20,8 +20,8 @@ pub trait Level: sealed::Sealed + Debug + Copy + 'static {}
 
 /// The counts and buffers were checked, but no values.
 ///
-/// Promised: the message has as many nodes and buffers as the schema; no count is negative; every column has the
-/// batch's rows; structs, sparse unions and fixed-size lists have children of enough rows, and run ends as many
+/// Promised: the message has as many nodes and buffers as the schema; no count is negative; every column of the
+/// view has the batch's rows; structs, sparse unions and fixed-size lists have children of enough rows, and run ends as many
 /// as there are runs; every buffer lies in the body, is long enough for its rows and aligned to its values (to at
 /// most 8 bytes); a validity buffer is there where nulls are declared, and no nulls are declared where the type
 /// has none.
@@ -60,6 +60,7 @@ impl<'a> BatchView<'a, Structure> {
     pub unsafe fn assume_valid(self) -> BatchView<'a, Full> {
         BatchView {
             schema: self.schema,
+            columns: self.columns,
             source: self.source,
             metadata: self.metadata,
             level: std::marker::PhantomData,

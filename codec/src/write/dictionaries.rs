@@ -84,6 +84,16 @@ impl Dictionaries {
         batch: &RecordBatch,
         updates: &mut Vec<DictionaryUpdate>,
     ) -> Result<(), EncodeError> {
+        self.updates_for(batch, |_| true, updates)
+    }
+
+    /// The same for a batch of which only some columns are sent. `is_sent` gets the column's place.
+    pub fn updates_for(
+        &mut self,
+        batch: &RecordBatch,
+        is_sent: impl Fn(usize) -> bool,
+        updates: &mut Vec<DictionaryUpdate>,
+    ) -> Result<(), EncodeError> {
         let Self { plan, sent, on_growth } = self;
         if sent.is_empty() {
             return Ok(());
@@ -97,7 +107,8 @@ impl Dictionaries {
                 updates.push(update);
             }
         };
-        for (node, column) in tree.columns().iter().zip(batch.columns()) {
+        let columns = tree.columns().iter().zip(batch.columns()).enumerate();
+        for (_, (node, column)) in columns.filter(|(place, _)| is_sent(*place)) {
             each(plan, tree, *node as usize, column, &mut visit)?;
         }
         Ok(())
