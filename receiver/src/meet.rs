@@ -25,15 +25,16 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// Meets the sender at the plan's endpoint, and hears what table it sends.
 pub(crate) fn meet(plan: &Plan, signals: &Signals) -> Result<TableReceiver, Failure> {
+    let greeting = greeting(plan);
     let incoming = match &plan.endpoint {
         Endpoint::Inherited(number) => {
             let met = inherit::adopt(*number).ok_or(HandshakeError::WrongSocket);
-            met.and_then(|socket| connector(plan).connect_socket(socket)).map_err(|error| {
+            met.and_then(|socket| connector(plan, &greeting).connect_socket(socket)).map_err(|error| {
                 Failure::Connector { endpoint: plan.endpoint.clone(), error: error.into() }
             })?
         }
         Endpoint::At(address) => {
-            let connect = || Ok(connector(plan).connect_socket(address.connect()?)?);
+            let connect = || Ok(connector(plan, &greeting).connect_socket(address.connect()?)?);
             wait_for_sender(plan, address, Patience { wait: plan.wait, again: false }, signals, connect)?
         }
     };
@@ -47,7 +48,8 @@ pub(crate) fn again(
     signals: &Signals,
 ) -> Result<Option<TableReceiver>, Failure> {
     let Endpoint::At(address) = &plan.endpoint else { return Ok(None) };
-    let connect = || Ok(connector(plan).connect_socket(address.connect()?)?);
+    let greeting = greeting(plan);
+    let connect = || Ok(connector(plan, &greeting).connect_socket(address.connect()?)?);
     let patience = Patience { wait: Some(wait), again: true };
     match wait_for_sender(plan, address, patience, signals, connect) {
         Ok(incoming) => open(plan, incoming).map(Some),
@@ -64,13 +66,23 @@ pub(crate) fn pause(time: Duration, signals: &Signals) {
     let _ = poll(&mut fds, time.as_ref());
 }
 
-fn connector(plan: &Plan) -> Connector<'_> {
-    Connector::new(plan.deliveries).access(trust::access(&plan.users)).greeting(GREETING)
+fn connector<'a>(plan: &'a Plan, greeting: &'a [u8]) -> Connector<'a> {
+    Connector::new(plan.deliveries).access(trust::access(&plan.users)).greeting(greeting)
+}
+
+/// Returns what is told to the sender: this program, and what it wants.
+fn greeting(plan: &Plan) -> Vec<u8> {
+    [GREETING, plan.wish().lines().as_bytes()].concat()
 }
 
 fn open(plan: &Plan, incoming: Incoming) -> Result<TableReceiver, Failure> {
-    trust::open(incoming)
-        .map_err(|error| Failure::SetUp { endpoint: plan.endpoint.clone(), error: error.into() })
+    let mut receiver = trust::open(incoming)
+        .map_err(|error| Failure::SetUp { endpoint: plan.endpoint.clone(), error: error.into() })?;
+    if let Some(columns) = plan.wish().columns {
+        // Where the table lacks one of them, the choice of rows and columns names it.
+        receiver.choose_columns(&columns);
+    }
+    Ok(receiver)
 }
 
 /// Attaches to the sender at the plan's endpoint without being one of its receivers. `None` if the sender shows nothing to

@@ -6,6 +6,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bowstring::Wish;
 use bowstring::names::Address;
 use bowstring::transport::{Deliveries, Delivery};
 use bowstring_cli::args::{DEFAULT_NAME, FD_VARIABLE, Format, Handover};
@@ -131,6 +132,14 @@ impl fmt::Display for Endpoint {
 }
 
 impl Plan {
+    /// Returns what the sender is told. A condition may use any column, and any number of rows.
+    pub(crate) fn wish(&self) -> Wish {
+        if self.condition.is_some() || self.inspect.is_some() {
+            return Wish::default();
+        }
+        Wish { columns: (!self.columns.is_empty()).then(|| self.columns.clone()), rows: self.limit }
+    }
+
     /// Decides what was left open.
     pub(crate) fn resolve(args: Receive) -> Result<Plan, Failure> {
         let Receive {

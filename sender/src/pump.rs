@@ -4,6 +4,7 @@
 
 use std::time::{Duration, Instant};
 
+use arrow_array::RecordBatch;
 use bowstring::transport::End;
 use bowstring::{BreakOff, SendError, SenderStats, TableSender};
 use bowstring_cli::output_options;
@@ -70,6 +71,8 @@ pub(crate) struct Receivers {
 enum Stop {
     Source(Failure),
     Sending(SendError),
+    /// Every receiver has as many rows as it wants.
+    Enough,
 }
 
 impl From<SourceError> for Stop {
@@ -102,6 +105,7 @@ pub(crate) fn pump(met: &mut Met, source: &mut Source, plan: &Plan, signals: &Si
     pump.progress.clear();
     let (ending, failure) = match outcome {
         Ok(()) => (Ending::Whole, None),
+        Err(Stop::Enough) => (Ending::Enough, None),
         Err(Stop::Source(failure)) => (Ending::Failed, Some(failure)),
         Err(Stop::Sending(SendError::Interrupted)) => (Ending::Interrupted, None),
         Err(Stop::Sending(error)) => match failure::sending(&error) {
@@ -116,6 +120,23 @@ pub(crate) fn pump(met: &mut Met, source: &mut Source, plan: &Plan, signals: &Si
         time: pump.begun.elapsed(),
         source_time: pump.source_time,
         receivers: pump.receivers,
+    }
+}
+
+/// Sends a batch, or as much of it as is wanted. Who comes meanwhile may want the rest.
+fn send(sender: &mut TableSender, batch: &RecordBatch) -> Result<(), Stop> {
+    let mut sent = 0;
+    loop {
+        let left = batch.num_rows() - sent;
+        match sender.rows_wanted().and_then(|wanted| usize::try_from(wanted).ok()) {
+            Some(0) => return Err(Stop::Enough),
+            Some(wanted) if wanted < left => {
+                sender.send(&batch.slice(sent, wanted))?;
+                sent += wanted;
+            }
+            _ if sent == 0 => return Ok(sender.send(batch)?),
+            _ => return Ok(sender.send(&batch.slice(sent, left))?),
+        }
     }
 }
 
@@ -153,11 +174,12 @@ impl Pump<'_> {
             return Err(SendError::Interrupted.into());
         }
         match source {
+            _ if sender.rows_wanted() == Some(0) => Err(Stop::Enough),
             Source::Demo(demo) => Ok(demo.send(sender)?),
             Source::Batches(window) => {
                 let before = Instant::now();
                 match window.poll_next()? {
-                    Next::Batch(batch) => sender.send(&batch)?,
+                    Next::Batch(batch) => send(sender, &batch)?,
                     // Newcomers, the dead and signals do not wait for the input.
                     Next::Idle => {
                         sender.poll_accept()?;
@@ -171,7 +193,7 @@ impl Pump<'_> {
             }
             Source::Replay(replay) => {
                 match replay.poll_next()? {
-                    Next::Batch(batch) => sender.send(&batch)?,
+                    Next::Batch(batch) => send(sender, &batch)?,
                     Next::Idle => {
                         sender.poll_accept()?;
                         sender.await_events(&[], Some(replay.pause()))?;

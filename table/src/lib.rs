@@ -63,6 +63,7 @@ mod sink;
 #[cfg(feature = "tokio")]
 mod stream;
 pub mod turn;
+mod wish;
 
 pub use arrow_array;
 pub use arrow_schema;
@@ -81,6 +82,8 @@ pub use receive::{
     Batch, Missed, Outstanding, Receiver, ReceiverBuilder, ReceiverStats, SchemaMismatch, in_forked_child,
 };
 pub use send::{Draft, Interrupt, Sender, SenderBuilder, SenderStats};
+
+pub use wish::Wish;
 
 #[cfg(feature = "derive")]
 pub use bowstring_derive::Row;

@@ -140,6 +140,15 @@ impl Receiver {
         self.decoder.set_limits(limits);
     }
 
+    /// Reads only these columns, in this order, from now on: schema, views and arrays have no others. The sender leaves
+    /// the others out only if it was told so when this receiver connected: see [`ReceiverBuilder::columns`]. Returns false,
+    /// and changes nothing, if the table lacks one of them or if a choice was made before.
+    pub fn choose_columns(&mut self, names: &[impl AsRef<str>]) -> bool {
+        let places = names.iter().map(|name| self.schema().index_of(name.as_ref()).ok());
+        let places: Option<Vec<usize>> = places.collect();
+        places.is_some_and(|places| self.decoder.choose(&places))
+    }
+
     /// Returns the schema.
     #[must_use]
     pub fn schema(&self) -> &SchemaRef {

@@ -11,6 +11,7 @@ mod outlet;
 mod receivers;
 mod slices;
 mod stats;
+mod wishes;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub use self::interrupt::Interrupt;
 use self::outlet::Outlet;
 use self::receivers::Newcomer;
 pub use self::stats::SenderStats;
+use self::wishes::Wishes;
 use crate::error::{SendError, SetUpError};
 use crate::{Hints, heap, protocol};
 
@@ -65,6 +67,7 @@ pub struct Sender {
     /// The rest of a batch that was sent in part.
     rest: Option<RecordBatch>,
     newcomers: VecDeque<Newcomer>,
+    wishes: Wishes,
     history: History,
     hints: Hints,
     greeting: Greeting,
@@ -90,6 +93,7 @@ impl Sender {
             updates: Vec::new(),
             rest: None,
             newcomers: VecDeque::new(),
+            wishes: Wishes::default(),
             history: History::default(),
             hints: Hints::default(),
             greeting: Greeting::new(&protocol::greeting(&plan, &Hints::default(), OnSlow::Block)),
@@ -162,7 +166,8 @@ impl Sender {
     }
 
     /// Sends a batch: its dictionaries if receivers lack them, then the batch itself, copied once, into the slots
-    /// that receivers read. A batch with more than half the pool's bytes is sent as several.
+    /// that receivers read. A batch with more than half the pool's bytes is sent as several. Columns that no receiver
+    /// [wants](crate::Wish) are left out.
     ///
     /// After an error:
     ///
@@ -175,19 +180,33 @@ impl Sender {
     pub fn send(&mut self, batch: &RecordBatch) -> Result<(), SendError> {
         self.poll_accept_if_due()?;
         self.resume_first()?;
-        let len = self.encoder.encoded_len(batch)?;
-        if !self.plan().layout().dictionaries().is_empty() {
-            let mut updates = std::mem::take(&mut self.updates);
-            let sent = self.dictionaries.updates(batch, &mut updates).map_err(SendError::Encode);
-            let sent = sent.and_then(|()| self.send_dictionaries(&mut updates));
-            updates.clear();
-            self.updates = updates;
-            sent?;
+        self.forget_wishes();
+        loop {
+            self.wishes.mark();
+            let len = self.encoder.encoded_len(batch)?;
+            self.send_dictionaries_of(batch)?;
+            match self.outlet.most() {
+                Some(most) if len > most => return self.send_in_slices(batch, false),
+                _ if self.send_whole(batch, len)? => return Ok(()),
+                // Somebody came who may want more of it.
+                _ => {}
+            }
         }
-        match self.outlet.most() {
-            Some(most) if len > most => self.send_in_slices(batch, false),
-            _ => self.send_whole(batch, len),
+    }
+
+    /// Sends the dictionaries of a batch that receivers lack.
+    fn send_dictionaries_of(&mut self, batch: &RecordBatch) -> Result<(), SendError> {
+        if self.plan().layout().dictionaries().is_empty() {
+            return Ok(());
         }
+        let mut updates = std::mem::take(&mut self.updates);
+        let Self { dictionaries, encoder, .. } = self;
+        let is_sent = |column| !encoder.leaves_out(column);
+        let sent = dictionaries.updates_for(batch, is_sent, &mut updates).map_err(SendError::Encode);
+        let sent = sent.and_then(|()| self.send_dictionaries(&mut updates));
+        updates.clear();
+        self.updates = updates;
+        sent
     }
 
     /// Checks that a batch fits the schema.
@@ -195,10 +214,14 @@ impl Sender {
         Ok(self.encoder.encoded_len(batch).map(drop)?)
     }
 
-    /// Sends a batch that fits into one message.
-    fn send_whole(&mut self, batch: &RecordBatch, len: usize) -> Result<(), SendError> {
+    /// Sends a batch that fits into one message of `len` bytes. Returns false, with nothing sent, if somebody came since
+    /// [`Wishes::mark`]: it may have become longer, and need more dictionaries.
+    fn send_whole(&mut self, batch: &RecordBatch, len: usize) -> Result<bool, SendError> {
         let before = heap::allocations();
         if self.has_room_or_keeps(len)? {
+            if self.wishes.has_grown() {
+                return Ok(false);
+            }
             let Self { outlet, encoder, history, .. } = self;
             match outlet.publish_batch(len, encoder, batch) {
                 // The last one has just left; later receivers find the batch kept.
@@ -210,7 +233,26 @@ impl Sender {
         if self.history.is_on() {
             self.history.push(Kept::batch(batch));
         }
-        self.finish()
+        self.finish().map(|()| true)
+    }
+
+    /// Returns the number of rows that are still wanted, if every receiver has said [how many](crate::Wish) it wants and
+    /// none may be skipped. Once that is 0, a program may stop. `None` while messages are [kept](Self::set_keep) for others.
+    #[must_use]
+    pub fn rows_wanted(&self) -> Option<u64> {
+        if self.history.is_on() || self.on_slow != OnSlow::Block {
+            return None;
+        }
+        self.wishes.until().map(|until| until.saturating_sub(self.stats.rows))
+    }
+
+    /// Forgets the wishes of receivers that are gone.
+    #[inline]
+    fn forget_wishes(&mut self) {
+        let Self { wishes, outlet, encoder, .. } = self;
+        if wishes.forget(|receiver| outlet.sender.peer(receiver).is_some()) {
+            encoder.leave_out(wishes.unwanted(encoder.plan().schema().fields().len()));
+        }
     }
 
     /// Returns the shape of batches of up to `rows` rows; see [`Shape::new`] for `capacity`.

@@ -75,7 +75,7 @@ impl Sender {
 }
 
 fn both(arrival: Arrival) -> Result<(ReceiverId, Incoming), HandshakeError> {
-    let Arrival { receiver, incoming } = arrival;
+    let Arrival { receiver, incoming, .. } = arrival;
     Ok((
         receiver,
         incoming.ok_or(HandshakeError::Internal("both directions were agreed to, and nothing comes in"))?,

@@ -17,6 +17,7 @@ mod record;
 mod run;
 mod tools;
 mod users;
+mod wishes;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -54,6 +55,7 @@ fn tests() -> Vec<Test> {
         looks::TESTS,
         tools::TESTS,
         users::TESTS,
+        wishes::TESTS,
     ];
     [&tests.concat(), memory::TESTS].concat()
 }

@@ -9,6 +9,7 @@ use bowstring_transport::{Access, Connector, Deliveries, HandshakeError};
 use rustix::fd::OwnedFd;
 
 use super::{Receiver, trust};
+use crate::Wish;
 use crate::error::SetUpError;
 
 /// The pause between two attempts to find a sender.
@@ -32,6 +33,7 @@ pub struct ReceiverBuilder {
     users: Vec<u32>,
     greeting: String,
     limits: Limits,
+    wish: Wish,
     wait: Duration,
     patience: Duration,
 }
@@ -43,6 +45,7 @@ impl ReceiverBuilder {
             users: Vec::new(),
             greeting: String::new(),
             limits: Limits::default(),
+            wish: Wish::default(),
             wait: Duration::ZERO,
             patience: Duration::from_secs(2),
         }
@@ -79,6 +82,26 @@ impl ReceiverBuilder {
         };
         let value: String = value.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         self.greeting.push_str(&format!("{}={value}\n", plain(key)));
+        self
+    }
+
+    /// Reads only these columns, in this order, and tells the sender so: it leaves out what no receiver of its reads.
+    /// Connecting fails if the table lacks one of them.
+    ///
+    /// ```no_run
+    /// let mut receiver = bowstring::Receiver::builder().columns(["id", "price"]).connect("trips")?;
+    /// assert_eq!(receiver.schema().fields().len(), 2);
+    /// # Ok::<(), bowstring::SetUpError>(())
+    /// ```
+    pub fn columns<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> ReceiverBuilder {
+        self.wish.columns = Some(names.into_iter().map(S::into).collect());
+        self
+    }
+
+    /// Tells the sender that no more than this many rows are wanted. It may end the table once every receiver has as many
+    /// as it wants, and may also send more, so count them.
+    pub fn rows_wanted(mut self, rows: u64) -> ReceiverBuilder {
+        self.wish.rows = Some(rows);
         self
     }
 
@@ -120,12 +143,19 @@ impl ReceiverBuilder {
         let own = rustix::process::geteuid().as_raw();
         let users: Vec<u32> = self.users.iter().copied().chain([own]).collect();
         let access = if self.users.is_empty() { Access::SameUser } else { Access::Users(&users) };
+        let greeting = format!("{}{}", self.greeting, self.wish.lines());
         let connector = Connector::new(self.deliveries)
             .access(access)
-            .greeting(self.greeting.as_bytes())
+            .greeting(greeting.as_bytes())
             .patience(self.patience);
         let mut receiver = trust::open(connector.connect_socket(socket)?)?;
         receiver.set_limits(self.limits);
+        if let Some(names) = &self.wish.columns
+            && !receiver.choose_columns(names)
+        {
+            let lacks = |name: &&String| receiver.schema().index_of(name).is_err();
+            return Err(SetUpError::NoColumn(names.iter().find(lacks).cloned().unwrap_or_default()));
+        }
         Ok(receiver)
     }
 }

@@ -14,7 +14,7 @@ use rustix::fd::{BorrowedFd, OwnedFd};
 use super::history::Kept;
 use super::{SLICE, Sender};
 use crate::error::{SendError, SetUpError};
-use crate::protocol;
+use crate::{Wish, protocol};
 
 /// The time between two checks of a busy sender for connections: long enough that the system call costs nothing.
 const ACCEPT_EVERY: Duration = Duration::from_millis(10);
@@ -184,6 +184,11 @@ impl Sender {
     /// Records a newcomer to be [welcomed](Self::welcome).
     fn note(&mut self, arrival: &Arrival) {
         let (receiver, on_slow) = (arrival.receiver, self.on_slow);
+        let wish = Wish::parse(arrival.greeting());
+        let until = wish.rows.map(|rows| self.stats.rows.saturating_add(rows));
+        self.wishes.add(receiver, wish.of(self.schema()), until);
+        let columns = self.schema().fields().len();
+        self.encoder.leave_out(self.wishes.unwanted(columns));
         self.newcomers.push_back(Newcomer {
             receiver,
             on_slow,

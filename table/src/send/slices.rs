@@ -10,6 +10,10 @@ impl Sender {
     #[cold]
     pub(super) fn send_in_slices(&mut self, batch: &RecordBatch, is_rest: bool) -> Result<(), SendError> {
         let rows = batch.num_rows();
+        if is_rest {
+            self.wishes.mark();
+            self.send_dictionaries_of(batch).map_err(|error| self.keep_rest(batch, 0, error))?;
+        }
         let len = self.encoder.encoded_len(batch)?;
         let most = self.outlet.most().unwrap_or(usize::MAX);
         // Assumes rows of equal size; a slice that does not fit is halved until it does.
@@ -28,8 +32,16 @@ impl Sender {
             };
             let sent = self.send_whole(&slice, len);
             let left = match sent {
+                // Somebody came who may want more of it: it may be longer, and need more dictionaries.
+                Ok(false) => {
+                    self.wishes.mark();
+                    let sent = self.send_dictionaries_of(batch);
+                    let begun = is_rest || start > 0;
+                    sent.map_err(|error| if begun { self.keep_rest(batch, start, error) } else { error })?;
+                    continue;
+                }
                 // Sent, though some receiver lacks it.
-                Ok(()) | Err(SendError::Unfinished(_)) => start + take,
+                Ok(true) | Err(SendError::Unfinished(_)) => start + take,
                 Err(SendError::Interrupted) if self.outlet.sender.unfinished().is_some() => start + take,
                 Err(_) => start,
             };

@@ -65,6 +65,8 @@ pub(crate) struct Joined {
     pub(crate) subscriber: Option<ReceiverId>,
     /// The channel towards this side.
     pub(crate) incoming: Option<Incoming>,
+    /// The other side's greeting, unless it is with `incoming`.
+    pub(crate) greeting: Greeting,
 }
 
 /// The two directions, built but not yet open: nothing after this can fail.
@@ -72,6 +74,7 @@ pub(crate) struct Joined {
 struct Ready {
     subscriber: Option<Subscriber>,
     incoming: Option<Incoming>,
+    greeting: Greeting,
 }
 
 impl Ready {
@@ -81,7 +84,7 @@ impl Ready {
             (Some(subscriber), Some(fanout)) => Some(fanout.admit(subscriber).ok_or(HandshakeError::Full)?),
             _ => None,
         };
-        Ok(Joined { subscriber, incoming: self.incoming })
+        Ok(Joined { subscriber, incoming: self.incoming, greeting: self.greeting })
     }
 }
 
@@ -96,21 +99,20 @@ fn build(
     fanout: Option<&Fanout>,
 ) -> Result<Ready, HandshakeError> {
     let reasons = agreement.features & features::REASONS != 0;
-    let incoming = match (agreement.incoming, into) {
+    let (incoming, greeting) = match (agreement.incoming, into) {
         (Some(Direction::Slots { delivery, geometry, first, .. }), Some(control)) => {
             let (Some(maps), Some(ledger)) = (theirs.maps, ours.ledger) else {
                 return Err(HandshakeError::Internal("a channel through slots without its regions"));
             };
             let channel = MapArc::new(Channel::new(maps, ledger, control, geometry, reasons))?;
-            Some(Incoming { delivery, kept: Kept::Slots { channel, first }, greeting, past })
+            let kept = Kept::Slots { channel, first };
+            (Some(Incoming { delivery, kept, greeting, past }), Greeting::None)
         }
-        (Some(direction), Some(control)) => Some(Incoming {
-            delivery: direction.delivery(),
-            kept: Kept::Sealed(control, agreement.features),
-            greeting,
-            past,
-        }),
-        _ => None,
+        (Some(direction), Some(control)) => {
+            let kept = Kept::Sealed(control, agreement.features);
+            (Some(Incoming { delivery: direction.delivery(), kept, greeting, past }), Greeting::None)
+        }
+        _ => (None, greeting),
     };
     let subscriber = match (agreement.outgoing, out, fanout) {
         (Some(_), Some(control), Some(fanout)) => {
@@ -125,5 +127,5 @@ fn build(
         }
         _ => None,
     };
-    Ok(Ready { subscriber, incoming })
+    Ok(Ready { subscriber, incoming, greeting })
 }

@@ -9,6 +9,7 @@ use super::{Inner, Sender};
 use crate::connect::incoming::{Incoming, PATIENCE};
 use crate::connect::join::{self, Joined, Joining, Step, Wants};
 use crate::connect::pending::Terms;
+use crate::connect::session::driver::Greeting;
 use crate::connect::session::{ConnectRequest, Decision, HandshakeError, Listener, RefusalCode, listen};
 use crate::error::{Fault, OsError};
 use crate::peer::Access;
@@ -23,6 +24,16 @@ pub struct Arrival {
     pub receiver: ReceiverId,
     /// The channel towards this program, if both directions were agreed to.
     pub(crate) incoming: Option<Incoming>,
+    /// The receiver's greeting, unless it is with `incoming`.
+    greeting: Greeting,
+}
+
+impl Arrival {
+    /// Returns the receiver's greeting: bytes that belong to the application.
+    #[must_use]
+    pub fn greeting(&self) -> &[u8] {
+        self.incoming.as_ref().map_or(&self.greeting, |incoming| incoming.greeting())
+    }
 }
 
 /// The configuration of a sender's side of the handshake.
@@ -252,9 +263,9 @@ impl Sender {
 }
 
 fn arrival(joined: Joined) -> Result<Arrival, HandshakeError> {
-    let Joined { subscriber, incoming } = joined;
+    let Joined { subscriber, incoming, greeting } = joined;
     let receiver = subscriber.ok_or(HandshakeError::Internal("a sender's connection without a receiver"))?;
-    Ok(Arrival { receiver, incoming })
+    Ok(Arrival { receiver, incoming, greeting })
 }
 
 /// Returns true if an error concerns this process or its host rather than the connector.
