@@ -169,11 +169,11 @@ pub(crate) struct WatchArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "How much of it")]
 pub(crate) struct ChoiceArgs {
-    /// Only these columns, in this order. The sender is told, and leaves out what none of its receivers reads. (It is told
-    /// nothing with --where, and what it makes in place, as `demo` does, is sent whole.)
+    /// Only these columns, in this order. The sender learns of it, and leaves out what none of its receivers reads; not
+    /// with --where, and not of a table that it makes in place, such as `demo`.
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub(crate) columns: Vec<String>,
-    /// Stop after ROWS rows. The sender is told (not with --where), and ends once each of its receivers has as many as it
+    /// Stop after ROWS rows. The sender learns of it (not with --where), and ends once each of its receivers has as many as it
     /// wants.
     #[arg(long, value_name = "ROWS")]
     pub(crate) limit: Option<u64>,

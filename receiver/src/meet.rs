@@ -70,7 +70,7 @@ fn connector<'a>(plan: &'a Plan, greeting: &'a [u8]) -> Connector<'a> {
     Connector::new(plan.deliveries).access(trust::access(&plan.users)).greeting(greeting)
 }
 
-/// Returns what is told to the sender: this program, and what it wants.
+/// Returns the greeting for the sender: this program, and what it wants.
 fn greeting(plan: &Plan) -> Vec<u8> {
     [GREETING, plan.wish().lines().as_bytes()].concat()
 }

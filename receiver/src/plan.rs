@@ -132,7 +132,7 @@ impl fmt::Display for Endpoint {
 }
 
 impl Plan {
-    /// Returns what the sender is told. A condition may use any column, and any number of rows.
+    /// Returns the wish that the sender learns of. A condition may use any column, and any number of rows.
     pub(crate) fn wish(&self) -> Wish {
         if self.condition.is_some() || self.inspect.is_some() {
             return Wish::default();

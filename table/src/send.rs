@@ -236,25 +236,6 @@ impl Sender {
         self.finish().map(|()| true)
     }
 
-    /// Returns the number of rows that are still wanted, if every receiver has said [how many](crate::Wish) it wants and
-    /// none may be skipped. Once that is 0, a program may stop. `None` while messages are [kept](Self::set_keep) for others.
-    #[must_use]
-    pub fn rows_wanted(&self) -> Option<u64> {
-        if self.history.is_on() || self.on_slow != OnSlow::Block {
-            return None;
-        }
-        self.wishes.until().map(|until| until.saturating_sub(self.stats.rows))
-    }
-
-    /// Forgets the wishes of receivers that are gone.
-    #[inline]
-    fn forget_wishes(&mut self) {
-        let Self { wishes, outlet, encoder, .. } = self;
-        if wishes.forget(|receiver| outlet.sender.peer(receiver).is_some()) {
-            encoder.leave_out(wishes.unwanted(encoder.plan().schema().fields().len()));
-        }
-    }
-
     /// Returns the shape of batches of up to `rows` rows; see [`Shape::new`] for `capacity`.
     pub fn shape(
         &self,

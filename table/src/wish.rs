@@ -1,11 +1,11 @@
-//! A receiver's wish: which columns it reads and how many rows. It is told in the receiver's greeting, in lines of
+//! A receiver's wish: which columns it reads and how many rows. It stands in the receiver's greeting, in lines of
 //! `key=value`, and binds nobody: a sender may send more.
 
 use arrow_schema::Schema;
 
 use crate::hints::pairs;
 
-/// The most bytes of column names that are told: a greeting has to go into a datagram.
+/// The most bytes of column names: a greeting has to go into a datagram.
 const MOST: usize = 16 << 10;
 
 /// The columns and rows that a receiver wants. A sender that knows of such wishes sends no column that none of its

@@ -1,4 +1,4 @@
-//! What receivers want is told to the sender, which leaves out what nobody reads.
+//! Receivers tell the sender what they want, and it leaves out what nobody reads.
 
 use std::sync::Arc;
 use std::thread;

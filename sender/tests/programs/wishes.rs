@@ -1,4 +1,4 @@
-//! Columns and rows that receivers want are told to the sender.
+//! The sender learns which columns and rows receivers want.
 
 use std::fmt::Write;
 use std::fs;

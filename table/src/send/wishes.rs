@@ -3,7 +3,9 @@
 //! A batch is encoded once for all, so a column is left out only if nobody reads it. Who comes while a batch waits for
 //! room may want more than those before: the batch is then measured again.
 
-use bowstring_transport::ReceiverId;
+use bowstring_transport::{OnSlow, ReceiverId};
+
+use super::Sender;
 
 /// The wishes of the receivers that are there.
 #[derive(Debug, Default)]
@@ -62,5 +64,26 @@ impl Wishes {
             most = most.max(Some(wanted.until?));
         }
         most
+    }
+}
+
+impl Sender {
+    /// Returns the number of rows that are still wanted, if every receiver has said [how many](crate::Wish) it wants and
+    /// none may be skipped. Once that is 0, a program may stop. `None` while messages are [kept](Self::set_keep) for others.
+    #[must_use]
+    pub fn rows_wanted(&self) -> Option<u64> {
+        if self.history.is_on() || self.on_slow != OnSlow::Block {
+            return None;
+        }
+        self.wishes.until().map(|until| until.saturating_sub(self.stats.rows))
+    }
+
+    /// Forgets the wishes of receivers that are gone.
+    #[inline]
+    pub(super) fn forget_wishes(&mut self) {
+        let Self { wishes, outlet, encoder, .. } = self;
+        if wishes.forget(|receiver| outlet.sender.peer(receiver).is_some()) {
+            encoder.leave_out(wishes.unwanted(encoder.plan().schema().fields().len()));
+        }
     }
 }
