@@ -33,6 +33,15 @@ impl Progress {
 
     /// Shows how far it has come, in rows and bytes, if it is time to.
     pub fn show(&mut self, so_far: impl FnOnce() -> (u64, u64)) {
+        self.show_part(|| {
+            let (rows, bytes) = so_far();
+            (rows, bytes, None)
+        });
+    }
+
+    /// Shows how far it has come, in rows and bytes; and as a part of the whole, for when the rows to come are not
+    /// known.
+    pub fn show_part(&mut self, so_far: impl FnOnce() -> (u64, u64, Option<f64>)) {
         if !self.wanted {
             return;
         }
@@ -42,8 +51,9 @@ impl Progress {
         }
         self.next = now + INTERVAL;
         self.shown = true;
-        let (rows, bytes) = so_far();
-        let line = line(rows, bytes, self.total, now - self.begun);
+        let (rows, bytes, part) = so_far();
+        let part = self.total.map(|total| rows as f64 / total as f64).or(part);
+        let line = line(rows, bytes, part, now - self.begun);
         // A terminal that is gone is no reason to stop.
         let _ = write!(io::stderr(), "\r\x1b[2K{line}");
     }
@@ -56,16 +66,16 @@ impl Progress {
     }
 }
 
-fn line(rows: u64, bytes: u64, total: Option<u64>, elapsed: Duration) -> String {
+fn line(rows: u64, bytes: u64, part: Option<f64>, elapsed: Duration) -> String {
     let seconds = elapsed.as_secs_f64().max(1e-9);
     let rate = text::bytes((bytes as f64 / seconds) as u64);
     let so_far = format!("{} rows  {}  {rate}/s", text::grouped(rows), text::bytes(bytes));
-    let Some(total) = total else { return so_far };
+    let Some(part) = part else { return so_far };
     // There may come more than was said.
-    let part = (rows as f64 / total as f64).min(1.0);
+    let part = part.min(1.0);
     let full = (part * BAR as f64) as usize;
     let bar = "█".repeat(full) + &"░".repeat(BAR - full);
-    let left = total.saturating_sub(rows) as f64 * seconds / (rows as f64).max(1e-9);
+    let left = (1.0 - part) * seconds / part.max(1e-9);
     format!("{bar} {:3.0} %  {so_far}  {} left", part * 100.0, rough(left))
 }
 
@@ -86,10 +96,10 @@ mod tests {
     fn the_line_is_right_at_both_ends_and_beyond() {
         let second = Duration::from_secs(1);
         assert_eq!(line(1000, 8000, None, second), "1,000 rows  8.0 kB  8.0 kB/s");
-        assert!(line(0, 0, Some(10), Duration::ZERO).contains("  0 %"));
-        let half = line(500, 0, Some(1000), second);
+        assert!(line(0, 0, Some(0.0), Duration::ZERO).contains("  0 %"));
+        let half = line(500, 0, Some(0.5), second);
         assert!(half.contains(" 50 %") && half.ends_with("1 s left"), "{half}");
-        let beyond = line(2000, 0, Some(1000), second);
+        let beyond = line(2000, 0, Some(2.0), second);
         assert_eq!(
             (rough(119.0), rough(1381.0), rough(9e4)),
             ("119 s".into(), "23 min".into(), "25 h".into())

@@ -10,7 +10,7 @@ use bowstring::{BreakOff, SendError, SenderStats, TableSender};
 use bowstring_cli::output_options;
 use bowstring_cli::progress::Progress;
 use bowstring_cli::signals::Signals;
-use bowstring_source::{Next, Source, SourceError};
+use bowstring_source::{Next, Position, Source, SourceError};
 
 use crate::failure::{self, Failure};
 use crate::meet::{self, Met};
@@ -98,9 +98,12 @@ pub(crate) fn pump(met: &mut Met, source: &mut Source, plan: &Plan, signals: &Si
         receivers: Receivers::default(),
         quiet: plan.output_options.quiet,
         shows: plan.output_options.progress,
+        position: &plan.reading.position,
+        repeat: plan.repeat,
+        passes: 0,
         signals,
     };
-    let outcome = pump.run(&mut met.sender, source, plan.repeat);
+    let outcome = pump.run(&mut met.sender, source);
     pump.look(&mut met.sender);
     pump.progress.clear();
     let (ending, failure) = match outcome {
@@ -149,19 +152,24 @@ struct Pump<'a> {
     quiet: bool,
     /// True if progress is shown.
     shows: bool,
+    /// The position in the input, in this pass.
+    position: &'a Position,
+    /// Passes over the input; 0 is without end.
+    repeat: u64,
+    /// Passes that are over.
+    passes: u64,
     signals: &'a Signals,
 }
 
 impl Pump<'_> {
-    fn run(&mut self, sender: &mut TableSender, source: &mut Source, repeat: u64) -> Result<(), Stop> {
-        let mut passes = 0;
+    fn run(&mut self, sender: &mut TableSender, source: &mut Source) -> Result<(), Stop> {
         loop {
             while self.step(sender, source)? {
                 self.look(sender);
                 self.keep_pace(sender)?;
             }
-            passes += 1;
-            if passes == repeat {
+            self.passes += 1;
+            if self.passes == self.repeat {
                 return Ok(());
             }
             source.rewind()?;
@@ -223,9 +231,12 @@ impl Pump<'_> {
         if let Some(trouble) = sender.take_trouble() {
             self.say(&format!("a receiver was not let in: {trouble}"));
         }
-        self.progress.show(|| {
+        let (position, passes, repeat) = (self.position, self.passes, self.repeat);
+        self.progress.show_part(|| {
             let stats = sender.stats();
-            (stats.rows, stats.bytes)
+            let part = position.part().filter(|_| repeat > 0);
+            let part = part.map(|part| (passes as f64 + part) / repeat as f64);
+            (stats.rows, stats.bytes, part)
         });
     }
 

@@ -23,6 +23,8 @@ pub(crate) struct Chain {
     rows: Vec<Option<u64>>,
     /// The schema of each input, so that it is inferred once.
     schemas: Vec<SchemaRef>,
+    /// The size of each input, if it is a file.
+    sizes: Vec<Option<u64>>,
     current: Box<dyn Batches>,
     /// The index of the current input.
     at: usize,
@@ -36,8 +38,14 @@ impl Chain {
         let mut schema: Option<Schema> = None;
         let mut rows = Vec::with_capacity(inputs.len());
         let mut schemas = Vec::with_capacity(inputs.len());
+        let mut sizes = Vec::with_capacity(inputs.len());
+        let mut read = None;
+        reading.position.go_to(0);
         for input in inputs {
-            let opened = open(input, reading, given.as_ref(), None)?;
+            let (opened, size) = open(input, reading, given.as_ref(), None)?;
+            sizes.push(size);
+            // Only the first is read on from here.
+            read.get_or_insert(reading.position.read());
             schemas.push(opened.schema().clone());
             rows.push(opened.rows());
             schema = Some(match schema {
@@ -56,8 +64,11 @@ impl Chain {
         let (Some(current), Some(schema)) = (first, schema) else {
             return Err(SourceError::usage("nothing to send"));
         };
+        reading.position.go_to(read.unwrap_or(0));
+        let size = sizes.iter().try_fold(0_u64, |sum, size| sum.checked_add((*size)?));
+        reading.position.set_size(size);
         let (inputs, reading) = (inputs.to_vec(), reading.clone());
-        Ok(Chain { inputs, reading, given, schema: Arc::new(schema), rows, schemas, current, at: 0 })
+        Ok(Chain { inputs, reading, given, schema: Arc::new(schema), rows, schemas, sizes, current, at: 0 })
     }
 
     /// Goes back to the first input.
@@ -66,7 +77,9 @@ impl Chain {
     }
 
     fn go_to(&mut self, at: usize) -> Result<(), SourceError> {
-        self.current = open(&self.inputs[at], &self.reading, self.given.as_ref(), Some(&self.schemas[at]))?;
+        self.reading.position.go_to(self.sizes[..at].iter().flatten().sum());
+        let exact = Some(&self.schemas[at]);
+        (self.current, _) = open(&self.inputs[at], &self.reading, self.given.as_ref(), exact)?;
         self.at = at;
         Ok(())
     }
@@ -122,25 +135,28 @@ impl Batches for Chain {
     }
 }
 
+/// Opens an input, and returns its size too, if it is a file.
 fn open(
     input: &Input,
     reading: &Reading,
     given: Option<&SchemaRef>,
     exact: Option<&SchemaRef>,
-) -> Result<Box<dyn Batches>, SourceError> {
+) -> Result<(Box<dyn Batches>, Option<u64>), SourceError> {
     let opened = Opened::open(input, reading)?;
+    let size = opened.size();
     let format = match reading.format {
         Some(format) => format,
         None => format::recognise(&opened)?,
     };
-    Ok(match format {
+    let batches: Box<dyn Batches> = match format {
         Format::Arrow => Box::new(file::ArrowFile::open(opened)?),
         Format::Arrows => Box::new(stream::ArrowStream::open(opened)?),
         Format::Parquet => Box::new(parquet::ParquetFile::open(opened, reading)?),
         Format::Csv => Box::new(csv::Csv::open(opened, reading, given, exact)?),
         Format::Jsonl => Box::new(json::Json::open(opened, reading, given, exact)?),
         Format::Excel => Box::new(excel::Excel::open(opened, reading, given)?),
-    })
+    };
+    Ok((batches, size))
 }
 
 /// Returns the schema of both, if they agree: names and types must be the same; a column that may be null in one may

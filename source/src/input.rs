@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::SourceError;
 use crate::options::{Input, Reading};
+use crate::{Position, SourceError};
 
 /// Bytes to infer types from in an input that cannot be read twice.
 const PREFIX: usize = 256 << 10;
@@ -47,6 +47,8 @@ pub(crate) struct Opened {
     /// True if all of it can be read again from the file.
     again: bool,
     interrupt: Option<Arc<AtomicBool>>,
+    /// Bytes of the file from here on, if it is one.
+    size: Option<u64>,
     name: String,
 }
 
@@ -79,7 +81,9 @@ impl Opened {
             return Err(SourceError::usage(format!("{name} is a directory")).advise("name the files in it"));
         }
         // A file that was partly read, as standard input may have been, is read from its current offset.
-        let again = kind.is_file() && file.stream_position().is_ok_and(|at| at == 0);
+        let at = if kind.is_file() { file.stream_position().ok() } else { None };
+        let again = at == Some(0);
+        let position = reading.position.clone();
         let mut opened = Opened {
             file: Arc::new(file),
             codec: Codec::None,
@@ -88,14 +92,16 @@ impl Opened {
             rest: Box::new(io::empty()),
             again,
             interrupt: reading.interrupt.clone(),
+            size: at.map(|at| kind.len().saturating_sub(at)),
             name,
         };
-        opened.rest = Box::new(Shared(opened.file.clone()));
+        opened.rest = Box::new(Shared(opened.file.clone(), position.clone()));
         // Only enough to detect the format: a slow pipe is not waited for.
         opened.fill(FIRST)?;
         opened.codec = codec(&opened.head);
         if opened.codec != Codec::None {
-            let raw = Cursor::new(std::mem::take(&mut opened.head)).chain(Shared(opened.file.clone()));
+            let raw =
+                Cursor::new(std::mem::take(&mut opened.head)).chain(Shared(opened.file.clone(), position));
             opened.rest = decoder(opened.codec, raw).map_err(|error| opened.unreadable(&error))?;
             opened.ended = false;
             opened.fill(FIRST)?;
@@ -162,6 +168,11 @@ impl Opened {
     pub(crate) fn len(&self) -> Option<u64> {
         let known = self.again && self.codec == Codec::None;
         self.file.metadata().ok().filter(|_| known).map(|kind| kind.len())
+    }
+
+    /// Returns the bytes of the file as they are stored, from the place where it is read on.
+    pub(crate) fn size(&self) -> Option<u64> {
+        self.size
     }
 
     /// Returns the first bytes, at most `most`.
@@ -241,6 +252,7 @@ impl Opened {
             rest,
             again: true,
             interrupt,
+            size: None,
             name,
         };
         kept.fill(HEAD)?;
@@ -326,11 +338,11 @@ fn readable(file: &File, stop: Option<BorrowedFd<'_>>, patience: Duration) -> bo
 }
 
 /// A file that is read at its own offset.
-struct Shared(Arc<File>);
+struct Shared(Arc<File>, Arc<Position>);
 
 impl Read for Shared {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        (&*self.0).read(into)
+        (&*self.0).read(into).inspect(|&read| self.1.advance(read))
     }
 }
 

@@ -19,6 +19,7 @@ mod json;
 pub mod options;
 mod parquet;
 mod pipeline;
+mod position;
 mod replay;
 mod schema;
 mod stream;
@@ -37,6 +38,7 @@ pub use crate::compact::{Compact, Sample};
 pub use crate::demo::Demo;
 pub use crate::error::{Kind, SourceError};
 use crate::options::{Choice, Input, Reading};
+pub use crate::position::Position;
 pub use crate::replay::{Clock, Replay, Replaying, Speed, channels};
 pub use crate::waiting::{Next, Waiting};
 use crate::window::Window;
@@ -92,6 +94,10 @@ pub fn open(inputs: &[Input], reading: &Reading, choice: Choice) -> Result<Sourc
         return Ok(Source::Replay(Box::new(Replaying::open(replay.clone())?)));
     }
     let chain = Chain::open(inputs, reading)?;
+    // The position says nothing about a part.
+    if choice.batch.is_some() || choice.rows.is_some_and(|rows| rows.end.is_some()) {
+        reading.position.set_size(None);
+    }
     let mut window = Window::new(chain, choice)?;
     if let Some(compact) = reading.compact {
         window.compact(compact)?;

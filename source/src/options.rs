@@ -11,6 +11,7 @@ use bowstring_compact::OnMisfit;
 use clap::{Args, ValueEnum};
 
 use self::words::{delimiter, demo_rows, infer_rows, misfit, range, sample};
+use crate::Position;
 use crate::SourceError;
 use crate::compact::{Compact, Sample};
 use crate::error::name;
@@ -190,6 +191,8 @@ pub struct Reading {
     pub interrupt: Option<Arc<AtomicBool>>,
     /// Counts the bytes of text read.
     pub read: Arc<AtomicU64>,
+    /// The position in the inputs, for showing progress.
+    pub position: Arc<Position>,
     /// True if the rows in a batch were set by the user.
     pub batch_rows_asked: bool,
     /// Rows in a batch, if the input does not determine them.
@@ -225,6 +228,7 @@ impl Default for Reading {
             flush_every: Duration::from_millis(100),
             interrupt: None,
             read: Arc::default(),
+            position: Arc::default(),
             batch_rows: BATCH_ROWS,
             batch_rows_asked: false,
         }
