@@ -6,6 +6,7 @@
 mod agree;
 mod arrays;
 pub mod fuzz;
+mod heavy;
 mod source;
 mod touch;
 mod types;
@@ -18,6 +19,7 @@ use proptest::prelude::{Strategy, any};
 
 pub use self::agree::assert_agree;
 pub use self::arrays::array;
+pub use self::heavy::heavy;
 pub use self::source::Source;
 pub use self::touch::{touch, touch_column, touch_full};
 pub use self::types::{data_type, every_type, field};

@@ -1,5 +1,6 @@
 //! Aggregates of a stream: `count(*), avg(price), max(at) by city`, in memory that does not grow with the rows.
 
+mod keys;
 mod parse;
 mod state;
 
@@ -10,6 +11,7 @@ use arrow_array::{ArrayRef, RecordBatch};
 use arrow_row::{OwnedRow, RowConverter, SortField};
 use arrow_schema::{Field, Schema, SchemaRef};
 
+use self::keys::{Room, check, restored};
 use self::state::{Accumulator, Function};
 use crate::WINDOW;
 use crate::compare::one_nan_and_zero;
@@ -50,6 +52,8 @@ pub struct Aggregates {
     /// The groups' values in their order.
     order: Vec<OwnedRow>,
     most: usize,
+    /// Room for the groups' values, and for the least and greatest.
+    room: Room,
 }
 
 /// One aggregate.
@@ -78,11 +82,10 @@ impl Aggregates {
         let by: Vec<Node> = parsed.by.into_iter().map(|(_, node)| node).collect();
         let sort = by.iter().map(|node| SortField::new(node.data_type().clone())).collect();
         let keys = RowConverter::new(sort).map_err(|error| QueryError::Type(format!("by: {error}")))?;
+        check(&keys, by.iter().map(Node::data_type))?;
         let schema = Arc::new(Schema::new(fields));
-        let mut new =
-            Aggregates { columns, by, schema, keys, groups: HashMap::new(), order: Vec::new(), most };
-        new.begin();
-        Ok(new)
+        let (groups, order, room) = (HashMap::new(), Vec::new(), Room::default());
+        Ok(Aggregates { columns, by, schema, keys, groups, order, most, room })
     }
 
     /// Returns the schema of the results: what is grouped by, then the aggregates.
@@ -103,7 +106,8 @@ impl Aggregates {
         let groups = self.groups_of(batch)?;
         for Column { function, argument, accumulator } in &mut self.columns {
             let values = argument.as_ref().map(|node| eval::column(node, batch)).transpose()?;
-            accumulator.add(function, values.as_ref(), &groups, self.order.len().max(1))?;
+            let all = self.order.len().max(1);
+            accumulator.add(function, values.as_ref(), &groups, all, &mut self.room)?;
         }
         Ok(())
     }
@@ -130,6 +134,8 @@ impl Aggregates {
             if group == self.most {
                 return Err(QueryError::Value(format!("more than {group} groups")));
             }
+            // Once in the order, once to be found.
+            self.room.take(2 * row.as_ref().len(), 0)?;
             self.order.push(row.clone());
             self.groups.insert(row, group);
             groups.push(group);
@@ -142,7 +148,9 @@ impl Aggregates {
         let mut columns = if self.by.is_empty() {
             Vec::new()
         } else {
-            self.keys.convert_rows(self.order.iter().map(OwnedRow::row))?
+            let columns = self.keys.convert_rows(self.order.iter().map(OwnedRow::row))?;
+            let columns = columns.into_iter().zip(&self.by);
+            columns.map(|(column, node)| restored(column, node.data_type())).collect::<Result<_, _>>()?
         };
         let groups = if self.by.is_empty() { 1 } else { self.order.len() };
         for Column { accumulator, .. } in &mut self.columns {
@@ -155,5 +163,6 @@ impl Aggregates {
     fn begin(&mut self) {
         self.groups.clear();
         self.order.clear();
+        self.room = Room::default();
     }
 }

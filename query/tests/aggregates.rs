@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Date32Type, Decimal128Type, Float64Type, Int64Type};
+use arrow_array::types::{Date32Type, Decimal128Type, Float64Type, Int8Type, Int32Type, Int64Type};
 use arrow_array::{
-    Array, ArrayRef, Date32Array, Decimal128Array, Float64Array, Int32Array, Int64Array, RecordBatch,
-    StringArray,
+    Array, ArrayRef, Date32Array, Decimal128Array, DictionaryArray, Float64Array, Int32Array, Int64Array,
+    RecordBatch, RunArray, StringArray, StructArray,
 };
 use arrow_schema::DataType;
 use bowstring_query::{Aggregates, QueryError};
@@ -218,4 +218,52 @@ fn groups_and_sums_have_limits() {
     let mut aggregates = Aggregates::parse("sum(d)", &batch.schema(), 1).unwrap();
     assert_eq!(batch.column(0).data_type(), &DataType::Decimal128(38, 0));
     assert!(matches!(aggregates.add(&batch), Err(QueryError::Value(_))));
+}
+
+#[test]
+fn groups_of_structs_with_dictionaries_come_back_as_such() {
+    let words: DictionaryArray<Int8Type> = vec!["a", "b", "a"].into_iter().collect();
+    let column: ArrayRef =
+        Arc::new(StructArray::try_from(vec![("word", Arc::new(words) as ArrayRef)]).unwrap());
+    let batch = RecordBatch::try_from_iter([("c", column.clone())]).unwrap();
+    let mut aggregates = Aggregates::parse("count(*) by c", &batch.schema(), 10).unwrap();
+    aggregates.add(&batch).unwrap();
+    let result = aggregates.take().unwrap();
+    assert_eq!(result.column(0).data_type(), column.data_type());
+    assert_eq!(result.column(0).as_ref(), column.slice(0, 2).as_ref());
+    assert_eq!(result.column(1).as_primitive::<Int64Type>().values(), &[2, 1]);
+}
+
+#[test]
+fn what_does_not_come_back_from_groups_is_refused_at_once() {
+    let runs: RunArray<Int32Type> = vec!["a", "a"].into_iter().collect();
+    let inside = StructArray::try_from(vec![("runs", Arc::new(runs) as ArrayRef)]).unwrap();
+    let batch = RecordBatch::try_from_iter([("c", Arc::new(inside) as ArrayRef)]).unwrap();
+    for sql in ["count(*) by c", "min(c)"] {
+        let refused = Aggregates::parse(sql, &batch.schema(), 10);
+        // It may come back one day; then it is as it was.
+        let Ok(mut aggregates) = refused else {
+            assert!(matches!(refused, Err(QueryError::Type(_))), "{refused:?}");
+            continue;
+        };
+        aggregates.add(&batch).unwrap();
+        assert_eq!(aggregates.take().unwrap().column(0).data_type(), batch.column(0).data_type());
+    }
+}
+
+/// Many groups of values that are long and lie in the batch once.
+#[test]
+fn the_values_of_groups_take_bounded_memory() {
+    let long = "x".repeat(1 << 20);
+    let values: Vec<String> = (0..40).map(|n| format!("{long}{n}")).collect();
+    let batch = |n: usize| {
+        let column: ArrayRef = Arc::new(StringArray::from(vec![format!("{n}{}", values[n % 40])]));
+        RecordBatch::try_from_iter([("c", column)]).unwrap()
+    };
+    let mut aggregates = Aggregates::parse("count(*) by c", &batch(0).schema(), 1000).unwrap();
+    let refused = (0..1000).find_map(|n| aggregates.add(&batch(n)).err());
+    assert!(matches!(&refused, Some(QueryError::Value(why)) if why.contains("128 MiB")), "{refused:?}");
+    // One value at a time takes the room of one.
+    let mut aggregates = Aggregates::parse("max(c)", &batch(0).schema(), 1000).unwrap();
+    (0..140).for_each(|n| aggregates.add(&batch(n)).unwrap());
 }

@@ -201,7 +201,8 @@ pub(crate) struct MeetingArgs {
     /// An inherited socket's number, as $BOWSTRING_FD.
     #[arg(long, value_name = "N")]
     pub(crate) fd: Option<i32>,
-    /// Wait up to SECONDS for a sender to appear; 0 does not wait [default: 5].
+    /// Wait up to SECONDS for a sender to appear; 0 does not wait [default: 5]. Nothing tells of a new @NAME, so one is looked
+    /// for every 20 ms; for a path or a table's name the program sleeps.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) wait: Option<Duration>,
     /// If the sender dies or breaks off, wait for another of the same name and go on with it; `=always`: after the clean

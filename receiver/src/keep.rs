@@ -101,6 +101,7 @@ pub fn keep<E: Display>(
                 sink.as_mut().map(|sink| sink.as_mut() as &mut dyn Sink),
                 &mut choice,
                 &mut rows,
+                || false,
             ) {
                 Err(failure) if failure.is_broken_pipe() => Err(gone()),
                 put => put.map_err(failed),
@@ -131,13 +132,15 @@ pub fn keep<E: Display>(
     }
 }
 
-/// Takes what is wanted of a batch to the sink, in slices unless it takes them whole.
-fn put(
+/// Takes what is wanted of a batch to the sink, in slices unless it takes them whole, until there are enough of them.
+pub(crate) fn put(
     batch: &RecordBatch,
     mut sink: Option<&mut dyn Sink>,
     choice: &mut Choice,
     rows: &mut u64,
+    mut enough: impl FnMut() -> bool,
 ) -> Result<(), Failure> {
+    let names = sink.as_ref().is_some_and(|sink| sink.repeats_names());
     let whole = sink.as_ref().is_none_or(|sink| sink.takes_whole());
     let mut put = |part: &RecordBatch, choice: &mut Choice| {
         let chosen = choice.of(part)?;
@@ -147,8 +150,8 @@ fn put(
     if whole && !choice.has_condition() {
         return put(batch, choice);
     }
-    for slice in slices(batch) {
-        if choice.is_satisfied() {
+    for slice in slices(batch, names) {
+        if choice.is_satisfied() || enough() {
             break;
         }
         put(&slice?, choice)?;

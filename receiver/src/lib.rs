@@ -1,6 +1,6 @@
 //! `receiver`: takes an Arrow table from another process on this host, and shows, stores or measures it.
 //!
-//! A library only so that the program `bowstring` writes tables as this one does: see [`keep`].
+//! A library only so that the program `bowstring` writes tables as this one does ([`keep`]), and a fuzzer (`fuzz`).
 //!
 //! Arguments become a `plan`; `meet` connects to the sender; `drain` takes the table's batches to a `sink`, which writes
 //! to an `output`; a `report` says what happened.
@@ -12,6 +12,7 @@ mod choice;
 mod drain;
 mod every;
 mod failure;
+pub mod fuzz;
 mod gather;
 mod inherit;
 mod inspect;

@@ -98,6 +98,11 @@ impl Output {
         }
     }
 
+    /// Returns an output to a file that is open already.
+    pub(crate) fn opened(file: File, name: &str) -> Output {
+        Output::over(file, None, name.to_owned(), Arc::default())
+    }
+
     fn over(file: File, draft: Option<Draft>, name: String, stop: Arc<AtomicBool>) -> Output {
         // A pipe is full when its reader sleeps.
         let blocks = file.metadata().is_ok_and(|there| !there.is_file());

@@ -79,6 +79,11 @@ pub(crate) trait Sink {
         false
     }
 
+    /// Returns true if each row of a struct is written with the names of its fields.
+    fn repeats_names(&self) -> bool {
+        false
+    }
+
     /// Looks at the clock, while nothing comes.
     fn tick(&mut self) -> Result<(), Failure> {
         Ok(())
@@ -89,25 +94,35 @@ pub(crate) trait Sink {
 }
 
 /// Opens a sink for tables of a schema. What the schema cannot have there is refused now, before anything is written.
-/// A sink that writes rows gives up soon after `stop` is raised, even where nobody takes them.
+/// A sink that writes gives up soon after `stop` is raised, even where nobody takes it.
 pub(crate) fn open(
     plan: &SinkPlan,
     schema: &SchemaRef,
     screen: Screen,
     stop: &Arc<AtomicBool>,
 ) -> Result<Box<dyn Sink>, Failure> {
-    Ok(match plan {
-        SinkPlan::Table { head } => Box::new(table::Table::new(schema, *head, screen)?),
-        SinkPlan::Record { path } => {
-            Box::new(record::Record::new(Output::create_kept(path, stop.clone())?, schema)?)
+    over(plan, schema, screen, || match plan {
+        SinkPlan::Record { path } => Output::create_kept(path, stop.clone()),
+        SinkPlan::Write { path: Some(path), .. } => Output::create(path, stop.clone()),
+        SinkPlan::Table { .. } | SinkPlan::Summary | SinkPlan::Write { path: None, .. } => {
+            Output::stoppable(stop.clone())
         }
-        SinkPlan::Summary => Box::new(summary::SummaryTable::new(schema, screen)?),
-        SinkPlan::Write { format, path } => {
+    })
+}
+
+/// Opens a sink over an output, which is opened once the schema is known to have a place there.
+pub(crate) fn over(
+    plan: &SinkPlan,
+    schema: &SchemaRef,
+    screen: Screen,
+    output: impl FnOnce() -> Result<Output, Failure>,
+) -> Result<Box<dyn Sink>, Failure> {
+    Ok(match plan {
+        SinkPlan::Table { head } => Box::new(table::Table::new(output()?, schema, *head, screen)),
+        SinkPlan::Record { .. } => Box::new(record::Record::new(output()?, schema)?),
+        SinkPlan::Summary => Box::new(summary::SummaryTable::new(output()?, schema, screen)),
+        SinkPlan::Write { format, .. } => {
             typed::check(schema, *format)?;
-            let output = || match path {
-                Some(path) => Output::create(path, stop.clone()),
-                None => Output::stoppable(stop.clone()),
-            };
             match format {
                 Format::Arrow => Box::new(ipc::File::new(output()?, schema)?),
                 Format::Arrows => Box::new(ipc::Stream::new(output()?, schema)?),

@@ -4,6 +4,8 @@
 //! dictionaries and runs can name the same bytes again and again. Writers unfold all that. So a sink gets a batch in
 //! slices that unfold to little, and between two slices a signal is heard.
 
+// claim: sinks-bounded
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int16Type, Int32Type, Int64Type};
 use arrow_array::{Array, RecordBatch};
@@ -20,15 +22,17 @@ const BYTES: u64 = 4 << 20;
 /// The most bytes that a single row unfolds to, where the whole batch has fewer.
 const ROW_BYTES: u64 = 64 << 20;
 
-/// Returns a batch's slices, in order. A batch without rows has one.
-pub(crate) fn slices(batch: &RecordBatch) -> Slices<'_> {
-    Slices { batch, next: 0, ended: false }
+/// Returns a batch's slices, in order. A batch without rows has one. With `names`, each row of a struct counts for the
+/// names of its fields too: text repeats them.
+pub(crate) fn slices(batch: &RecordBatch, names: bool) -> Slices<'_> {
+    Slices { batch, names, next: 0, ended: false }
 }
 
 /// The slices of a batch.
 #[derive(Debug)]
 pub(crate) struct Slices<'b> {
     batch: &'b RecordBatch,
+    names: bool,
     next: usize,
     ended: bool,
 }
@@ -61,18 +65,22 @@ impl Iterator for Slices<'_> {
 impl Slices<'_> {
     /// Returns true if the next rows unfold to no more than `bytes`.
     fn fits(&self, rows: usize, bytes: u64) -> bool {
-        let mut left = Left(bytes);
+        let mut left = Left { bytes, names: self.names };
         self.batch.columns().iter().all(|column| weigh(column.as_ref(), self.next, rows, &mut left).is_some())
     }
 }
 
 /// Bytes that may still be found.
-struct Left(u64);
+struct Left {
+    bytes: u64,
+    /// True if the names of fields are among them.
+    names: bool,
+}
 
 impl Left {
     /// Takes bytes; `None` if there are not as many.
     fn take(&mut self, bytes: u64) -> Option<()> {
-        self.0 = self.0.checked_sub(bytes)?;
+        self.bytes = self.bytes.checked_sub(bytes)?;
         Some(())
     }
 
@@ -139,6 +147,12 @@ fn weigh(array: &dyn Array, first: usize, rows: usize, left: &mut Left) -> Optio
         }
         DataType::Struct(_) => {
             let columns = array.as_struct().columns();
+            if left.names {
+                left.take_each(
+                    rows,
+                    array.as_struct().fields().iter().map(|field| field.name().len()).sum(),
+                )?;
+            }
             columns.iter().try_for_each(|column| weigh(column.as_ref(), first, rows, left))
         }
         DataType::Dictionary(..) => {
@@ -204,7 +218,7 @@ mod tests {
 
     use arrow_array::types::Int8Type;
     use arrow_array::{
-        ArrayRef, DictionaryArray, Int8Array, Int64Array, ListViewArray, NullArray, StringArray,
+        ArrayRef, DictionaryArray, Int8Array, Int64Array, ListViewArray, NullArray, StringArray, StructArray,
     };
     use arrow_schema::Field;
     use bowstring_codec::testing::{Source, batch_of, every_type};
@@ -216,7 +230,7 @@ mod tests {
     }
 
     fn rows(batch: &RecordBatch) -> Vec<usize> {
-        slices(batch).map(|slice| slice.unwrap().num_rows()).collect()
+        slices(batch, false).map(|slice| slice.unwrap().num_rows()).collect()
     }
 
     #[test]
@@ -252,12 +266,23 @@ mod tests {
     }
 
     #[test]
+    fn names_count_where_they_are_repeated() {
+        let field = Arc::new(Field::new("n".repeat(1 << 16), arrow_schema::DataType::Null, true));
+        let nulls: ArrayRef = Arc::new(NullArray::new(1 << 11));
+        let named = StructArray::new(vec![field].into(), vec![nulls], None);
+        let batch = of(over(Arc::new(named), 3));
+        assert_eq!(rows(&batch), [3]);
+        // 2¹¹ names of 2¹⁶ bytes.
+        assert!(matches!(slices(&batch, true).next(), Some(Err(Failure::Unfolds { row: 0, .. }))));
+    }
+
+    #[test]
     fn views_of_views_are_refused_once_a_row_unfolds_to_too_much() {
         let nulls: ArrayRef = Arc::new(NullArray::new(1 << 10));
         assert!(rows(&of(over(nulls.clone(), 4096))).iter().all(|&rows| rows <= 1 << 10));
         // 2¹⁰ views of 2¹⁰ views of 2¹⁰ nulls.
         let deep = of(over(over(over(nulls, 1 << 10), 1 << 10), 2));
-        let refused = slices(&deep).collect::<Vec<_>>();
+        let refused = slices(&deep, false).collect::<Vec<_>>();
         assert!(matches!(refused[..], [Err(Failure::Unfolds { row: 0, .. })]), "{refused:?}");
     }
 }

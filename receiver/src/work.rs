@@ -135,7 +135,7 @@ fn look_at_arrays(
     stopwatch: &mut Stopwatch,
 ) -> Result<(), Failure> {
     if choice.has_condition() {
-        for slice in slices(arrays) {
+        for slice in slices(arrays, false) {
             if choice.is_satisfied() || signals.caught().is_some() {
                 break;
             }
@@ -173,7 +173,7 @@ fn keep(
         stopwatch.handed_on();
         return Ok(());
     }
-    for slice in slices(arrays) {
+    for slice in slices(arrays, sink.repeats_names()) {
         if choice.is_satisfied() || signals.caught().is_some() {
             break;
         }

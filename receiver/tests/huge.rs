@@ -1,4 +1,6 @@
 //! Tiny messages that stand for very much: no sink takes memory for what a batch only claims, and a signal ends each.
+
+// checks: sinks-bounded
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod support;
@@ -6,9 +8,10 @@ mod support;
 use std::fs;
 use std::process::Child;
 use std::sync::Arc;
+use std::time::Instant;
 
-use arrow_array::{ArrayRef, ListViewArray, NullArray, RecordBatch};
-use arrow_schema::Field;
+use arrow_array::{ArrayRef, ListViewArray, NullArray, RecordBatch, StructArray};
+use arrow_schema::{DataType, Field};
 use rustix::process::{Pid, Signal, kill_process};
 use support::{Killed, Room, lines, trial};
 
@@ -36,6 +39,8 @@ fn main() {
         sinks.map(|sink| trial(format!("nulls to {}", sink.join(" ")), move || nulls(sink))).collect();
     trials.push(trial("views of views are refused", views_of_views));
     trials.push(trial("a reader that sleeps does not keep the program", nobody_reads));
+    trials.push(trial("a table that nobody reads does not keep the program", nobody_reads_the_table));
+    trials.push(trial("a long name that many values have is refused as JSON", long_names));
     support::main(trials);
 }
 
@@ -58,8 +63,10 @@ fn nulls(sink: &[&str]) {
         panic!("it has ended: {status}, {}", child.stderr());
     }
     assert!(peak(&child.0) < MOST, "{} KiB", peak(&child.0));
+    let begun = Instant::now();
     kill_process(Pid::from_child(&child.0), Signal::INT).unwrap();
     let code = child.code();
+    eprintln!("{}: {:?} from the signal to the exit, done: {done}", sink.join(" "), begun.elapsed());
     assert_eq!(code, Some(130), "done: {done}, {}", child.stderr());
     assert!(room.names().is_empty(), "no file is left behind");
 }
@@ -129,4 +136,34 @@ fn nobody_reads() {
         assert_eq!(child.code(), Some(code));
         drop(stdout);
     }
+}
+
+fn nobody_reads_the_table() {
+    let room = Room::new();
+    let mut sender = room.sender(&support::flat(0, 1).schema());
+    let mut child = Killed(room.receiver(["--table", "--head", "100000"]).spawn().unwrap());
+    sender.wait_for_receivers(1, None).unwrap();
+    sender.send(&support::flat(0, 5000)).unwrap();
+    // The table is shown at the end, and is more than a pipe holds.
+    drop(sender);
+    let mut stdout = child.stdout();
+    assert_eq!(lines(&mut stdout, 1).len(), 1);
+    while works(&child.0, u64::MAX) {}
+    kill_process(Pid::from_child(&child.0), Signal::INT).unwrap();
+    assert_eq!(child.code(), Some(130));
+    drop(stdout);
+}
+
+fn long_names() {
+    let field = Arc::new(Field::new("n".repeat(1 << 12), DataType::Null, true));
+    let nulls: ArrayRef = Arc::new(NullArray::new(1 << 16));
+    let named = StructArray::new(vec![field].into(), vec![nulls], None);
+    // As JSON a row of this is 256 MiB.
+    let batch = RecordBatch::try_from_iter([("named", over(Arc::new(named), 2))]).unwrap();
+    let room = Room::new();
+    let output = room.run(std::slice::from_ref(&batch), ["--json"]);
+    let stderr = support::expect_code(&output, 3);
+    assert!(stderr.contains("row 0") && stderr.contains("unfolded"), "{stderr}");
+    let output = room.run(std::slice::from_ref(&batch), ["-o", room.file("x.arrow").to_str().unwrap()]);
+    support::expect_code(&output, 0);
 }

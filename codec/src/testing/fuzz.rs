@@ -184,20 +184,43 @@ pub fn round_trip(bytes: &[u8]) {
 pub fn mutate(bytes: &[u8]) -> Outcome {
     let (choices, damage) = bytes.split_at(bytes.len() / 2);
     let mut valid = written(&super::batches_from(choices), OnGrowth::Delta);
-    let mut source = Source::new(damage);
+    damage_stream(&mut valid, &mut Source::new(damage));
+    stream(&valid)
+}
+
+/// Returns what a peer may send: the bytes as they are if they begin as a stream does; else a stream that they choose,
+/// of arbitrary batches or of one that stands for very much, damaged or not.
+#[must_use]
+pub fn peer(bytes: &[u8]) -> Vec<u8> {
+    let Some((kind, rest)) = bytes.split_first().filter(|(first, _)| **first != 0xff) else {
+        return bytes.to_vec();
+    };
+    let (choices, damage) = rest.split_at(rest.len() / 2);
+    let batches = match kind & 1 {
+        0 => super::batches_from(choices),
+        _ => vec![super::heavy(&mut Source::new(choices))],
+    };
+    let mut bytes = written(&batches, if kind & 2 == 0 { OnGrowth::Replace } else { OnGrowth::Delta });
+    if kind & 4 == 0 {
+        damage_stream(&mut bytes, &mut Source::new(damage));
+    }
+    bytes
+}
+
+/// Damages a stream in a few places.
+fn damage_stream(valid: &mut Vec<u8>, source: &mut Source<'_>) {
     for _ in 0..=source.below(8) {
         let at = source.value_below(valid.len());
         // Numbers in Arrow are little-endian and aligned; the interesting ones are small, huge and negative.
         match source.below(6) {
             0 => valid[at] ^= 1 << source.below(8),
             1 => valid[at] = source.below(256) as u8,
-            2 => put(&mut valid, at & !3, &(source.value() as u32 % 64).to_le_bytes()),
-            3 => put(&mut valid, at & !7, &(source.value() % 4096).to_le_bytes()),
-            4 => put(&mut valid, at & !7, &[i64::MIN, i64::MAX, -1, 1 << 33][source.below(4)].to_le_bytes()),
+            2 => put(valid, at & !3, &(source.value() as u32 % 64).to_le_bytes()),
+            3 => put(valid, at & !7, &(source.value() % 4096).to_le_bytes()),
+            4 => put(valid, at & !7, &[i64::MIN, i64::MAX, -1, 1 << 33][source.below(4)].to_le_bytes()),
             _ => valid.truncate(at.max(1)),
         }
     }
-    stream(&valid)
 }
 
 /// Returns a stream of batches, as this crate writes it.

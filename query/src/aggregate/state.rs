@@ -9,6 +9,7 @@ use arrow_array::{Array, ArrayRef, Decimal128Array, Float64Array, Int64Array, ne
 use arrow_row::{OwnedRow, RowConverter, SortField};
 use arrow_schema::DataType;
 
+use super::keys::{Room, check, restored};
 use crate::compare::one_nan_and_zero;
 use crate::error::QueryError;
 
@@ -73,6 +74,7 @@ impl Accumulator {
         };
         let converter = RowConverter::new(vec![SortField::new(data_type.clone())])
             .map_err(|_| QueryError::Type(format!("{data_type} has no order")))?;
+        check(&converter, std::iter::once(data_type))?;
         let data_type = data_type.clone();
         Ok(Accumulator::Extreme { converter, found: Vec::new(), data_type, wanted })
     }
@@ -94,6 +96,7 @@ impl Accumulator {
         values: Option<&ArrayRef>,
         groups: &[usize],
         all: usize,
+        room: &mut Room,
     ) -> Result<(), QueryError> {
         match (self, values) {
             (Accumulator::Count(counts), None) => {
@@ -139,6 +142,7 @@ impl Accumulator {
                     let value = rows.row(row);
                     let place = &mut found[*group];
                     if place.as_ref().is_none_or(|so_far| value.cmp(&so_far.row()) == *wanted) {
+                        room.take(value.as_ref().len(), place.as_ref().map_or(0, |old| old.as_ref().len()))?;
                         *place = Some(value.owned());
                     }
                 }
@@ -186,8 +190,7 @@ impl Accumulator {
                 let columns = converter.convert_rows(rows)?;
                 let column = columns.into_iter().next();
                 let column = column.ok_or_else(|| QueryError::Value("no column came back".to_owned()))?;
-                // Dictionaries come back as their values.
-                if column.data_type() == data_type { column } else { arrow_cast::cast(&column, data_type)? }
+                restored(column, data_type)?
             }
         })
     }

@@ -11,6 +11,7 @@ use super::{End, Sink};
 use crate::every::Every;
 use crate::failure::Failure;
 use crate::plan::Agg;
+use crate::slices::slices;
 
 /// Takes rows and hands on their aggregates.
 pub(super) struct Aggregate {
@@ -60,7 +61,10 @@ impl Aggregate {
         };
         self.window += 1;
         self.rows = 0;
-        self.inner.write(&result)
+        if self.inner.takes_whole() {
+            return self.inner.write(&result);
+        }
+        slices(&result, self.inner.repeats_names()).try_for_each(|slice| self.inner.write(&slice?))
     }
 
     /// Ends the windows whose time is over.

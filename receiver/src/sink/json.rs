@@ -122,6 +122,10 @@ impl Sink for Json {
         self.writer.get_mut().flush().map_err(|error| self.watch.explain(error))
     }
 
+    fn repeats_names(&self) -> bool {
+        true
+    }
+
     fn finish(mut self: Box<Self>, end: End) -> Result<(), Failure> {
         if end == End::BrokenOff {
             return Ok(());

@@ -116,8 +116,8 @@ pub(super) struct SummaryTable {
 }
 
 impl SummaryTable {
-    pub(super) fn new(schema: &SchemaRef, screen: Screen) -> Result<SummaryTable, Failure> {
-        Ok(SummaryTable { summary: Summary::new(schema), screen, output: Output::stdout()? })
+    pub(super) fn new(output: Output, schema: &SchemaRef, screen: Screen) -> SummaryTable {
+        SummaryTable { summary: Summary::new(schema), screen, output }
     }
 }
 

@@ -29,15 +29,9 @@ pub(super) struct Table {
 }
 
 impl Table {
-    pub(super) fn new(schema: &SchemaRef, head: usize, screen: Screen) -> Result<Table, Failure> {
-        Ok(Table {
-            schema: schema.clone(),
-            head,
-            rows: Vec::new(),
-            summary: Summary::new(schema),
-            screen,
-            output: Output::stdout()?,
-        })
+    pub(super) fn new(output: Output, schema: &SchemaRef, head: usize, screen: Screen) -> Table {
+        let summary = Summary::new(schema);
+        Table { schema: schema.clone(), head, rows: Vec::new(), summary, screen, output }
     }
 
     fn show(&mut self, end: End) -> io::Result<()> {
