@@ -1,6 +1,6 @@
 //! Every sink over what a peer may send, for fuzzing.
 //!
-//! What must hold: no panic, no row lost between a batch and a sink, and memory and time that do not depend on what the
+//! There is no panic, no row is lost between a batch and a sink, and memory and time do not depend on what the
 //! bytes claim. The limits are the fuzzer's; `fuzz/run` sets them.
 
 // checks: sinks-bounded
