@@ -17,7 +17,7 @@ use std::sync::{Mutex, PoisonError};
 
 use rustix::mm::{self, Advice, MapFlags, MremapFlags, ProtFlags};
 
-/// Where aliases are, for forked children.
+/// The places of aliases, for forked children.
 static ALIVE: Mutex<Vec<Range<usize>>> = Mutex::new(Vec::new());
 
 /// A writable mapping of a whole pool.

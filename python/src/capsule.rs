@@ -127,7 +127,7 @@ pub(crate) fn export_batch<'py>(py: Python<'py>, batch: &RecordBatch) -> PyResul
 
 // ---- requested schemas ----
 
-/// What to do to batches so that they have the schema that a consumer asked for.
+/// The changes to batches so that they have the schema that a consumer asked for.
 #[derive(Clone)]
 pub(crate) struct Request(Option<SchemaRef>);
 

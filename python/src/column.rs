@@ -23,7 +23,7 @@ use crate::capsule;
 pub(crate) struct Column {
     field: FieldRef,
     array: ArrayRef,
-    /// What a lent buffer's shape points to.
+    /// The numbers that a lent buffer's shape points to.
     shape: [isize; 1],
     strides: [isize; 1],
 }
@@ -35,7 +35,7 @@ impl Column {
     }
 }
 
-/// How a type's values look to `struct` and to NumPy.
+/// A type's values, as `struct` and NumPy see them.
 pub(crate) struct Values {
     pub(crate) format: &'static CStr,
     pub(crate) width: usize,
@@ -43,7 +43,7 @@ pub(crate) struct Values {
     pub(crate) view: Option<String>,
 }
 
-/// How values of a type lie in a buffer; `None` if they are not of a fixed width that NumPy knows.
+/// Returns the form of a type's values in a buffer; `None` if they are not of a fixed width that NumPy knows.
 pub(crate) fn values(data_type: &DataType) -> Option<Values> {
     let plain = |format, width| Some(Values { format, width, view: None });
     let view = |format, width, view: String| Some(Values { format, width, view: Some(view) });
@@ -86,7 +86,7 @@ impl Column {
         self.field.data_type().to_string()
     }
 
-    /// How many of its values are null.
+    /// The number of its values that are null.
     #[getter]
     fn null_count(&self) -> usize {
         self.array.logical_null_count()

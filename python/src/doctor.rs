@@ -1,4 +1,4 @@
-//! Where things are.
+//! Finds the places of things.
 
 use std::path::PathBuf;
 

@@ -48,7 +48,7 @@ pub(crate) fn nobody(path: &Path, waited: &str) -> PyErr {
     PyFileNotFoundError::new_err((2, advice, path.display().to_string()))
 }
 
-/// Why an end was not set up.
+/// Returns the exception for an end that was not set up.
 pub(crate) fn set_up(py: Python<'_>, error: &SetUpError, path: Option<&Path>) -> PyErr {
     let at = path.map(|path| format!(" ({})", path.display())).unwrap_or_default();
     match error {
@@ -61,7 +61,7 @@ pub(crate) fn set_up(py: Python<'_>, error: &SetUpError, path: Option<&Path>) ->
     }
 }
 
-/// Why a name or path cannot be listened at or connected to.
+/// Returns the exception for a name or path that cannot be listened at or connected to.
 pub(crate) fn address(py: Python<'_>, error: &AddressError, path: &Path) -> PyErr {
     match error {
         AddressError::Meet(error) => set_up(py, &SetUpError::from(*error), Some(path)),
@@ -126,7 +126,7 @@ fn meet(py: Python<'_>, error: &HandshakeError, path: Option<&Path>, at: &str) -
     }
 }
 
-/// Why a batch was not sent.
+/// Returns the exception for a batch that was not sent.
 pub(crate) fn sending(py: Python<'_>, error: &SendError) -> PyErr {
     match error {
         SendError::Interrupted => interrupted(py),
@@ -149,7 +149,7 @@ pub(crate) fn sending(py: Python<'_>, error: &SendError) -> PyErr {
     }
 }
 
-/// Why no batch was received.
+/// Returns the exception for a batch that was not received.
 pub(crate) fn receiving(py: Python<'_>, error: &ReceiveError) -> PyErr {
     match error {
         ReceiveError::Crashed => plain(py, "PeerCrashed", error),
@@ -160,7 +160,7 @@ pub(crate) fn receiving(py: Python<'_>, error: &ReceiveError) -> PyErr {
     }
 }
 
-/// Why a batch was not copied.
+/// Returns the exception for a batch that was not copied.
 pub(crate) fn copying(py: Python<'_>, error: &CopyError) -> PyErr {
     plain(py, "Error", error)
 }

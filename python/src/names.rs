@@ -8,7 +8,7 @@ use bowstring::transport::names::{Address, AddressError};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-/// Where a channel is: its name as the program says it, and the path of its socket.
+/// The place of a channel: its name as the program says it, and the path of its socket.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     pub(crate) said: String,

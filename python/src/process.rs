@@ -1,4 +1,4 @@
-//! What belongs to this process, and not to a child that was forked from it.
+//! Things that belong to this process, and not to a child that was forked from it.
 
 use std::mem::ManuallyDrop;
 use std::ops::Deref;

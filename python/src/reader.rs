@@ -182,7 +182,7 @@ impl Reader {
         channel.schema().map(Schema)
     }
 
-    /// How batches come: ``"pooled"``, ``"copied"`` or ``"sealed"``.
+    /// The delivery of batches: ``"pooled"``, ``"copied"`` or ``"sealed"``.
     #[getter]
     fn delivery(&self, py: Python<'_>) -> PyResult<&'static str> {
         Ok(self.take_open(py, Deadline::after(None)?)?.delivery())
@@ -229,7 +229,7 @@ impl Reader {
         convert::to_pandas(slf.as_any())
     }
 
-    /// What this reader counted.
+    /// This reader's statistics.
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let channel = self.take(py, Deadline::after(Some(1.0))?)?;
         channel.stats(py)

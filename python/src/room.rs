@@ -38,14 +38,14 @@ pub(crate) struct Building {
     draft: Draft,
     alias: Arc<Alias>,
     rows: usize,
-    /// Whether arrays may still refer to the slots.
+    /// True if arrays may still refer to the slots.
     is_lent: bool,
 }
 
 /// A batch under way, which its writer can revoke.
 pub(crate) type Shared = Arc<Mutex<Option<Building>>>;
 
-/// What a writer knows of the batch under way.
+/// A writer's knowledge of the batch under way.
 pub(crate) struct Current {
     pub(crate) thread: ThreadId,
     pub(crate) building: Shared,

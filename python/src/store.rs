@@ -144,7 +144,7 @@ pub(crate) fn store_list(py: Python<'_>, socket: Option<PathBuf>) -> PyResult<Ve
     Ok(all)
 }
 
-/// What is asked of a table: columns, a condition, and the most rows.
+/// A request for a part of a table: columns, a condition, and the most rows.
 struct Question {
     schema: SchemaRef,
     places: Option<Vec<usize>>,

@@ -8,11 +8,11 @@ use bowstring::Interrupt;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-/// How long a wait goes on before signals are looked at.
+/// The time that a wait goes on before signals are looked at.
 pub(crate) const SLICE: Duration = Duration::from_millis(50);
 
 thread_local! {
-    /// What a signal's handler raised during a wait of this thread.
+    /// The exception that a signal's handler raised during a wait of this thread.
     static RAISED: RefCell<Option<PyErr>> = const { RefCell::new(None) };
 }
 
@@ -59,7 +59,7 @@ impl Deadline {
         Ok(Deadline(Instant::now().checked_add(length)))
     }
 
-    /// What is left of it, for the core; `None` is without end.
+    /// Returns the rest of it, for the core; `None` is without end.
     pub(crate) fn patience(self) -> Option<Duration> {
         self.0.map(|_| self.left())
     }

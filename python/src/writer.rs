@@ -79,7 +79,7 @@ impl Open {
 }
 
 impl Writer {
-    /// Who has the lock may be waiting for the interpreter, which is let go of here meanwhile.
+    /// The lock's holder may be waiting for the interpreter, which is let go of here meanwhile.
     fn lock(&self, py: Python<'_>) -> PyResult<MutexGuard<'_, Phase>> {
         Ok(self.phase.get("Writer")?.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner))
     }
@@ -244,7 +244,7 @@ impl Writer {
         Ok(matches!(*self.lock(py)?, Phase::Closed))
     }
 
-    /// How many readers are connected.
+    /// The number of readers that are connected.
     #[getter]
     fn readers(&self, py: Python<'_>) -> PyResult<u32> {
         self.not_building()?;
@@ -298,7 +298,7 @@ impl Writer {
 
     /// A batch of ``rows`` rows, to be computed column by column: ``with w.build(rows) as b: b["price"][:] = …``.
     ///
-    /// Where a reader is there that reads the pool, numbers and times are computed in its slots: `b.in_place` says so.
+    /// If a reader is there that reads the pool, numbers and times are computed in its slots: `b.in_place` says so.
     /// `text` says how many bytes there are to be for a column of text or binary, all rows together (16 a row).
     #[pyo3(signature = (rows, *, text = None, timeout = None))]
     fn build<'py>(
@@ -354,7 +354,7 @@ impl Writer {
         here.ok_or_else(|| errors::timed_out(py, format!("fewer than {count} readers came in time")))
     }
 
-    /// What this writer counted.
+    /// This writer's statistics.
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         self.not_building()?;
         let stats = PyDict::new(py);
@@ -378,7 +378,7 @@ impl Writer {
 
     /// Ends the table. Readers get what was written, and then its end.
     ///
-    /// What was written while nobody was there waits for a first reader for ``linger`` seconds, also after the program's
+    /// Batches written while nobody was there wait for a first reader for ``linger`` seconds, also after the program's
     /// last line; then it is given up.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         if !self.phase.is_ours() {

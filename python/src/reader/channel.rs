@@ -21,7 +21,7 @@ use pyo3::types::PyDict;
 
 use super::poll::Poll;
 
-/// How many sealed messages are kept as mappings of their own; those beyond are copied. The host allows a process some
+/// The sealed messages that are kept as mappings of their own; those beyond are copied. The host allows a process some
 /// 65,000 mappings.
 const MAPPINGS: usize = 1024;
 
@@ -38,7 +38,7 @@ pub(crate) struct Channel {
     warning: Option<String>,
     warned: bool,
     copied_to_keep: u64,
-    /// Whether forked children inherit the pool's mapping.
+    /// True if forked children inherit the pool's mapping.
     inherited: bool,
 }
 
@@ -52,7 +52,7 @@ enum State {
     Closed,
 }
 
-/// How much of what comes is going to be kept.
+/// The share of what comes that is going to be kept.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Keep {
     /// A batch at a time: in place, until what is kept fills half the pool.
@@ -63,7 +63,7 @@ pub(crate) enum Keep {
     Everything,
 }
 
-/// Why there is no batch.
+/// A reason that there is no batch.
 #[derive(Debug)]
 pub(crate) enum Fault {
     /// It was not received.

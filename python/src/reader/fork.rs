@@ -1,4 +1,4 @@
-//! What a forked child sees of arrays that it inherits.
+//! Arrays that a forked child inherits.
 //!
 //! # Safety
 //!

@@ -1,4 +1,4 @@
-//! What is still to come, as a stream for another library.
+//! The batches still to come, as a stream for another library.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! How a table is begun, and batches are made to fit it.
+//! Begins a table, and makes batches fit it.
 
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::SchemaRef;
@@ -12,7 +12,7 @@ const SLOTS: usize = 64;
 const PAGE: usize = 4096;
 /// The largest pool that a first batch brings about.
 const MOST: usize = 512 << 20;
-/// What may wait for a first reader, whatever the pool.
+/// The bytes that may wait for a first reader, whatever the pool.
 const WAITING: usize = 64 << 20;
 
 /// A sender whose pool holds at least four batches like the first, unless it was given a size.
