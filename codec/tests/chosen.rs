@@ -8,7 +8,7 @@ use arrow_schema::{DataType, Field, Schema};
 use bowstring_codec::decode::{ColumnFault, Decoder, DictionaryFault, ReadError};
 use bowstring_codec::interop::Align;
 use bowstring_codec::testing::{Source, batch_of, every_type};
-use bowstring_codec::{Dictionaries, Encoder, OnGrowth, Plan};
+use bowstring_codec::{Dictionaries, EncodeError, Encoder, OnGrowth, Plan};
 
 /// Returns a batch of three columns, with the one in the middle and the last of this type.
 fn batch(data_type: &DataType) -> RecordBatch {
@@ -34,6 +34,14 @@ fn messages(batch: &RecordBatch, left_out: [bool; 3]) -> Vec<Buffer> {
     let len = encoder.encoded_len(batch).unwrap();
     let mut memory = MutableBuffer::from_len_zeroed(len);
     assert_eq!(encoder.encode(batch, &mut memory).unwrap(), len);
+    // A file that is written in parts holds the same.
+    let mut file = vec![0; len];
+    let written = encoder.encode_to(batch, |at, parts| {
+        let bytes = parts.concat();
+        file[at..at + bytes.len()].copy_from_slice(&bytes);
+        Ok::<_, EncodeError>(())
+    });
+    assert_eq!((written, &file[..]), (Ok(len), &memory[..]));
     messages.push(memory.into());
     messages
 }

@@ -323,6 +323,7 @@ fn nothing_in_silence(programs: &Programs) -> Result<(), Failed> {
         ("a,b\n1,\"x\n2,\"y\"\n", "line 2"),
         ("a,b\n1,2\n3\n", "line 3 has 1 field, and the table has 2 columns"),
         ("a,b\n1,2\n3,4,5\n", "line 3 has 3 fields"),
+        ("#no\na,b\n1,2\n", "--comment"),
     ] {
         programs.write("x.csv", text)?;
         programs.send(&["x.csv", "--", "receiver", "--null"])?.code(3)?.says(says)?;

@@ -314,7 +314,11 @@ impl CsvParse {
             let line = line(records.record(row)[0].start());
             let fields = if count == 1 { "field" } else { "fields" };
             let what = format!("line {line} has {count} {fields}, and the table has {columns} columns");
+            let first = self.schema.fields().first();
+            let is_comment =
+                self.dialect.comment.is_none() && first.is_some_and(|f| f.name().starts_with('#'));
             return Err(SourceError::malformed(&self.name, what).advise(match count < columns {
+                _ if is_comment => "--comment '#' passes over lines that begin with it",
                 true => "--ragged fills what is missing with nulls; --delimiter says what separates fields",
                 false => "--delimiter says what separates fields; fields that contain it must be quoted",
             }));
