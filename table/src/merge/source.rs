@@ -6,7 +6,7 @@ use bowstring_transport::{Credentials, Delivery};
 
 use crate::{Hints, Missed, Receiver, ReceiverStats};
 
-/// One of the senders of a [`Merge`].
+/// One of the senders of a [`Merge`](crate::Merge).
 #[derive(Debug)]
 pub struct MergeSource {
     pub(super) name: String,
