@@ -2,7 +2,7 @@
 
 The receiver copies out of the pool; the sender writes into a pool of its own. Rows are counted on both sides.
 """
-import contextlib, ctypes, fcntl, json, mmap, os, signal, socket, struct, subprocess, threading, time
+import contextlib, ctypes, fcntl, json, mmap, os, select, signal, socket, struct, subprocess, threading, time
 
 import pyarrow as pa
 
@@ -82,12 +82,9 @@ def hear(sock, most=8):
 
 
 def hung_up(sock):
-    try:
-        return not sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-    except BlockingIOError:
-        return False
-    except ConnectionResetError:
-        return True
+    events = select.poll()
+    events.register(sock, 0)
+    return any(event & select.POLLHUP for _, event in events.poll(0))
 
 
 class Receiver:

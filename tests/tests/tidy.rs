@@ -68,7 +68,6 @@ const LONG: &[(&str, usize)] = &[
     ("source/src/json.rs", 450),
     ("source/src/options.rs", 400),
     ("store/src/client.rs", 500),
-    ("store/src/segment.rs", 400),
     ("store/src/server/put.rs", 450),
     ("store/src/wire/message.rs", 700),
     ("table/src/send/receivers.rs", 400),
