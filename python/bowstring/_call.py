@@ -24,7 +24,8 @@ from ._errors import Error, PeerCrashed, Refused, RemoteError, TimeoutError
 
 __all__ = ["Client", "Server"]
 
-#: What it is, the call's number, the file's length, and the seconds that the caller waits.
+#: What it is, the call's number, the file's length, and until when the caller waits, by the clock of the host that
+#: both read (`CLOCK_MONOTONIC`); negative without a limit. Seconds from the arrival on would end after the caller's.
 _HEAD = struct.Struct("<4sQQd")
 _REQUEST, _REPLY, _ERROR = b"BWq1", b"BWr1", b"BWe1"
 #: The longest packet.
@@ -45,12 +46,12 @@ class _Connection:
         self._lock = threading.Lock()
         self.pid, self.uid, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
 
-    def send(self, kind: bytes, number: int, data: Any, wait: float = -1.0) -> None:
+    def send(self, kind: bytes, number: int, data: Any, until: float = -1.0) -> None:
         """Sends a table."""
         file, length = _bowstring.freeze(data)
         try:
             with self._lock:
-                socket.send_fds(self.peer, [_HEAD.pack(kind, number, length, wait)], [file])
+                socket.send_fds(self.peer, [_HEAD.pack(kind, number, length, until)], [file])
         finally:
             os.close(file)
 
@@ -65,7 +66,7 @@ class _Connection:
             self.peer.send(_HEAD.pack(_ERROR, number, 0, 0.0) + text)
 
     def receive(self) -> tuple[bytes, int, Any, float] | None:
-        """The next packet: its kind, number, what it carries, and how long the caller waits. ``None`` at the end.
+        """The next packet: its kind, number, what it carries, and until when the caller waits. ``None`` at the end.
 
         What it carries is a table, an exception of the caller's, or one that says why it cannot be read.
         """
@@ -75,16 +76,16 @@ class _Connection:
                 return None
             if len(said) < _HEAD.size or flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
                 raise Refused("the other side sent something else than a call")
-            kind, number, length, wait = _HEAD.unpack_from(said)
+            kind, number, length, until = _HEAD.unpack_from(said)
             if kind == _ERROR and not files:
                 name, message, trace = said[_HEAD.size :].decode(errors="replace").split("\0", 2)
-                return kind, number, RemoteError(f"{name}: {message}", name, trace), wait
+                return kind, number, RemoteError(f"{name}: {message}", name, trace), until
             if kind not in (_REQUEST, _REPLY) or len(files) != 1:
                 raise Refused("the other side sent something else than a call")
             try:
-                return kind, number, _bowstring.attach(files[0], length), wait
+                return kind, number, _bowstring.attach(files[0], length), until
             except Exception as error:
-                return kind, number, error, wait
+                return kind, number, error, until
         except (ValueError, struct.error) as error:
             raise Refused("the other side sent something else than a call") from error
         finally:
@@ -167,13 +168,12 @@ class Server:
         room = threading.Semaphore(_OPEN)
         try:
             while (packet := connection.receive()) is not None:
-                kind, number, data, wait = packet
+                kind, number, data, until = packet
                 if kind != _REQUEST:
                     break
                 while not room.acquire(timeout=0.1):
                     if self._closed.is_set():
                         return
-                until = time.monotonic() + wait if wait >= 0 else None
                 self._workers.submit(self._answer, connection, room, number, data, until)
                 del packet, data
         except (OSError, Error, RuntimeError):
@@ -184,10 +184,10 @@ class Server:
             connection.finish()
 
     def _answer(
-        self, connection: _Connection, room: threading.Semaphore, number: int, data: Any, until: float | None
+        self, connection: _Connection, room: threading.Semaphore, number: int, data: Any, until: float
     ) -> None:
         try:
-            if until is not None and time.monotonic() >= until:
+            if 0 <= until <= time.monotonic():
                 return  # The caller waits no longer.
             try:
                 if isinstance(data, Exception):
@@ -312,6 +312,7 @@ class Client:
         if self._owner != os.getpid():
             raise RuntimeError("this Client belongs to the process that made it: open one of its own here")
         call: Future[Table] = Future()
+        until = -1.0 if timeout is None else time.monotonic() + timeout
         with self._lock:
             if self._over is not None:
                 raise self._over
@@ -319,7 +320,7 @@ class Client:
             number = self._count
             self._calls[number] = call
         try:
-            self._connection.send(_REQUEST, number, data, -1.0 if timeout is None else timeout)
+            self._connection.send(_REQUEST, number, data, until)
         except BlockingIOError:
             self._forget(number)
             raise TimeoutError(f"the server takes no calls: {_OPEN} are open, and none has ended for 10 s") from None

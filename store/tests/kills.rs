@@ -66,6 +66,7 @@ fn segment(rows: std::ops::Range<i64>) -> bowstring_store::Segments {
 }
 
 fn every_system_call(role: &str, durable: bool) -> Result<(), Failed> {
+    until_no_workers()?;
     let disk = Room::new();
     let state = disk.path().join("state");
     let config = || Config { state: durable.then(|| state.clone()), keep: 0, ..Config::default() };
@@ -149,6 +150,21 @@ fn until_alone(client: &mut Client) -> Result<(), Failed> {
         }
         std::thread::yield_now();
     }
+}
+
+/// Waits until the workers of an earlier store have ended. Until then they hold a descriptor of it.
+fn until_no_workers() -> Result<(), Failed> {
+    let begun = Instant::now();
+    let is_worker = |task: std::fs::DirEntry| {
+        std::fs::read_to_string(task.path().join("comm")).is_ok_and(|name| name.starts_with("store-"))
+    };
+    while std::fs::read_dir("/proc/self/task")?.flatten().any(is_worker) {
+        if begun.elapsed() > PATIENCE {
+            return Err("a worker of an earlier store goes on".into());
+        }
+        std::thread::yield_now();
+    }
+    Ok(())
 }
 
 /// Returns the resources of this process, including the store, once all clients are gone.
