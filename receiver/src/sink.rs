@@ -150,10 +150,28 @@ pub(crate) fn aggregating(
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use arrow_schema::{Field, Schema};
+    use arrow_schema::{DataType, Field, Schema};
     use bowstring_codec::testing::{Source, batch_of, every_type};
 
     use super::*;
+
+    /// The writer of Parquet would panic.
+    #[test]
+    fn parquet_refuses_binary_values_of_width_0() {
+        let empty = DataType::FixedSizeBinary(0);
+        let key = Box::new(DataType::Int8);
+        let types = [
+            empty.clone(),
+            DataType::Dictionary(key, Box::new(empty.clone())),
+            DataType::new_list(empty, true),
+        ];
+        for data_type in types {
+            let schema: SchemaRef = Arc::new(Schema::new(vec![Field::new("c", data_type, true)]));
+            let plan = SinkPlan::Write { format: Format::Parquet, path: Some("/dev/null".into()) };
+            let opened = open(&plan, &schema, Screen { width: 80, colour: false }, &Arc::default());
+            assert!(matches!(opened, Err(Failure::Unsupported { column, .. }) if column.starts_with('c')));
+        }
+    }
 
     /// Whatever a format is said to hold it holds, and whatever it does not is said before anything is written.
     #[test]

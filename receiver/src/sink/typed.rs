@@ -41,6 +41,7 @@ fn misfit(path: &str, data_type: &DataType, why: &'static str) -> Result<(), Mis
 fn csv(field: &Field, path: &str) -> Result<(), Misfit> {
     match field.data_type() {
         nested if nested.is_nested() => misfit(path, nested, "a cell holds one value"),
+        runs if is_dictionary_of_runs(runs) => misfit(path, runs, RUNS),
         time if !is_on_a_clock(time) => misfit(path, time, "its time zone is not known here"),
         _ => Ok(()),
     }
@@ -62,7 +63,19 @@ fn json(field: &Field, path: &str) -> Result<(), Misfit> {
             below(field, path, json)
         }
         time if !is_on_a_clock(time) => misfit(path, time, "its time zone is not known here"),
+        runs if is_dictionary_of_runs(runs) => misfit(path, runs, RUNS),
         _ => below(field, path, json),
+    }
+}
+
+const RUNS: &str = "a dictionary of runs has no text";
+
+/// Returns true for dictionaries whose values are runs: Arrow cannot look up a null in them.
+fn is_dictionary_of_runs(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Dictionary(_, values) => matches!(**values, DataType::RunEndEncoded(..)),
+        DataType::RunEndEncoded(_, values) => is_dictionary_of_runs(values.data_type()),
+        _ => false,
     }
 }
 
@@ -81,6 +94,7 @@ fn parquet(field: &Field, path: &str) -> Result<(), Misfit> {
         empty @ DataType::Struct(fields) if fields.is_empty() => {
             misfit(path, empty, "Parquet has no structs without fields")
         }
+        empty @ DataType::FixedSizeBinary(0) => misfit(path, empty, "Parquet has no values without bytes"),
         decimal @ (DataType::Decimal32(precision, scale)
         | DataType::Decimal64(precision, scale)
         | DataType::Decimal128(precision, scale)
