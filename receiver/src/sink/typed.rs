@@ -41,7 +41,7 @@ fn misfit(path: &str, data_type: &DataType, why: &'static str) -> Result<(), Mis
 fn csv(field: &Field, path: &str) -> Result<(), Misfit> {
     match field.data_type() {
         nested if nested.is_nested() => misfit(path, nested, "a cell holds one value"),
-        runs if is_dictionary_of_runs(runs) => misfit(path, runs, RUNS),
+        runs if is_over_runs(runs) => misfit(path, runs, RUNS),
         time if !is_on_a_clock(time) => misfit(path, time, "its time zone is not known here"),
         _ => Ok(()),
     }
@@ -63,20 +63,21 @@ fn json(field: &Field, path: &str) -> Result<(), Misfit> {
             below(field, path, json)
         }
         time if !is_on_a_clock(time) => misfit(path, time, "its time zone is not known here"),
-        runs if is_dictionary_of_runs(runs) => misfit(path, runs, RUNS),
+        runs if is_over_runs(runs) => misfit(path, runs, RUNS),
         _ => below(field, path, json),
     }
 }
 
-const RUNS: &str = "a dictionary of runs has no text";
+const RUNS: &str = "runs below a dictionary or other runs have no text";
 
-/// Returns true for dictionaries whose values are runs: Arrow cannot look up a null in them.
-fn is_dictionary_of_runs(data_type: &DataType) -> bool {
-    match data_type {
-        DataType::Dictionary(_, values) => matches!(**values, DataType::RunEndEncoded(..)),
-        DataType::RunEndEncoded(_, values) => is_dictionary_of_runs(values.data_type()),
-        _ => false,
-    }
+/// Returns true for dictionaries and runs whose values are runs: Arrow cannot look up a null in them.
+fn is_over_runs(data_type: &DataType) -> bool {
+    let values = match data_type {
+        DataType::Dictionary(_, values) => values,
+        DataType::RunEndEncoded(_, values) => values.data_type(),
+        _ => return false,
+    };
+    matches!(values, DataType::RunEndEncoded(..)) || is_over_runs(values)
 }
 
 /// Returns true if a type's values can be told as times of day, if it says that they are such.
