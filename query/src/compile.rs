@@ -365,7 +365,7 @@ fn number(digits: &str) -> Compiled {
             return Ok(Node::Literal(Arc::new(value)));
         }
     }
-    let value: f64 = digits.parse().map_err(|_| QueryError::Syntax(format!("{digits} is no number")))?;
+    let value: f64 = digits.parse().map_err(|_| QueryError::Syntax(format!("{digits} is not a number")))?;
     Ok(Node::Literal(Arc::new(Float64Array::from(vec![value]))))
 }
 

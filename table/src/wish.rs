@@ -8,6 +8,9 @@ use crate::hints::pairs;
 /// The most bytes of column names: a greeting has to go into a datagram.
 const MOST: usize = 16 << 10;
 
+/// The longest greeting that is searched for a wish. A sender looks each name up, so what a peer may make it do is bounded.
+const LONGEST: usize = 4 * MOST;
+
 /// The columns and rows that a receiver wants. A sender that knows of such wishes sends no column that none of its
 /// receivers reads.
 ///
@@ -44,10 +47,13 @@ impl Wish {
         lines
     }
 
-    /// Parses lines; ignores unknown keys and malformed values.
+    /// Parses lines; ignores unknown keys and malformed values, and lines of more than 64 KiB in all.
     #[must_use]
     pub fn parse(lines: &[u8]) -> Wish {
         let mut wish = Wish::default();
+        if lines.len() > LONGEST {
+            return wish;
+        }
         for (key, value) in pairs(lines) {
             match key {
                 "wants-column" => wish.columns.get_or_insert_default().push(value.to_owned()),
@@ -87,6 +93,7 @@ mod tests {
         for columns in [&[][..], &["a", "b\nwants-rows=9"], &[&"x".repeat(MOST)]] {
             assert_eq!(told(columns), Wish { columns: None, rows: Some(7) });
         }
+        assert_eq!(Wish::parse("wants-rows=7\n".repeat(LONGEST / 13 + 1).as_bytes()), Wish::default());
         assert_eq!(
             Wish::parse(b"wants-column\n\xff=1\nwants-rows=-1\nwants-rows=many\nprogram=x"),
             Wish::default()

@@ -48,7 +48,7 @@ pub(super) fn misfit(text: &str) -> Result<OnMisfit, String> {
 
 pub(super) fn range(text: &str) -> Result<Range, String> {
     let (start, end) = text.split_once("..").ok_or("not of the form A..B")?;
-    let number = |text: &str| text.replace('_', "").parse().map_err(|_| format!("{text:?} is no number"));
+    let number = |text: &str| text.replace('_', "").parse().map_err(|_| format!("{text:?} is not a number"));
     let start = if start.is_empty() { 0 } else { number(start)? };
     let end = if end.is_empty() { None } else { Some(number(end)?) };
     match end.is_some_and(|end| end < start) {

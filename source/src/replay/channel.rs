@@ -106,6 +106,10 @@ impl Channel {
         let name = name(path);
         let recording = IoReader::new(BufReader::new(open(path)?));
         let recording = recording.map_err(|error| SourceError::arrow(&name, &error))?;
+        // The file may have been replaced since it was looked at.
+        if count(&name, recording.schema())?.is_none() {
+            return Err(SourceError::malformed(&name, "the recording was replaced while it was opened"));
+        }
         let channel = channel.to_owned();
         Ok(Channel { recording, name, channel, messages: VecDeque::new(), read: 0, clock })
     }
