@@ -32,7 +32,7 @@ fn build(shape: &Shape, columns: &[ArrayRef], rows: usize, fill: u8) -> Vec<u8> 
 }
 
 /// Returns a stream whose every message is built in place.
-fn stream(batch: &RecordBatch, spare: usize, fill: u8) -> Vec<u8> {
+fn stream(batch: &RecordBatch, spare: usize, fill: u8) -> Result<Vec<u8>, BuildError> {
     let plan = Plan::new(batch.schema()).unwrap();
     let capacity = |field: bowstring_codec::build::Variable<'_>| match field.of {
         VariableOf::Bytes => 150 * field.rows + spare,
@@ -45,20 +45,20 @@ fn stream(batch: &RecordBatch, spare: usize, fill: u8) -> Vec<u8> {
     Dictionaries::new(plan.clone(), OnGrowth::Replace).updates(batch, &mut updates).unwrap();
     for update in updates {
         let rows = update.values.len();
-        let shape = Shape::dictionary(&plan, update.index, rows + spare, capacity).unwrap();
+        let shape = Shape::dictionary(&plan, update.index, rows + spare, capacity)?;
         out.extend(build(&shape, &[update.values], rows, fill));
     }
-    let shape = Shape::new(&plan, batch.num_rows() + spare, capacity).unwrap();
+    let shape = Shape::new(&plan, batch.num_rows() + spare, capacity)?;
     out.extend(build(&shape, batch.columns(), batch.num_rows(), fill));
     out.extend(bowstring_codec::END_OF_STREAM);
-    out
+    Ok(out)
 }
 
 fn check(batch: &RecordBatch) {
     for spare in [0, 70] {
-        let built = stream(batch, spare, 0xaa);
+        let built = stream(batch, spare, 0xaa).unwrap();
         assert_eq!(read_stream(&built), std::slice::from_ref(batch));
-        assert!(built == stream(batch, spare, 0x55), "old bytes in {:?}", batch.schema());
+        assert!(built == stream(batch, spare, 0x55).unwrap(), "old bytes in {:?}", batch.schema());
     }
 }
 
@@ -79,7 +79,12 @@ proptest! {
 
     #[test]
     fn batches_are_built_as_they_were_meant(batches in testing::batches()) {
-        check(&batches[0]);
+        // Runs in lists of lists: room for every row there may be is more than run ends of 16 bits count.
+        let narrow_runs = format!("{:?}", batches[0].schema()).contains("\"run_ends\", data_type: Int16");
+        match stream(&batches[0], 70, 0) {
+            Err(BuildError::TooLarge { .. }) if narrow_runs => {}
+            _ => check(&batches[0]),
+        }
     }
 }
 
