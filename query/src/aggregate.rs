@@ -15,9 +15,9 @@ use self::keys::{Room, check, restored};
 use self::state::{Accumulator, Function};
 use crate::WINDOW;
 use crate::compare::one_nan_and_zero;
-use crate::compile::Node;
 use crate::error::QueryError;
 use crate::eval;
+use crate::node::Node;
 
 /// Aggregates over the rows of a schema, for each group.
 ///

@@ -15,8 +15,8 @@ use arrow_schema::DataType;
 use arrow_string::like;
 
 use crate::compare::{Op, floats};
-use crate::compile::{Node, Sum};
 use crate::error::QueryError;
+use crate::node::{Node, Sum};
 
 /// A column of values, or one value for all rows.
 enum Evaluated {

@@ -27,8 +27,9 @@
 //!
 //! [`Choice`] is a condition together with the columns and the number of rows that are wanted.
 //!
-//! `compile` turns SQL into typed nodes, and `place` says where in the text an error is; `types` decides which types are compatible; `eval` evaluates nodes;
-//! `compare` compares floating-point numbers as DuckDB does.
+//! `compile` turns SQL into the typed expressions of `node`, and `place` finds where in the text an error is; `types`
+//! decides which types are compatible; `eval` evaluates expressions; `compare` compares floating-point numbers as DuckDB
+//! does.
 
 mod aggregate;
 mod choice;
@@ -36,6 +37,7 @@ mod compare;
 mod compile;
 mod error;
 mod eval;
+mod node;
 mod place;
 mod types;
 
@@ -46,8 +48,8 @@ use arrow_select::filter::filter_record_batch;
 
 pub use crate::aggregate::Aggregates;
 pub use crate::choice::Choice;
-use crate::compile::Node;
 pub use crate::error::{ConditionError, QueryError};
+use crate::node::Node;
 
 /// Rows evaluated at a time: intermediate values stay in the processor's cache.
 const WINDOW: usize = 1 << 14;

@@ -8,8 +8,9 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, Tokenizer};
 
 use super::state::Function;
-use crate::compile::{self, Node};
+use crate::compile;
 use crate::error::QueryError;
+use crate::node::Node;
 
 /// The longest list.
 const LONGEST: usize = 64 << 10;
