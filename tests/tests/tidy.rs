@@ -64,7 +64,6 @@ const LONG: &[(&str, usize)] = &[
     ("sender/tests/programs/inputs.rs", 400),
     ("source/src/csv/mod.rs", 450),
     ("source/src/input.rs", 400),
-    ("source/src/json.rs", 450),
     ("source/src/options.rs", 400),
     ("store/src/client.rs", 500),
     ("store/src/server/put.rs", 450),

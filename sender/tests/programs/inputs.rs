@@ -323,6 +323,7 @@ fn nothing_in_silence(programs: &Programs) -> Result<(), Failed> {
         ("a,b\n1,\"x\n2,\"y\"\n", "line 2"),
         ("a,b\n1,2\n3\n", "line 3 has 1 field, and the table has 2 columns"),
         ("a,b\n1,2\n3,4,5\n", "line 3 has 3 fields"),
+        ("a\n1\n2,3\n", "line 3 has 2 fields, and the table has 1 column\n"),
         ("#no\na,b\n1,2\n", "--comment"),
     ] {
         programs.write("x.csv", text)?;

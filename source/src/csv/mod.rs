@@ -94,12 +94,7 @@ impl Csv {
         let named = named.map(|words| words.iter().map(|word| word.as_bytes().to_vec()).collect::<Vec<_>>());
         let nulls: Vec<Vec<u8>> = named.clone().unwrap_or_else(defaults);
         let text_nulls = named.unwrap_or_default();
-        let cutting = Cutting {
-            bytes: if reading.batch_rows_asked { LONGEST } else { BLOCK },
-            rows: reading.batch_rows as u64,
-            flush_every: reading.flush_every,
-            read: reading.read.clone(),
-        };
+        let cutting = Cutting::of(reading, names.len());
         let mut parse = CsvParse {
             dialect,
             schema: Arc::new(Schema::empty()),
@@ -312,8 +307,10 @@ impl CsvParse {
         }
         if let Some((row, count)) = records.counts().enumerate().find(|(_, count)| *count != columns) {
             let line = line(records.record(row)[0].start());
-            let fields = if count == 1 { "field" } else { "fields" };
-            let what = format!("line {line} has {count} {fields}, and the table has {columns} columns");
+            let counted =
+                |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+            let (fields, table) = (counted(count, "field"), counted(columns, "column"));
+            let what = format!("line {line} has {fields}, and the table has {table}");
             let first = self.schema.fields().first();
             let is_comment =
                 self.dialect.comment.is_none() && first.is_some_and(|f| f.name().starts_with('#'));

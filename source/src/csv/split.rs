@@ -10,11 +10,16 @@ use rustix::fd::{AsFd, OwnedFd};
 
 use super::dialect::{Dialect, QUOTE};
 use crate::SourceError;
+use crate::csv::BLOCK;
 use crate::input::Bytes;
+use crate::options::Reading;
 use crate::pipeline::{Block, Split};
 
 /// The longest record. A longer one most likely has an unclosed quote.
 pub(crate) const LONGEST: usize = 64 << 20;
+
+/// The most cells of a block, beside its first row.
+const CELLS: usize = 1 << 20;
 
 /// Bytes to read at a time.
 const READ: usize = 256 << 10;
@@ -52,6 +57,25 @@ pub(crate) struct Cutting {
     pub(crate) flush_every: Duration,
     /// Counts the bytes read.
     pub(crate) read: Arc<AtomicU64>,
+}
+
+impl Cutting {
+    /// Cuts an input whose rows have this number of columns.
+    ///
+    /// A row need not have a byte for each column. Unless the rows of a batch are asked for, the cells of a block are
+    /// bounded too, so that a short text cannot ask for memory without end.
+    pub(crate) fn of(reading: &Reading, columns: usize) -> Cutting {
+        let rows = match reading.batch_rows_asked {
+            true => reading.batch_rows,
+            false => reading.batch_rows.min(CELLS / columns.max(1)).max(1),
+        };
+        Cutting {
+            bytes: if reading.batch_rows_asked { LONGEST } else { BLOCK },
+            rows: rows as u64,
+            flush_every: reading.flush_every,
+            read: reading.read.clone(),
+        }
+    }
 }
 
 /// Cuts an input where `S` finds ends.

@@ -6,7 +6,7 @@ use arrow_schema::DataType;
 use serde_json::Value;
 
 /// Marks text that was a number beyond `i64`. No key or text of JSON begins like this by accident.
-const MARK: &str = "\u{0}big:";
+pub(super) const MARK: &str = "\u{0}big:";
 
 /// Quotes integers beyond `i64`, after a mark. Returns `None` if there are none.
 pub(super) fn quote(bytes: &[u8]) -> Option<Vec<u8>> {

@@ -45,12 +45,7 @@ impl DecoderFactory for Exact {
             DataType::Float16 => floats::<Float16Type>(),
             DataType::Float32 => floats::<Float32Type>(),
             DataType::Float64 => floats::<Float64Type>(),
-            DataType::Boolean
-            | DataType::Null
-            | DataType::Utf8
-            | DataType::LargeUtf8
-            | DataType::Utf8View => Ok(None),
-            to if text::has_form(to) => {
+            to if is_written_as_text(to) => {
                 let strings = Arc::new(Field::new(field.name(), DataType::Utf8, true));
                 let strings = context.make_builtin_decoder(&strings, true)?;
                 Ok(Some(Box::new(Texts { strings, to: to.clone() })))
@@ -59,6 +54,15 @@ impl DecoderFactory for Exact {
             _ => Ok(None),
         }
     }
+}
+
+/// True if JSON has no form for values of the type other than text.
+pub(super) fn is_written_as_text(to: &DataType) -> bool {
+    let direct = matches!(
+        to,
+        DataType::Boolean | DataType::Null | DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
+    );
+    !direct && !to.is_integer() && !to.is_floating() && text::has_form(to)
 }
 
 /// Reads numbers, and numbers in quotes.
@@ -108,7 +112,7 @@ fn unfit(text: &str, data_type: &DataType) -> ArrowError {
 }
 
 /// Parses an integer, also as `1.0` and `1e3` if that is exact.
-fn number<T: ArrowPrimitiveType + Parser>(text: &str) -> Option<T::Native> {
+pub(super) fn number<T: ArrowPrimitiveType + Parser>(text: &str) -> Option<T::Native> {
     T::parse(text).or_else(|| {
         let value: f64 = text.parse().ok()?;
         // Beyond that, a float is not exact.
