@@ -8,7 +8,7 @@
 //! | [`hostile`] | the table of protocol violations, each with the error that it must end in |
 //! | [`honest`] | a sender and a receiver that exchange numbered, patterned messages and check every byte |
 //! | [`puppet`] | a child process that reports each step |
-//! | [`trace`] | steps a child by system calls or by instructions |
+//! | [`trace`] | steps a child by system calls or by instructions, one thread of it or all |
 
 // claim: coverage
 

@@ -7,7 +7,11 @@
 #![cfg(target_arch = "x86_64")]
 #![allow(unsafe_code)]
 
+mod threads;
+
 use std::time::{Duration, Instant};
+
+pub use self::threads::{Stopped, Threads};
 
 /// A child that has asked to be traced. Dropping it kills it, if it still runs.
 #[derive(Debug)]
