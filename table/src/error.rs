@@ -32,8 +32,9 @@ pub enum SetUpError {
     Greeting(ReadError),
     /// The sender that took the place of another has other columns.
     Schema(SchemaMismatch),
-    /// The table lacks a column that was chosen.
-    NoColumn(String),
+    /// The table lacks a column that was chosen: `name`, while it has those of `there`.
+    #[allow(missing_docs, reason = "see above")]
+    NoColumn { name: String, there: Vec<String> },
     /// A system call failed.
     Host(OsError),
     /// Waiting was interrupted.
@@ -242,7 +243,7 @@ impl fmt::Display for SetUpError {
             Self::Layout(error) => error.fmt(f),
             Self::Meet(error) => error.fmt(f),
             Self::Schema(mismatch) => write!(f, "the new sender's table differs: {mismatch}"),
-            Self::NoColumn(name) => write!(f, "the table has no column {name:?}"),
+            Self::NoColumn { name, there } => write!(f, "no column {name:?} among {}", there.join(", ")),
             Self::Greeting(error) => write!(f, "the sender's greeting is not an Arrow schema: {error}"),
             Self::Host(error) => error.fmt(f),
             Self::Interrupted => f.write_str("interrupted"),
@@ -317,7 +318,7 @@ impl std::error::Error for SetUpError {
             Self::Schema(mismatch) => Some(mismatch),
             Self::Host(error) => Some(error),
             Self::Dictionary(error) => Some(error),
-            Self::NoColumn(_) | Self::Interrupted => None,
+            Self::NoColumn { .. } | Self::Interrupted => None,
         }
     }
 }

@@ -77,9 +77,10 @@ pub use buffer_stats::BufferStats;
 pub use copy::{CopyError, copy_batch};
 pub use error::{ReceiveError, SendError, SetUpError};
 pub use hints::Hints;
-pub use merge::{Merge, MergeError, MergeSource};
+pub use merge::{Arrived, Merge, MergeError, MergeSource};
 pub use receive::{
-    Batch, Missed, Outstanding, Receiver, ReceiverBuilder, ReceiverStats, SchemaMismatch, in_forked_child,
+    Batch, Connecting, Keep, Kept, Missed, Outstanding, Receiver, ReceiverBuilder, ReceiverStats,
+    SchemaMismatch, in_forked_child,
 };
 pub use send::{Draft, Interrupt, Sender, SenderBuilder, SenderStats};
 

@@ -3,7 +3,7 @@
 mod error;
 mod source;
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use rustix::io::Errno;
 
 pub use self::error::MergeError;
 pub use self::source::MergeSource;
-use crate::{ReceiveError, Receiver, ReceiverStats, SchemaMismatch};
+use crate::{Batch, Keep, Kept, ReceiveError, Receiver, ReceiverStats, SchemaMismatch};
 
 /// Receives from several senders at once, as an iterator of batches in the order in which they arrive.
 ///
@@ -83,6 +83,7 @@ impl Merge {
                 peer: receiver.peer(),
                 hints: receiver.hints().clone(),
                 missed_before: receiver.missed_before(),
+                outstanding: receiver.outstanding().clone(),
                 stats: ReceiverStats::default(),
                 receiver: Some((receiver, ready)),
             });
@@ -127,6 +128,11 @@ impl Merge {
         self.sources.iter().map(MergeSource::stats).fold(ReceiverStats::default(), |sum, stats| sum + stats)
     }
 
+    /// Ends the parts of all senders: nothing more is received.
+    pub fn end(&mut self) {
+        self.sources.iter_mut().for_each(MergeSource::end);
+    }
+
     /// Waits for the next batch of any sender, and returns its sender's place too. `None` once all have ended.
     pub fn next_batch(&mut self) -> Result<Option<(usize, RecordBatch)>, MergeError> {
         self.next_batch_with(None, None)
@@ -139,10 +145,30 @@ impl Merge {
         limit: Option<Duration>,
         wake: Option<BorrowedFd<'_>>,
     ) -> Result<Option<(usize, RecordBatch)>, MergeError> {
+        let arrived = self.next_by(limit, wake, |batch| Ok((batch.into_record_batch()?, ())))?;
+        Ok(arrived.map(|(place, batch, ())| (place, batch)))
+    }
+
+    /// Waits for the next batch at most for `limit`. Its arrays may be kept: see [`Batch::into_kept`].
+    pub fn next_kept(&mut self, limit: Option<Duration>, keep: Keep) -> Result<Option<Arrived>, MergeError> {
+        let arrived = self.next_by(limit, None, |batch| {
+            let kept = batch.into_kept(keep)?;
+            Ok((kept.batch.clone(), kept))
+        })?;
+        Ok(arrived.map(|(place, batch, kept)| Arrived { place, kept: Kept { batch, ..kept } }))
+    }
+
+    /// Waits for the next batch, of which `convert` makes arrays and whatever else.
+    fn next_by<T>(
+        &mut self,
+        limit: Option<Duration>,
+        wake: Option<BorrowedFd<'_>>,
+        mut convert: impl FnMut(Batch<'_>) -> Result<(RecordBatch, T), ReceiveError>,
+    ) -> Result<Option<(usize, RecordBatch, T)>, MergeError> {
         let until = limit.and_then(|limit| Instant::now().checked_add(limit));
         loop {
-            if let Some((place, batch)) = self.take()? {
-                return Ok(Some((place, batch)));
+            if let Some((place, batch, rest)) = self.take(&mut convert)? {
+                return Ok(Some((place, batch, rest)));
             }
             if self.sources.iter().all(|source| source.receiver.is_none()) {
                 return Ok(None);
@@ -156,7 +182,10 @@ impl Merge {
     }
 
     /// Takes a batch that is there already. After a sender's turn the next one's comes.
-    fn take(&mut self) -> Result<Option<(usize, RecordBatch)>, MergeError> {
+    fn take<T>(
+        &mut self,
+        mut convert: impl FnMut(Batch<'_>) -> Result<(RecordBatch, T), ReceiveError>,
+    ) -> Result<Option<(usize, RecordBatch, T)>, MergeError> {
         let now = Wait::sleeping().spins(0).at_most(Duration::ZERO);
         for _ in 0..self.sources.len() {
             let place = self.turn;
@@ -164,12 +193,14 @@ impl Merge {
             let Some(source) = self.sources.get_mut(place) else { continue };
             let Some((receiver, _)) = &mut source.receiver else { continue };
             let received = match receiver.next_batch_with(now) {
-                Ok(Some(batch)) => batch.into_record_batch().map(Some),
+                Ok(Some(batch)) => convert(batch).map(Some),
                 Ok(None) => Ok(None),
                 Err(error) => Err(error),
             };
             match received {
-                Ok(Some(batch)) => return self.adopt(place, batch).map(Some),
+                Ok(Some((batch, rest))) => {
+                    return self.adopt(place, batch).map(|batch| Some((place, batch, rest)));
+                }
                 Err(ReceiveError::TimedOut) => {}
                 Ok(None) => source.end(),
                 Err(error) => {
@@ -181,35 +212,57 @@ impl Merge {
         Ok(None)
     }
 
-    /// Sleeps until some sender has sent something or is gone, `wake` is readable, or the time is over.
-    fn sleep(&self, left: Option<Duration>, wake: Option<BorrowedFd<'_>>) -> Result<(), MergeError> {
-        let open = || self.sources.iter().filter_map(|source| source.receiver.as_ref());
+    /// Returns the descriptors to sleep on, after [`arm`](Self::arm): each is readable when its sender has sent something or
+    /// is gone. That of a sender whose part has ended is closed.
+    pub fn pollables(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.open().map(|(_, ready)| ready.as_fd())
+    }
+
+    fn open(&self) -> impl Iterator<Item = &(Receiver, OwnedFd)> {
+        self.sources.iter().filter_map(|source| source.receiver.as_ref())
+    }
+
+    /// Announces to all senders that this side will sleep on their [`pollables`](Self::pollables). Returns `false`, and has
+    /// announced nothing, if there is something to receive already, or the end.
+    pub fn arm(&self) -> bool {
         let mut armed = 0;
-        let quiet = open().all(|(receiver, _)| {
+        let quiet = self.open().all(|(receiver, _)| {
             armed += 1;
             receiver.arm()
         });
-        let slept = if quiet {
-            let mut fds: Vec<_> = open().map(|(_, ready)| PollFd::new(ready, PollFlags::IN)).collect();
-            fds.extend(wake.iter().map(|wake| PollFd::new(wake, PollFlags::IN)));
-            let left =
-                left.map(|left| Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 3600, tv_nsec: 0 }));
-            match poll(&mut fds, left.as_ref()) {
-                Ok(_) if wake.is_some() && fds.last().is_some_and(|fd| !fd.revents().is_empty()) => {
-                    Err(MergeError::Woken)
-                }
-                Ok(_) | Err(Errno::INTR) => Ok(()),
-                Err(error) => Err(MergeError::Poll(error.into())),
+        if !quiet {
+            self.open().take(armed).for_each(|(receiver, _)| receiver.disarm());
+        }
+        quiet && armed > 0
+    }
+
+    /// Ends the sleep that [`arm`](Self::arm) announced.
+    pub fn disarm(&self) {
+        self.open().for_each(|(receiver, _)| receiver.disarm());
+    }
+
+    /// Sleeps until some sender has sent something or is gone, `wake` is readable, or the time is over.
+    fn sleep(&self, left: Option<Duration>, wake: Option<BorrowedFd<'_>>) -> Result<(), MergeError> {
+        if !self.arm() {
+            return Ok(());
+        }
+        let ready = self.pollables().map(|ready| PollFd::from_borrowed_fd(ready, PollFlags::IN));
+        let mut fds: Vec<_> =
+            ready.chain(wake.map(|wake| PollFd::from_borrowed_fd(wake, PollFlags::IN))).collect();
+        let left = left.map(|left| Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 3600, tv_nsec: 0 }));
+        let slept = match poll(&mut fds, left.as_ref()) {
+            Ok(_) if wake.is_some() && fds.last().is_some_and(|fd| !fd.revents().is_empty()) => {
+                Err(MergeError::Woken)
             }
-        } else {
-            Ok(())
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(error) => Err(MergeError::Poll(error.into())),
         };
-        open().take(armed).for_each(|(receiver, _)| receiver.disarm());
+        self.disarm();
         slept
     }
 
     /// Returns a sender's batch under the common schema.
-    fn adopt(&mut self, place: usize, batch: RecordBatch) -> Result<(usize, RecordBatch), MergeError> {
+    fn adopt(&mut self, place: usize, batch: RecordBatch) -> Result<RecordBatch, MergeError> {
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         let (_, mut columns, rows) = batch.into_parts();
         if let Some(names) = &self.column {
@@ -218,7 +271,7 @@ impl Merge {
             columns.push(Arc::new(DictionaryArray::new(keys, names.clone())));
         }
         match RecordBatch::try_new_with_options(self.schema.clone(), columns, &options) {
-            Ok(batch) => Ok((place, batch)),
+            Ok(batch) => Ok(batch),
             Err(error) => {
                 let source = &mut self.sources[place];
                 source.end();
@@ -226,6 +279,15 @@ impl Merge {
             }
         }
     }
+}
+
+/// A batch of one of several senders.
+#[derive(Debug)]
+pub struct Arrived {
+    /// The place of the sender.
+    pub place: usize,
+    /// The batch under the common schema, and where it lies.
+    pub kept: Kept,
 }
 
 /// Returns the schema with each column nullable that is in one of both.

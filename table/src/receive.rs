@@ -5,10 +5,12 @@ mod alike;
 mod batch;
 mod builder;
 mod channel;
+mod connecting;
 mod copies;
 #[cfg(feature = "derive")]
 mod held;
 mod iter;
+mod kept;
 mod outstanding;
 mod stats;
 mod trust;
@@ -26,8 +28,10 @@ pub use self::alike::SchemaMismatch;
 pub use self::batch::Batch;
 pub use self::builder::ReceiverBuilder;
 use self::channel::{Channel, Memory};
+pub use self::connecting::Connecting;
 #[cfg(feature = "derive")]
 pub(crate) use self::held::Held;
+pub use self::kept::{Keep, Kept};
 pub use self::outstanding::{Outstanding, in_forked_child};
 pub use self::stats::ReceiverStats;
 use crate::error::{ReceiveError, SetUpError};
@@ -167,6 +171,14 @@ impl Receiver {
     pub fn missed_before(&self) -> Missed {
         let past = self.channel.past();
         Missed { batches: past.messages, rows: past.items }
+    }
+
+    /// Returns the batches that senders have skipped this receiver for, as far as is known: up to the last gap before a
+    /// batch that was received, and all of them at the table's end. Costs nothing, unlike the count in
+    /// [`stats`](Self::stats), which is read from the sender.
+    #[must_use]
+    pub fn missed_so_far(&self) -> u64 {
+        self.earlier.transport.missed.saturating_add(self.missed)
     }
 
     /// True if the sender announced that it may skip this receiver for being slow. Otherwise [`next`](Self::next)

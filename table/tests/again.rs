@@ -132,3 +132,29 @@ fn who_hangs_up_is_not_the_next_sender() {
     drop(sender);
     assert_eq!(waiting.join().unwrap(), 3);
 }
+
+#[test]
+fn a_connection_in_the_background_can_be_waited_for_and_given_up() {
+    for delivery in DELIVERIES {
+        let path = path(&format!("background-{delivery:?}"));
+        let connecting = builder(delivery).connect_in_background(&path).unwrap();
+        assert!(connecting.wait(Duration::ZERO).is_none(), "nobody is there");
+        let mut sender = Sender::bind(&path, batch(0..1).schema()).unwrap();
+        let sending = std::thread::spawn(move || sender.send(&batch(0..3)));
+        let mut receiver = connecting.wait(Duration::from_secs(60)).unwrap().unwrap();
+        sending.join().unwrap().unwrap();
+        assert_eq!(receiver.next().unwrap().unwrap(), batch(0..3));
+        assert!(receiver.next().is_none());
+    }
+    // Given up in the middle of a handshake: the other side sees that nobody is there any more.
+    let path = path("given-up");
+    let listener = Listener::bind(std::path::Path::new(&path).as_os_str().as_bytes()).unwrap();
+    let connecting = builder(Delivery::Pooled).connect_in_background(&path).unwrap();
+    let mut polled = [rustix::event::PollFd::new(&listener, rustix::event::PollFlags::IN)];
+    rustix::event::poll(&mut polled, None).unwrap();
+    let socket = listener.accept_socket().unwrap().unwrap();
+    drop(connecting);
+    let mut polled = [rustix::event::PollFd::new(&socket, rustix::event::PollFlags::RDHUP)];
+    rustix::event::poll(&mut polled, None).unwrap();
+    assert!(polled[0].revents().contains(rustix::event::PollFlags::RDHUP));
+}

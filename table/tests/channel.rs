@@ -223,8 +223,10 @@ fn a_receiver_that_skips_never_misses_a_dictionary() {
         receiver.next_batch_with(Wait::sleeping().at_most(std::time::Duration::ZERO)),
         Err(ReceiveError::TimedOut)
     ));
+    assert_eq!(receiver.missed_so_far(), 0, "no gap has shown yet");
     sender.send(&coded(&["b"])).unwrap();
     assert_eq!(words(&receiver.next_batch().unwrap().unwrap().into_record_batch().unwrap()), ["b"]);
+    assert_eq!(receiver.missed_so_far(), 1);
     // One that takes nothing more is cut off rather than misled.
     for word in ["c", "d", "e", "f", "g"] {
         let _ = sender.send(&coded(&[word]));

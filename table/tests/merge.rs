@@ -15,6 +15,7 @@ use bowstring::transport::{
     Connector, Deliveries, Delivery, HandshakeConfig, Label, SenderConfig, socket_pair,
 };
 use bowstring::{BreakOff, Merge, MergeError, ReceiveError, Receiver, Sender};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 const DELIVERIES: [Delivery; 3] = [Delivery::Pooled, Delivery::Copied, Delivery::Sealed];
 const NAMES: [&str; 3] = ["north", "south", "west"];
@@ -169,6 +170,30 @@ fn waiting_ends_in_time_or_by_a_descriptor_and_loses_nothing() {
         let sleeping = std::thread::spawn(move || merge.next_batch().unwrap().is_none());
         drop(senders);
         assert!(sleeping.join().unwrap(), "{delivery:?}");
+    }
+}
+
+#[test]
+fn one_sleep_is_announced_to_all_senders_that_are_left() {
+    for delivery in DELIVERIES {
+        let mut senders: Vec<Sender> = (0..2).map(|place| sender_of(&batch(place, 0, 1))).collect();
+        let receivers: Vec<Receiver> = senders.iter_mut().map(|sender| connect(sender, delivery)).collect();
+        let mut merge = Merge::new(NAMES.into_iter().zip(receivers)).unwrap();
+        let readable = |merge: &Merge, patience: i64| {
+            let fds = merge.pollables().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
+            poll(&mut fds.collect::<Vec<_>>(), Some(&Timespec { tv_sec: patience, tv_nsec: 0 })).unwrap()
+        };
+        for sender in [1, 0] {
+            assert!(merge.arm());
+            assert_eq!(readable(&merge, 0), 0, "{delivery:?}: nothing was sent");
+            senders[sender].send(&batch(sender, 0, 5)).unwrap();
+            assert_eq!(readable(&merge, 60), 1, "{delivery:?}: the sender rings");
+            merge.disarm();
+            assert_eq!(merge.next().unwrap().unwrap().0, sender);
+        }
+        drop(senders);
+        assert!(merge.next_batch().unwrap().is_none());
+        assert_eq!((merge.arm(), merge.pollables().count()), (false, 0), "nobody is left to wake it up");
     }
 }
 

@@ -162,7 +162,9 @@ fn expects(receiver: &mut Receiver, first: i64, columns: &[usize]) {
 fn a_column_that_the_table_lacks_is_named() {
     let mut sender = sender();
     match meet(&mut sender, builder(&["n", "price"])) {
-        Err(SetUpError::NoColumn(name)) => assert_eq!(name, "price"),
+        Err(SetUpError::NoColumn { name, there }) => {
+            assert_eq!((&*name, &*there), ("price", &["id".to_owned()][..]))
+        }
         outcome => panic!("{outcome:?}"),
     }
 }

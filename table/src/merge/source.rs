@@ -1,10 +1,11 @@
 //! One sender of several.
 
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use bowstring_transport::{Credentials, Delivery};
 
-use crate::{Hints, Missed, Receiver, ReceiverStats};
+use crate::{Hints, Missed, Outstanding, Receiver, ReceiverStats};
 
 /// One of the senders of a [`Merge`](crate::Merge).
 #[derive(Debug)]
@@ -16,6 +17,7 @@ pub struct MergeSource {
     pub(super) peer: Credentials,
     pub(super) hints: Hints,
     pub(super) missed_before: Missed,
+    pub(super) outstanding: Arc<Outstanding>,
     /// The counts at its end.
     pub(super) stats: ReceiverStats,
 }
@@ -61,6 +63,18 @@ impl MergeSource {
     #[must_use]
     pub fn missed_before(&self) -> Missed {
         self.missed_before
+    }
+
+    /// Returns what the arrays made of its batches still hold.
+    #[must_use]
+    pub fn outstanding(&self) -> &Arc<Outstanding> {
+        &self.outstanding
+    }
+
+    /// Returns the batches that it has skipped the receiver for: see [`Receiver::missed_so_far`].
+    #[must_use]
+    pub fn missed_so_far(&self) -> u64 {
+        self.receiver.as_ref().map_or(self.stats.transport.missed, |(receiver, _)| receiver.missed_so_far())
     }
 
     /// Returns the counts of what was received from it.

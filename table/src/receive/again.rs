@@ -51,7 +51,7 @@ impl ReceiverBuilder {
         address: impl AsRef<OsStr>,
         receiver: &mut Receiver,
     ) -> Result<Missed, SetUpError> {
-        let next = self.connect_until(address.as_ref(), true)?;
+        let next = self.connect_until(address.as_ref(), true, None)?;
         receiver.continue_with(next).map_err(SetUpError::Schema)
     }
 }

@@ -8,7 +8,7 @@ use arrow_buffer::Buffer;
 use bowstring_codec::decode::Decoder;
 use bowstring_codec::interop::{Align, share};
 use bowstring_codec::view::{BatchView, Full, Level, Structure};
-use bowstring_transport::Meta;
+use bowstring_transport::{Delivery, Meta};
 
 use super::channel::Memory;
 use super::outstanding::{Held, Outstanding};
@@ -36,6 +36,8 @@ pub struct Batch<'a> {
     meta: Meta,
     /// The addresses of the memory shared with the sender; empty if the batch was copied.
     shared: Range<usize>,
+    /// The bytes of a slot; 1 where messages take none.
+    slot: usize,
     decoder: &'a mut Decoder,
     align: Align,
     outstanding: &'a Arc<Outstanding>,
@@ -48,21 +50,21 @@ impl<'a> Batch<'a> {
     pub(super) fn new(
         memory: Memory<'a>,
         meta: Meta,
-        pool: Option<Range<usize>>,
+        pool: Option<(Range<usize>, usize)>,
         decoder: &'a mut Decoder,
         align: Align,
         outstanding: &'a Arc<Outstanding>,
         stats: &'a mut ReceiverStats,
     ) -> Batch<'a> {
-        let shared = match (&memory, pool) {
+        let (shared, slot) = match (&memory, pool) {
             (Memory::Lease(_), Some(pool)) => pool,
             (Memory::Sealed(message), _) => {
                 let addresses = message.as_ptr_range();
-                addresses.start.addr()..addresses.end.addr()
+                (addresses.start.addr()..addresses.end.addr(), 1)
             }
-            _ => 0..0,
+            _ => (0..0, 1),
         };
-        Batch { memory, meta, shared, decoder, align, outstanding, stats, counted: false }
+        Batch { memory, meta, shared, slot, decoder, align, outstanding, stats, counted: false }
     }
 
     /// Returns the sender's number of the message. A gap means messages that were not for this receiver.
@@ -90,6 +92,19 @@ impl<'a> Batch<'a> {
         self.shared.clone()
     }
 
+    /// Returns the bytes that the message takes: whole slots, where it lies in slots.
+    pub(super) fn taken(&self) -> usize {
+        self.memory.len().next_multiple_of(self.slot)
+    }
+
+    pub(super) fn delivery(&self) -> Delivery {
+        self.memory.delivery()
+    }
+
+    pub(super) fn outstanding(&self) -> &Outstanding {
+        self.outstanding
+    }
+
     /// Returns the batch as a view of the memory it came in, its structure checked. Takes no heap.
     pub fn view(&mut self) -> Result<BatchView<'_, Structure>, ReceiveError> {
         let before = heap::allocations();
@@ -113,12 +128,12 @@ impl<'a> Batch<'a> {
     /// Returns the batch as Arrow arrays whose buffers are the memory it came in. That memory goes back to the sender
     /// when the last of them is dropped, on any thread; until then it is missing from the sender's pool.
     pub fn into_record_batch(self) -> Result<RecordBatch, ReceiveError> {
-        let outstanding = self.outstanding;
+        let (outstanding, taken) = (self.outstanding, self.taken());
         self.arrays_over(|memory| match memory {
-            Memory::Lease(lease) => share(Held::new(lease.detach(), outstanding)),
+            Memory::Lease(lease) => share(Held::new(lease.detach(), taken, outstanding)),
             Memory::Copy(copy) => share(copy),
             // The descriptor is closed, so that batches that are kept need none.
-            Memory::Sealed(message) => share(Held::new(message.into_view(), outstanding)),
+            Memory::Sealed(message) => share(Held::new(message.into_view(), taken, outstanding)),
         })
     }
 

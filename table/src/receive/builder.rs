@@ -8,6 +8,7 @@ use bowstring_transport::names::Address;
 use bowstring_transport::{Access, Connector, Deliveries, HandshakeError};
 use rustix::fd::OwnedFd;
 
+use super::connecting::Stop;
 use super::{Receiver, trust};
 use crate::Wish;
 use crate::error::SetUpError;
@@ -113,25 +114,36 @@ impl ReceiverBuilder {
 
     /// Connects to the sender of this name, or at this path: a text with a `/` in it is a path, `@NAME` an abstract name.
     pub fn connect(&self, address: impl AsRef<OsStr>) -> Result<Receiver, SetUpError> {
-        self.connect_until(address.as_ref(), false)
+        self.connect_until(address.as_ref(), false, None)
     }
 
-    /// Connects; `again` also tries again if a sender hangs up, as one that is about to end does.
-    pub(super) fn connect_until(&self, text: &OsStr, again: bool) -> Result<Receiver, SetUpError> {
+    /// Connects; `again` also tries again if a sender hangs up, as one that is about to end does. Gives up once `stop` is
+    /// asked for.
+    pub(super) fn connect_until(
+        &self,
+        text: &OsStr,
+        again: bool,
+        stop: Option<&Stop>,
+    ) -> Result<Receiver, SetUpError> {
         let failed = |error| SetUpError::address(text, error);
         let address = Address::parse(text).map_err(|error| failed(error.into()))?;
         let began = Instant::now();
         loop {
             let error = match address.connect() {
-                Ok(socket) => match self.connect_socket(socket) {
-                    Err(error @ SetUpError::Meet(HandshakeError::HungUp)) if again => error,
-                    met => return met,
-                },
+                Ok(socket) => {
+                    if let Some(stop) = stop {
+                        stop.will_end(&socket)?;
+                    }
+                    match self.connect_socket(socket) {
+                        Err(error @ SetUpError::Meet(HandshakeError::HungUp)) if again => error,
+                        met => return met,
+                    }
+                }
                 Err(error) if error.nobody_listens() => failed(error),
                 Err(error) => return Err(failed(error)),
             };
             let left = self.wait.saturating_sub(began.elapsed());
-            if left.is_zero() {
+            if left.is_zero() || stop.is_some_and(Stop::is_asked) {
                 return Err(error);
             }
             std::thread::sleep(PAUSE.min(left));
@@ -154,7 +166,9 @@ impl ReceiverBuilder {
             && !receiver.choose_columns(names)
         {
             let lacks = |name: &&String| receiver.schema().index_of(name).is_err();
-            return Err(SetUpError::NoColumn(names.iter().find(lacks).cloned().unwrap_or_default()));
+            let name = names.iter().find(lacks).cloned().unwrap_or_default();
+            let there = receiver.schema().fields().iter().map(|field| field.name().clone()).collect();
+            return Err(SetUpError::NoColumn { name, there });
         }
         Ok(receiver)
     }

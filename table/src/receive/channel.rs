@@ -141,10 +141,10 @@ impl Channel {
         }
     }
 
-    /// Returns the addresses at which the sender's pool is mapped, if messages are read there.
-    pub(super) fn pool(&self) -> Option<Range<usize>> {
+    /// Returns the addresses at which the sender's pool is mapped, and the bytes of a slot, if messages are read there.
+    pub(super) fn pool(&self) -> Option<(Range<usize>, usize)> {
         match self {
-            Channel::Pooled(receiver) => Some(receiver.pool_addresses()),
+            Channel::Pooled(receiver) => Some((receiver.pool_addresses(), receiver.geometry().slot_size())),
             Channel::Copied(..) | Channel::Sealed(_) => None,
         }
     }

@@ -19,7 +19,7 @@ impl Outstanding {
         self.messages.load(Ordering::Relaxed)
     }
 
-    /// Returns their size in bytes.
+    /// Returns the bytes that they take: whole slots, where they lie in slots.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
@@ -41,16 +41,19 @@ pub fn in_forked_child() {
 #[derive(Debug)]
 pub(super) struct Held<M: AsRef<[u8]>> {
     memory: ManuallyDrop<M>,
+    /// The bytes that it takes.
+    taken: usize,
     outstanding: Arc<Outstanding>,
     generation: u32,
 }
 
 impl<M: AsRef<[u8]>> Held<M> {
-    pub(super) fn new(memory: M, outstanding: &Arc<Outstanding>) -> Held<M> {
+    pub(super) fn new(memory: M, taken: usize, outstanding: &Arc<Outstanding>) -> Held<M> {
         outstanding.messages.fetch_add(1, Ordering::Relaxed);
-        outstanding.bytes.fetch_add(memory.as_ref().len(), Ordering::Relaxed);
+        outstanding.bytes.fetch_add(taken, Ordering::Relaxed);
         Held {
             memory: ManuallyDrop::new(memory),
+            taken,
             outstanding: outstanding.clone(),
             generation: GENERATION.load(Ordering::Relaxed),
         }
@@ -70,7 +73,7 @@ impl<M: AsRef<[u8]>> Drop for Held<M> {
             return;
         }
         self.outstanding.messages.fetch_sub(1, Ordering::Relaxed);
-        self.outstanding.bytes.fetch_sub(self.as_ref().len(), Ordering::Relaxed);
+        self.outstanding.bytes.fetch_sub(self.taken, Ordering::Relaxed);
         drop_memory(&mut self.memory);
     }
 }

@@ -10,7 +10,7 @@ use core::time::Duration;
 use rustix::event::PollFlags;
 use rustix::fd::OwnedFd;
 
-use crate::abi::{Closing, Sleep};
+use crate::abi::{Closing, Geometry, Sleep};
 use crate::connect::session::driver::Greeting;
 use crate::connect::session::wire::{self, Kind, Past};
 use crate::error::OsError;
@@ -327,6 +327,12 @@ impl<T: Trust> Receiver<T> {
             sleeps: head.sleeps.load(Ordering::Relaxed),
             copied: head.copied.load(Ordering::Relaxed),
         }
+    }
+
+    /// Returns the shape of the sender's pool.
+    #[must_use]
+    pub fn geometry(&self) -> Geometry {
+        self.channel.geometry
     }
 
     /// Returns the addresses at which the sender's pool is mapped, to show that nothing was copied.
