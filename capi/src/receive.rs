@@ -140,7 +140,7 @@ pub unsafe extern "C" fn bowstring_table_receiver_connect(
         let address = unsafe { Address::read(address) }?;
         // SAFETY: the caller's promise.
         let terms = unsafe { Terms::read(options) }?;
-        Ok(terms.wanted().connect_socket(address.dial()?).map_err(Failure::Meet)?)
+        Ok(terms.wanted().connect(address.dial()?).map_err(Failure::Meet)?)
     };
     // SAFETY: the caller's promise.
     let body = || unsafe { give(receiver, meet) };
@@ -167,7 +167,7 @@ pub unsafe extern "C" fn bowstring_table_receiver_meet(
         let fd = unsafe { descriptor(fd) }?;
         // SAFETY: the caller's promise.
         let terms = unsafe { Terms::read(options) }?;
-        Ok(terms.wanted().connect_socket(fd).map_err(Failure::Meet)?)
+        Ok(terms.wanted().connect(fd).map_err(Failure::Meet)?)
     };
     // SAFETY: the caller's promise.
     let body = || unsafe { give(receiver, meet) };

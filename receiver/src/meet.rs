@@ -29,12 +29,12 @@ pub(crate) fn meet(plan: &Plan, signals: &Signals) -> Result<TableReceiver, Fail
     let incoming = match &plan.endpoint {
         Endpoint::Inherited(number) => {
             let met = inherit::adopt(*number).ok_or(HandshakeError::WrongSocket);
-            met.and_then(|socket| connector(plan, &greeting).connect_socket(socket)).map_err(|error| {
+            met.and_then(|socket| connector(plan, &greeting).connect(socket)).map_err(|error| {
                 Failure::Connector { endpoint: plan.endpoint.clone(), error: error.into() }
             })?
         }
         Endpoint::At(address) => {
-            let connect = || Ok(connector(plan, &greeting).connect_socket(address.connect()?)?);
+            let connect = || Ok(connector(plan, &greeting).connect(address.connect()?)?);
             wait_for_sender(plan, address, Patience { wait: plan.wait, again: false }, signals, connect)?
         }
     };
@@ -49,7 +49,7 @@ pub(crate) fn again(
 ) -> Result<Option<TableReceiver>, Failure> {
     let Endpoint::At(address) = &plan.endpoint else { return Ok(None) };
     let greeting = greeting(plan);
-    let connect = || Ok(connector(plan, &greeting).connect_socket(address.connect()?)?);
+    let connect = || Ok(connector(plan, &greeting).connect(address.connect()?)?);
     let patience = Patience { wait: Some(wait), again: true };
     match wait_for_sender(plan, address, patience, signals, connect) {
         Ok(incoming) => open(plan, incoming).map(Some),

@@ -14,7 +14,7 @@ use arrow_schema::{DataType, Field, UnionFields};
 use bowstring::SendError;
 use bowstring::codec::Plan;
 use bowstring::protocol;
-use bowstring::transport::{Access, Decision, End, Label, Sender, SenderConfig, Wait};
+use bowstring::transport::{Access, Decision, End, HandshakeConfig, Label, Sender, SenderConfig, Wait};
 use support::{Killed, Room, expect_code, flat, flat_table, lines, nested, trial};
 
 fn main() {
@@ -110,7 +110,7 @@ fn raw(room: &Room, args: &[&str], greeting: &[u8], messages: &[(u32, &[u8])]) -
     let listener = room.listener();
     let mut sender = SenderConfig::new().build().unwrap();
     let child = room.receiver(args).spawn().unwrap();
-    sender.accept(&listener, Wait::sleeping(), &mut |_| Decision::Welcome(greeting)).unwrap();
+    sender.accept(&listener, &HandshakeConfig::new(greeting)).unwrap();
     for (tag, message) in messages {
         send(&mut sender, *tag, message);
     }
@@ -165,7 +165,8 @@ fn refused() {
     let mut child = Killed(room.receiver(["--count"]).spawn().unwrap());
     while child.0.try_wait().unwrap().is_none() {
         let wait = Wait::sleeping().at_most(Duration::from_millis(20));
-        let _ = sender.accept(&listener, wait, &mut |_| Decision::Refuse("not on Fridays"));
+        let config = HandshakeConfig::new(b"").wait(wait).decide(&|_| Decision::Refuse("not on Fridays"));
+        let _ = sender.accept(&listener, &config);
     }
     assert_eq!(child.code(), Some(4));
     assert!(child.stderr().contains("not on Fridays"));
@@ -179,7 +180,7 @@ fn no_delivery() {
     let mut child = Killed(room.receiver(["--delivery", "sealed"]).spawn().unwrap());
     while child.0.try_wait().unwrap().is_none() {
         let wait = Wait::sleeping().at_most(Duration::from_millis(20));
-        let _ = sender.accept(&listener, wait, &mut |_| Decision::Welcome(b""));
+        let _ = sender.accept(&listener, &HandshakeConfig::new(b"").wait(wait));
     }
     assert_eq!(child.code(), Some(4));
     assert!(child.stderr().contains("--delivery"));
@@ -223,8 +224,8 @@ fn not_let_in() {
     let mut sender = SenderConfig::new().build().unwrap();
     let mut child = Killed(room.receiver(["--count"]).spawn().unwrap());
     while child.0.try_wait().unwrap().is_none() {
-        let strangers = Access::Users(&[u32::MAX - 7]);
-        let _ = sender.poll_accept_from(&listener, strangers, &mut |_| Decision::Welcome(b""));
+        let strangers = HandshakeConfig::new(b"").access(Access::Users(&[u32::MAX - 7]));
+        let _ = sender.poll_accept(&listener, &strangers);
         std::thread::yield_now();
     }
     assert_eq!(child.code(), Some(7));

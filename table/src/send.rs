@@ -258,7 +258,7 @@ impl Sender {
     /// # use bowstring::transport::{Deliveries, Connector, SenderConfig};
     /// # let (here, there) = transport::socket_pair()?;
     /// # let receiving = std::thread::spawn(move || {
-    /// #     let mut receiver = Receiver::open(Connector::new(Deliveries::ANY).connect_socket(there).unwrap()).unwrap();
+    /// #     let mut receiver = Receiver::open(Connector::new(Deliveries::ANY).connect(there).unwrap()).unwrap();
     /// #     receiver.next_batch().unwrap().unwrap().into_record_batch().unwrap()
     /// # });
     /// let schema = Schema::new(vec![Field::new("square", DataType::Int64, false)]);

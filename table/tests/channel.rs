@@ -22,7 +22,7 @@ const DELIVERIES: [Delivery; 3] = [Delivery::Pooled, Delivery::Copied, Delivery:
 fn connect(sender: &mut Sender, delivery: Delivery) -> Receiver {
     let (here, there) = socket_pair().unwrap();
     let receiver = std::thread::spawn(move || {
-        let incoming = Connector::new(Deliveries::only(delivery)).connect_socket(there).unwrap();
+        let incoming = Connector::new(Deliveries::only(delivery)).connect(there).unwrap();
         // SAFETY: the sender is this test's `Sender`, which does not write to leased slots.
         Receiver::from_opened(unsafe { incoming.open() }.unwrap()).unwrap()
     });
@@ -289,7 +289,7 @@ fn newcomers_are_let_in_while_the_sender_waits_for_room() {
     std::thread::scope(|scope| {
         // The pool is full, and only this thread makes room, after the other receiver was accepted.
         scope.spawn(move || {
-            let late = Connector::new(Deliveries::ANY).connect(&path).unwrap();
+            let late = Connector::new(Deliveries::ANY).connect(&path[..]).unwrap();
             let mut late = Receiver::open(late).unwrap();
             assert_eq!(first.next_batch().unwrap().unwrap().into_record_batch().unwrap().num_rows(), 100);
             assert_eq!(late.next_batch().unwrap().unwrap().into_record_batch().unwrap().num_rows(), 100);
@@ -319,10 +319,9 @@ fn a_greeting_that_is_no_schema_and_a_message_that_is_no_batch_are_errors() {
     use bowstring::transport::{HandshakeConfig, Label};
     let greet = |greeting: &[u8]| {
         let (here, there) = socket_pair().unwrap();
-        let incoming =
-            std::thread::spawn(move || Connector::new(Deliveries::SLOTS).connect_socket(there).unwrap());
+        let incoming = std::thread::spawn(move || Connector::new(Deliveries::SLOTS).connect(there).unwrap());
         let mut sender = SenderConfig::new().build().unwrap();
-        sender.accept_socket(here, &HandshakeConfig::new(greeting)).unwrap();
+        sender.accept(here, &HandshakeConfig::new(greeting)).unwrap();
         (sender, incoming.join().unwrap())
     };
     for greeting in [&b""[..], b"hello", &[0xff; 64]] {

@@ -25,7 +25,7 @@ fn batch() -> RecordBatch {
 fn connect(sender: &mut Sender, delivery: Delivery) -> Receiver {
     let (here, there) = socket_pair().unwrap();
     let receiver = std::thread::spawn(move || {
-        let incoming = Connector::new(Deliveries::only(delivery)).connect_socket(there).unwrap();
+        let incoming = Connector::new(Deliveries::only(delivery)).connect(there).unwrap();
         // SAFETY: the sender is this test's `Sender`, which does not write to leased slots.
         Receiver::from_opened(unsafe { incoming.open() }.unwrap()).unwrap()
     });

@@ -39,7 +39,7 @@ fn rows(batch: &RecordBatch) -> (i64, String) {
 fn join(sender: &mut Sender, delivery: Delivery) -> JoinHandle<Vec<(i64, String)>> {
     let (here, there) = socket_pair().unwrap();
     let receiving = std::thread::spawn(move || {
-        let incoming = Connector::new(Deliveries::only(delivery)).connect_socket(there).unwrap();
+        let incoming = Connector::new(Deliveries::only(delivery)).connect(there).unwrap();
         // SAFETY: the sender is this test's, which does not write to leased slots.
         #[allow(unsafe_code)]
         let opened = unsafe { incoming.open() }.unwrap();
@@ -107,7 +107,7 @@ fn what_is_built_in_place_is_kept_too() {
         let join = |sender: &mut Sender| {
             let (here, there) = socket_pair().unwrap();
             let receiving = std::thread::spawn(move || {
-                let incoming = Connector::new(Deliveries::only(delivery)).connect_socket(there).unwrap();
+                let incoming = Connector::new(Deliveries::only(delivery)).connect(there).unwrap();
                 let receiver = Receiver::open(incoming).unwrap();
                 let numbers = receiver.map(|batch| batch.unwrap());
                 numbers

@@ -19,9 +19,9 @@ const DELIVERIES: [Delivery; 3] = [Delivery::Pooled, Delivery::Copied, Delivery:
 fn connect(delivery: Delivery, plan: &Plan) -> (Sender, Receiver) {
     let (here, there) = socket_pair().unwrap();
     let incoming =
-        std::thread::spawn(move || Connector::new(Deliveries::only(delivery)).connect_socket(there).unwrap());
+        std::thread::spawn(move || Connector::new(Deliveries::only(delivery)).connect(there).unwrap());
     let mut sender = SenderConfig::new().build().unwrap();
-    sender.accept_socket(here, &HandshakeConfig::new(plan.schema_message())).unwrap();
+    sender.accept(here, &HandshakeConfig::new(plan.schema_message())).unwrap();
     // SAFETY: the sender is this test's, which does not write to leased slots.
     let opened = unsafe { incoming.join().unwrap().open() }.unwrap();
     (sender, Receiver::from_opened(opened).unwrap())

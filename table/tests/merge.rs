@@ -44,7 +44,7 @@ fn batch(sender: usize, first: i64, rows: i64) -> RecordBatch {
 fn connect(sender: &mut Sender, delivery: Delivery) -> Receiver {
     let (here, there) = socket_pair().unwrap();
     let receiver = std::thread::spawn(move || {
-        let incoming = Connector::new(Deliveries::only(delivery)).connect_socket(there).unwrap();
+        let incoming = Connector::new(Deliveries::only(delivery)).connect(there).unwrap();
         // SAFETY: the sender is this test's `Sender`, which does not write to leased slots.
         Receiver::from_opened(unsafe { incoming.open() }.unwrap()).unwrap()
     });
@@ -204,7 +204,7 @@ fn a_sender_whose_message_is_malformed_is_given_up_and_does_not_wait_for_this_si
     let plan = bowstring::codec::Plan::new(good.schema().clone()).unwrap();
     let (here, there) = socket_pair().unwrap();
     let second = std::thread::spawn(move || Receiver::builder().connect_socket(there).unwrap());
-    bad.accept_socket(here, &HandshakeConfig::new(plan.schema_message())).unwrap();
+    bad.accept(here, &HandshakeConfig::new(plan.schema_message())).unwrap();
     let receivers = [("good", connect(&mut good, Delivery::Pooled)), ("bad", second.join().unwrap())];
     let mut loan = bad.loan(64).unwrap();
     loan.fill(0x5a);

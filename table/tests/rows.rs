@@ -116,7 +116,7 @@ fn row(n: u64) -> All {
 fn connect(sender: &mut Sender, delivery: Delivery) -> Receiver {
     let (here, there) = socket_pair().unwrap();
     let receiver = std::thread::spawn(move || {
-        Receiver::open(Connector::new(Deliveries::only(delivery)).connect_socket(there).unwrap())
+        Receiver::open(Connector::new(Deliveries::only(delivery)).connect(there).unwrap())
             .unwrap_or_else(|error| panic!("{error}"))
     });
     sender.accept_socket(here).unwrap();

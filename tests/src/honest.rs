@@ -97,10 +97,8 @@ pub fn try_open(incoming: Incoming) -> Result<Opened, OsError> {
 pub fn join(sender: &mut Sender, wanted: Deliveries) -> Opened {
     let (here, there) = socket_pair().expect("a pair of sockets");
     std::thread::scope(|scope| {
-        let incoming = scope.spawn(move || Connector::new(wanted).patience(PATIENCE).connect_socket(there));
-        sender
-            .accept_socket(here, &HandshakeConfig::new(b"").patience(PATIENCE))
-            .expect("an honest receiver");
+        let incoming = scope.spawn(move || Connector::new(wanted).patience(PATIENCE).connect(there));
+        sender.accept(here, &HandshakeConfig::new(b"").patience(PATIENCE)).expect("an honest receiver");
         open(incoming.join().expect("no panic").expect("an honest sender"))
     })
 }
@@ -208,5 +206,5 @@ pub fn sockets() -> (OwnedFd, OwnedFd) {
 /// Connects to a sender over a connected socket, for pooled delivery.
 pub fn meet(socket: OwnedFd) -> Incoming {
     let meeting = Connector::new(Deliveries::only(Delivery::Pooled)).patience(PATIENCE);
-    meeting.connect_socket(socket).expect("an honest sender")
+    meeting.connect(socket).expect("an honest sender")
 }

@@ -70,8 +70,8 @@ fn few_descriptors() -> Result<(), Failed> {
         let (meeting, introduction) = both_patient();
         let (met, received) = under(Resource::Nofile, limit, || {
             std::thread::scope(|scope| {
-                let receiving = scope.spawn(|| meeting.connect_socket(there));
-                let met = sender.accept_socket(here, &introduction);
+                let receiving = scope.spawn(|| meeting.connect(there));
+                let met = sender.accept(here, &introduction);
                 (met, receiving.join().expect("no panic"))
             })
         });
@@ -154,8 +154,8 @@ fn small_files() -> Result<(), Failed> {
     // Too small for a board: the receiver learns that the sender has no memory for it.
     let (met, received) = under(Resource::Fsize, 100, || {
         std::thread::scope(|scope| {
-            let receiving = scope.spawn(|| meeting.connect_socket(there).map(drop));
-            (sender.accept_socket(here, &introduction), receiving.join().expect("no panic"))
+            let receiving = scope.spawn(|| meeting.connect(there).map(drop));
+            (sender.accept(here, &introduction), receiving.join().expect("no panic"))
         })
     });
     assert!(os(&met.expect_err("no board"), Call::Allocate, libc::EFBIG));
@@ -207,7 +207,7 @@ fn no_start_too_early() -> Result<(), Failed> {
             (welcome, socket.recv().kind())
         });
         let plan = Plan { call: Call::SetSendBuffer, after: 0, times: 1, errno: libc::ENOBUFS };
-        let (met, failed) = fault::under(plan, || sender.accept_socket(here, &patient()));
+        let (met, failed) = fault::under(plan, || sender.accept(here, &patient()));
         assert!(failed == 1 && met.is_err_and(|e| os(&e, Call::SetSendBuffer, libc::ENOBUFS)));
         let heard = hearing.join().expect("no panic");
         assert_eq!(heard, (Some(Kind::Welcome as u16), Some(Kind::Refuse as u16)));
@@ -359,16 +359,16 @@ fn play(session: Session, plan: Option<Plan>) -> Result<(Result<(), String>, u32
     let (here, there) = honest::sockets();
     let outcome = match session {
         Session::Sends(delivery) => std::thread::scope(|scope| {
-            scope.spawn(move || receives(delivery, |meeting| meeting.connect_socket(there)));
-            fault::under(plan, || sends(delivery, |sender| sender.accept_socket(here, &patient())))
+            scope.spawn(move || receives(delivery, |meeting| meeting.connect(there)));
+            fault::under(plan, || sends(delivery, |sender| sender.accept(here, &patient())))
         }),
         Session::Calls => std::thread::scope(|scope| {
-            scope.spawn(move || receives(Delivery::Pooled, |meeting| meeting.accept_socket(there)));
-            fault::under(plan, || sends(Delivery::Pooled, |sender| sender.connect_socket(here, &patient())))
+            scope.spawn(move || receives(Delivery::Pooled, |meeting| meeting.accept(there)));
+            fault::under(plan, || sends(Delivery::Pooled, |sender| sender.connect(here, &patient())))
         }),
         Session::Receives(delivery) => std::thread::scope(|scope| {
-            scope.spawn(move || sends(delivery, |sender| sender.accept_socket(there, &patient())));
-            fault::under(plan, || receives(delivery, |meeting| meeting.connect_socket(here)))
+            scope.spawn(move || sends(delivery, |sender| sender.accept(there, &patient())));
+            fault::under(plan, || receives(delivery, |meeting| meeting.connect(here)))
         }),
         Session::Listens => {
             drop((here, there));
@@ -388,7 +388,7 @@ fn play(session: Session, plan: Option<Plan>) -> Result<(Result<(), String>, u32
             std::thread::scope(|scope| {
                 let observing = scope.spawn(|| fault::under(plan, || observes(path)));
                 while !observing.is_finished() {
-                    sender.poll_accept(&listener, &mut |_| bowstring_transport::Decision::Welcome(b""))?;
+                    sender.poll_accept(&listener, &HandshakeConfig::new(b""))?;
                     std::thread::yield_now();
                 }
                 Ok::<_, HandshakeError>(observing.join().expect("no panic"))
@@ -450,12 +450,12 @@ fn arms<T: Trust>(receiver: &Receiver<T>) -> Result<(), String> {
 fn listens(path: &[u8]) -> Result<(), String> {
     let listener = Listener::bind(path).map_err(|e| format!("bind: {e}"))?;
     let mut sender = SenderConfig::new().slots(4, 64).build().map_err(|e| format!("build: {e}"))?;
-    sender.set_patience(Duration::from_millis(200));
     std::thread::scope(|scope| {
         let meeting = Connector::new(Deliveries::SLOTS).patience(Duration::from_millis(200));
         let connecting = scope.spawn(move || meeting.connect(path).map(drop));
         let wait = Wait::sleeping().at_most(Duration::from_millis(500));
-        let came = sender.accept(&listener, wait, &mut |_| bowstring_transport::Decision::Welcome(b""));
+        let config = HandshakeConfig::new(b"").patience(Duration::from_millis(200)).wait(wait);
+        let came = sender.accept(&listener, &config);
         let connected = connecting.join().expect("no panic");
         came.map(drop).map_err(|e| format!("accept: {e}, connect: {connected:?}"))
     })

@@ -21,8 +21,8 @@ use bowstring_tests::raw::{self, Parameters, Socket};
 use bowstring_transport::session::WireFault;
 use bowstring_transport::session::wire::Kind;
 use bowstring_transport::{
-    Access, Connector, Decision, Deliveries, Delivery, HandshakeConfig, HandshakeError, Listener, Observer,
-    OnSlow, Opened, Receiver, RecvError, RefusalCode, SenderConfig, Wait,
+    Access, Connector, Deliveries, Delivery, HandshakeConfig, HandshakeError, Listener, Observer, OnSlow,
+    Opened, Receiver, RecvError, RefusalCode, SenderConfig, Wait,
 };
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -187,13 +187,13 @@ fn sender_meets(case: &Case) -> Result<(), String> {
     let (here, there) = honest::sockets();
     let hostile = Hostile::start(case, there);
     let (sender, introduction) = (&mut pair.sender, HandshakeConfig::new(b"").patience(patience(case)));
+    let meeting = meeting(case);
+    let both_ways = HandshakeConfig::both_ways(&meeting);
     let met = match case.victim {
-        Victim::ListeningSender => sender.accept_socket(here, &introduction).map(|met| met.receiver),
-        Victim::ConnectingSender => sender.connect_socket(here, &introduction).map(|met| met.receiver),
-        Victim::ListeningBoth => {
-            sender.accept_socket_both(here, &meeting(case)).map(|(receiver, _)| receiver)
-        }
-        _ => sender.connect_both_over(here, &meeting(case)).map(|(receiver, _)| receiver),
+        Victim::ListeningSender => sender.accept(here, &introduction).map(|met| met.receiver),
+        Victim::ConnectingSender => sender.connect(here, &introduction).map(|met| met.receiver),
+        Victim::ListeningBoth => sender.accept(here, &both_ways).map(|met| met.receiver),
+        _ => sender.connect(here, &both_ways).map(|met| met.receiver),
     };
     outcome(case, met, hostile)?;
     pair.serve(32)?;
@@ -208,7 +208,7 @@ fn plays_at_listener(case: &Case) -> Result<(), String> {
     let mut pair = Pair::new(config(), 8 * 4096);
     let path = Path::new();
     let listener = Listener::bind(path.bytes()).map_err(|e| e.to_string())?;
-    pair.sender.set_patience(patience(case));
+    let config = HandshakeConfig::new(b"").patience(patience(case));
     pair.serve(8)?;
     let before = BufferStats::take();
     let mut hostile = Hostile::start(case, path.connect());
@@ -216,9 +216,7 @@ fn plays_at_listener(case: &Case) -> Result<(), String> {
     let mut over = false;
     while !over {
         over = hostile.child.try_wait().map_err(|e| e.to_string())?.is_some();
-        if let Some(arrival) =
-            pair.sender.poll_accept(&listener, &mut |_| Decision::Welcome(b"")).map_err(|e| e.to_string())?
-        {
+        if let Some(arrival) = pair.sender.poll_accept(&listener, &config).map_err(|e| e.to_string())? {
             return Err(format!("it came in: {arrival:?}"));
         }
         pair.serve(1)?;
@@ -228,7 +226,7 @@ fn plays_at_listener(case: &Case) -> Result<(), String> {
         return Err(format!("it heard {heard:?} and not {due:?}"));
     }
     // A connection that hung up by itself is noticed at the next check.
-    pair.sender.poll_accept(&listener, &mut |_| Decision::Welcome(b"")).map_err(|e| e.to_string())?;
+    pair.sender.poll_accept(&listener, &config).map_err(|e| e.to_string())?;
     pair.serve(32)?;
     BufferStats::take().same_as(&before)
 }
@@ -239,8 +237,8 @@ fn receiver_meets(case: &Case) -> Result<(), String> {
     let (here, there) = honest::sockets();
     let hostile = Hostile::start(case, there);
     let met = match case.victim {
-        Victim::ListeningReceiver => meeting(case).accept_socket(here),
-        _ => meeting(case).connect_socket(here),
+        Victim::ListeningReceiver => meeting(case).accept(here),
+        _ => meeting(case).connect(here),
     };
     outcome(case, met, hostile)?;
     pump.await_more(8);
@@ -283,8 +281,7 @@ fn sender_serves(case: &Case) -> Result<(), String> {
     let (here, there) = honest::sockets();
     let hostile = Hostile::start(case, there);
     let introduction = HandshakeConfig::new(b"").patience(PATIENCE);
-    let met =
-        pair.sender.accept_socket(here, &introduction).map_err(|e| format!("the handshake failed: {e}"))?;
+    let met = pair.sender.accept(here, &introduction).map_err(|e| format!("the handshake failed: {e}"))?;
     let on_slow = match case.victim {
         Victim::ImpatientSender => OnSlow::CutOff { quota: 2 },
         _ => OnSlow::Skip { quota: 2 },
@@ -320,7 +317,7 @@ fn receiver_takes(case: &Case) -> Result<(), String> {
         _ => Delivery::Copied,
     };
     let meeting = Connector::new(Deliveries::only(wanted)).patience(PATIENCE);
-    let incoming = meeting.connect_socket(here).map_err(|e| format!("the handshake failed: {e}"))?;
+    let incoming = meeting.connect(here).map_err(|e| format!("the handshake failed: {e}"))?;
     let mut opened = honest::open(incoming);
     let wait = Wait::sleeping().at_most(PATIENCE);
     let end = loop {
@@ -406,7 +403,7 @@ fn flood(before: usize, after: usize, hello: bool) -> Result<(), Failed> {
         socket
     };
     let mut squatters: Vec<Socket> = (0..before).map(|_| squat()).collect();
-    pair.sender.poll_accept(&listener, &mut |_| Decision::Welcome(b""))?;
+    pair.sender.poll_accept(&listener, &HandshakeConfig::new(b""))?;
     let honest = Socket::new(path.connect());
     honest.send(&Parameters::receiver(POOLED).datagram(Kind::Hello), &[]);
     squatters.extend((0..after).map(|_| squat()));
@@ -415,7 +412,7 @@ fn flood(before: usize, after: usize, hello: bool) -> Result<(), Failed> {
         let deadline = Instant::now() + PATIENCE;
         let mut came = false;
         while !(came && honest.is_finished()) && Instant::now() < deadline {
-            came |= pair.sender.poll_accept(&listener, &mut |_| Decision::Welcome(b""))?.is_some();
+            came |= pair.sender.poll_accept(&listener, &HandshakeConfig::new(b""))?.is_some();
             pair.serve(1)?;
         }
         drop(listener);

@@ -81,7 +81,7 @@ fn receiver_dies(delivery: Delivery, step: &str, orphan: bool) -> Result<(), Str
     let arguments = ["receive", &name, step, "orphan"];
     let mut puppet = Puppet::start(PUPPET, &arguments[..3 + usize::from(orphan)], Some(there));
     let introduction = HandshakeConfig::new(b"").patience(PATIENCE);
-    let met = pair.sender.accept_socket(here, &introduction).map_err(|e| e.to_string())?;
+    let met = pair.sender.accept(here, &introduction).map_err(|e| e.to_string())?;
     pair.serve(3)?;
     puppet.await_step()?;
     if step == "asleep" {
@@ -119,7 +119,7 @@ fn sender_dies(delivery: Delivery, step: &str, committed: u64, orphan: bool) -> 
     let arguments = ["send", &name, step, "orphan"];
     let mut puppet = Puppet::start(PUPPET, &arguments[..3 + usize::from(orphan)], Some(there));
     let meeting = Connector::new(Deliveries::only(delivery)).patience(PATIENCE);
-    let mut opened = honest::open(meeting.connect_socket(here).map_err(|e| e.to_string())?);
+    let mut opened = honest::open(meeting.connect(here).map_err(|e| e.to_string())?);
     puppet.await_step()?;
     if step == "asleep for room" {
         puppet.await_sleep();
@@ -163,7 +163,7 @@ fn asleep_receiver() -> Result<(), Failed> {
         let (here, there) = honest::sockets();
         let mut puppet = Puppet::start(PUPPET, &["send", "Pooled", "met"], Some(there));
         let meeting = Connector::new(Deliveries::only(Delivery::Pooled)).patience(PATIENCE);
-        let mut opened = honest::open(meeting.connect_socket(here).map_err(|e| e.to_string())?);
+        let mut opened = honest::open(meeting.connect(here).map_err(|e| e.to_string())?);
         puppet.await_step()?;
         let end =
             killed_while_asleep(puppet, || honest::take(&mut opened, Wait::sleeping().at_most(PATIENCE)));
@@ -176,9 +176,7 @@ fn asleep_sender() -> Result<(), Failed> {
         let mut sender = SenderConfig::new().slots(3, 64).build().map_err(|e| e.to_string())?;
         let (here, there) = honest::sockets();
         let mut puppet = Puppet::start(PUPPET, &["receive", "Pooled", "all held"], Some(there));
-        sender
-            .accept_socket(here, &HandshakeConfig::new(b"").patience(PATIENCE))
-            .map_err(|e| e.to_string())?;
+        sender.accept(here, &HandshakeConfig::new(b"").patience(PATIENCE)).map_err(|e| e.to_string())?;
         (1..=3).try_for_each(|number| honest::send(&mut sender, number, 64))?;
         puppet.await_step()?;
         let wait = Wait::sleeping().at_most(PATIENCE);
@@ -289,8 +287,7 @@ fn killed_at(
 }
 
 fn take_all(delivery: Delivery, socket: OwnedFd) -> Result<String, String> {
-    let incoming = match Connector::new(Deliveries::only(delivery)).patience(PATIENCE).connect_socket(socket)
-    {
+    let incoming = match Connector::new(Deliveries::only(delivery)).patience(PATIENCE).connect(socket) {
         Err(HandshakeError::HungUp) => return Ok("HungUp".into()),
         outcome => outcome.map_err(|e| e.to_string())?,
     };
@@ -309,7 +306,7 @@ fn take_all(delivery: Delivery, socket: OwnedFd) -> Result<String, String> {
 fn send_all(delivery: Delivery, socket: OwnedFd) -> Result<String, String> {
     let config = SenderConfig::new().slots(4, 64).deliveries(Deliveries::only(delivery));
     let mut sender = config.build().map_err(|e| e.to_string())?;
-    match sender.accept_socket(socket, &HandshakeConfig::new(b"").patience(PATIENCE)) {
+    match sender.accept(socket, &HandshakeConfig::new(b"").patience(PATIENCE)) {
         Err(HandshakeError::HungUp) => return Ok("HungUp".into()),
         outcome => outcome.map_err(|e| e.to_string())?,
     };

@@ -12,8 +12,8 @@ use bowstring_tests::honest::{self, PATIENCE, Pair};
 use bowstring_tests::puppet::Puppet;
 use bowstring_transport::region::{FrozenView, Pages, Writable};
 use bowstring_transport::{
-    Access, Connector, Decision, Deliveries, Delivery, End, HandshakeConfig, HandshakeError, Listener,
-    Observer, OnSlow, Opened, RecvError, SenderConfig, Wait, handover,
+    Access, ConnectRequest, Connector, Decision, Deliveries, Delivery, End, Endpoint, HandshakeConfig,
+    HandshakeError, Listener, Observer, OnSlow, Opened, RecvError, SenderConfig, Wait, handover,
 };
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use sendfd::{RecvWithFd, SendWithFd};
@@ -104,7 +104,7 @@ fn live() -> Result<(), Failed> {
     let mut pair = Pair::new(SenderConfig::new().slots(4, 64), 64);
     std::thread::scope(|scope| {
         let connecting = scope.spawn(|| meeting().connect(place.bytes()).map(drop));
-        pair.sender.accept(&listener, AT_ONCE, &mut |_| Decision::Welcome(b""))?;
+        pair.sender.accept(&listener, &HandshakeConfig::new(b"").wait(AT_ONCE))?;
         connecting.join().expect("no panic")
     })?;
     // A socket of another type is in use, too.
@@ -208,8 +208,8 @@ fn abstract_name() -> Result<(), Failed> {
     assert!(matches!(Listener::bind_abstract(name.as_bytes()), Err(HandshakeError::InUse)));
     let mut pair = Pair::new(SenderConfig::new().slots(4, 64), 64);
     std::thread::scope(|scope| {
-        let connecting = scope.spawn(|| meeting().connect_abstract(name.as_bytes()).map(drop));
-        pair.sender.accept(&listener, AT_ONCE, &mut |_| Decision::Welcome(b""))?;
+        let connecting = scope.spawn(|| meeting().connect(Endpoint::Abstract(name.as_bytes())).map(drop));
+        pair.sender.accept(&listener, &HandshakeConfig::new(b"").wait(AT_ONCE))?;
         connecting.join().expect("no panic")
     })?;
     drop(listener);
@@ -221,7 +221,7 @@ fn inherited_pair() -> Result<(), Failed> {
     let before = BufferStats::take();
     let (here, there) = honest::sockets();
     let mut child = Command::new(PUPPET).arg("hand-down").stdin(Stdio::from(there)).spawn()?;
-    let mut opened = honest::open(meeting().connect_socket(here)?);
+    let mut opened = honest::open(meeting().connect(here)?);
     let Opened::Pooled(receiver) = &opened else { return Err("not pooled".into()) };
     assert_eq!(receiver.greeting(), b"handed down");
     assert_eq!(receiver.peer().pid as u32, child.id(), "the child named itself");
@@ -247,11 +247,8 @@ fn other_user() -> Result<Completion, Failed> {
         let heard = std::thread::scope(|scope| {
             let heard = scope.spawn(|| other.line());
             while !heard.is_finished() {
-                came += u32::from(
-                    pair.sender
-                        .poll_accept_from(&listener, access, &mut |_| Decision::Welcome(b""))?
-                        .is_some(),
-                );
+                let config = HandshakeConfig::new(b"").access(access);
+                came += u32::from(pair.sender.poll_accept(&listener, &config)?.is_some());
                 std::thread::yield_now();
             }
             Ok::<_, HandshakeError>(heard.join().expect("no panic"))
@@ -300,8 +297,8 @@ fn unseen_process() -> Result<Completion, Failed> {
 fn exchange(here: OwnedFd, there: OwnedFd) -> Result<(), Failed> {
     let mut sender = SenderConfig::new().slots(4, 64).build()?;
     std::thread::scope(|scope| {
-        let receiving = scope.spawn(move || meeting().connect_socket(there));
-        sender.accept_socket(here, &patient())?;
+        let receiving = scope.spawn(move || meeting().connect(there));
+        sender.accept(here, &patient())?;
         let mut opened = honest::open(receiving.join().expect("no panic")?);
         honest::send(&mut sender, 1, 64)?;
         assert_eq!(honest::take(&mut opened, AT_ONCE)??, 1);
@@ -443,8 +440,8 @@ fn many_receivers() -> Result<(), Failed> {
     let house: Vec<Opened> = (1..64).map(|_| honest::join(&mut sender, Deliveries::SLOTS)).collect();
     let (here, away) = honest::sockets();
     std::thread::scope(|scope| {
-        let turned_away = scope.spawn(move || meeting().connect_socket(away).map(drop));
-        assert_eq!(sender.accept_socket(here, &patient()).map(drop), Err(HandshakeError::Full));
+        let turned_away = scope.spawn(move || meeting().connect(away).map(drop));
+        assert_eq!(sender.accept(here, &patient()).map(drop), Err(HandshakeError::Full));
         let heard = turned_away.join().expect("no panic");
         assert!(
             matches!(heard, Err(HandshakeError::Refused(r)) if r.code == bowstring_transport::RefusalCode::Full)
@@ -473,15 +470,13 @@ fn observers() -> Result<(), Failed> {
             }
             Ok::<_, HandshakeError>(())
         });
+        let observers_only = |request: &ConnectRequest<'_>| {
+            assert!(request.observer);
+            Decision::Welcome(b"")
+        };
+        let config = HandshakeConfig::new(b"").decide(&observers_only);
         while !watching.is_finished() {
-            assert!(
-                pair.sender
-                    .poll_accept(&listener, &mut |request| {
-                        assert!(request.observer);
-                        Decision::Welcome(b"")
-                    })?
-                    .is_none()
-            );
+            assert!(pair.sender.poll_accept(&listener, &config)?.is_none());
             pair.serve(1)?;
         }
         watching.join().expect("no panic")?;

@@ -36,7 +36,7 @@ fn killed() -> Result<(), Failed> {
         Some(there),
     );
     let mut sender = SenderConfig::new().slots(8, 64).build()?;
-    sender.accept_socket(here, &HandshakeConfig::new(b"").patience(honest::PATIENCE))?;
+    sender.accept(here, &HandshakeConfig::new(b"").patience(honest::PATIENCE))?;
     for number in 1..=3 {
         honest::send(&mut sender, number, 64)?;
     }

@@ -62,7 +62,7 @@ fn held() -> Result<(Sender, Puppet), Failed> {
     let mut receiver =
         Puppet::start(env!("CARGO_BIN_EXE_puppet"), &["receive", "Pooled", "all held"], Some(there));
     let mut sender = SenderConfig::new().slots(SLOTS as u32, PAGE).build()?;
-    sender.accept_socket(here, &HandshakeConfig::new(b"").patience(honest::PATIENCE))?;
+    sender.accept(here, &HandshakeConfig::new(b"").patience(honest::PATIENCE))?;
     for number in 1..=MESSAGES {
         honest::send(&mut sender, number, PAGE)?;
     }

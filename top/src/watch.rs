@@ -226,10 +226,10 @@ mod tests {
         let receivers = [(); 2].map(|()| {
             let (here, there) = socket_pair().unwrap();
             let receiving = std::thread::spawn(move || {
-                let incoming = Connector::new(Deliveries::ANY).connect_socket(there).unwrap();
+                let incoming = Connector::new(Deliveries::ANY).connect(there).unwrap();
                 incoming.foreign().unwrap().copying().unwrap()
             });
-            sender.accept_socket(here, &HandshakeConfig::new(b"")).unwrap();
+            sender.accept(here, &HandshakeConfig::new(b"")).unwrap();
             receiving.join().unwrap()
         });
         let ids: Vec<_> = sender.subscribers().collect();

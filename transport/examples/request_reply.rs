@@ -2,7 +2,7 @@
 
 use bowstring_transport::call::Calls;
 use bowstring_transport::{
-    Connector, Deliveries, Delivery, Incoming, Label, Sender, SenderConfig, socket_pair,
+    Connector, Deliveries, Delivery, HandshakeConfig, Incoming, Label, Sender, SenderConfig, socket_pair,
 };
 
 const REQUESTS: u64 = 10;
@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let serving = std::thread::spawn(move || serve(there).map_err(|error| error.to_string()));
 
     let mut sender = small()?;
-    let (_, incoming) = sender.connect_both_over(here, &copied())?;
+    let (_, incoming) = sender.connect(here, &HandshakeConfig::both_ways(&copied()))?.both_ways()?;
     let replies = open(incoming)?;
     let mut calls = Calls::new();
     for number in 1..=REQUESTS {
@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 fn serve(socket: std::os::fd::OwnedFd) -> Result<(), Box<dyn std::error::Error>> {
     let mut sender = small()?;
-    let (_, incoming) = sender.accept_socket_both(socket, &copied())?;
+    let (_, incoming) = sender.accept(socket, &HandshakeConfig::both_ways(&copied()))?.both_ways()?;
     let requests = open(incoming)?;
     for _ in 0..REQUESTS {
         let lease = requests.recv()?;

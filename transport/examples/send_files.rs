@@ -11,7 +11,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 
-use bowstring_transport::{Decision, Deliveries, Listener, LoanError, Sender, SenderConfig, Wait};
+use bowstring_transport::{Deliveries, HandshakeConfig, Listener, LoanError, Sender, SenderConfig};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args_os().skip(1);
@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let greeting = std::fs::read(greeting)?;
     let listener = Listener::bind(socket.as_encoded_bytes())?;
     let mut sender = SenderConfig::new().deliveries(Deliveries::SEALED).build()?;
-    sender.accept(&listener, Wait::sleeping(), &mut |_| Decision::Welcome(&greeting))?;
+    sender.accept(&listener, &HandshakeConfig::new(&greeting))?;
     for file in arguments {
         if !send(&mut sender, file)? {
             eprintln!("the receiver has left");

@@ -53,7 +53,7 @@ pub fn demonstrate() -> Result<Received, Box<dyn Error>> {
     let (here, there) = socket_pair()?;
     let (more, wanted) = mpsc::channel();
     let sending = std::thread::spawn(move || send(here, &wanted).map_err(|e| e.to_string()));
-    let incoming = Connector::new(Deliveries::only(Delivery::Pooled)).connect_socket(there)?;
+    let incoming = Connector::new(Deliveries::only(Delivery::Pooled)).connect(there)?;
     let received = Builder::new_current_thread().enable_io().build()?.block_on(async {
         let counting = tokio::spawn(async {
             let mut turns = 0_u64;
@@ -82,7 +82,7 @@ pub fn demonstrate() -> Result<Received, Box<dyn Error>> {
 /// Sends bursts, each after the one before has been received.
 fn send(socket: OwnedFd, wanted: &mpsc::Receiver<()>) -> Result<(), Box<dyn Error>> {
     let mut sender = SenderConfig::new().slots(8, 64).build()?;
-    sender.accept_socket(socket, &HandshakeConfig::new(b"measurements"))?;
+    sender.accept(socket, &HandshakeConfig::new(b"measurements"))?;
     for burst in 0..BURSTS {
         for i in 0..BURST {
             sender.send(&(burst * BURST + i).to_le_bytes())?;

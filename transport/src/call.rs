@@ -2,85 +2,10 @@
 //!
 //! A connection with two directions is two channels, each with its own pool and its own socket. A reply names the
 //! number of its request ([`Label::reply_to`](crate::Label)); [`Calls`] tracks the open ones.
+//! [`HandshakeConfig::both_ways`](crate::HandshakeConfig::both_ways) asks for such a connection.
 
-use crate::connect::incoming::{Connector, Incoming};
-use crate::connect::session::driver::{ConnectRequest, Decision, HandshakeError};
-use crate::connect::session::{Listener, listen};
 use crate::receive::lease::Meta;
-use crate::send::fanout::ReceiverId;
 use crate::send::fanout::publish::Receipt;
-use crate::send::sender::{Arrival, HandshakeConfig, Sender};
-use crate::wait::Wait;
-
-use rustix::fd::OwnedFd;
-
-impl Sender {
-    /// Connects to `path` for both directions and returns the channel towards this program too. `meeting` configures
-    /// receiving.
-    pub fn connect_both(
-        &mut self,
-        path: &[u8],
-        meeting: &Connector<'_>,
-    ) -> Result<(ReceiverId, Incoming), HandshakeError> {
-        self.connect_both_over(listen::connect_within(path, meeting.nanos())?, meeting)
-    }
-
-    /// Connects both directions over a connected socket whose other end listens.
-    pub fn connect_both_over(
-        &mut self,
-        socket: OwnedFd,
-        meeting: &Connector<'_>,
-    ) -> Result<(ReceiverId, Incoming), HandshakeError> {
-        both(self.connect_as(
-            socket,
-            meeting.access,
-            meeting.greeting,
-            meeting.patience,
-            Some(&meeting.wants),
-        )?)
-    }
-
-    /// Waits until somebody has connected for both directions. `meeting` configures receiving; `answer` decides, and
-    /// its greeting replaces that of `meeting`.
-    pub fn accept_both<'g>(
-        &mut self,
-        listener: &Listener,
-        meeting: &Connector<'_>,
-        wait: Wait,
-        answer: &mut dyn FnMut(&ConnectRequest<'_>) -> Decision<'g>,
-    ) -> Result<(ReceiverId, Incoming), HandshakeError> {
-        both(self.accept_as(listener, meeting.access, Some(&meeting.wants), wait, answer)?)
-    }
-
-    /// Accepts connections for both directions, as far as possible without waiting.
-    pub fn poll_accept_both<'g>(
-        &mut self,
-        listener: &Listener,
-        meeting: &Connector<'_>,
-        answer: &mut dyn FnMut(&ConnectRequest<'_>) -> Decision<'g>,
-    ) -> Result<Option<(ReceiverId, Incoming)>, HandshakeError> {
-        self.poll_accept_as(listener, meeting.access, Some(&meeting.wants), answer)?.map(both).transpose()
-    }
-
-    /// Accepts both directions over a connected socket, as the listening side.
-    pub fn accept_socket_both(
-        &mut self,
-        socket: OwnedFd,
-        meeting: &Connector<'_>,
-    ) -> Result<(ReceiverId, Incoming), HandshakeError> {
-        let introduction =
-            HandshakeConfig::new(meeting.greeting).access(meeting.access).patience(meeting.patience);
-        both(self.accept_socket_as(socket, &introduction, Some(&meeting.wants))?)
-    }
-}
-
-fn both(arrival: Arrival) -> Result<(ReceiverId, Incoming), HandshakeError> {
-    let Arrival { receiver, incoming, .. } = arrival;
-    Ok((
-        receiver,
-        incoming.ok_or(HandshakeError::Internal("both directions were agreed to, and nothing comes in"))?,
-    ))
-}
 
 /// The most requests that may be open at once.
 pub const MAX_CALLS: usize = 64;

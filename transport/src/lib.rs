@@ -19,14 +19,14 @@
 //! // Two ends of a connection; usually they are in two processes and meet on a path: `Listener`, `Sender::accept`.
 //! let (here, there) = socket_pair()?;
 //! let receiving = std::thread::spawn(move || {
-//!     let incoming = Connector::new(Deliveries::SLOTS).connect_socket(there).unwrap();
+//!     let incoming = Connector::new(Deliveries::SLOTS).connect(there).unwrap();
 //!     // SAFETY: the sender is the other half of this example, which leaves published slots alone.
 //!     let receiver = unsafe { incoming.pooled() }.unwrap();
 //!     let lease = receiver.recv().unwrap();
 //!     lease.iter().map(|&b| u32::from(b)).sum::<u32>()
 //! });
 //! let mut sender = SenderConfig::new().build()?;
-//! sender.accept_socket(here, &HandshakeConfig::new(b""))?;
+//! sender.accept(here, &HandshakeConfig::new(b""))?;
 //! let mut loan = sender.loan(1000)?;
 //! loan.fill(3);
 //! loan.commit(1000)?;
@@ -83,7 +83,9 @@ pub use rustix::fd;
 
 pub use abi::Geometry;
 pub use connect::appearance::Appearance;
-pub use connect::incoming::{Connector, Incoming, Opened};
+pub use connect::connector::Connector;
+pub use connect::endpoint::{AcceptFrom, Endpoint};
+pub use connect::incoming::{Incoming, Opened};
 pub use connect::observer::{Observer, RegionId};
 pub use error::{Call, Fault, GeometryError, MAX_SLOTS, OsError, RegionFault, RegionKind};
 pub use peer::{Access, Credentials};

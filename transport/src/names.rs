@@ -4,7 +4,7 @@
 //! use bowstring_transport::{Deliveries, Connector, names::Address};
 //! let listener = Address::parse("ticks")?.listen()?;       // in the sender
 //! let socket = Address::parse("ticks")?.connect()?;        // in the receiver
-//! let incoming = Connector::new(Deliveries::ANY).connect_socket(socket)?;
+//! let incoming = Connector::new(Deliveries::ANY).connect(socket)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -33,9 +33,9 @@ use rustix::fd::OwnedFd;
 pub use self::directory::{Listed, directory, list, make_directory, names, store_socket};
 use self::directory::{file_name, place};
 pub use self::error::{AddressError, NameError, nobody_listens};
-use crate::connect::incoming::PATIENCE;
-use crate::connect::session::listen::{self, MAX_PATH};
-use crate::{Access, Listener, Observer};
+use crate::connect::endpoint::PATIENCE;
+use crate::connect::session::listen::MAX_PATH;
+use crate::{Access, Endpoint, Listener, Observer};
 
 /// The longest name.
 pub const MAX_NAME: usize = 128;
@@ -106,9 +106,8 @@ impl Address {
         }
     }
 
-    /// Connects to the listener at this address. The socket is for
-    /// [`Connector::connect_socket`](crate::Connector::connect_socket) or
-    /// [`Sender::connect_socket`](crate::Sender::connect_socket).
+    /// Connects to the listener at this address. The socket is an [`Endpoint`] for
+    /// [`Connector::connect`](crate::Connector::connect) or [`Sender::connect`](crate::Sender::connect).
     ///
     /// Waits up to two seconds while the listener's queue is full.
     pub fn connect(&self) -> Result<OwnedFd, AddressError> {
@@ -117,21 +116,16 @@ impl Address {
 
     /// Connects, and waits up to `patience` while the listener's queue is full.
     pub fn connect_within(&self, patience: Duration) -> Result<OwnedFd, AddressError> {
-        let nanos = u64::try_from(patience.as_nanos()).unwrap_or(u64::MAX);
-        match self {
-            Address::Name(name) => Ok(listen::connect_within(bytes(&socket(name, directory)?), nanos)?),
-            Address::Path(path) => Ok(listen::connect_within(bytes(path), nanos)?),
-            Address::Abstract(name) => Ok(listen::connect_abstract_within(name, nanos)?),
-        }
+        Ok(match self {
+            Address::Name(name) => Endpoint::from(socket(name, directory)?.as_path()).open(patience)?,
+            Address::Path(path) => Endpoint::from(path.as_path()).open(patience)?,
+            Address::Abstract(name) => Endpoint::Abstract(name).open(patience)?,
+        })
     }
 
     /// Attaches to the sender that listens at this address, to read its stats.
     pub fn observe(&self, access: Access<'_>) -> Result<Observer, AddressError> {
-        match self {
-            Address::Name(name) => Ok(Observer::attach(bytes(&socket(name, directory)?), access)?),
-            Address::Path(path) => Ok(Observer::attach(bytes(path), access)?),
-            Address::Abstract(name) => Ok(Observer::attach_abstract(name, access)?),
-        }
+        Ok(Observer::attach(self.connect()?, access)?)
     }
 }
 

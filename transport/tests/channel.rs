@@ -14,9 +14,9 @@ const SECOND: Wait = Wait::sleeping().at_most(Duration::from_secs(1));
 fn join(sender: &mut Sender, wanted: Deliveries) -> Opened {
     let (here, there) = socket_pair().unwrap();
     std::thread::scope(|scope| {
-        let incoming = scope
-            .spawn(move || Connector::new(wanted).greeting(b"from receiver").connect_socket(there).unwrap());
-        sender.accept_socket(here, &HandshakeConfig::new(b"from sender")).unwrap();
+        let incoming =
+            scope.spawn(move || Connector::new(wanted).greeting(b"from receiver").connect(there).unwrap());
+        sender.accept(here, &HandshakeConfig::new(b"from sender")).unwrap();
         let incoming = incoming.join().unwrap();
         assert_eq!(incoming.greeting(), b"from sender");
         // SAFETY: the sender is this test, which does not write to leased slots.

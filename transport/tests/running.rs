@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use bowstring_transport::running::{self, Running, RunningError};
 use bowstring_transport::{
-    Access, Connector, Deliveries, HandshakeConfig, Listener, Observer, RegionFault, SenderConfig,
+    Access, Connector, Deliveries, Endpoint, HandshakeConfig, Listener, Observer, RegionFault, SenderConfig,
     socket_pair,
 };
 use rustix::fs::{MemfdFlags, SealFlags};
@@ -40,11 +40,11 @@ fn seen(file: &OwnedFd) -> Result<Observer, RunningError> {
 fn a_sender_over_a_socket_pair_is_found_once_and_no_more_when_it_has_gone() {
     let (here, there) = socket_pair().unwrap();
     let receiving = std::thread::spawn(move || {
-        let incoming = Connector::new(Deliveries::ANY).connect_socket(there).unwrap();
+        let incoming = Connector::new(Deliveries::ANY).connect(there).unwrap();
         incoming.foreign().unwrap().copying().unwrap()
     });
     let mut sender = SenderConfig::new().slots(4, 64).build().unwrap();
-    sender.accept_socket(here, &HandshakeConfig::new(b"")).unwrap();
+    sender.accept(here, &HandshakeConfig::new(b"")).unwrap();
     let _receiver = receiving.join().unwrap();
     sender.send(b"hello").unwrap();
     let counted: Vec<_> = ours()
@@ -67,9 +67,10 @@ fn the_same_stats_have_the_same_identity_whichever_way_they_are_seen() {
     let name = format!("bowstring-running-{}", std::process::id()).into_bytes();
     let listener = Listener::bind_abstract(&name).unwrap();
     let mut sender = SenderConfig::new().slots(4, 128).build().unwrap();
-    let asking = std::thread::spawn(move || Observer::attach_abstract(&name, Access::SameUser).unwrap());
+    let asking =
+        std::thread::spawn(move || Observer::attach(Endpoint::Abstract(&name), Access::SameUser).unwrap());
     while !asking.is_finished() {
-        sender.poll_accept(&listener, &mut |_| bowstring_transport::Decision::Welcome(b"")).unwrap();
+        sender.poll_accept(&listener, &HandshakeConfig::new(b"")).unwrap();
     }
     let asked = asking.join().unwrap();
     assert_eq!(ours().iter().filter(|sender| sender.id() == asked.id()).count(), 1);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bowstring_transport::{
-    Appearance, Connector, Decision, Deliveries, HandshakeError, Listener, SenderConfig, Wait,
+    Appearance, Connector, Deliveries, HandshakeConfig, HandshakeError, Listener, SenderConfig, Wait,
 };
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -40,7 +40,7 @@ fn a_socket_is_waited_for_even_where_its_directory_is_not_there_yet() {
             let mut appearance = Appearance::watch(&path);
             let connector = Connector::new(Deliveries::ANY).patience(PATIENCE);
             loop {
-                match connector.connect(&path) {
+                match connector.connect(&path[..]) {
                     Err(e) if e.is_absence() => appearance.wait(PATIENCE).unwrap(),
                     met => return drop(met.unwrap()),
                 }
@@ -50,10 +50,7 @@ fn a_socket_is_waited_for_even_where_its_directory_is_not_there_yet() {
         std::fs::create_dir(room.0.join("a/b")).unwrap();
         let listener = Listener::bind(&path).unwrap();
         let mut sender = SenderConfig::new().build().unwrap();
-        sender.set_patience(PATIENCE);
-        sender
-            .accept(&listener, Wait::sleeping().at_most(PATIENCE), &mut |_| Decision::Welcome(b""))
-            .expect("the receiver has come");
+        sender.accept(&listener, &config()).expect("the receiver has come");
     });
 }
 
@@ -64,18 +61,21 @@ fn a_full_queue_is_waited_for_until_the_deadline() {
     let listener = Listener::bind(&path).unwrap();
     let short = Connector::new(Deliveries::ANY).patience(Duration::from_millis(1));
     // Each of these stays in the queue; at last there is no room for one more.
-    let full = (0..1000).map(|_| short.connect(&path).unwrap_err()).find(|e| *e == HandshakeError::QueueFull);
+    let full =
+        (0..1000).map(|_| short.connect(&path[..]).unwrap_err()).find(|e| *e == HandshakeError::QueueFull);
     assert!(full.is_some_and(|e| e.is_absence()), "the queue never filled");
     std::thread::scope(|scope| {
         let patient = Connector::new(Deliveries::ANY).patience(PATIENCE);
         let path = &path;
-        let connecting = scope.spawn(move || patient.connect(path).map(drop));
+        let connecting = scope.spawn(move || patient.connect(&path[..]).map(drop));
         let mut sender = SenderConfig::new().build().unwrap();
-        sender.set_patience(PATIENCE);
-        let wait = Wait::sleeping().at_most(PATIENCE);
-        sender.accept(&listener, wait, &mut |_| Decision::Welcome(b"")).expect("the patient one comes in");
+        sender.accept(&listener, &config()).expect("the patient one comes in");
         connecting.join().unwrap().expect("it was let in");
     });
+}
+
+fn config() -> HandshakeConfig<'static> {
+    HandshakeConfig::new(b"").patience(PATIENCE).wait(Wait::sleeping().at_most(PATIENCE))
 }
 
 /// Returns the allocated bytes of this process's pools of `size` bytes.
@@ -96,8 +96,8 @@ fn a_pool_has_no_memory_before_its_first_receiver() {
     assert_eq!(memory_of_pools(SIZE), [0]);
     let (here, there) = bowstring_transport::socket_pair().unwrap();
     std::thread::scope(|scope| {
-        let receiving = scope.spawn(|| Connector::new(Deliveries::SLOTS).connect_socket(there).unwrap());
-        sender.accept_socket(here, &bowstring_transport::HandshakeConfig::new(b"")).unwrap();
+        let receiving = scope.spawn(|| Connector::new(Deliveries::SLOTS).connect(there).unwrap());
+        sender.accept(here, &HandshakeConfig::new(b"")).unwrap();
         let incoming = receiving.join().unwrap();
         let memory = memory_of_pools(SIZE);
         assert!(memory.contains(&SIZE), "{memory:?}");

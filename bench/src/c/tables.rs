@@ -9,8 +9,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Int64Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
-use bowstring::transport::session::connect_abstract;
-use bowstring::transport::{Connector, Deliveries, Delivery, Listener, Opened, SenderConfig};
+use bowstring::transport::{Connector, Deliveries, Delivery, Endpoint, Listener, Opened, SenderConfig};
 use bowstring::{TableReceiver, TableSender};
 
 use super::{Played, library};
@@ -67,13 +66,13 @@ pub(super) fn rust(end: End, pair: &Pair, load: Load) -> Option<Box<dyn PingPong
 
 fn connect(name: &str) -> TableReceiver {
     let socket = loop {
-        match connect_abstract(name.as_bytes()) {
+        match Endpoint::Abstract(name.as_bytes()).open(Duration::from_secs(2)) {
             Ok(socket) => break socket,
             // The other end is about to listen.
             Err(_) => std::thread::sleep(Duration::from_millis(1)),
         }
     };
-    let incoming = Connector::new(Deliveries::only(Delivery::Pooled)).connect_socket(socket);
+    let incoming = Connector::new(Deliveries::only(Delivery::Pooled)).connect(socket);
     // SAFETY: the other process runs this same code, which leaves published slots alone.
     let receiver = unsafe { incoming.expect("the two ends meet").pooled() }.expect("pooled delivery");
     TableReceiver::from_opened(Opened::Pooled(receiver)).expect("a table")

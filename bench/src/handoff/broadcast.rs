@@ -16,7 +16,7 @@ const ROUNDS: usize = 9;
 #[allow(unsafe_code)]
 fn receive_all(pair: &Pair, load: Load) {
     let incoming = Connector::new(Deliveries::only(Delivery::Pooled))
-        .connect_socket(pair.socket(End::Answers))
+        .connect(pair.socket(End::Answers))
         .expect("a sender");
     // SAFETY: the sender is `send_all`, which leaves published slots alone.
     let receiver = unsafe { incoming.pooled() }.expect("pooled delivery");
@@ -56,7 +56,7 @@ fn one_run(load: Load, together: bool) -> f64 {
             senders.push(config.build().expect("a sender"));
         }
         let last = senders.last_mut().expect("there is one");
-        last.accept_socket(pair.socket(End::Asks), &HandshakeConfig::new(b"")).expect("a receiver");
+        last.accept(pair.socket(End::Asks), &HandshakeConfig::new(b"")).expect("a receiver");
     }
     let nanos = send_all(senders, load, messages);
     children.into_iter().for_each(wait);

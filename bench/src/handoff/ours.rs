@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use bowstring_transport::{
-    Connector, Deliveries, Delivery, Incoming, PooledReceiver, SealedReceiver, Sender, SenderConfig, Wait,
+    Arrival, Connector, Deliveries, Delivery, HandshakeConfig, Incoming, PooledReceiver, SealedReceiver, Sender, SenderConfig, Wait,
 };
 
 use super::process::Pair;
@@ -13,11 +13,12 @@ pub(crate) fn join(end: End, pair: &Pair, config: SenderConfig, delivery: Delive
     let mut sender = config.build().expect("a sender");
     let meeting = Connector::new(Deliveries::only(delivery));
     let socket = pair.socket(end);
-    let (_, incoming) = match end {
-        End::Asks => sender.connect_both_over(socket, &meeting),
-        End::Answers => sender.accept_socket_both(socket, &meeting),
-    }
-    .expect("the two processes meet");
+    let config = HandshakeConfig::both_ways(&meeting);
+    let met = match end {
+        End::Asks => sender.connect(socket, &config),
+        End::Answers => sender.accept(socket, &config),
+    };
+    let (_, incoming) = met.and_then(Arrival::both_ways).expect("the two processes meet");
     (sender, incoming)
 }
 

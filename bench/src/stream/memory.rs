@@ -140,7 +140,7 @@ fn hold(way: Way, socket: OwnedFd, signal: &OwnedFd) {
 }
 
 fn receive(delivery: Delivery, socket: OwnedFd) -> TableReceiver {
-    let incoming = Connector::new(Deliveries::only(delivery)).connect_socket(socket).expect("a sender");
+    let incoming = Connector::new(Deliveries::only(delivery)).connect(socket).expect("a sender");
     let receiver = match delivery {
         Delivery::Pooled => {
             // SAFETY: the sender is this bench, which leaves published slots alone.

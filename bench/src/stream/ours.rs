@@ -90,7 +90,7 @@ struct Taker {
 
 fn taker(link: &Link, work: &Work, delivery: Delivery, wait: Wait, look: Look) -> Option<Box<dyn Takes>> {
     let meeting = Connector::new(Deliveries::only(delivery));
-    let incoming = meeting.connect_socket(link.packets(End::Takes)).expect("the two processes meet");
+    let incoming = meeting.connect(link.packets(End::Takes)).expect("the two processes meet");
     let receiver = match delivery {
         Delivery::Pooled => {
             // SAFETY: the other process runs `giver`, which leaves published slots alone.

@@ -92,9 +92,10 @@ use bare::{Inner, parse};
 /// Without one, what the kernel understands.
 #[cfg(not(feature = "std"))]
 mod bare {
+    use core::time::Duration;
+
     use bowstring_transport::fd::OwnedFd;
-    use bowstring_transport::session::{connect, connect_abstract};
-    use bowstring_transport::{Access, HandshakeError, Listener, Observer};
+    use bowstring_transport::{Access, Endpoint, HandshakeError, Listener, Observer};
 
     use crate::error::{BOWSTRING_ADDRESS, Failure};
 
@@ -123,16 +124,17 @@ mod bare {
         }
 
         pub(super) fn connect(&self) -> Result<OwnedFd, HandshakeError> {
-            match self {
-                Inner::Path(path) => connect(path),
-                Inner::Abstract(name) => connect_abstract(name),
-            }
+            self.endpoint().open(Duration::from_secs(2))
         }
 
         pub(super) fn observe(&self, access: Access<'_>) -> Result<Observer, HandshakeError> {
+            Observer::attach(self.endpoint(), access)
+        }
+
+        fn endpoint(&self) -> Endpoint<'_> {
             match self {
-                Inner::Path(path) => Observer::attach(path, access),
-                Inner::Abstract(name) => Observer::attach_abstract(name, access),
+                Inner::Path(path) => Endpoint::Path(path),
+                Inner::Abstract(name) => Endpoint::Abstract(name),
             }
         }
     }

@@ -107,7 +107,7 @@ impl Channel {
                 let greeting = concat!("program=python ", env!("CARGO_PKG_VERSION"), "\n");
                 let meeting =
                     Connector::new(deliveries).patience(Duration::MAX).greeting(greeting.as_bytes());
-                let opened = meeting.connect_socket(socket).map_err(SetUpError::from).and_then(|incoming| {
+                let opened = meeting.connect(socket).map_err(SetUpError::from).and_then(|incoming| {
                     // SAFETY: only senders of the same user are talked to, and the program trusts them: see the
                     // module's page.
                     let opened = unsafe { incoming.open() }?;

@@ -132,8 +132,7 @@ fn sockets() -> Result<(OwnedFd, OwnedFd), Failure> {
 
 /// Returns a receiver at the other end of `socket`, opened for reading in place.
 fn meet(socket: OwnedFd) -> Result<Opened, Failure> {
-    let incoming =
-        Connector::new(Deliveries::only(Delivery::Pooled)).connect_socket(socket).map_err(failed)?;
+    let incoming = Connector::new(Deliveries::only(Delivery::Pooled)).connect(socket).map_err(failed)?;
     // SAFETY: the sender is this file's: see its head.
     unsafe { incoming.open() }.map_err(failed)
 }
@@ -144,7 +143,7 @@ fn channel() -> Result<(Sender, PooledReceiver), Failure> {
     let mut sender = SenderConfig::new().build().map_err(failed)?;
     let receiver = thread::scope(|scope| {
         let receiver = scope.spawn(|| meet(there));
-        sender.accept_socket(here, &HandshakeConfig::new(b"")).map_err(failed)?;
+        sender.accept(here, &HandshakeConfig::new(b"")).map_err(failed)?;
         receiver.join().map_err(|_| failed("a thread broke off"))?
     })?;
     match receiver {

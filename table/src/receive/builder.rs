@@ -160,7 +160,7 @@ impl ReceiverBuilder {
             .access(access)
             .greeting(greeting.as_bytes())
             .patience(self.patience);
-        let mut receiver = trust::open(connector.connect_socket(socket)?)?;
+        let mut receiver = trust::open(connector.connect(socket)?)?;
         receiver.set_limits(self.limits);
         if let Some(names) = &self.wish.columns
             && !receiver.choose_columns(names)

@@ -116,7 +116,7 @@ mod tests {
         let (here, there) = socket_pair().unwrap();
         let receiving = std::thread::spawn(move || {
             let connector = Connector::new(bowstring_transport::Deliveries::only(delivery));
-            Receiver::open(connector.connect_socket(there).unwrap()).unwrap()
+            Receiver::open(connector.connect(there).unwrap()).unwrap()
         });
         sender.accept_socket(here).unwrap();
         receiving.join().unwrap()

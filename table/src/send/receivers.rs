@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bowstring_codec::{Dictionaries, DictionaryUpdate, OnGrowth};
 
 use bowstring_transport::{
-    Access, Arrival, Decision, End, HandshakeConfig, HandshakeError, Label, Listener, OnSlow, ReceiverId,
+    Access, Arrival, End, HandshakeConfig, HandshakeError, Label, Listener, OnSlow, ReceiverId,
     SubscriberStats, To,
 };
 use rustix::fd::{BorrowedFd, OwnedFd};
@@ -78,7 +78,7 @@ impl Sender {
     pub fn accept_socket(&mut self, socket: OwnedFd) -> Result<ReceiverId, SetUpError> {
         self.tell_past();
         let greeting = self.greeting.after(self.stats.rows, self.stats.batches);
-        let arrival = self.outlet.sender.accept_socket(socket, &HandshakeConfig::new(greeting))?;
+        let arrival = self.outlet.sender.accept(socket, &HandshakeConfig::new(greeting))?;
         self.note(&arrival);
         self.welcome_all().map_err(set_up)?;
         Ok(arrival.receiver)
@@ -98,11 +98,8 @@ impl Sender {
                 return Err(late);
             };
             let greeting = self.greeting.after(self.stats.rows, self.stats.batches);
-            match self
-                .outlet
-                .sender
-                .poll_accept_from(listener, access(&self.users), &mut |_| Decision::Welcome(greeting))?
-            {
+            let config = HandshakeConfig::new(greeting).access(access(&self.users));
+            match self.outlet.sender.poll_accept(listener, &config)? {
                 Some(arrival) => {
                     self.note(&arrival);
                     self.welcome_all().map_err(set_up)?;
@@ -161,11 +158,8 @@ impl Sender {
         let mut came = 0;
         while let Some(listener) = &self.listener {
             let greeting = self.greeting.after(self.stats.rows, self.stats.batches);
-            match self
-                .outlet
-                .sender
-                .poll_accept_from(listener, access(&self.users), &mut |_| Decision::Welcome(greeting))
-            {
+            let config = HandshakeConfig::new(greeting).access(access(&self.users));
+            match self.outlet.sender.poll_accept(listener, &config) {
                 Ok(Some(arrival)) => {
                     self.note(&arrival);
                     came += 1;

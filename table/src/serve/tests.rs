@@ -41,7 +41,7 @@ fn receivers_come_and_go_while_the_program_does_nothing() {
         drop(connect(&path, delivery));
     }
     drop(served);
-    assert!(Connector::new(Deliveries::ANY).connect(&path).is_err());
+    assert!(Connector::new(Deliveries::ANY).connect(&path[..]).is_err());
 }
 
 #[test]

@@ -21,8 +21,8 @@ use bowstring_tests::raw::Socket;
 use bowstring_tests::trace;
 use bowstring_transport::session::inherited_listener;
 use bowstring_transport::{
-    Access, Connector, Decision, Deliveries, Delivery, HandshakeConfig, HandshakeError, Lease, Listener,
-    Opened, RefusalCode, Sender, SenderConfig, Trust, Wait,
+    Access, Connector, Deliveries, Delivery, HandshakeConfig, HandshakeError, Lease, Listener, Opened,
+    RefusalCode, Sender, SenderConfig, Trust, Wait,
 };
 use rustix::process::{Resource, Rlimit, setrlimit};
 
@@ -90,8 +90,7 @@ fn leave_orphan() {
 }
 
 fn receive(wanted: Deliveries, step: &str, orphan: bool) {
-    let incoming =
-        Connector::new(wanted).patience(PATIENCE).connect_socket(stdin()).expect("an honest sender");
+    let incoming = Connector::new(wanted).patience(PATIENCE).connect(stdin()).expect("an honest sender");
     let mut opened = honest::open(incoming);
     if orphan {
         leave_orphan();
@@ -156,7 +155,7 @@ fn config() -> SenderConfig {
 
 fn send(offered: Deliveries, step: &str, orphan: bool) {
     let mut sender = config().deliveries(offered).build().expect("memory");
-    sender.accept_socket(stdin(), &HandshakeConfig::new(b"").patience(PATIENCE)).expect("an honest receiver");
+    sender.accept(stdin(), &HandshakeConfig::new(b"").patience(PATIENCE)).expect("an honest receiver");
     if orphan {
         leave_orphan();
     }
@@ -198,7 +197,7 @@ fn broadcast(path: &[u8]) {
     say("at listening");
     let mut sender = SenderConfig::new().slots(16, 256).build().expect("memory");
     for _ in 0..3 {
-        sender.accept(&listener, Wait::sleeping(), &mut |_| Decision::Welcome(b"")).expect("a receiver");
+        sender.accept(&listener, &HandshakeConfig::new(b"")).expect("a receiver");
     }
     for number in 1.. {
         honest::send(&mut sender, number, length(number, 1024)).expect("room");
@@ -225,11 +224,11 @@ fn in_flight() {
         let receiving = scope.spawn(|| {
             Connector::new(Deliveries::SLOTS)
                 .patience(PATIENCE)
-                .connect_socket(there)
+                .connect(there)
                 .map(drop)
                 .expect_err("no descriptors")
         });
-        let met = sender.accept_socket(here, &HandshakeConfig::new(b"").patience(PATIENCE)).map(drop);
+        let met = sender.accept(here, &HandshakeConfig::new(b"").patience(PATIENCE)).map(drop);
         assert_eq!(format!("{met:?}"), format!("Err(Os(OsError(sendmsg, {})))", libc::ETOOMANYREFS));
         let refused = receiving.join().expect("no panic");
         assert!(
@@ -272,7 +271,7 @@ fn activator(path: &[u8]) {
 /// Accepts one receiver, sends this many messages, and waits.
 fn serve(listener: &Listener, count: u64) -> ! {
     let mut sender = config().build().expect("memory");
-    sender.accept(listener, Wait::sleeping(), &mut |_| Decision::Welcome(b"")).expect("a receiver");
+    sender.accept(listener, &HandshakeConfig::new(b"")).expect("a receiver");
     for number in 1..=count {
         honest::send(&mut sender, number, 64).expect("room");
     }
@@ -311,7 +310,7 @@ fn unseen(path: &[u8]) {
 fn hand_down() {
     let mut sender = config().build().expect("memory");
     sender
-        .accept_socket(stdin(), &HandshakeConfig::new(b"handed down").patience(PATIENCE))
+        .accept(stdin(), &HandshakeConfig::new(b"handed down").patience(PATIENCE))
         .expect("an honest receiver");
     honest::send(&mut sender, 1, 64).expect("room");
 }
@@ -319,17 +318,14 @@ fn hand_down() {
 /// Runs a whole session: connects, exchanges five messages, closes.
 fn session(role: &str, wanted: Deliveries, socket: OwnedFd) {
     if role == "receive" {
-        let incoming =
-            Connector::new(wanted).patience(PATIENCE).connect_socket(socket).expect("an honest sender");
+        let incoming = Connector::new(wanted).patience(PATIENCE).connect(socket).expect("an honest sender");
         let mut opened = honest::open(incoming);
         for _ in 0..5 {
             honest::take(&mut opened, Wait::sleeping()).expect("a message").expect("whole");
         }
     } else {
         let mut sender: Sender = config().deliveries(wanted).build().expect("memory");
-        sender
-            .accept_socket(socket, &HandshakeConfig::new(b"").patience(PATIENCE))
-            .expect("an honest receiver");
+        sender.accept(socket, &HandshakeConfig::new(b"").patience(PATIENCE)).expect("an honest receiver");
         for number in 1..=5 {
             honest::send(&mut sender, number, length(number, 256)).expect("room");
         }

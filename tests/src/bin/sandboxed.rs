@@ -90,7 +90,7 @@ fn leave(code: i32) -> ! {
 fn send(socket: OwnedFd, mode: &str) {
     let mut sender = SenderConfig::new().slots(4, SLOT).build().expect("memory");
     sender.watch_every(Duration::MAX);
-    sender.accept_socket(socket, &HandshakeConfig::new(b"").patience(PATIENCE)).expect("an honest receiver");
+    sender.accept(socket, &HandshakeConfig::new(b"").patience(PATIENCE)).expect("an honest receiver");
     enter(mode);
     for number in 1..=MESSAGES {
         if mode == "strict" { send_busily(&mut sender, number) } else { send_sleepily(&mut sender, number) }
@@ -129,8 +129,7 @@ fn send_sleepily(sender: &mut Sender, number: u64) {
 
 fn receive(socket: OwnedFd, mode: &str) {
     let meeting = Connector::new(Deliveries::only(Delivery::Pooled)).patience(PATIENCE);
-    let Opened::Pooled(receiver) = honest::open(meeting.connect_socket(socket).expect("an honest sender"))
-    else {
+    let Opened::Pooled(receiver) = honest::open(meeting.connect(socket).expect("an honest sender")) else {
         panic!("not pooled")
     };
     receiver.watch_every(Duration::MAX);

@@ -109,7 +109,7 @@ fn config() -> SenderConfig {
 
 fn pooled(socket: OwnedFd) -> PooledReceiver {
     let meeting = Connector::new(Deliveries::only(Delivery::Pooled)).patience(PATIENCE);
-    match honest::open(meeting.connect_socket(socket).expect("an honest sender")) {
+    match honest::open(meeting.connect(socket).expect("an honest sender")) {
         Opened::Pooled(receiver) => receiver,
         other => panic!("not pooled: {other:?}"),
     }
@@ -126,7 +126,7 @@ fn publish(sender: &mut Sender, number: u64, len: usize) {
 fn stepped_sender(socket: OwnedFd) -> i32 {
     let mut sender = config().build().expect("memory");
     sender.watch_every(Duration::MAX);
-    sender.accept_socket(socket, &HandshakeConfig::new(b"").patience(PATIENCE)).expect("an honest receiver");
+    sender.accept(socket, &HandshakeConfig::new(b"").patience(PATIENCE)).expect("an honest receiver");
     // A round beforehand: the stepped messages reuse slots, so that a torn one would show.
     for number in 1..=4 {
         publish(&mut sender, number, SLOT);
@@ -197,9 +197,7 @@ impl Scene {
         let mut pair = Pair::new(config(), 0);
         let (here, there) = honest::sockets();
         let mut child = trace::fork(|| stepped_receiver(there));
-        pair.sender
-            .accept_socket(here, &HandshakeConfig::new(b"").patience(PATIENCE))
-            .expect("an honest receiver");
+        pair.sender.accept(here, &HandshakeConfig::new(b"").patience(PATIENCE)).expect("an honest receiver");
         pair.sender.watch_every(Duration::MAX);
         assert_eq!(child.await_stop(), Stop::Signal(libc::SIGSTOP));
         for (i, len) in LENGTHS.into_iter().enumerate() {

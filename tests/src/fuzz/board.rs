@@ -28,7 +28,7 @@ pub fn board(bytes: &[u8]) {
     socket.send(&Parameters::sender(COPIED).datagram(Kind::Welcome), &all);
     socket.send(&bare(Kind::Start), &[]);
     let incoming =
-        Connector::new(Deliveries::only(Delivery::Copied)).connect_socket(there).expect("a good handshake");
+        Connector::new(Deliveries::only(Delivery::Copied)).connect(there).expect("a good handshake");
     let Opened::Copied(mut receiver) = honest::open(incoming) else { panic!("not copied") };
     let mut ticket = 1;
     let mut over = None;

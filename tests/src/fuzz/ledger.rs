@@ -27,7 +27,7 @@ pub fn ledger(bytes: &[u8]) {
     // In advance, so that one thread can play both sides.
     socket.send(&Parameters::receiver(POOLED).datagram(Kind::Hello), &[]);
     socket.send(&bare(Kind::Attach), &[region.as_fd()]);
-    let met = pair.sender.accept_socket(here, &HandshakeConfig::new(b"")).expect("a good handshake");
+    let met = pair.sender.accept(here, &HandshakeConfig::new(b"")).expect("a good handshake");
     // At most what leaves room for an honest message wherever it is held.
     let quota = 1 + u32::from(choices.below(2));
     let policy = if choices.below(4) == 0 { OnSlow::CutOff { quota } } else { OnSlow::Skip { quota } };

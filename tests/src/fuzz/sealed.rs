@@ -24,7 +24,7 @@ pub fn sealed(bytes: &[u8]) {
     socket.send(&Parameters::sender(SEALED).datagram(Kind::Welcome), &[]);
     socket.send(&bare(Kind::Start), &[]);
     let incoming =
-        Connector::new(Deliveries::only(Delivery::Sealed)).connect_socket(there).expect("a good handshake");
+        Connector::new(Deliveries::only(Delivery::Sealed)).connect(there).expect("a good handshake");
     let Opened::Sealed(mut receiver) = honest::open(incoming) else { panic!("not sealed") };
     let (mut number, mut over) = (0, None::<RecvError>);
     while choices.are_left() {

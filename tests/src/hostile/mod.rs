@@ -19,17 +19,17 @@ use crate::raw::Socket;
 /// The victim, and where its error shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Victim {
-    /// A sender that listens: the outcome of `Sender::accept_socket`.
+    /// A sender that listens: the outcome of `Sender::accept`.
     ListeningSender,
-    /// A sender that connects: the outcome of `Sender::connect_socket`.
+    /// A sender that connects: the outcome of `Sender::connect`.
     ConnectingSender,
-    /// A receiver that listens: the outcome of `Connector::accept_socket`.
+    /// A receiver that listens: the outcome of `Connector::accept`.
     ListeningReceiver,
-    /// A receiver that connects: the outcome of `Connector::connect_socket`.
+    /// A receiver that connects: the outcome of `Connector::connect`.
     ConnectingReceiver,
-    /// A side that listens to send and to receive: the outcome of `Sender::accept_socket_both`.
+    /// A side that listens to send and to receive: the outcome of `Sender::accept`, both ways.
     ListeningBoth,
-    /// A side that connects to send and to receive: the outcome of `Sender::connect_both_over`.
+    /// A side that connects to send and to receive: the outcome of `Sender::connect`, both ways.
     ConnectingBoth,
     /// An observer: the outcome of `Observer::attach`, whose stats are read if it attached.
     Observer,

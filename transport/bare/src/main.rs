@@ -53,7 +53,7 @@ fn length(message: u32) -> usize {
 
 fn send(socket: OwnedFd) -> Result<(), Wrong> {
     let mut sender = SenderConfig::new().slots(POOL.0, POOL.1).build().map_err(|_| Wrong::Sender)?;
-    sender.accept_socket(socket, &HandshakeConfig::new(b"")).map_err(|_| Wrong::Connector)?;
+    sender.accept(socket, &HandshakeConfig::new(b"")).map_err(|_| Wrong::Connector)?;
     for message in 0..MESSAGES {
         let mut loan = sender.loan(length(message)).map_err(|_| Wrong::Loan)?;
         loan.fill(message as u8);
@@ -63,7 +63,7 @@ fn send(socket: OwnedFd) -> Result<(), Wrong> {
 }
 
 fn receive(socket: OwnedFd) -> Result<(), Wrong> {
-    let incoming = Connector::new(Deliveries::SLOTS).connect_socket(socket).map_err(|_| Wrong::Connector)?;
+    let incoming = Connector::new(Deliveries::SLOTS).connect(socket).map_err(|_| Wrong::Connector)?;
     // SAFETY: the sender is this program's other half, which leaves published slots alone.
     let receiver = unsafe { incoming.pooled() }.map_err(|_| Wrong::Connector)?;
     for message in 0..MESSAGES {

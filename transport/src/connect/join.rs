@@ -22,7 +22,7 @@ use crate::send::fanout::{Fanout, ReceiverId};
 use crate::sys;
 
 pub(crate) use connecting::{connect, observe};
-pub(crate) use joining::{Joining, Step};
+pub(crate) use joining::{Joining, Step, accept};
 use regions::{Ours, Theirs};
 
 /// The parameters of a receiving side.

@@ -2,9 +2,9 @@
 
 use rustix::fd::BorrowedFd;
 
+use crate::connect::endpoint::{Endpoint, PATIENCE, nanos};
 use crate::connect::join;
 use crate::connect::session::driver::{Greeting, HandshakeError};
-use crate::connect::session::listen;
 use crate::error::OsError;
 use crate::peer::{Access, Credentials, Process};
 use crate::send::pool::MAX_RECEIVERS;
@@ -43,18 +43,10 @@ impl RegionId {
 }
 
 impl Observer {
-    /// Attaches to the sender that listens on `path`.
-    pub fn attach(path: &[u8], access: Access<'_>) -> Result<Observer, HandshakeError> {
-        Observer::from_socket(listen::connect_within(path, patience())?, access)
-    }
-
-    /// Attaches to the sender that listens on a name in the abstract namespace.
-    pub fn attach_abstract(name: &[u8], access: Access<'_>) -> Result<Observer, HandshakeError> {
-        Observer::from_socket(listen::connect_abstract_within(name, patience())?, access)
-    }
-
-    fn from_socket(socket: rustix::fd::OwnedFd, access: Access<'_>) -> Result<Observer, HandshakeError> {
-        let (stats_region, id, process, greeting) = join::observe(socket, patience(), access)?;
+    /// Attaches to the sender that listens there.
+    pub fn attach<'e>(to: impl Into<Endpoint<'e>>, access: Access<'_>) -> Result<Observer, HandshakeError> {
+        let socket = to.into().open(PATIENCE)?;
+        let (stats_region, id, process, greeting) = join::observe(socket, nanos(PATIENCE), access)?;
         Ok(Observer { stats_region, id, process, greeting })
     }
 
@@ -98,8 +90,4 @@ impl Observer {
     pub fn is_alive(&self) -> Result<bool, OsError> {
         self.process.is_alive()
     }
-}
-
-fn patience() -> u64 {
-    u64::try_from(crate::connect::incoming::PATIENCE.as_nanos()).unwrap_or(u64::MAX)
 }

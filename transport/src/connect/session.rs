@@ -23,7 +23,7 @@ pub use delivery::{Deliveries, Delivery};
 pub use driver::{ConnectRequest, Decision, HandshakeError};
 #[cfg(feature = "std")]
 pub use environment::{default_socket, inherited_listener};
-pub use listen::{Listener, connect, connect_abstract};
+pub use listen::Listener;
 pub(crate) use refusal::fit;
 pub use refusal::{Refusal, RefusalCode};
 pub use wire::WireFault;

@@ -1,6 +1,7 @@
 //! Sending: one pool, any number of receivers that come and go.
 
 mod config;
+mod handshake;
 mod meet;
 
 use core::time::Duration;
@@ -25,15 +26,16 @@ use crate::stats::{Stats, SubscriberStats};
 use crate::wait::Wait;
 
 pub use config::SenderConfig;
-pub use meet::{Arrival, HandshakeConfig};
+pub use handshake::HandshakeConfig;
+pub use meet::Arrival;
 
 /// Sends messages to up to 64 receivers, all from one pool.
 ///
 /// ```no_run
-/// use bowstring_transport::{Decision, Listener, SenderConfig, Wait};
+/// use bowstring_transport::{HandshakeConfig, Listener, SenderConfig};
 /// let listener = Listener::bind(b"/run/user/1000/ticks.sock")?;
 /// let mut sender = SenderConfig::new().build()?;
-/// sender.accept(&listener, Wait::sleeping(), &mut |_| Decision::Welcome(b"ticks"))?;
+/// sender.accept(&listener, &HandshakeConfig::new(b"ticks"))?;
 /// let mut loan = sender.loan(8)?;
 /// loan.copy_from_slice(&42_u64.to_le_bytes());
 /// loan.commit(8)?;
@@ -48,7 +50,6 @@ pub struct Sender {
 struct Inner {
     fanout: Fanout,
     pending: PendingHandshakes,
-    patience: Duration,
 }
 
 impl Sender {
@@ -89,9 +90,9 @@ impl Sender {
     /// ```
     /// use bowstring_transport::{Connector, Deliveries, HandshakeConfig, Label, SenderConfig, socket_pair};
     /// # let (here, there) = socket_pair()?;
-    /// # let receiving = std::thread::spawn(move || Connector::new(Deliveries::SEALED).connect_socket(there).map(drop));
+    /// # let receiving = std::thread::spawn(move || Connector::new(Deliveries::SEALED).connect(there).map(drop));
     /// let mut sender = SenderConfig::new().build()?;
-    /// # sender.accept_socket(here, &HandshakeConfig::new(b""))?;
+    /// # sender.accept(here, &HandshakeConfig::new(b""))?;
     /// if let Some(mut file) = sender.try_file(8)? {
     ///     file.write(4, &[&[5, 6], &[7, 8]]);
     ///     file.write(0, &[&[1, 2, 3, 4]]);

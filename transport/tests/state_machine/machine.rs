@@ -79,8 +79,8 @@ fn join(sender: &mut Sender, wanted: Delivery) -> (ReceiverId, Opened) {
     let (here, there) = socket_pair().unwrap();
     std::thread::scope(|scope| {
         let meeting = Connector::new(Deliveries::only(wanted));
-        let incoming = scope.spawn(move || meeting.connect_socket(there).unwrap());
-        let arrival = sender.accept_socket(here, &HandshakeConfig::new(b"")).unwrap();
+        let incoming = scope.spawn(move || meeting.connect(there).unwrap());
+        let arrival = sender.accept(here, &HandshakeConfig::new(b"")).unwrap();
         // SAFETY: the sender is this test, which writes only through loans and so to no leased slot.
         let opened = unsafe { incoming.join().unwrap().open() }.unwrap();
         (arrival.receiver, opened)

@@ -47,7 +47,7 @@ pub unsafe extern "C" fn bowstring_receiver_connect(
         let address = unsafe { Address::read(address) }?;
         // SAFETY: the caller's promise.
         let terms = unsafe { Terms::read(options) }?;
-        Ok(terms.wanted().connect_socket(address.dial()?)?)
+        Ok(terms.wanted().connect(address.dial()?)?)
     };
     // SAFETY: the caller's promise.
     let body = || unsafe { give(receiver, meet) };
@@ -100,7 +100,7 @@ pub unsafe extern "C" fn bowstring_receiver_meet(
         let fd = unsafe { descriptor(fd) }?;
         // SAFETY: the caller's promise.
         let terms = unsafe { Terms::read(options) }?;
-        Ok(terms.wanted().connect_socket(fd)?)
+        Ok(terms.wanted().connect(fd)?)
     };
     // SAFETY: the caller's promise.
     let body = || unsafe { give(receiver, meet) };

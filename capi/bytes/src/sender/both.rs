@@ -3,19 +3,18 @@
 
 use core::ffi::c_char;
 
-use bowstring_transport::{ConnectRequest, Wait};
+use bowstring_transport::{ConnectRequest, HandshakeConfig};
 
-use super::join::number as give_number;
+use super::join::{accept, number as give_number};
 use super::{Sender, idle};
 use crate::address::Address;
-use crate::error::{BOWSTRING_AGAIN, Error, Failure};
+use crate::error::Error;
 use crate::guard::guard;
 use crate::handle::Handle;
 use crate::handshake::{HandshakeOptions, Terms};
 use crate::listener::Listener;
 use crate::pointer::out;
 use crate::receiver::Receiver;
-use crate::time;
 
 // ---- both directions ----
 
@@ -45,7 +44,8 @@ pub unsafe extern "C" fn bowstring_sender_connect_both(
         let address = unsafe { Address::read(address) }?;
         // SAFETY: the caller's promise.
         let terms = unsafe { Terms::read(options) }?;
-        let (id, incoming) = sender.inner.connect_both_over(address.dial()?, &terms.wanted())?;
+        let config = HandshakeConfig::both_ways(&terms.wanted());
+        let (id, incoming) = sender.inner.connect(address.dial()?, &config)?.both_ways()?;
         place.set(Handle::give(Receiver::open(incoming)?)?);
         // SAFETY: the caller's promise.
         unsafe { give_number(number, id) };
@@ -81,16 +81,9 @@ pub unsafe extern "C" fn bowstring_sender_accept_both(
         let listener = unsafe { Handle::enter(listener) }?;
         // SAFETY: the caller's promise.
         let terms = unsafe { Terms::read(options) }?;
-        sender.inner.set_patience(terms.patience());
-        let mut answer = |request: &ConnectRequest<'_>| terms.answer(request);
-        let wanted = terms.wanted();
-        let (id, incoming) = match time::wait(timeout, Wait::sleeping()) {
-            Some(wait) => sender.inner.accept_both(&listener.0, &wanted, wait, &mut answer)?,
-            None => match sender.inner.poll_accept_both(&listener.0, &wanted, &mut answer)? {
-                Some(both) => both,
-                None => return Err(Failure::Plain(BOWSTRING_AGAIN, "nobody connects now")),
-            },
-        };
+        let answer = |request: &ConnectRequest<'_>| terms.answer(request);
+        let config = HandshakeConfig::both_ways(&terms.wanted()).decide(&answer);
+        let (id, incoming) = accept(&mut sender, &listener, &config, timeout)?.both_ways()?;
         place.set(Handle::give(Receiver::open(incoming)?)?);
         // SAFETY: the caller's promise.
         unsafe { give_number(number, id) };

@@ -3,7 +3,7 @@
 
 use core::ffi::c_char;
 
-use bowstring_transport::{ConnectRequest, ReceiverId, Wait};
+use bowstring_transport::{Arrival, ConnectRequest, HandshakeConfig, ReceiverId, Wait};
 
 use super::{Sender, idle};
 use crate::address::Address;
@@ -39,21 +39,30 @@ pub unsafe extern "C" fn bowstring_sender_accept(
         let listener = unsafe { Handle::enter(listener) }?;
         // SAFETY: the caller's promise.
         let terms = unsafe { Terms::read(options) }?;
-        sender.inner.set_patience(terms.patience());
-        let mut answer = |request: &ConnectRequest<'_>| terms.answer(request);
-        let arrival = match time::wait(timeout, Wait::sleeping()) {
-            Some(wait) => sender.inner.accept_for(&listener.0, terms.access, wait, &mut answer)?,
-            None => match sender.inner.poll_accept_from(&listener.0, terms.access, &mut answer)? {
-                Some(arrival) => arrival,
-                None => return Err(Failure::Plain(BOWSTRING_AGAIN, "nobody connects now")),
-            },
-        };
+        let answer = |request: &ConnectRequest<'_>| terms.answer(request);
+        let arrival = accept(&mut sender, &listener, &terms.introduction().decide(&answer), timeout)?;
         // SAFETY: the caller's promise.
         unsafe { number(receiver, arrival.receiver) };
         Ok(())
     };
     // SAFETY: the caller's promise.
     unsafe { guard(error, body) }
+}
+
+/// Accepts the next connection; 0 does not wait for it.
+pub(super) fn accept(
+    sender: &mut Sender,
+    listener: &Listener,
+    config: &HandshakeConfig<'_>,
+    timeout: i64,
+) -> Result<Arrival, Failure> {
+    match time::wait(timeout, Wait::sleeping()) {
+        Some(wait) => Ok(sender.inner.accept(&listener.0, &config.wait(wait))?),
+        None => sender
+            .inner
+            .poll_accept(&listener.0, config)?
+            .ok_or(Failure::Plain(BOWSTRING_AGAIN, "nobody connects now")),
+    }
 }
 
 /// # Safety
@@ -86,7 +95,7 @@ pub unsafe extern "C" fn bowstring_sender_connect(
         let address = unsafe { Address::read(address) }?;
         // SAFETY: the caller's promise.
         let terms = unsafe { Terms::read(options) }?;
-        let arrival = sender.inner.connect_socket(address.dial()?, &terms.introduction())?;
+        let arrival = sender.inner.connect(address.dial()?, &terms.introduction())?;
         // SAFETY: the caller's promise.
         unsafe { number(receiver, arrival.receiver) };
         Ok(())
@@ -118,7 +127,7 @@ pub unsafe extern "C" fn bowstring_sender_meet(
         let mut sender = unsafe { idle(sender) }?;
         // SAFETY: the caller's promise.
         let terms = unsafe { Terms::read(options) }?;
-        let arrival = sender.inner.accept_socket(fd, &terms.introduction())?;
+        let arrival = sender.inner.accept(fd, &terms.introduction())?;
         // SAFETY: the caller's promise.
         unsafe { number(receiver, arrival.receiver) };
         Ok(())

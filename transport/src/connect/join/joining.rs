@@ -1,9 +1,11 @@
 //! The listening side of a handshake; it goes as far as it can without waiting.
 
+use rustix::event::{PollFd, PollFlags};
 use rustix::fd::{BorrowedFd, OwnedFd};
 
 use super::regions::{Ours, Theirs};
-use super::{Joined, build};
+use super::{Joined, build, parameters};
+use crate::connect::pending::Terms;
 use crate::connect::session::driver::{Driver, Greeting};
 use crate::connect::session::machine::{Agreement, ListenerHeard, ListenerSide};
 use crate::connect::session::wire::{Kind, Parameters, Past, WireFault};
@@ -11,6 +13,27 @@ use crate::connect::session::{ConnectRequest, Decision, HandshakeError, Refusal,
 use crate::peer::Access;
 use crate::send::fanout::Fanout;
 use crate::sys;
+
+/// Performs the handshake over a connected socket as the listening side; waits for the other.
+pub(crate) fn accept<'g>(
+    socket: OwnedFd,
+    terms: Terms<'_>,
+    mut fanout: Option<&mut Fanout>,
+    answer: &mut dyn FnMut(&ConnectRequest<'_>) -> Decision<'g>,
+) -> Result<Joined, HandshakeError> {
+    let parameters = parameters(fanout.as_deref(), terms.wants, false);
+    let mut joining = Joining::new(listen::connected(socket)?, parameters, terms.patience)?;
+    loop {
+        match joining.advance(terms.access, fanout.as_deref_mut(), answer)? {
+            Step::In(joined) => return Ok(joined),
+            // An observer came and has what it wanted.
+            Step::Done => return Err(HandshakeError::Declined(RefusalCode::NoReceiver)),
+            Step::Waiting => {
+                sys::poll(&mut [PollFd::new(&joining.socket(), PollFlags::IN)], 10_000_000)?;
+            }
+        }
+    }
+}
 
 /// A connection in handshake.
 #[derive(Debug)]

@@ -6,7 +6,6 @@ use rustix::io::Errno;
 use rustix::net::SocketAddrUnix;
 
 use super::driver::HandshakeError;
-use crate::connect::incoming::PATIENCE;
 use crate::error::{Call, OsError};
 use crate::sys;
 
@@ -188,24 +187,13 @@ fn clear_the_way(path: &[u8], address: &SocketAddrUnix) -> Result<(), HandshakeE
     }
 }
 
-/// Connects a socket to a path, for [`Sender::connect_socket`](crate::Sender::connect_socket) and similar calls.
-/// Waits up to two seconds while the listener's queue is full.
-pub fn connect(path: &[u8]) -> Result<OwnedFd, HandshakeError> {
-    connect_within(path, PATIENCE.as_nanos() as u64)
-}
-
-/// Connects a socket to a name in the abstract namespace; waits in the same way.
-pub fn connect_abstract(name: &[u8]) -> Result<OwnedFd, HandshakeError> {
-    connect_abstract_within(name, PATIENCE.as_nanos() as u64)
-}
-
 /// Connects to a path. Waits up to `patience` nanoseconds for a place in the listener's queue.
-pub(crate) fn connect_within(path: &[u8], patience: u64) -> Result<OwnedFd, HandshakeError> {
+pub(crate) fn connect(path: &[u8], patience: u64) -> Result<OwnedFd, HandshakeError> {
     connect_to(&address(path)?, patience)
 }
 
 /// Connects to a name in the abstract namespace; waits in the same way.
-pub(crate) fn connect_abstract_within(name: &[u8], patience: u64) -> Result<OwnedFd, HandshakeError> {
+pub(crate) fn connect_abstract(name: &[u8], patience: u64) -> Result<OwnedFd, HandshakeError> {
     let address = SocketAddrUnix::new_abstract_name(name).map_err(|e| OsError::new(Call::Connect, e))?;
     connect_to(&address, patience)
 }

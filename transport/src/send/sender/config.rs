@@ -2,7 +2,6 @@
 
 use super::{Inner, Sender};
 use crate::abi::Geometry;
-use crate::connect::incoming::PATIENCE;
 use crate::connect::pending::PendingHandshakes;
 use crate::connect::session::wire::is_first_ticket;
 use crate::connect::session::{Deliveries, HandshakeError};
@@ -82,7 +81,7 @@ impl SenderConfig {
         }
         let fanout = Fanout::new(geometry, self.pages, self.deliveries, self.on_slow, self.first_ticket)?;
         let pending = PendingHandshakes::with_spare(fanout.stats_region.fd())?;
-        let inner = MapBox::new(Inner { fanout, pending, patience: PATIENCE })?;
+        let inner = MapBox::new(Inner { fanout, pending })?;
         Ok(Sender { inner })
     }
 }
