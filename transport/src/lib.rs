@@ -90,7 +90,7 @@ pub use connect::observer::{Observer, RegionId};
 pub use error::{Call, Fault, GeometryError, MAX_SLOTS, OsError, RegionFault, RegionKind};
 pub use peer::{Access, Credentials};
 pub use reason::BreakOff;
-pub use receive::lease::{Foreign, Honest, Lease, Meta, Trust};
+pub use receive::lease::{Claim, Foreign, Honest, Lease, Meta, Trust};
 pub use receive::receiver::{
     Copied, CopyingReceiver, PooledReceiver, Receiver, ReceiverStats, RecvError, SenderFault,
 };

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use bowstring_transport::{
-    Connector, Deliveries, Delivery, End, HandshakeConfig, Label, LoanError, Meta, OnSlow, Opened,
+    Connector, Deliveries, Delivery, End, HandshakeConfig, Label, Loan, LoanError, Meta, OnSlow, Opened,
     PooledReceiver, RecvError, Sender, SenderConfig, To, Wait, socket_pair,
 };
 
@@ -307,4 +307,33 @@ fn a_sender_that_abandons_looks_as_if_it_had_died() {
         assert_eq!(take(&mut receiver).unwrap().0, b"half of it", "{wanted:?}");
         assert_eq!(take(&mut receiver), Err(RecvError::Crashed), "{wanted:?}");
     }
+}
+
+/// The calls that the C interface is made of: each does its work at once or nothing, and the rest is left to the others.
+#[test]
+fn calls_that_do_not_wait_lend_send_and_take_or_leave_everything_as_it_was() {
+    let mut sender = SenderConfig::new().slots(2, 4096).build().unwrap();
+    assert!(sender.loan_slot(1).is_none(), "nobody is there");
+    let receiver = pooled(&mut sender);
+    assert!(receiver.recv_at_once().is_none());
+    assert!(sender.loan_slot(4097).is_none(), "it takes two slots");
+    let mut claims = Vec::new();
+    for number in 1..=2 {
+        let mut loan = sender.loan_slot(4096).unwrap();
+        loan[0] = number;
+        let mut kept = Some(loan);
+        assert!(Loan::commit_kept(&mut kept, 4097).is_none() && kept.is_some());
+        assert_eq!(Loan::commit_kept(&mut kept, 1).unwrap().number, number.into());
+        assert!(kept.is_none());
+        let lease = receiver.recv_at_once().unwrap();
+        assert_eq!((&*lease, lease.meta().number), ([number].as_slice(), number.into()));
+        claims.push(lease.into_claim().detach());
+    }
+    assert!(sender.loan_slot(1).is_none(), "both slots are held");
+    assert_eq!(sender.try_loan(1).unwrap_err(), LoanError::Full);
+    claims.pop();
+    sender.send(b"again").unwrap();
+    // What is held outlives the receiver.
+    drop(receiver);
+    drop(claims);
 }

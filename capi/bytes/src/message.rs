@@ -8,7 +8,7 @@
 
 use core::mem::MaybeUninit;
 
-use bowstring_transport::{Honest, Lease, Meta, SealedMessage};
+use bowstring_transport::{Claim, Meta, SealedMessage};
 
 use crate::error::{BOWSTRING_OK, BOWSTRING_UNSUPPORTED, Error, Failure};
 use crate::guard::guard;
@@ -42,13 +42,14 @@ pub struct Message {
 
 const HELD: u64 = 0xb057_a1e0_4e1d_0001;
 
-/// The way back of a message.
+/// The way back of a message. It says no more than that: each word stored here is one more to be carried out between a
+/// message that comes and the reply.
 pub(crate) enum Held {
     /// Slots, on lease from a receiver that lives.
-    Borrowed(Lease<'static, Honest>, *mut Handle<Receiver>),
+    Borrowed(Claim<'static>, *mut Handle<Receiver>),
     /// Slots, on lease, without the receiver.
     #[allow(dead_code, reason = "dropping it is its use")]
-    Detached(Lease<'static, Honest>),
+    Detached(Claim<'static>),
     /// The receiver's own copy.
     Copied(*mut Handle<Receiver>),
     /// A file.
@@ -95,8 +96,26 @@ impl Message {
         }
     }
 
-    /// Drops what is held where it lies: see [`guard`](crate::guard) for what moving it would cost.
+    /// Gives a message back whose slots are on lease from a receiver that lives: the usual case, inlined. `None`, and
+    /// nothing is done, in any other.
     #[inline(always)]
+    fn give_back(&mut self) -> Option<()> {
+        self.held().ok()?;
+        // SAFETY: it is there, as `held` has seen.
+        let held = unsafe { &mut *self.held.as_mut_ptr().cast::<Held>() };
+        let Held::Borrowed(claim, receiver) = held else { return None };
+        let claim: *mut Claim<'_> = claim;
+        // SAFETY: a receiver does not close before its messages are released, so it lives.
+        let receiver = unsafe { Handle::enter(*receiver) }.ok()?;
+        receiver.count_returned();
+        self.state = 0;
+        (self.data, self.len) = (core::ptr::null(), 0);
+        // SAFETY: `held` has seen it, and `state` says now that it is not there; the pointer next to it has no destructor.
+        unsafe { claim.drop_in_place() };
+        Some(())
+    }
+
+    /// Drops what is held where it lies: see [`guard`](crate::guard) for what moving it would cost.
     fn drop_held(&mut self) {
         self.state = 0;
         (self.data, self.len) = (core::ptr::null(), 0);
@@ -132,13 +151,7 @@ unsafe fn check<'a>(at: *mut Message) -> Result<&'a mut Message, Failure> {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bowstring_message_release(message: *mut Message, error: *mut Error) -> i32 {
     // SAFETY: the caller's promise.
-    if let Some(message) = unsafe { may(message) }
-        && let Ok(Held::Borrowed(_, receiver)) = message.held()
-        // SAFETY: a receiver does not close before its messages are released, so it lives.
-        && let Ok(receiver) = unsafe { Handle::enter(*receiver) }
-    {
-        receiver.count_returned();
-        message.drop_held();
+    if unsafe { may(message) }.and_then(Message::give_back).is_some() {
         return BOWSTRING_OK;
     }
     // SAFETY: the caller's promise.
@@ -189,8 +202,8 @@ pub unsafe extern "C" fn bowstring_message_detach(message: *mut Message, error: 
             }
         }
         let bytes = (message.data, message.len);
-        if let Held::Borrowed(lease, _) = message.take()? {
-            message.hold(Held::Detached(lease.detach()));
+        if let Held::Borrowed(claim, _) = message.take()? {
+            message.hold(Held::Detached(claim.detach()));
         }
         (message.data, message.len) = bytes;
         Ok(())

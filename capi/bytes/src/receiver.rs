@@ -5,7 +5,7 @@ use core::cell::{Cell, RefCell};
 
 use bowstring_transport::fd::OwnedFd;
 use bowstring_transport::{
-    CopyingReceiver, Honest, Incoming, Lease, Opened, PooledReceiver, RecvError, SealedReceiver, Wait,
+    Claim, CopyingReceiver, Honest, Incoming, Lease, Opened, PooledReceiver, RecvError, SealedReceiver, Wait,
 };
 
 use crate::error::{BOWSTRING_AGAIN, BOWSTRING_OK, Error, Failure};
@@ -63,10 +63,10 @@ impl Receiver {
         into: &mut Message,
     ) -> i32 {
         let (bytes, meta) = ((lease.as_ptr(), lease.len()), lease.meta());
-        // SAFETY: the lease borrows the receiver, which stays where it is and does not close before the message is
+        // SAFETY: the claim borrows the receiver, which stays where it is and does not close before the message is
         // released or detached: `bowstring_receiver_close` refuses to.
-        let lease = unsafe { core::mem::transmute::<Lease<'_, Honest>, Lease<'static, Honest>>(lease) };
-        into.fill(bytes, meta, Held::Borrowed(lease, handle));
+        let claim = unsafe { core::mem::transmute::<Claim<'_>, Claim<'static>>(lease.into_claim()) };
+        into.fill(bytes, meta, Held::Borrowed(claim, handle));
         self.out.set(self.out.get() + 1);
         BOWSTRING_OK
     }
@@ -172,20 +172,38 @@ pub unsafe extern "C" fn bowstring_receive(
         // SAFETY: the caller's promise.
         && let Ok(entered) = unsafe { Handle::enter(receiver) }
         && let Channel::Pooled(pooled) = &entered.channel
+        && let Some(lease) = pooled.recv_at_once()
     {
-        let why = match time::wait(timeout, entered.wait.get()) {
-            Some(wait) => match pooled.recv_with(wait) {
-                Ok(lease) => return entered.fill_from_slots(receiver, lease, into),
-                Err(why) => why,
-            },
-            None => match pooled.try_recv() {
-                Ok(Some(lease)) => return entered.fill_from_slots(receiver, lease, into),
-                Ok(None) => return BOWSTRING_AGAIN,
-                Err(why) => why,
-            },
-        };
+        return entered.fill_from_slots(receiver, lease, into);
+    }
+    // SAFETY: the caller's promise.
+    unsafe { receive_later(receiver, timeout, message, error) }
+}
+
+/// Waits for a message in the sender's slots. A function of its own, so that neither way needs the other's room on the stack.
+///
+/// # Safety
+/// As for `bowstring_receive`.
+#[inline(never)]
+unsafe fn receive_later(
+    receiver: *mut Handle<Receiver>,
+    timeout: i64,
+    message: *mut Message,
+    error: *mut Error,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    if let Some(into) = unsafe { may(message) }
+        && into.vacant().is_ok()
         // SAFETY: the caller's promise.
-        return unsafe { failed(error, &Failure::Receive(why)) };
+        && let Ok(entered) = unsafe { Handle::enter(receiver) }
+        && let Channel::Pooled(pooled) = &entered.channel
+        && let Some(wait) = time::wait(timeout, entered.wait.get())
+    {
+        return match pooled.recv_with(wait) {
+            Ok(lease) => entered.fill_from_slots(receiver, lease, into),
+            // SAFETY: the caller's promise.
+            Err(why) => unsafe { failed(error, &Failure::Receive(why)) },
+        };
     }
     // SAFETY: the caller's promise.
     unsafe { receive_any(receiver, timeout, message, error) }

@@ -104,19 +104,20 @@ impl Channel {
         if note.slot == expected.slot && note.len <= self.geometry.slot_size() as u64 {
             return Some(self.at(expected));
         }
-        self.place_elsewhere(note)
+        self.place_elsewhere(note.slot, note.len)
     }
 
+    /// Takes words and not the note, which would have to be in memory for a reference to it.
     #[cold]
     #[inline(never)]
-    fn place_elsewhere(&self, note: &Note) -> Option<*const u8> {
+    fn place_elsewhere(&self, slot: u32, len: u64) -> Option<*const u8> {
         let slots = self.geometry.slots();
-        if note.slot >= slots {
+        if slot >= slots {
             return None;
         }
         // Neither product can overflow: the whole pool's size does not.
-        let room = (slots - note.slot) as u64 * self.geometry.slot_size() as u64;
-        (note.len <= room).then(|| self.at(self.spot(note.slot)))
+        let room = (slots - slot) as u64 * self.geometry.slot_size() as u64;
+        (len <= room).then(|| self.at(self.spot(slot)))
     }
 
     /// Returns a slot that exists.

@@ -56,11 +56,56 @@ enum Owner<'a> {
     Counted(MapArc<Channel>),
 }
 
+/// The way back of a message, without its bytes: for callers that keep the bytes' address themselves, as the C interface
+/// does. Dropping it, on any thread, gives the slots back.
+pub struct Claim<'a> {
+    owner: Owner<'a>,
+    slot: u32,
+    number: u64,
+}
+
+impl Claim<'_> {
+    #[inline]
+    fn channel(&self) -> &Channel {
+        match &self.owner {
+            Owner::Borrowed(channel) => channel,
+            Owner::Counted(channel) => channel,
+        }
+    }
+
+    /// Returns a claim that does not borrow the receiver and can outlive it. Costs two reference counts.
+    #[must_use]
+    pub fn detach(self) -> Claim<'static> {
+        let this = ManuallyDrop::new(self);
+        let owner = match &this.owner {
+            Owner::Borrowed(channel) => Owner::Counted((*channel).clone()),
+            // SAFETY: `this` is never dropped, so the handle is moved out once.
+            Owner::Counted(channel) => Owner::Counted(unsafe { core::ptr::read(channel) }),
+        };
+        Claim { owner, slot: this.slot, number: this.number }
+    }
+}
+
+impl Drop for Claim<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.channel().release(self.slot, self.number);
+    }
+}
+
+impl fmt::Debug for Claim<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claim").field("number", &self.number).finish_non_exhaustive()
+    }
+}
+
 /// A message that the receiver may read until it drops this. Dropping it, on any thread, gives the slots back.
 pub struct Lease<'a, T: Trust> {
-    owner: Owner<'a>,
+    claim: Claim<'a>,
     at: *const u8,
-    note: Note,
+    len: u64,
+    reply_to: u64,
+    tag: u32,
     _trust: PhantomData<T>,
 }
 
@@ -75,33 +120,27 @@ impl<'a, T: Trust> Lease<'a, T> {
     /// Creates a lease of `note`, whose checked address is `at`.
     #[inline]
     pub(crate) fn new(channel: &'a MapArc<Channel>, note: Note, at: *const u8) -> Lease<'a, T> {
-        Lease { owner: Owner::Borrowed(channel), at, note, _trust: PhantomData }
-    }
-
-    #[inline]
-    fn channel(&self) -> &Channel {
-        match &self.owner {
-            Owner::Borrowed(channel) => channel,
-            Owner::Counted(channel) => channel,
-        }
+        let Note { number, len, reply_to, slot, tag } = note;
+        let claim = Claim { owner: Owner::Borrowed(channel), slot, number };
+        Lease { claim, at, len, reply_to, tag, _trust: PhantomData }
     }
 
     /// Returns the length of the message in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.note.len as usize
+        self.len as usize
     }
 
     /// Returns true if the message has no bytes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.note.len == 0
+        self.len == 0
     }
 
     /// Returns what accompanies the message.
     #[must_use]
     pub fn meta(&self) -> Meta {
-        meta(&self.note)
+        Meta { number: self.claim.number, tag: self.tag, reply_to: self.reply_to }
     }
 
     /// Copies the message to the start of `into` and returns the copy; `None` if `into` is too short. The copy is
@@ -111,7 +150,7 @@ impl<'a, T: Trust> Lease<'a, T> {
         // SAFETY: 1. the place of `len` bytes was checked to lie in the pool, which stays mapped as long as the channel
         // that this lease holds; 2. `into` has that length and is the caller's alone.
         unsafe { copy_changing(self.at, into.as_mut_ptr(), into.len()) };
-        self.channel().count_copied(into.len() as u64);
+        self.claim.channel().count_copied(into.len() as u64);
         Some(into)
     }
 
@@ -124,18 +163,16 @@ impl<'a, T: Trust> Lease<'a, T> {
     /// Returns a lease that does not borrow the receiver and can outlive it. Costs two reference counts.
     #[must_use]
     pub fn detach(self) -> Lease<'static, T> {
-        let this = ManuallyDrop::new(self);
-        let owner = match &this.owner {
-            Owner::Borrowed(channel) => Owner::Counted((*channel).clone()),
-            // SAFETY: `this` is never dropped, so the handle is moved out once.
-            Owner::Counted(channel) => Owner::Counted(unsafe { core::ptr::read(channel) }),
-        };
-        Lease { owner, at: this.at, note: this.note, _trust: PhantomData }
+        let Lease { claim, at, len, reply_to, tag, _trust } = self;
+        Lease { claim: claim.detach(), at, len, reply_to, tag, _trust }
     }
-}
 
-pub(crate) fn meta(note: &Note) -> Meta {
-    Meta { number: note.number, tag: note.tag, reply_to: note.reply_to }
+    /// Returns what gives the message back, and gives up its bytes.
+    #[inline(always)]
+    #[must_use]
+    pub fn into_claim(self) -> Claim<'a> {
+        self.claim
+    }
 }
 
 impl Deref for Lease<'_, Honest> {
@@ -144,20 +181,13 @@ impl Deref for Lease<'_, Honest> {
     fn deref(&self) -> &[u8] {
         // SAFETY: mapped and in bounds as in `copy_into`; that nobody writes here while this lease lives was promised
         // where `Honest` was declared (`Incoming::pooled`), and the seals keep everybody but the sender from it.
-        unsafe { core::slice::from_raw_parts(self.at, self.note.len as usize) }
+        unsafe { core::slice::from_raw_parts(self.at, self.len as usize) }
     }
 }
 
 impl AsRef<[u8]> for Lease<'_, Honest> {
     fn as_ref(&self) -> &[u8] {
         self
-    }
-}
-
-impl<T: Trust> Drop for Lease<'_, T> {
-    #[inline]
-    fn drop(&mut self) {
-        self.channel().release(self.note.slot, self.note.number);
     }
 }
 

@@ -100,6 +100,13 @@ impl<T: Trust> Receiver<T> {
         Ok(taken)
     }
 
+    /// Returns the next message if it is there now. `None` says nothing of the sender: [`try_recv`](Self::try_recv) and
+    /// [`recv_with`](Self::recv_with) tell of its end and its faults. For callers that look before they wait.
+    #[inline(always)]
+    pub fn recv_at_once(&self) -> Option<Lease<'_, T>> {
+        self.take().ok().flatten()
+    }
+
     /// Returns the next message; waits for it forever, spinning first and then asleep.
     #[inline(always)]
     pub fn recv(&self) -> Result<Lease<'_, T>, RecvError> {

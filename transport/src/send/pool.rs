@@ -118,6 +118,13 @@ impl Occupation {
         self.search(span as usize, released)
     }
 
+    /// Returns one slot for a message of `len` bytes if the first look of [`find`](Self::find) finds it.
+    #[inline(always)]
+    pub(crate) fn at_cursor(&self, len: usize) -> Option<u32> {
+        let free = len < LONG && self.runs.get(self.cursor).is_some_and(|run| run.span == 0);
+        free.then_some(self.cursor as u32)
+    }
+
     /// Searches among the slots known to be free; then checks all others and searches once more. Checking in one
     /// sweep, and not slot by slot, keeps the ledgers' lines with the receivers, who write them.
     #[cold]

@@ -7,7 +7,7 @@ use bowstring_transport::{CommitFault, Label as Tags, Loan, Receipt as Sent, Rec
 
 use super::{Sender, idle};
 use crate::error::{BOWSTRING_OK, Error, Failure};
-use crate::guard::{failed, guard};
+use crate::guard::guard;
 use crate::handle::Handle;
 use crate::pointer::{self, out};
 use crate::time;
@@ -60,18 +60,12 @@ pub unsafe extern "C" fn bowstring_loan(
     if let Ok(place) = unsafe { out(data) }
         // SAFETY: the caller's promise.
         && let Ok(mut sender) = unsafe { idle(sender) }
-        && let Some(wait) = time::wait(timeout, sender.wait)
+        && let Some(mut loan) = sender.inner.loan_slot(len)
     {
-        return match sender.inner.loan_with(len, wait) {
-            Ok(mut loan) => {
-                place.set(loan.as_mut_ptr());
-                // SAFETY: as in `lend_any`.
-                sender.loan = Some(unsafe { core::mem::transmute::<Loan<'_>, Loan<'static>>(loan) });
-                BOWSTRING_OK
-            }
-            // SAFETY: the caller's promise.
-            Err(why) => unsafe { failed(error, &Failure::Loan(why)) },
-        };
+        place.set(loan.as_mut_ptr());
+        // SAFETY: as in `lend_any`.
+        sender.loan = Some(unsafe { core::mem::transmute::<Loan<'_>, Loan<'static>>(loan) });
+        return BOWSTRING_OK;
     }
     // SAFETY: the caller's promise.
     unsafe { lend_any(sender, len, timeout, data, error) }

@@ -69,6 +69,16 @@ impl Fanout {
         (self.cold.wait_for_room)(self, extent, wait)
     }
 
+    /// Finds one slot without a search, for a message that fits into it, if there are receivers and none takes files.
+    #[inline(always)]
+    pub(crate) fn next_slot(&self, len: usize) -> Option<u32> {
+        let pool = self.pool.as_ref()?;
+        if self.sealed != 0 || self.live == 0 || len > pool.geometry.slot_size() {
+            return None;
+        }
+        pool.occupation.at_cursor(len)
+    }
+
     #[inline]
     fn look_for_room(&mut self, extent: Extent) -> Option<u32> {
         let subscribers = &self.subscribers;
