@@ -958,6 +958,10 @@ int32_t bowstring_store_follow(struct bowstring_store **store,
 // unless NULL, what is known of the version, and `info_size` is `sizeof *info`. `BOWSTRING_CLOSED` once the table was
 // removed, `BOWSTRING_NOT_FOUND` if there is none. The caller releases the stream.
 //
+// After `bowstring_follower_choose` the stream has only what was chosen, which may be no row at all. `BOWSTRING_CHOICE`
+// if the choice does not fit the table, such as one of other columns that took its place: nothing is lost, and the same
+// rows come again once another choice was made.
+//
 // Threads: one at a time for each follower.
 int32_t bowstring_follower_next(struct bowstring_follower *follower,
                                 int64_t timeout,
@@ -966,6 +970,16 @@ int32_t bowstring_follower_next(struct bowstring_follower *follower,
                                 struct bowstring_table_info *info,
                                 size_t info_size,
                                 struct bowstring_error *error);
+
+// Chooses the columns and rows of what comes from now on. NULL in place of the choice wants everything again. The limit is
+// that of each stream. Columns that are not needed are neither read nor checked.
+//
+// The choice is fitted to each table when its rows come: see `bowstring_follower_next`.
+//
+// Threads: one at a time for each follower.
+int32_t bowstring_follower_choose(struct bowstring_follower *follower,
+                                  const struct bowstring_choice *choice,
+                                  struct bowstring_error *error);
 
 // Returns the connection's descriptor in `fd`, for `poll` or `epoll`: it is readable when something has come. It stays the
 // follower's.

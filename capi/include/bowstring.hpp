@@ -539,6 +539,12 @@ class follower {
         e.code = code;
         return e;
     }
+    // Chooses the columns and rows of what comes from now on. Rows that the choice does not fit are not lost: their code is
+    // BOWSTRING_CHOICE until another choice is made.
+    void choose(const choice &wanted) {
+        detail::raw_choice raw(wanted);
+        detail::must([&](auto *e) { return bowstring_follower_choose(raw_.get(), raw.get(), e); });
+    }
     // Readable when something has come.
     int fd() const {
         int fd = -1;

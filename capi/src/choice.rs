@@ -29,18 +29,18 @@ pub struct Choice {
 }
 
 /// A choice of C's, read.
-pub(crate) struct Asked<'a> {
-    names: Vec<&'a str>,
-    condition: Option<&'a str>,
+pub(crate) struct Asked {
+    names: Vec<String>,
+    condition: Option<String>,
     limit: Option<u64>,
 }
 
-impl<'a> Asked<'a> {
+impl Asked {
     /// Reads the caller's choice; `None` if that is null.
     ///
     /// # Safety
     /// Unless it is null, `at` points to a choice as the header describes it.
-    pub(crate) unsafe fn read(at: *const Choice) -> Result<Option<Asked<'a>>, Failure> {
+    pub(crate) unsafe fn read(at: *const Choice) -> Result<Option<Asked>, Failure> {
         const ALL: Choice = Choice {
             size: size_of::<Choice>(),
             columns: std::ptr::null(),
@@ -56,17 +56,18 @@ impl<'a> Asked<'a> {
         // SAFETY: the caller's promise.
         let names = unsafe { array(choice.columns, choice.columns_len) }?;
         // SAFETY: the caller's promise, for each of them.
-        let names = names.iter().map(|&name| unsafe { utf8(name) }).collect::<Result<_, _>>()?;
+        let names = names.iter().map(|&name| Ok(unsafe { utf8(name) }?.to_owned()));
+        let names = names.collect::<Result<_, Failure>>()?;
         let condition = match choice.r#where.is_null() {
             true => None,
             // SAFETY: the caller's promise.
-            false => Some(unsafe { utf8(choice.r#where) }?),
+            false => Some(unsafe { utf8(choice.r#where) }?.to_owned()),
         };
         Ok(Some(Asked { names, condition, limit: Some(choice.limit).filter(|&limit| limit != 0) }))
     }
 
     /// Fits the choice to a schema.
     pub(crate) fn of(&self, schema: &SchemaRef) -> Result<Chosen, TableFailure> {
-        Ok(Chosen::new(schema, &self.names, self.limit, self.condition)?)
+        Ok(Chosen::new(schema, &self.names, self.limit, self.condition.as_deref())?)
     }
 }

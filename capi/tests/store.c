@@ -184,6 +184,62 @@ static void choose(bowstring_store *store) {
     MUST(bowstring_store_remove(store, "c-chosen", 0, &error), error);
 }
 
+// What a follower chose: rows by a condition, none at all, and rows that the choice does not fit, which come again.
+static void follow_chosen(bowstring_store *store, const char *socket) {
+    put(store, 0, 2, 1000, BOWSTRING_PUT_CREATE);
+    bowstring_store *other = NULL;
+    bowstring_follower *follower = NULL;
+    MUST(bowstring_store_connect(socket, &other, &error), error);
+    MUST(bowstring_store_follow(&other, "c-numbers", 0, 0, &follower, &error), error);
+    bowstring_choice choice = {.size = sizeof choice, .where = "n >= 990 and n < 1010", .limit = 15};
+    MUST(bowstring_follower_choose(follower, &choice, &error), error);
+    uint32_t event = 0;
+    struct ArrowArrayStream got;
+    bowstring_table_info info;
+    MUST(bowstring_follower_next(follower, BOWSTRING_FOREVER, &event, &got, &info, sizeof info, &error), error);
+    CHECK(event == BOWSTRING_EVENT_ROWS && info.end_row == 2000);
+    counts_up(&got, 990, 1005);
+    put(store, 2000, 1, 10, BOWSTRING_PUT_APPEND);
+    MUST(bowstring_follower_next(follower, BOWSTRING_FOREVER, &event, &got, &info, sizeof info, &error), error);
+    CHECK(info.first_row == 2000 && info.end_row == 2010);
+    counts_up(&got, 0, 0);
+
+    // The limit is that of each stream; columns come in the order in which they are named.
+    const char *names[] = {"n", "n"};
+    choice = (bowstring_choice){.size = sizeof choice, .columns = names, .columns_len = 2, .limit = 4};
+    MUST(bowstring_follower_choose(follower, &choice, &error), error);
+    for (int64_t first = 0; first < 2; first++) {
+        put(store, 2010 + 10 * first, 1, 10, BOWSTRING_PUT_APPEND);
+        MUST(bowstring_follower_next(follower, BOWSTRING_FOREVER, &event, &got, NULL, 0, &error), error);
+        struct ArrowArray batch;
+        CHECK(got.get_next(&got, &batch) == 0 && batch.length == 4 && batch.n_children == 2);
+        batch.release(&batch);
+        CHECK(got.get_next(&got, &batch) == 0 && !batch.release);
+        got.release(&got);
+    }
+
+    // A choice that does not fit is known when rows come, and loses none of them.
+    choice = (bowstring_choice){.size = sizeof choice, .where = "n > 1 and m > 1"};
+    MUST(bowstring_follower_choose(follower, &choice, &error), error);
+    put(store, 2030, 1, 10, BOWSTRING_PUT_APPEND);
+    memset(&got, 0, sizeof got);
+    for (int again = 0; again < 2; again++) {
+        CHECK(bowstring_follower_next(follower, BOWSTRING_FOREVER, &event, &got, NULL, 0, &error) == BOWSTRING_CHOICE);
+        CHECK(error.position == 11 && strstr(error.message, "\"m\"") && !got.release);
+    }
+    choice.size = 1;
+    CHECK(bowstring_follower_choose(follower, &choice, &error) == BOWSTRING_ARGUMENT);
+    CHECK(bowstring_follower_next(follower, BOWSTRING_NOW, &event, &got, NULL, 0, &error) == BOWSTRING_CHOICE);
+    MUST(bowstring_follower_choose(follower, NULL, &error), error);
+    MUST(bowstring_follower_next(follower, BOWSTRING_NOW, &event, &got, &info, sizeof info, &error), error);
+    CHECK(event == BOWSTRING_EVENT_ROWS && info.first_row == 2030);
+    counts_up(&got, 2030, 2040);
+    CHECK(bowstring_follower_next(follower, BOWSTRING_NOW, &event, &got, NULL, 0, &error) == BOWSTRING_AGAIN);
+    MUST(bowstring_follower_close(&follower, &error), error);
+    CHECK(bowstring_follower_choose(follower, NULL, &error) == BOWSTRING_ARGUMENT);
+    MUST(bowstring_store_remove(store, "c-numbers", 0, &error), error);
+}
+
 static int32_t find(void *context, const bowstring_store_entry *entry) {
     if (strcmp(entry->name, "c-numbers") != 0) return 0;
     memcpy(context, entry, sizeof *entry);
@@ -267,12 +323,13 @@ int main(int argc, char **argv) {
     streams_released = 0;
     choose(store);
     CHECK(streams_released == 5);
+    follow_chosen(store, argv[1]);
     MUST(bowstring_store_close(&store, &error), error);
 
     // Misuse.
     CHECK(bowstring_store_get(store, "c-numbers", NULL, &got, NULL, 0, &error) == BOWSTRING_ARGUMENT);
     CHECK(bowstring_store_follow(&store, "c-numbers", 0, 0, &follower, &error) == BOWSTRING_ARGUMENT);
     MUST(bowstring_store_close(&store, &error), error);
-    puts("store: put, got, chosen from, followed, added to, replaced, listed, removed, kept");
+    puts("store: put, got, chosen from, followed by choice, added to, replaced, listed, removed, kept");
     return 0;
 }

@@ -74,6 +74,14 @@ int main(int argc, char **argv) {
     auto rows = follower.try_next();
     CHECK(rows && !rows->replaced && rows->info.version == version && follower.fd() >= 0);
     CHECK(follower.try_next(bowstring::now).code() == BOWSTRING_AGAIN);
+    follower.choose({{"half", "half"}, "whole > 1", 0});
+    version = store.put("cpp-empty", empty().get());
+    CHECK(follower.try_next().code() == BOWSTRING_CHOICE);
+    follower.choose({{"half", "half"}, "half > 1", 0});
+    rows = follower.try_next();
+    CHECK(rows && rows->replaced && rows->info.version == version);
+    bowstring::schema followed;
+    CHECK(rows->stream->get_schema(rows->stream.get(), followed.get()) == 0 && followed->n_children == 2);
     store.remove("cpp-empty", version);
     CHECK(follower.try_next().code() == BOWSTRING_CLOSED);
     std::puts("store: put, got, followed, removed, in C++");

@@ -10,10 +10,11 @@ use bowstring_capi_bytes::error::{BOWSTRING_AGAIN, BOWSTRING_CLOSED, BOWSTRING_T
 use bowstring_capi_bytes::guard::guard_as;
 use bowstring_capi_bytes::handle::Handle;
 use bowstring_capi_bytes::pointer::{out, partly};
-use bowstring_store::{Event, Follower as Inner, Position};
+use bowstring_store::{Event, Follower as Inner, Position, Table};
 
 use super::get::{TableInfo, stream_of};
 use super::{Store, name};
+use crate::choice::{Asked, Choice};
 use crate::failure::TableFailure;
 
 /// Rows came behind those before.
@@ -24,6 +25,28 @@ pub const BOWSTRING_EVENT_REPLACED: u32 = 2;
 /// A connection that follows a table.
 pub struct Follower {
     inner: Inner,
+    /// The columns and rows that are wanted, if not all are.
+    asked: Option<Asked>,
+    /// An event that could not be handed on, such as rows that the choice does not fit: it comes again.
+    pending: Option<(u32, Table)>,
+}
+
+impl Follower {
+    /// Waits for the next event, unless one is left over.
+    fn event(&mut self, timeout: i64) -> Result<(u32, Table), TableFailure> {
+        if let Some(left) = self.pending.take() {
+            return Ok(left);
+        }
+        let patience = u64::try_from(timeout).ok().map(Duration::from_nanos);
+        let failure = match self.inner.next_event(patience)? {
+            Some(Event::Rows(table)) => return Ok((BOWSTRING_EVENT_ROWS, table)),
+            Some(Event::Replaced(table)) => return Ok((BOWSTRING_EVENT_REPLACED, table)),
+            Some(Event::Removed) => Failure::Plain(BOWSTRING_CLOSED, "the table was removed"),
+            None if timeout == 0 => Failure::Plain(BOWSTRING_AGAIN, "no rows have come"),
+            None => Failure::Plain(BOWSTRING_TIMED_OUT, "no rows came in time"),
+        };
+        Err(failure.into())
+    }
 }
 
 /// Follows a table: what is there now, and then whatever comes, without a gap and without a repetition. With `base` and
@@ -53,7 +76,8 @@ pub unsafe extern "C" fn bowstring_store_follow(
         let store = unsafe { Handle::close(store, |_| Ok(())) }?;
         let store = store.ok_or(Failure::argument("the connection to the store is NULL"))?;
         let since = (base != 0).then_some(Position { base, row });
-        place.set(Handle::give(Follower { inner: store.client.follow(table, since)? })?);
+        let inner = store.client.follow(table, since)?;
+        place.set(Handle::give(Follower { inner, asked: None, pending: None })?);
         Ok::<(), TableFailure>(())
     };
     // SAFETY: the caller's promise.
@@ -64,6 +88,10 @@ pub unsafe extern "C" fn bowstring_store_follow(
 /// have come, a negative one waits without end. `event` gets `BOWSTRING_EVENT_ROWS` or `BOWSTRING_EVENT_REPLACED`; `info`,
 /// unless NULL, what is known of the version, and `info_size` is `sizeof *info`. `BOWSTRING_CLOSED` once the table was
 /// removed, `BOWSTRING_NOT_FOUND` if there is none. The caller releases the stream.
+///
+/// After `bowstring_follower_choose` the stream has only what was chosen, which may be no row at all. `BOWSTRING_CHOICE`
+/// if the choice does not fit the table, such as one of other columns that took its place: nothing is lost, and the same
+/// rows come again once another choice was made.
 ///
 /// Threads: one at a time for each follower.
 ///
@@ -86,24 +114,47 @@ pub unsafe extern "C" fn bowstring_follower_next(
         let place = unsafe { out(stream) }?;
         // SAFETY: the caller's promise.
         let mut follower = unsafe { Handle::enter(follower) }?;
-        let patience = u64::try_from(timeout).ok().map(Duration::from_nanos);
-        let (what, table) = match follower.inner.next_event(patience)? {
-            Some(Event::Rows(table)) => (BOWSTRING_EVENT_ROWS, table),
-            Some(Event::Replaced(table)) => (BOWSTRING_EVENT_REPLACED, table),
-            Some(Event::Removed) => {
-                return Err(Failure::Plain(BOWSTRING_CLOSED, "the table was removed").into());
+        let (what, table) = follower.event(timeout)?;
+        let opened = match stream_of(&table, follower.asked.as_ref()) {
+            Ok(opened) => opened,
+            Err(failure) => {
+                follower.pending = Some((what, table));
+                return Err(failure);
             }
-            None if timeout == 0 => return Err(Failure::Plain(BOWSTRING_AGAIN, "no rows have come").into()),
-            None => return Err(Failure::Plain(BOWSTRING_TIMED_OUT, "no rows came in time").into()),
         };
-        let opened = stream_of(&table)?;
         if !info.is_null() {
-            // SAFETY: the caller's promise.
+            // SAFETY: the caller's promise; it is not null, which alone this refuses.
             unsafe { partly(info, info_size, TableInfo::from(&table)) }?;
         }
         kind.set(what);
         place.set(opened);
         Ok::<(), TableFailure>(())
+    };
+    // SAFETY: the caller's promise.
+    unsafe { guard_as(error, body) }
+}
+
+/// Chooses the columns and rows of what comes from now on. NULL in place of the choice wants everything again. The limit is
+/// that of each stream. Columns that are not needed are neither read nor checked.
+///
+/// The choice is fitted to each table when its rows come: see `bowstring_follower_next`.
+///
+/// Threads: one at a time for each follower.
+///
+/// # Safety
+/// As for `bowstring_follower_next`; `choice` is NULL or as its type says.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bowstring_follower_choose(
+    follower: *mut Handle<Follower>,
+    choice: *const Choice,
+    error: *mut Error,
+) -> i32 {
+    let body = || {
+        // SAFETY: the caller's promise.
+        let asked = unsafe { Asked::read(choice) }?;
+        // SAFETY: the caller's promise.
+        unsafe { Handle::enter(follower) }?.asked = asked;
+        Ok::<(), Failure>(())
     };
     // SAFETY: the caller's promise.
     unsafe { guard_as(error, body) }

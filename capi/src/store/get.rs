@@ -71,15 +71,22 @@ impl From<&Table> for TableInfo {
     }
 }
 
-/// Makes a stream for the caller of a table's batches.
-pub(super) fn stream_of(table: &Table) -> Result<FFI_ArrowArrayStream, StoreError> {
+/// Makes a stream for the caller of a table's batches, or of what was chosen of them.
+pub(super) fn stream_of(table: &Table, asked: Option<&Asked>) -> Result<FFI_ArrowArrayStream, TableFailure> {
+    match asked {
+        Some(asked) => chosen(table, asked),
+        None => Ok(whole(table)?),
+    }
+}
+
+fn whole(table: &Table) -> Result<FFI_ArrowArrayStream, StoreError> {
     let mut batches = table.batches()?;
     let next = move || batches.next().map(|batch| batch.map_err(|error| error.to_string()));
     Ok(export(table.schema().clone(), next))
 }
 
 /// Makes a stream of what was chosen of a table. Only the columns that are looked at are read.
-fn chosen(table: &Table, asked: &Asked<'_>) -> Result<FFI_ArrowArrayStream, TableFailure> {
+fn chosen(table: &Table, asked: &Asked) -> Result<FFI_ArrowArrayStream, TableFailure> {
     let all = asked.of(table.schema())?;
     let (mut batches, mut choice) = match all.needs(false) {
         Some(needed) if needed.len() < table.schema().fields().len() => {
@@ -149,10 +156,7 @@ pub unsafe extern "C" fn bowstring_store_get(
         let asked = unsafe { Asked::read(options.choice) }?;
         let since = (options.base != 0).then_some(Position { base: options.base, row: options.row });
         let table = store.client.get_as(name, Get { version: options.version, since })?;
-        let opened = match asked {
-            Some(asked) => chosen(&table, &asked)?,
-            None => stream_of(&table)?,
-        };
+        let opened = stream_of(&table, asked.as_ref())?;
         if !info.is_null() {
             // SAFETY: the caller's promise.
             unsafe { partly(info, info_size, TableInfo::from(&table)) }?;
