@@ -20,6 +20,8 @@ from . import _bowstring
 from ._bowstring import Batch, Column, Reader, Schema, Table, Writer, __version__, runtime_directory
 from ._errors import (
     Error,
+    Incomplete,
+    IncompleteWarning,
     InUse,
     LeaseWarning,
     Malformed,
@@ -43,6 +45,8 @@ __all__ = [
     "CompactedColumn",
     "Error",
     "InUse",
+    "Incomplete",
+    "IncompleteWarning",
     "LeaseWarning",
     "Malformed",
     "NoTable",

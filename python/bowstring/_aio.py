@@ -15,11 +15,15 @@ async def batches(reader: "Reader") -> AsyncIterator["Batch"]:
     loop = asyncio.get_running_loop()
     while not reader._is_open():
         await asyncio.sleep(0.005)
-    fd = reader.fileno()
+    # Between two writers there is nothing to wait on.
+    fd = None if reader._reconnects() else reader.fileno()
     while True:
         try:
             batch = reader.read(timeout=0)
         except TimeoutError:
+            if fd is None:
+                await asyncio.sleep(0.005)
+                continue
             ready = asyncio.Event()
             loop.add_reader(fd, ready.set)
             try:

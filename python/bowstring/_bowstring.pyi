@@ -189,16 +189,25 @@ class Reader:
     def __new__(
         cls,
         name: _Address,
-        *,
+        *names: _Address,
         timeout: float | None = 10.0,
         columns: list[str] | None = None,
         limit: int | None = None,
+        where: str | None = None,
+        source_column: str | None = None,
+        reconnect: bool | Literal["always"] | None = None,
+        from_now: bool = False,
+        allow_gaps: bool = False,
         delivery: _Delivery | None = None,
         trust: bool = True,
     ) -> Self: ...
     @staticmethod
     def _over(
-        file: int, columns: list[str] | None = None, limit: int | None = None, delivery: _Delivery | None = None
+        file: int,
+        columns: list[str] | None = None,
+        limit: int | None = None,
+        delivery: _Delivery | None = None,
+        where: str | None = None,
     ) -> Reader: ...
     @property
     def name(self) -> str: ...
@@ -216,6 +225,7 @@ class Reader:
     def stats(self) -> dict[str, Any]: ...
     def fileno(self) -> int: ...
     def _is_open(self) -> bool: ...
+    def _reconnects(self) -> bool: ...
     def close(self) -> None: ...
     def __iter__(self) -> Self: ...
     def __next__(self) -> Batch: ...

@@ -5,6 +5,8 @@ import builtins
 __all__ = [
     "Error",
     "InUse",
+    "Incomplete",
+    "IncompleteWarning",
     "LeaseWarning",
     "Malformed",
     "NoTable",
@@ -50,6 +52,13 @@ class Malformed(Error, ValueError):
     """The other end sent what is not Arrow data, or not what it said."""
 
 
+class Incomplete(Error, EOFError):
+    """Rows of the table are missing: sent before the reader came, or skipped because it was slow.
+
+    ``Reader(…, from_now=True)`` accepts a table without its beginning, ``allow_gaps=True`` one with gaps.
+    """
+
+
 class InUse(Error, OSError):
     """Somebody else writes to this name."""
 
@@ -82,3 +91,7 @@ class TimeoutError(Error, builtins.TimeoutError):
 
 class LeaseWarning(RuntimeWarning):
     """Batches that are kept hold so much of the writer's pool that later ones are copied."""
+
+
+class IncompleteWarning(UserWarning):
+    """Rows of the table are missing: see :class:`Incomplete`."""

@@ -73,9 +73,16 @@ class WriterEnd(_End):
 class ReaderEnd(_End):
     """The end to read from: ``for batch in end``, ``with end as r``, or ``end.open()``."""
 
-    def open(self, *, columns: list[str] | None = None, limit: int | None = None, delivery: Any = None) -> Reader:
+    def open(
+        self,
+        *,
+        columns: list[str] | None = None,
+        limit: int | None = None,
+        where: str | None = None,
+        delivery: Any = None,
+    ) -> Reader:
         """The :class:`Reader`. The end is used up."""
-        reader = Reader._over(self.fileno(), columns, limit, delivery)
+        reader = Reader._over(self.fileno(), columns, limit, delivery, where)
         self.close()
         return reader
 

@@ -49,7 +49,8 @@ class SharedDataFrame:
     @classmethod
     def create_reader(cls, name: str, timeout: float | None = 10.0) -> SharedDataFrame:
         """The reading end; waits up to ``timeout`` seconds for a writer."""
-        return cls(name, Reader(name, timeout=timeout))
+        # A frame is whole by itself.
+        return cls(name, Reader(name, timeout=timeout, from_now=True))
 
     def write(self, frame: Any) -> None:
         """Writes a frame of any library, as one."""

@@ -158,7 +158,7 @@ impl Batch {
 
     /// A ``pyarrow.RecordBatch`` over the same memory.
     fn to_pyarrow<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        convert::to_pyarrow(slf.as_any(), "record_batch")
+        convert::to_pyarrow_batch(slf.as_any())
     }
 
     /// A ``polars.DataFrame`` over the same memory.

@@ -9,11 +9,12 @@
 
 use std::ffi::CStr;
 
-use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi, to_ffi};
+use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi};
 use arrow_array::ffi_stream::{FFI_ArrowArrayStream, RecordBatchStreamReader};
 use arrow_array::{Array, RecordBatch, RecordBatchOptions, RecordBatchReader, StructArray};
 use arrow_schema::{Schema, SchemaRef};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyException, PyTypeError, PyValueError};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyTuple};
 
@@ -28,16 +29,29 @@ pub(crate) type Stream = Box<dyn RecordBatchReader + Send>;
 
 // ---- in ----
 
+/// The one batch of what exports an array; `None` of what exports a stream only. A stream of one batch is three calls.
+pub(crate) fn import_batch(data: &Bound<'_, PyAny>) -> PyResult<Option<RecordBatch>> {
+    let Some(export) = data.getattr_opt(intern!(data.py(), "__arrow_c_array__"))? else { return Ok(None) };
+    match export.call0() {
+        Ok(pair) => import_array(pair.cast::<PyTuple>()?).map(Some),
+        // An array of several chunks is a stream.
+        Err(error) if error.is_instance_of::<PyException>(data.py()) && is_stream(data)? => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_stream(data: &Bound<'_, PyAny>) -> PyResult<bool> {
+    data.hasattr(intern!(data.py(), "__arrow_c_stream__"))
+}
+
 /// The batches of anything that exports Arrow data.
 pub(crate) fn import(data: &Bound<'_, PyAny>) -> PyResult<Stream> {
-    if data.hasattr("__arrow_c_stream__")? {
-        let capsule = data.call_method0("__arrow_c_stream__")?;
+    if is_stream(data)? {
+        let capsule = data.call_method0(intern!(data.py(), "__arrow_c_stream__"))?;
         // Most are tables of struct arrays, which is what the reader checks.
         return Ok(Box::new(import_stream(&capsule)?));
     }
-    if data.hasattr("__arrow_c_array__")? {
-        let pair = data.call_method0("__arrow_c_array__")?;
-        let batch = import_array(pair.cast::<PyTuple>()?)?;
+    if let Some(batch) = import_batch(data)? {
         let schema = batch.schema();
         return Ok(Box::new(arrow_array::RecordBatchIterator::new([Ok(batch)], schema)));
     }
@@ -76,6 +90,9 @@ fn import_array(pair: &Bound<'_, PyTuple>) -> PyResult<RecordBatch> {
     // SAFETY: the producer exports an array of this schema: that is the interface.
     let data = unsafe { from_ffi(array, &schema) }.map_err(of)?;
     let data = StructArray::from(data);
+    if data.null_count() > 0 {
+        return Err(PyValueError::new_err("rows that are null as a whole are no rows of a table"));
+    }
     let options = RecordBatchOptions::new().with_row_count(Some(data.len()));
     let (_, columns, _) = data.into_parts();
     RecordBatch::try_new_with_options(fields.into(), columns, &options).map_err(of)
@@ -119,9 +136,8 @@ pub(crate) fn export_schema<'py>(py: Python<'py>, schema: &Schema) -> PyResult<B
 /// Two capsules, with a batch's schema and its columns as a struct array.
 pub(crate) fn export_batch<'py>(py: Python<'py>, batch: &RecordBatch) -> PyResult<Bound<'py, PyTuple>> {
     let data = StructArray::from(batch.clone()).into_data();
-    let (array, _) = to_ffi(&data).map_err(|error| PyValueError::new_err(error.to_string()))?;
-    let schema = export_schema(py, &batch.schema())?;
-    let array = PyCapsule::new_with_value(py, array, ARRAY)?;
+    let schema = export_schema(py, batch.schema_ref())?;
+    let array = PyCapsule::new_with_value(py, FFI_ArrowArray::new(&data), ARRAY)?;
     PyTuple::new(py, [schema, array])
 }
 

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use bowstring::transport::names::{AddressError, NameError};
 use bowstring::transport::{End, HandshakeError, OsError, RefusalCode};
-use bowstring::{CopyError, ReceiveError, SendError, SetUpError};
+use bowstring::{CopyError, MergeError, ReceiveError, SendError, SetUpError};
+use bowstring_query::{ConditionError, QueryError};
 use pyo3::call::PyCallArgs;
 use pyo3::exceptions::{
-    PyFileNotFoundError, PyKeyboardInterrupt, PyOSError, PyPermissionError, PyValueError,
+    PyFileNotFoundError, PyKeyError, PyKeyboardInterrupt, PyOSError, PyPermissionError, PyValueError,
 };
 use pyo3::prelude::*;
 
@@ -55,6 +56,14 @@ pub(crate) fn set_up(py: Python<'_>, error: &SetUpError, path: Option<&Path>) ->
         SetUpError::Interrupted => interrupted(py),
         SetUpError::Host(error) => host_at(*error, path),
         SetUpError::Layout(error) => plain(py, "SchemaMismatch", error),
+        SetUpError::Schema(mismatch) => plain(
+            py,
+            "SchemaMismatch",
+            format!("the writer that took the place of another has other columns: {mismatch}{at}"),
+        ),
+        SetUpError::NoColumn { name, there } => {
+            query(QueryError::NoColumn { name: name.clone(), there: there.clone() })
+        }
         SetUpError::Greeting(_) => plain(py, "Malformed", error),
         SetUpError::Meet(error) => meet(py, error, path, &at),
         other => plain(py, "Error", format!("{other}{at}")),
@@ -151,12 +160,47 @@ pub(crate) fn sending(py: Python<'_>, error: &SendError) -> PyErr {
 
 /// Returns the exception for a batch that was not received.
 pub(crate) fn receiving(py: Python<'_>, error: &ReceiveError) -> PyErr {
+    receiving_from(py, error, error)
+}
+
+fn receiving_from(py: Python<'_>, error: &ReceiveError, message: impl std::fmt::Display) -> PyErr {
     match error {
-        ReceiveError::Crashed => plain(py, "PeerCrashed", error),
-        ReceiveError::CutOff | ReceiveError::BrokenOff { .. } => plain(py, "PeerCrashed", error),
-        ReceiveError::TimedOut => timed_out(py, error),
+        ReceiveError::Crashed | ReceiveError::CutOff | ReceiveError::BrokenOff { .. } => {
+            plain(py, "PeerCrashed", message)
+        }
+        ReceiveError::Missed { .. } => plain(py, "Incomplete", message),
+        ReceiveError::TimedOut => timed_out(py, message),
         ReceiveError::Host(error) => host(*error),
-        other => plain(py, "Malformed", other),
+        _ => plain(py, "Malformed", message),
+    }
+}
+
+/// Returns the exception for several tables that are not one, or for one of them that did not come to its end.
+pub(crate) fn merging(py: Python<'_>, error: &MergeError) -> PyErr {
+    match error {
+        MergeError::Receive { error: cause, .. } => receiving_from(py, cause, error),
+        MergeError::Schema { .. } | MergeError::Arrow { .. } => plain(py, "SchemaMismatch", error),
+        MergeError::ColumnTaken(_) | MergeError::Count(_) => PyValueError::new_err(error.to_string()),
+        MergeError::TimedOut => timed_out(py, error),
+        other => plain(py, "Error", other),
+    }
+}
+
+/// Returns the exception for a condition that is invalid, or does not fit the table.
+pub(crate) fn condition(error: ConditionError) -> PyErr {
+    match (error.error, error.at) {
+        (error @ QueryError::NoColumn { .. }, _) | (error, None) => query(error),
+        (error, Some(at)) => PyValueError::new_err(format!("{error}; at byte {at} of where=")),
+    }
+}
+
+/// Returns the exception for a condition that cannot be evaluated.
+pub(crate) fn query(error: QueryError) -> PyErr {
+    match error {
+        QueryError::NoColumn { name, there } => {
+            PyKeyError::new_err(format!("no column {name:?}; there are {}", there.join(", ")))
+        }
+        error => PyValueError::new_err(error.to_string()),
     }
 }
 

@@ -10,9 +10,7 @@ use bowstring::transport::{Listener, names};
 use bowstring_query::Condition;
 use bowstring_store as store;
 use bowstring_store::{Client, Code, Event, Handle, Mode, Put, SegmentWriter, StoreError};
-use pyo3::exceptions::{
-    PyFileNotFoundError, PyKeyError, PyOSError, PyPermissionError, PyRuntimeError, PyValueError,
-};
+use pyo3::exceptions::{PyFileNotFoundError, PyOSError, PyPermissionError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
@@ -160,7 +158,7 @@ impl Question {
         limit: Option<usize>,
     ) -> PyResult<Question> {
         let condition = condition.map(|sql| Condition::parse(sql, schema)).transpose();
-        let condition = condition.map_err(|refused| query(refused.error))?;
+        let condition = condition.map_err(errors::condition)?;
         let place = |name: &String| schema.index_of(name).map_err(|_| batch::no_column(schema, name));
         let places: Option<Vec<usize>> =
             columns.map(|columns| columns.iter().map(place).collect()).transpose()?;
@@ -182,7 +180,7 @@ impl Question {
             let Some(batch) = py.detach(|| all.next()) else { break };
             let mut batch = batch.map_err(&raise)?;
             if let Some(condition) = &self.condition {
-                batch = py.detach(|| condition.filter(&batch)).map_err(query)?;
+                batch = py.detach(|| condition.filter(&batch)).map_err(errors::query)?;
             }
             if let Some(places) = &self.places {
                 batch = batch.project(places).map_err(of)?;
@@ -292,13 +290,6 @@ fn home(batch: &RecordBatch, table: &store::Table) -> std::ops::Range<usize> {
     let ranges = table.segments().iter().map(|segment| segment.bytes().as_ptr_range());
     let mut ranges = ranges.map(|range| range.start.addr()..range.end.addr());
     ranges.find(|range| range.contains(&at)).unwrap_or(0..0)
-}
-
-fn query(error: bowstring_query::QueryError) -> PyErr {
-    match error {
-        bowstring_query::QueryError::NoColumn { .. } => PyKeyError::new_err(error.to_string()),
-        error => PyValueError::new_err(error.to_string()),
-    }
 }
 
 fn raise(py: Python<'_>, error: &StoreError) -> PyErr {

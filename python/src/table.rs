@@ -78,7 +78,7 @@ impl Table {
 
     /// A ``pyarrow.Table`` over the same memory.
     fn to_pyarrow<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        convert::to_pyarrow(slf.as_any(), "table")
+        convert::to_pyarrow_table(slf.as_any())
     }
 
     /// A ``polars.DataFrame`` over the same memory.

@@ -145,6 +145,32 @@ impl Writer {
         drop(current.map(|current| current.take()));
     }
 
+    /// Writes a batch, and returns how many rows that were.
+    fn write_batch(
+        &self,
+        py: Python<'_>,
+        schema: &SchemaRef,
+        batch: RecordBatch,
+        deadline: Deadline,
+    ) -> PyResult<usize> {
+        self.await_peer(py, deadline)?;
+        let open = self.begin(py, schema, Some(&batch))?;
+        let mut batch = conform(py, &open.schema, batch)?;
+        if self.options.keep > 0 {
+            // What is kept must not change with the arrays that the program goes on computing in.
+            let copy = py.detach(|| bowstring::copy_batch(&batch));
+            batch = copy.map_err(|error| errors::copying(py, &error))?;
+        }
+        if self.path.is_none() && open.turn(py)?.is_none_or(|mut serving| serving.sender().receivers() == 0) {
+            let gone = "the reader at the other end of the pair has gone";
+            return Err(errors::exception(py, "PeerCrashed", (gone,)));
+        }
+        let interrupt = wait::by_signals();
+        let sent = py.detach(|| open.served.send_unless(&batch, deadline.patience(), &interrupt));
+        sent.map_err(|error| errors::sending(py, &error))?;
+        Ok(batch.num_rows())
+    }
+
     fn open(&self, py: Python<'_>) -> PyResult<Option<Open>> {
         Ok(match &*self.lock(py)? {
             Phase::Open(open) => Some(open.clone()),
@@ -263,6 +289,9 @@ impl Writer {
     ) -> PyResult<usize> {
         self.not_building()?;
         let deadline = Deadline::after(if block { timeout } else { Some(0.0) })?;
+        if let Some(batch) = capsule::import_batch(data)? {
+            return self.write_batch(py, &batch.schema(), batch, deadline);
+        }
         let mut stream = capsule::import(data)?;
         let schema = stream.schema();
         let mut rows = 0;
@@ -275,24 +304,7 @@ impl Writer {
                 None => RecordBatch::new_empty(schema.clone()),
             };
             any = true;
-            self.await_peer(py, deadline)?;
-            let open = self.begin(py, &schema, Some(&batch))?;
-            let mut batch = conform(py, &open.schema, batch)?;
-            if self.options.keep > 0 {
-                // What is kept must not change with the arrays that the program goes on computing in.
-                let copy = py.detach(|| bowstring::copy_batch(&batch));
-                batch = copy.map_err(|error| errors::copying(py, &error))?;
-            }
-            if self.path.is_none()
-                && open.turn(py)?.is_none_or(|mut serving| serving.sender().receivers() == 0)
-            {
-                let gone = "the reader at the other end of the pair has gone";
-                return Err(errors::exception(py, "PeerCrashed", (gone,)));
-            }
-            let interrupt = wait::by_signals();
-            let sent = py.detach(|| open.served.send_unless(&batch, deadline.patience(), &interrupt));
-            sent.map_err(|error| errors::sending(py, &error))?;
-            rows += batch.num_rows();
+            rows += self.write_batch(py, &schema, batch, deadline)?;
         }
     }
 

@@ -1,63 +1,61 @@
-//! A channel from its connection to its end, for one thread at a time.
-//!
-//! # Safety
-//!
-//! Batches are read in place from a sender of the same user, which is declared honest here as by the programs: it leaves
-//! slots alone that are out on lease. `trust=False` keeps a reader from asking for that delivery.
-#![allow(unsafe_code)]
+//! A reader's channels from their connection to their end, for one thread at a time.
 
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use bowstring::transport::{Connector, Deliveries, Delivery, HandshakeError, Wait, fd::OwnedFd};
-use bowstring::{ReceiveError, Receiver, SetUpError};
-use pyo3::exceptions::PyValueError;
-use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use bowstring::transport::Delivery;
+use bowstring::transport::fd::OwnedFd;
+use bowstring::{BufferStats, Connecting, Keep, Kept, Merge, MergeError, ReceiveError, Receiver, SetUpError};
+use bowstring_query::{Choice, ConditionError, QueryError};
 
+use super::again::Again;
+use super::missing::Missing;
 use super::poll::Poll;
-
-/// The sealed messages that are kept as mappings of their own; those beyond are copied. The host allows a process some
-/// 65,000 mappings.
-const MAPPINGS: usize = 1024;
+use super::source::{Source, SourceError, Summary};
+use super::wanted::Wanted;
+use crate::wait::SLICE;
 
 pub(crate) struct Channel {
-    state: State,
+    pub(super) state: State,
+    /// The path of the first socket, for messages.
     pub(crate) path: PathBuf,
-    columns: Option<Vec<String>>,
-    places: Option<Vec<usize>>,
-    /// Rows that may still come.
-    left: Option<usize>,
+    pub(super) wanted: Wanted,
+    choice: Option<Choice>,
+    pub(super) again: Option<Again>,
+    pub(super) missing: Missing,
     poll: Option<Poll>,
-    /// Bytes of the writer's pool; 0 without one.
-    pool: usize,
     warning: Option<String>,
     warned: bool,
-    copied_to_keep: u64,
-    /// True if forked children inherit the pool's mapping.
-    inherited: bool,
+    pub(super) copied_to_keep: u64,
+    pub(super) reconnects: u64,
+    /// By writer: true if forked children inherit its pool's mapping.
+    pub(super) inherited: Vec<bool>,
 }
 
-enum State {
-    /// The handshake goes on, on a thread of its own: a writer replies once it knows its schema.
-    Connecting {
-        answer: mpsc::Receiver<Result<Receiver, SetUpError>>,
-        socket: OwnedFd,
-    },
-    Open(Box<Receiver>),
-    Closed,
+pub(super) enum State {
+    /// Handshakes go on: a writer replies once it knows its schema.
+    Connecting(Vec<Pending>),
+    Open(Source),
+    /// Nothing more is wanted, or it was closed.
+    Ended(Option<Summary>),
 }
 
-/// The share of what comes that is going to be kept.
+/// A writer that was reached.
+pub(crate) struct Pending {
+    name: String,
+    connecting: Option<Connecting>,
+    receiver: Option<Receiver>,
+}
+
+/// The part of what comes that is going to be kept.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Keep {
+pub(crate) enum Keeping {
     /// A batch at a time: in place, until what is kept fills half the pool.
     InPlace,
-    /// As `InPlace`, and nobody is to be told.
+    /// As `InPlace`, and there is nobody to warn.
     Quietly,
     /// Everything, so slots are copied.
     Everything,
@@ -68,8 +66,20 @@ pub(crate) enum Keep {
 pub(crate) enum Fault {
     /// It was not received.
     Receive(ReceiveError),
-    /// It has no column of this name.
-    NoColumn(String),
+    /// It was not received from one of several writers.
+    Merge(MergeError),
+    /// The writer that took the place of another was not reached, or has other columns.
+    SetUp(SetUpError),
+    /// The condition cannot be evaluated.
+    Choice(QueryError),
+}
+
+/// A reason that a table was not begun.
+#[derive(Debug)]
+pub(crate) enum OpenFault {
+    SetUp(SetUpError),
+    Merge(MergeError),
+    Condition(ConditionError),
 }
 
 /// A batch, and where it lies.
@@ -86,220 +96,241 @@ impl Next {
 }
 
 impl Channel {
-    /// Begins the handshake over a connected socket.
+    /// Begins the handshakes over connected sockets.
     pub(crate) fn connect(
-        socket: OwnedFd,
-        deliveries: Deliveries,
+        sockets: Vec<(String, OwnedFd)>,
         path: PathBuf,
-        columns: Option<Vec<String>>,
-        limit: Option<usize>,
+        wanted: Wanted,
+        again: Option<Again>,
     ) -> Result<Channel, SetUpError> {
-        let host = |error: std::io::Error| {
-            let call = bowstring::transport::Call::Connect;
-            let errno = rustix::io::Errno::from_io_error(&error).unwrap_or(rustix::io::Errno::AGAIN);
-            SetUpError::Host(bowstring::transport::OsError::new(call, errno))
+        let builder = wanted.builder();
+        let begin = |(name, socket)| {
+            let connecting = builder.connect_socket_in_background(socket)?;
+            Ok(Pending { name, connecting: Some(connecting), receiver: None })
         };
-        let ours = socket.try_clone().map_err(host)?;
-        let (tell, answer) = mpsc::sync_channel(1);
-        std::thread::Builder::new()
-            .name("bowstring-connect".into())
-            .spawn(move || {
-                let greeting = concat!("program=python ", env!("CARGO_PKG_VERSION"), "\n");
-                let meeting =
-                    Connector::new(deliveries).patience(Duration::MAX).greeting(greeting.as_bytes());
-                let opened = meeting.connect(socket).map_err(SetUpError::from).and_then(|incoming| {
-                    // SAFETY: only senders of the same user are talked to, and the program trusts them: see the
-                    // module's page.
-                    let opened = unsafe { incoming.open() }?;
-                    Receiver::from_opened(opened)
-                });
-                // Nobody waits any more if the reader was closed.
-                let _ = tell.send(opened);
-            })
-            .map_err(host)?;
+        let pending = sockets.into_iter().map(begin).collect::<Result<_, SetUpError>>()?;
         Ok(Channel {
-            state: State::Connecting { answer, socket: ours },
+            state: State::Connecting(pending),
             path,
-            columns,
-            places: None,
-            left: limit,
+            wanted,
+            choice: None,
+            again,
+            missing: Missing::default(),
             poll: None,
-            pool: 0,
             warning: None,
             warned: false,
             copied_to_keep: 0,
-            inherited: false,
+            reconnects: 0,
+            inherited: Vec::new(),
         })
     }
 
     pub(crate) fn is_open(&self) -> bool {
-        matches!(self.state, State::Open(_))
+        !matches!(self.state, State::Connecting(_))
     }
 
-    /// Waits up to `slice` for the writer's answer.
-    pub(crate) fn open_within(&mut self, slice: Duration) -> Option<Result<(), SetUpError>> {
-        let State::Connecting { answer, .. } = &self.state else { return Some(Ok(())) };
-        let opened = match answer.recv_timeout(slice) {
-            Ok(opened) => opened,
-            Err(RecvTimeoutError::Timeout) => return None,
-            Err(RecvTimeoutError::Disconnected) => Err(SetUpError::Meet(HandshakeError::HungUp)),
+    /// Waits up to `slice` for the writers' replies.
+    pub(crate) fn open_within(&mut self, slice: Duration) -> Option<Result<(), OpenFault>> {
+        let State::Connecting(pending) = &mut self.state else { return Some(Ok(())) };
+        let until = Instant::now() + slice.min(SLICE);
+        for one in pending.iter_mut() {
+            let Some(connecting) = &one.connecting else { continue };
+            match connecting.wait(until.saturating_duration_since(Instant::now()))? {
+                Ok(receiver) => (one.connecting, one.receiver) = (None, Some(receiver)),
+                Err(error) => return Some(Err(OpenFault::SetUp(error))),
+            }
+        }
+        let receivers = std::mem::take(pending).into_iter();
+        let receivers = receivers.filter_map(|one| Some((one.name, one.receiver?))).collect();
+        let opened = self.open(receivers);
+        if opened.is_err() {
+            self.state = State::Ended(None);
+        }
+        Some(opened)
+    }
+
+    fn open(&mut self, mut receivers: Vec<(String, Receiver)>) -> Result<(), OpenFault> {
+        let source = match (&self.wanted.source_column, receivers.len()) {
+            (None, 1) => Source::One(Box::new(receivers.remove(0).1)),
+            (column, _) => {
+                let mut merge = Merge::new(receivers).map_err(OpenFault::Merge)?;
+                if let Some(column) = column {
+                    merge = merge.with_source_column(column).map_err(OpenFault::Merge)?;
+                }
+                Source::Several(Box::new(merge))
+            }
         };
-        match opened {
-            Ok(receiver) => {
-                let pool = receiver.sender_stats().map_or(0, |stats| stats.slots * stats.slot_size);
-                self.pool = usize::try_from(pool).unwrap_or(usize::MAX);
-                self.state = State::Open(Box::new(receiver));
-                Some(Ok(()))
-            }
-            Err(error) => Some(Err(error)),
-        }
+        self.choice = self.wanted.choice(source.schema()).map_err(OpenFault::Condition)?;
+        self.missing.add_before(source.summary().before());
+        self.state = State::Open(source);
+        Ok(())
     }
 
-    fn receiver(&self) -> PyResult<&Receiver> {
+    pub(super) fn summary(&self) -> Option<Summary> {
         match &self.state {
-            State::Open(receiver) => Ok(receiver),
-            _ => Err(PyValueError::new_err("this reader is closed")),
+            State::Connecting(_) => None,
+            State::Open(source) => Some(source.summary()),
+            State::Ended(summary) => summary.clone(),
         }
     }
 
-    pub(crate) fn schema(&self) -> PyResult<SchemaRef> {
-        let schema = self.receiver()?.schema().clone();
-        match &self.columns {
-            None => Ok(schema),
-            Some(columns) => {
-                let places =
-                    places(&schema, columns).map_err(|name| crate::batch::no_column(&schema, &name))?;
-                let schema = schema.project(&places);
-                schema.map(Into::into).map_err(|error| PyValueError::new_err(error.to_string()))
-            }
+    /// Returns the schema of what is wanted; `None` if the table was never begun.
+    pub(crate) fn schema(&self) -> Option<SchemaRef> {
+        match (&self.choice, &self.state) {
+            (Some(choice), _) => Some(choice.schema().clone()),
+            (None, State::Open(source)) => Some(source.schema().clone()),
+            (None, State::Ended(summary)) => summary.as_ref().map(|summary| summary.schema.clone()),
+            (None, State::Connecting(_)) => None,
         }
     }
 
-    pub(crate) fn delivery(&self) -> &'static str {
-        match self.receiver().map(Receiver::delivery) {
-            Ok(Delivery::Pooled) => "pooled",
-            Ok(Delivery::Copied) => "copied",
-            Ok(Delivery::Sealed) => "sealed",
-            Err(_) => "closed",
-        }
+    /// Returns what is missing and was not accepted.
+    pub(crate) fn missing(&self) -> Missing {
+        self.all_missing().without(self.wanted.from_now, self.wanted.allow_gaps)
+    }
+
+    /// Returns all that is missing.
+    pub(crate) fn all_missing(&self) -> Missing {
+        let skipped = match &self.state {
+            State::Open(source) => source.skipped(),
+            State::Ended(Some(summary)) => summary.skipped,
+            _ => 0,
+        };
+        Missing { skipped, ..self.missing }
     }
 
     /// Waits up to `slice` for the next batch. `None` if none came; `Some(Ok(None))` is the end.
-    pub(crate) fn next_within(&mut self, slice: Duration, keep: Keep) -> Option<Result<Option<Next>, Fault>> {
-        let State::Open(receiver) = &mut self.state else { return Some(Ok(None)) };
-        if self.left == Some(0) {
+    pub(crate) fn next_within(
+        &mut self,
+        slice: Duration,
+        keep: Keeping,
+    ) -> Option<Result<Option<Next>, Fault>> {
+        let began = Instant::now();
+        let mut slice = slice;
+        loop {
+            let outcome = self.look(slice, keep)?;
+            match outcome {
+                // Nothing of it is wanted. What is there already is looked at for a while.
+                Ok(Some(next)) if next.batch.num_rows() == 0 && self.wanted.condition.is_some() => {
+                    slice = slice.saturating_sub(began.elapsed());
+                    if began.elapsed() > SLICE {
+                        return None;
+                    }
+                }
+                outcome => return Some(outcome),
+            }
+        }
+    }
+
+    fn look(&mut self, slice: Duration, keep: Keeping) -> Option<Result<Option<Next>, Fault>> {
+        if self.again.as_ref().is_some_and(|again| again.waiting.is_some()) {
+            return self.look_for_another(slice);
+        }
+        let State::Open(source) = &mut self.state else { return Some(Ok(None)) };
+        if self.choice.as_ref().is_some_and(Choice::is_satisfied) {
+            self.leave();
             return Some(Ok(None));
         }
         if let Some(poll) = &mut self.poll {
-            poll.before(receiver);
+            poll.before(source);
         }
-        let delivery = receiver.delivery();
-        let outstanding = receiver.outstanding().clone();
-        let outcome = match receiver.next_batch_with(Wait::sleeping().at_most(slice)) {
-            Err(ReceiveError::TimedOut) => None,
-            Err(error) => Some(Err(error)),
-            Ok(None) => Some(Ok(None)),
-            Ok(Some(batch)) => {
-                let (messages, bytes) = (outstanding.messages(), outstanding.bytes());
-                let private = match delivery {
-                    Delivery::Pooled => {
-                        keep == Keep::Everything || (bytes + batch.message_len()) > self.pool / 2
-                    }
-                    Delivery::Sealed => messages >= MAPPINGS,
-                    Delivery::Copied => false,
-                };
-                if private
-                    && delivery == Delivery::Pooled
-                    && keep == Keep::InPlace
-                    && messages > 0
-                    && !self.warned
-                {
-                    self.warned = true;
-                    self.warning = Some(format!(
-                        "{messages} batches that this reader's arrays keep alive hold {bytes} of the {} bytes of the \
-                         writer's pool. Batches are copied from now on, so that the writer can go on. Release batches \
-                         with batch.release() or `with batch:`, keep copies (batch.copy()), use read_all(), or have \
-                         the writer make a larger pool: Writer(size=…)",
-                        self.pool
-                    ));
-                }
-                self.copied_to_keep += u64::from(private);
-                let (number, shared) = (batch.number(), batch.shared_addresses());
-                if delivery == Delivery::Pooled && !self.inherited {
-                    self.inherited = true;
-                    super::fork::inherit(&shared);
-                }
-                let made =
-                    if private { batch.into_private_record_batch() } else { batch.into_record_batch() };
-                let shared = if private { 0..0 } else { shared };
-                Some(made.map(|batch| Some(Next { batch, shared, number })))
-            }
-        };
+        let outcome = source.next(slice, if keep == Keeping::Everything { Keep::All } else { Keep::Some });
         if let Some(poll) = &mut self.poll {
-            poll.after(receiver);
+            poll.after(source);
         }
-        outcome.map(|outcome| outcome.map_err(Fault::Receive)?.map(|next| self.cut(next)).transpose())
+        match outcome? {
+            Ok(Some((place, kept))) => Some(self.arrived(place, kept, keep).map(Some)),
+            Ok(None) => self.wait_for_another(None, || Ok(None)),
+            Err(SourceError::One(error)) if error.is_gone() => {
+                self.wait_for_another(Some(error.clone()), || Err(Fault::Receive(error)))
+            }
+            Err(SourceError::One(error)) => Some(Err(Fault::Receive(error))),
+            Err(SourceError::Several(error)) => Some(Err(Fault::Merge(error))),
+        }
     }
 
-    /// Keeps the columns and rows that were asked for.
-    fn cut(&mut self, mut next: Next) -> Result<Next, Fault> {
-        if let Some(columns) = &self.columns {
-            if self.places.is_none() {
-                let found = places(&next.batch.schema(), columns);
-                self.places = Some(found.map_err(Fault::NoColumn)?);
-            }
-            let places = self.places.as_deref().unwrap_or_default();
-            next.batch = next.batch.project(places).map_err(|error| Fault::NoColumn(error.to_string()))?;
+    /// Keeps the columns and rows that are wanted of a batch.
+    fn arrived(&mut self, place: usize, kept: Kept, keep: Keeping) -> Result<Next, Fault> {
+        let Kept { batch, number, mut shared, copied, held } = kept;
+        if let (Some((messages, bytes, pool)), Keeping::InPlace, false) = (held, keep, self.warned) {
+            self.warned = true;
+            self.warning = Some(format!(
+                "{messages} batches that this reader's arrays keep alive hold {bytes} of the {pool} bytes of the writer's \
+                 pool. Batches are copied from now on, so that the writer can go on. Release batches with \
+                 batch.release() or `with batch:`, keep copies (batch.copy()), use read_all(), or have the writer make \
+                 a larger pool: Writer(size=…)"
+            ));
         }
-        if let Some(left) = &mut self.left {
-            if next.batch.num_rows() > *left {
-                next.batch = next.batch.slice(0, *left);
-            }
-            *left -= next.batch.num_rows();
+        self.copied_to_keep += u64::from(copied);
+        self.let_inherit(place, &shared);
+        let Some(choice) = &mut self.choice else { return Ok(Next { batch, shared, number }) };
+        let chosen = choice.of(&batch).map_err(Fault::Choice)?.into_owned();
+        // A condition copies the rows that it keeps.
+        if choice.has_condition() && BufferStats::of_arrays(&chosen, &shared).outside > 0 {
+            shared = 0..0;
         }
-        Ok(next)
+        if choice.is_satisfied() {
+            self.leave();
+        }
+        Ok(Next { batch: chosen, shared, number })
+    }
+
+    fn let_inherit(&mut self, place: usize, shared: &Range<usize>) {
+        if self.inherited.len() <= place {
+            self.inherited.resize(place + 1, false);
+        }
+        let pooled = match &self.state {
+            State::Open(Source::One(receiver)) => receiver.delivery() == Delivery::Pooled,
+            State::Open(Source::Several(merge)) => {
+                merge.sources().get(place).is_some_and(|source| source.delivery() == Delivery::Pooled)
+            }
+            _ => false,
+        };
+        if pooled && !shared.is_empty() && !std::mem::replace(&mut self.inherited[place], true) {
+            super::fork::inherit(shared);
+        }
+    }
+
+    pub(crate) fn reconnects_at_all(&self) -> bool {
+        self.again.is_some()
     }
 
     pub(crate) fn take_warning(&mut self) -> Option<String> {
         self.warning.take()
     }
 
-    pub(crate) fn fileno(&mut self) -> Result<i32, ReceiveError> {
-        let State::Open(receiver) = &self.state else { return Ok(-1) };
-        if self.poll.is_none() {
-            self.poll = Some(Poll::new(receiver)?);
+    /// A descriptor that is readable when there is something to read; `None` if there cannot be one.
+    pub(crate) fn fileno(&mut self) -> Option<Result<i32, ReceiveError>> {
+        let State::Open(source) = &self.state else { return Some(Ok(-1)) };
+        if self.again.is_some() {
+            return None;
         }
-        Ok(self.poll.as_ref().map_or(-1, Poll::fileno))
+        if self.poll.is_none() {
+            match Poll::new(source) {
+                Ok(poll) => self.poll = Some(poll),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        Some(Ok(self.poll.as_ref().map_or(-1, Poll::fileno)))
     }
 
-    pub(crate) fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let stats = PyDict::new(py);
-        stats.set_item("delivery", self.delivery())?;
-        let Ok(receiver) = self.receiver() else { return Ok(stats) };
-        let counted = receiver.stats();
-        stats.set_item("writer_pid", receiver.peer().pid)?;
-        stats.set_item("batches", counted.batches)?;
-        stats.set_item("rows", counted.rows)?;
-        stats.set_item("bytes", counted.bytes)?;
-        stats.set_item("bytes_copied", counted.bytes_copied)?;
-        stats.set_item("zero_copy", counted.batches > 0 && counted.bytes_copied == 0)?;
-        stats.set_item("batches_copied_to_keep", self.copied_to_keep)?;
-        stats.set_item("dictionaries", counted.dictionaries)?;
-        stats.set_item("missed", counted.transport.missed)?;
-        stats.set_item("sleeps", counted.transport.sleeps)?;
-        stats.set_item("leases", receiver.outstanding().messages())?;
-        stats.set_item("leased_bytes", receiver.outstanding().bytes())?;
-        stats.set_item("pool_bytes", self.pool)?;
-        Ok(stats)
+    /// Leaves the writers: nothing more is wanted. The descriptor for `poll` shows that there is an end to read.
+    fn leave(&mut self) {
+        if let State::Open(source) = &self.state {
+            self.state = State::Ended(Some(source.summary()));
+        }
+        if let Some(poll) = &self.poll {
+            poll.ring();
+        }
     }
 
     pub(crate) fn close(&mut self) {
-        if let State::Connecting { socket, .. } = &self.state {
-            // Ends the wait of the thread that shakes hands.
-            let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Both);
-        }
+        self.leave();
         self.poll = None;
-        self.state = State::Closed;
+        self.again = None;
+        if let State::Connecting(_) = self.state {
+            self.state = State::Ended(None);
+        }
     }
 }
 
@@ -307,8 +338,4 @@ impl Drop for Channel {
     fn drop(&mut self) {
         self.close();
     }
-}
-
-fn places(schema: &SchemaRef, columns: &[String]) -> Result<Vec<usize>, String> {
-    columns.iter().map(|name| schema.index_of(name).map_err(|_| name.clone())).collect()
 }

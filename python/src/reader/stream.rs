@@ -6,7 +6,7 @@ use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, SchemaRef};
 use bowstring::turn::Turn;
 
-use super::channel::{Channel, Fault, Keep};
+use super::channel::{Channel, Fault, Keeping};
 use crate::capsule::Request;
 use crate::gil;
 use crate::wait::SLICE;
@@ -25,12 +25,15 @@ impl Incoming {
     /// Tries for a slice; `None` if nothing came.
     fn attempt(&self, slice: Duration) -> Option<Option<Result<RecordBatch, ArrowError>>> {
         let mut channel = self.turn.take(slice)?;
-        let outcome = channel.next_within(slice, Keep::Quietly)?;
+        let outcome = channel.next_within(slice, Keeping::Quietly)?;
         Some(match outcome {
-            Ok(None) => None,
+            // A library takes what it got for the whole.
+            Ok(None) => channel.missing().words().map(|words| Err(ArrowError::IpcError(words))),
             Ok(Some(next)) => Some(self.request.apply(next.batch)),
             Err(Fault::Receive(error)) => Some(Err(ArrowError::IpcError(error.to_string()))),
-            Err(Fault::NoColumn(name)) => Some(Err(ArrowError::SchemaError(format!("no column {name:?}")))),
+            Err(Fault::Merge(error)) => Some(Err(ArrowError::IpcError(error.to_string()))),
+            Err(Fault::SetUp(error)) => Some(Err(ArrowError::IpcError(error.to_string()))),
+            Err(Fault::Choice(error)) => Some(Err(ArrowError::ComputeError(error.to_string()))),
         })
     }
 }
