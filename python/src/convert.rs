@@ -3,10 +3,11 @@
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-/// `pyarrow.table` of what exports a stream.
+/// A `pyarrow.Table` of what exports a stream. `pyarrow.table` would import pandas before it looks at the stream.
 pub(crate) fn to_pyarrow_table<'py>(data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    static TABLE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    TABLE.import(data.py(), "pyarrow", "table")?.call1((data,))
+    static READER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let reader = READER.import(data.py(), "pyarrow", "RecordBatchReader")?;
+    reader.call_method1("from_stream", (data,))?.call_method0("read_all")
 }
 
 /// `pyarrow.record_batch` of what exports an array.

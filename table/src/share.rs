@@ -55,9 +55,10 @@ fn create() -> Result<OwnedFd, ShareError> {
     }
 }
 
-/// Maps a frozen file of `len` bytes from any process and checks it in full. The descriptor may be closed afterwards.
+/// Maps a frozen file of `len` bytes from any process, page by page as it is read, and checks it in full. The descriptor may be
+/// closed afterwards.
 pub fn attach(file: BorrowedFd<'_>, len: usize) -> Result<(SchemaRef, Vec<RecordBatch>), ShareError> {
-    let view = FrozenView::attach(file, len).map_err(ShareError::Region)?;
+    let view = FrozenView::attach_lazily(file, len).map_err(ShareError::Region)?;
     let mut reader = StreamReader::new(share(view)).map_err(ImportError::from)?;
     let mut batches = Vec::new();
     while let Some(imported) = reader.next_record_batch(Align::Copy)? {
