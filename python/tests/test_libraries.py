@@ -166,3 +166,44 @@ def test_another_schema_is_refused(name):
             w.write(pa.table({"n": ["x"]}))
         assert w.write(pa.table({"n": [2, 3]})) == 2
     assert pa.table(bowstring.Reader(name)).to_pydict() == {"n": [1, 2, 3]}
+
+
+def test_what_exports_an_array_and_a_stream_is_written_whole(through):
+    class Chunked:
+        """As nanoarrow's arrays of several chunks."""
+
+        def __arrow_c_array__(self, requested_schema=None):
+            raise ValueError("several chunks")
+
+        def __arrow_c_stream__(self, requested_schema=None):
+            return pa.table({"n": pa.chunked_array([[1, 2], [3]])}).__arrow_c_stream__(requested_schema)
+
+    class Broken:
+        def __arrow_c_array__(self, requested_schema=None):
+            raise ValueError("broken")
+
+    assert through(Chunked()).read_all().to_pyarrow()["n"].to_pylist() == [1, 2, 3]
+    with pytest.raises(ValueError, match="broken"):
+        through(Broken())
+
+
+def test_rows_that_are_null_as_a_whole_are_refused(through):
+    rows = pa.StructArray.from_arrays([pa.array([1, 2])], ["n"], mask=pa.array([False, True]))
+    with pytest.raises(ValueError, match="null as a whole"):
+        through(rows)
+    assert through(rows[:1]).read_all().to_pyarrow()["n"].to_pylist() == [1]
+
+
+def test_a_worker_that_reads_does_not_import_pandas(name, child):
+    reading = child(
+        """
+        import sys, pyarrow, bowstring
+        table = bowstring.Reader(sys.argv[1]).read_all()
+        table.to_pyarrow()
+        print([m for m in ("pandas", "polars") if m in sys.modules])
+        """,
+        name,
+    )
+    with bowstring.Writer(name) as w:
+        w.write(pa.table({"n": [1]}))
+    assert reading.end() == "[]\n"
