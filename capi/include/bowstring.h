@@ -347,6 +347,18 @@ typedef struct bowstring_choice {
   uint64_t limit;
 } bowstring_choice;
 
+// The parts of a table that a receiver was not given. All zero once the table has ended: it is whole.
+typedef struct bowstring_table_missing {
+  // Batches sent before the receiver came, and not kept for it. A sender in another language may not say so.
+  uint64_t batches_before;
+  // Rows of these.
+  uint64_t rows_before;
+  // Batches that the sender left out because this receiver was slow.
+  uint64_t batches_skipped;
+  // Times at which the receiver went on with another sender although the one before had not ended its table.
+  uint64_t interruptions;
+} bowstring_table_missing;
+
 // Options for making a sender. Zero in a field means its default; NULL in place of the struct means all defaults.
 typedef struct bowstring_sender_options {
   // `sizeof(bowstring_sender_options)`.
@@ -744,6 +756,27 @@ int32_t bowstring_table_receiver_close(struct bowstring_table_receiver **receive
 int32_t bowstring_table_receiver_choose(struct bowstring_table_receiver *receiver,
                                         const struct bowstring_choice *choice,
                                         struct bowstring_error *error);
+
+// Returns what the receiver was not given; `size` is `sizeof *missing`. Ask after the table's end before you take what
+// came for the whole table: one that joined late gets `BOWSTRING_CLOSED` too.
+//
+// Threads: one at a time for each receiver.
+int32_t bowstring_table_receiver_get_missing(struct bowstring_table_receiver *receiver,
+                                             struct bowstring_table_missing *missing,
+                                             size_t size,
+                                             struct bowstring_error *error);
+
+// Goes on with the channel of another receiver, such as one that connected again after `BOWSTRING_CRASHED`, and sets
+// `*next` to NULL, also if this fails. Counts and the choice stay those of `receiver`; batches of the old channel stay
+// valid. `BOWSTRING_SCHEMA`, and `receiver` is as it was, if the schemas differ in more than metadata.
+//
+// Nobody knows how two senders' rows relate. The old one's were received up to where it ended; the new one may repeat or
+// leave out some of them: see `bowstring_table_receiver_get_missing`.
+//
+// Threads: one at a time for each receiver.
+int32_t bowstring_table_receiver_continue(struct bowstring_table_receiver *receiver,
+                                          struct bowstring_table_receiver **next,
+                                          struct bowstring_error *error);
 
 // Returns in `fd` a new descriptor for `poll` or `epoll`. After `bowstring_table_receiver_arm` it is readable when a
 // message comes or the sender is gone. It belongs to the caller; make it once.

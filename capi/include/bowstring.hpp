@@ -16,6 +16,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <iterator>
+#include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,26 +34,46 @@ class error : public std::exception {
     unsigned fault() const noexcept { return error_.fault; }
     // For BOWSTRING_CHOICE: the byte of the condition, counted from 1; 0 if there is no such place.
     unsigned position() const noexcept { return error_.position; }
-    const char *what() const noexcept override { return error_.message; }
+    // "Nothing now" has no words of its own.
+    const char *what() const noexcept override {
+        return error_.message[0] ? error_.message : bowstring_code_name(error_.code);
+    }
 
   private:
     bowstring_error error_;
 };
+
+namespace detail {
+[[noreturn]] inline void raise(const bowstring_error &e) {
+#ifdef BOWSTRING_NO_EXCEPTIONS
+    std::fprintf(stderr, "bowstring: %s\n", error(e).what());
+    std::abort();
+#else
+    throw error(e);
+#endif
+}
+} // namespace detail
 
 // A value, or an error.
 template <typename T> class result {
   public:
     result(T value) : value_(std::move(value)), error_{} {}
     result(const bowstring_error &e) : error_(e) {}
-    explicit operator bool() const noexcept { return error_.code == BOWSTRING_OK; }
-    bool has_value() const noexcept { return static_cast<bool>(*this); }
-    T &operator*() noexcept { return value_; }
-    T *operator->() noexcept { return &value_; }
+    explicit operator bool() const noexcept { return value_.has_value(); }
+    bool has_value() const noexcept { return value_.has_value(); }
+    T &operator*() noexcept { return *value_; }
+    T *operator->() noexcept { return &*value_; }
+    // The value; throws the error if there is none.
+    T &value() & {
+        if (!value_) detail::raise(error_);
+        return *value_;
+    }
+    T value() && { return std::move(value()); }
     int code() const noexcept { return error_.code; }
     bowstring::error error() const noexcept { return bowstring::error(error_); }
 
   private:
-    T value_{};
+    std::optional<T> value_;
     bowstring_error error_;
 };
 
@@ -60,27 +83,26 @@ class timeout {
     constexpr explicit timeout(int64_t raw) noexcept : raw_(raw) {}
     template <typename Rep, typename Period>
     constexpr timeout(std::chrono::duration<Rep, Period> d) noexcept
-        : raw_(d.count() < 0 ? 0 : std::chrono::duration_cast<std::chrono::nanoseconds>(d).count()) {}
+        : raw_(nanoseconds(d)) {}
     template <typename Clock, typename Duration>
     timeout(std::chrono::time_point<Clock, Duration> until) noexcept : timeout(until - Clock::now()) {}
     constexpr int64_t raw() const noexcept { return raw_; }
 
   private:
+    // What is over already does not wait, and what is beyond 292 years waits so long.
+    template <typename Rep, typename Period>
+    static constexpr int64_t nanoseconds(std::chrono::duration<Rep, Period> d) noexcept {
+        const long double count = std::chrono::duration<long double, std::nano>(d).count();
+        if (!(count > 0)) return 0;
+        if (count >= 9.2e18L) return std::numeric_limits<int64_t>::max();
+        return std::chrono::duration_cast<std::chrono::nanoseconds>(d).count();
+    }
     int64_t raw_;
 };
 inline constexpr timeout forever{int64_t{-1}};
 inline constexpr timeout now{int64_t{0}};
 
 namespace detail {
-[[noreturn]] inline void raise(const bowstring_error &e) {
-#ifdef BOWSTRING_NO_EXCEPTIONS
-    std::fprintf(stderr, "bowstring: %s\n", e.message);
-    std::abort();
-#else
-    throw error(e);
-#endif
-}
-
 // Runs a call that is handed an error object, and throws if it failed.
 template <typename Call> void must(Call &&call) {
     bowstring_error e{};
@@ -95,8 +117,10 @@ template <typename T, int32_t (*Close)(T **, bowstring_error *)> class handle {
   public:
     handle() noexcept = default;
     handle(handle &&other) noexcept : raw_(std::exchange(other.raw_, nullptr)) {}
+    // Closes what this held.
     handle &operator=(handle &&other) noexcept {
-        std::swap(raw_, other.raw_);
+        handle old(std::move(*this));
+        raw_ = std::exchange(other.raw_, nullptr);
         return *this;
     }
     ~handle() {
@@ -108,6 +132,36 @@ template <typename T, int32_t (*Close)(T **, bowstring_error *)> class handle {
 
   private:
     T *raw_ = nullptr;
+};
+
+// What From::Next returns, one after the other, up to BOWSTRING_CLOSED; any other error is thrown.
+template <typename From, typename Item, result<Item> (From::*Next)(timeout)> class iterator {
+  public:
+    using iterator_category = std::input_iterator_tag;
+    using value_type = Item;
+    using difference_type = std::ptrdiff_t;
+    using pointer = Item *;
+    using reference = Item &;
+
+    explicit iterator(From *from) : from_(from) { ++*this; }
+    iterator &operator++() {
+        auto next = (from_->*Next)(forever);
+        if (next.code() == BOWSTRING_CLOSED) {
+            from_ = nullptr;
+        } else {
+            current_ = std::move(next).value();
+        }
+        return *this;
+    }
+    void operator++(int) { ++*this; }
+    Item &operator*() noexcept { return current_; }
+    Item *operator->() noexcept { return &current_; }
+    bool operator==(std::nullptr_t) const noexcept { return from_ == nullptr; }
+    bool operator!=(std::nullptr_t) const noexcept { return from_ != nullptr; }
+
+  private:
+    From *from_;
+    Item current_;
 };
 } // namespace detail
 
@@ -154,8 +208,10 @@ class message {
   public:
     message() noexcept = default;
     message(message &&other) noexcept : raw_(std::exchange(other.raw_, bowstring_message{})) {}
+    // Gives back what this held.
     message &operator=(message &&other) noexcept {
-        std::swap(raw_, other.raw_);
+        message old(std::move(*this));
+        raw_ = std::exchange(other.raw_, bowstring_message{});
         return *this;
     }
     ~message() { bowstring_message_release(&raw_, nullptr); }
@@ -172,7 +228,7 @@ class message {
     bowstring_message raw_{};
 };
 
-// The receiving end of a channel.
+// The receiving end of a channel: for (bowstring::message &message : receiver) …
 class receiver {
   public:
     // Copied or sealed, which is safe with any sender, unless BOWSTRING_POOLED is asked for.
@@ -193,22 +249,18 @@ class receiver {
         e.code = code;
         return e;
     }
-    message receive(timeout wait = forever) {
-        auto got = try_receive(wait);
-        if (!got) throw_(got);
-        return std::move(*got);
+    message receive(timeout wait = forever) { return try_receive(wait).value(); }
+    bowstring_receiver_stats stats() const {
+        bowstring_receiver_stats stats{};
+        detail::must([&](auto *e) { return bowstring_receiver_get_stats(raw_.get(), &stats, sizeof stats, e); });
+        return stats;
     }
+    using iterator = detail::iterator<receiver, message, &receiver::try_receive>;
+    iterator begin() { return iterator(this); }
+    std::nullptr_t end() const noexcept { return nullptr; }
     bowstring_receiver *get() const noexcept { return raw_.get(); }
 
   private:
-    template <typename R> [[noreturn]] static void throw_(const R &failed) {
-#ifdef BOWSTRING_NO_EXCEPTIONS
-        std::fprintf(stderr, "bowstring: %s\n", failed.error().what());
-        std::abort();
-#else
-        throw failed.error();
-#endif
-    }
     detail::handle<bowstring_receiver, bowstring_receiver_close> raw_;
 };
 
@@ -253,10 +305,24 @@ class sender {
         detail::must([&](auto *e) { return bowstring_sender_meet(raw_.get(), fd, nullptr, &number, e); });
         return number;
     }
-    bowstring::loan loan(std::size_t len, timeout wait = forever) {
+    bowstring::loan loan(std::size_t len, timeout wait = forever) { return try_loan(len, wait).value(); }
+    // Room for a message; its code is BOWSTRING_AGAIN or BOWSTRING_TIMED_OUT if there is none.
+    result<bowstring::loan> try_loan(std::size_t len, timeout wait = forever) {
+        bowstring_error e{};
         uint8_t *data = nullptr;
-        detail::must([&](auto *e) { return bowstring_loan(raw_.get(), len, wait.raw(), &data, e); });
-        return {raw_.get(), {data, len}};
+        int32_t code = bowstring_loan(raw_.get(), len, wait.raw(), &data, &e);
+        if (code == BOWSTRING_OK) return bowstring::loan(raw_.get(), {data, len});
+        e.code = code;
+        return e;
+    }
+    // Sends bytes that are there already.
+    void send(span<const uint8_t> bytes, timeout wait = forever) {
+        detail::must(
+            [&](auto *e) { return bowstring_send(raw_.get(), bytes.data(), bytes.size(), wait.raw(), e); });
+    }
+    // Gives the channel up: receivers see that something is missing.
+    void abandon() {
+        detail::must([&](auto *e) { return bowstring_sender_abandon(raw_.place(), e); });
     }
     bowstring_sender_stats stats() const {
         bowstring_sender_stats stats{};
@@ -276,8 +342,10 @@ template <typename T> class arrow {
   public:
     arrow() noexcept = default;
     arrow(arrow &&other) noexcept : raw_(std::exchange(other.raw_, T{})) {}
+    // Releases what this held.
     arrow &operator=(arrow &&other) noexcept {
-        std::swap(raw_, other.raw_);
+        arrow old(std::move(*this));
+        raw_ = std::exchange(other.raw_, T{});
         return *this;
     }
     ~arrow() {
@@ -293,6 +361,33 @@ template <typename T> class arrow {
 using schema = arrow<ArrowSchema>;
 using batch = arrow<ArrowArray>;
 using stream = arrow<ArrowArrayStream>;
+
+// The batches of a stream: for (bowstring::batch &batch : bowstring::batches(stream)) … The stream outlives this.
+class batches {
+  public:
+    explicit batches(bowstring::stream &from) noexcept : from_(from.get()) {}
+    // The next batch; its code is BOWSTRING_CLOSED at the stream's end, and BOWSTRING_DATA if the stream fails.
+    result<batch> try_next(timeout = forever) {
+        bowstring_error e{};
+        batch got;
+        if (from_->get_next(from_, got.get()) != 0) {
+            const char *why = from_->get_last_error(from_);
+            e.code = BOWSTRING_DATA;
+            e.fault = BOWSTRING_FAULT_NONE;
+            std::snprintf(e.message, sizeof e.message, "%s", why ? why : "the stream failed");
+            return e;
+        }
+        if (got) return result<batch>(std::move(got));
+        e.code = BOWSTRING_CLOSED;
+        return e;
+    }
+    using iterator = detail::iterator<batches, batch, &batches::try_next>;
+    iterator begin() { return iterator(this); }
+    std::nullptr_t end() const noexcept { return nullptr; }
+
+  private:
+    ArrowArrayStream *from_;
+};
 
 // The columns of a batch that is being built.
 class columns {
@@ -465,6 +560,19 @@ class table_receiver {
             [&](auto *e) { return bowstring_table_receiver_get_stats(raw_.get(), &stats, sizeof stats, e); });
         return stats;
     }
+    // What this receiver was not given. All zero after the table's end: the table is whole.
+    bowstring_table_missing missing() const {
+        bowstring_table_missing missing{};
+        detail::must([&](auto *e) {
+            return bowstring_table_receiver_get_missing(raw_.get(), &missing, sizeof missing, e);
+        });
+        return missing;
+    }
+    // Goes on with the channel of another receiver, such as one that connected again.
+    void continue_with(table_receiver next) {
+        detail::must(
+            [&](auto *e) { return bowstring_table_receiver_continue(raw_.get(), next.raw_.place(), e); });
+    }
     // The rest of the table as a stream, which takes the receiver's place.
     bowstring::stream into_stream() {
         bowstring::stream stream;
@@ -473,32 +581,7 @@ class table_receiver {
         return stream;
     }
 
-    class iterator {
-      public:
-        explicit iterator(table_receiver *from) : from_(from) { ++*this; }
-        iterator &operator++() {
-            auto next = from_->try_next();
-            if (next) {
-                current_ = std::move(*next);
-            } else if (next.code() == BOWSTRING_CLOSED) {
-                from_ = nullptr;
-            } else {
-#ifdef BOWSTRING_NO_EXCEPTIONS
-                std::fprintf(stderr, "bowstring: %s\n", next.error().what());
-                std::abort();
-#else
-                throw next.error();
-#endif
-            }
-            return *this;
-        }
-        batch &operator*() noexcept { return current_; }
-        bool operator!=(std::nullptr_t) const noexcept { return from_ != nullptr; }
-
-      private:
-        table_receiver *from_;
-        batch current_;
-    };
+    using iterator = detail::iterator<table_receiver, batch, &table_receiver::try_next>;
     iterator begin() { return iterator(this); }
     std::nullptr_t end() const noexcept { return nullptr; }
     bowstring_table_receiver *get() const noexcept { return raw_.get(); }

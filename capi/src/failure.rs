@@ -34,7 +34,9 @@ impl Reported for TableFailure {
     fn code(&self) -> i32 {
         match self {
             Self::Bytes(failure) => failure.code(),
-            Self::SetUp(SetUpError::Layout(_)) | Self::Schema(_) => code::BOWSTRING_SCHEMA,
+            Self::SetUp(SetUpError::Layout(_) | SetUpError::Schema(_)) | Self::Schema(_) => {
+                code::BOWSTRING_SCHEMA
+            }
             Self::SetUp(SetUpError::Meet(e)) => handshake_code(e),
             Self::SetUp(SetUpError::Greeting(_)) => code::BOWSTRING_PROTOCOL,
             Self::SetUp(SetUpError::Host(_)) => code::BOWSTRING_OS,

@@ -19,12 +19,13 @@ use bowstring_capi_bytes::time::{self, BOWSTRING_FOREVER};
 use bowstring_query::Choice as Chosen;
 use bowstring_table::c_data::{export_batch, export_schema};
 use bowstring_table::transport::{Incoming, Wait};
-use bowstring_table::{ReceiveError, Receiver as Inner};
+use bowstring_table::{Missed, ReceiveError, Receiver as Inner};
 
 use crate::failure::TableFailure;
 use crate::stream::export;
 
 pub mod choose;
+pub mod missing;
 pub mod waiting;
 
 /// Receives the batches of one table.
@@ -32,6 +33,12 @@ pub struct TableReceiver {
     inner: Inner,
     /// The columns and rows that are wanted, if not all are.
     choice: Option<Chosen>,
+    /// What the senders before the present one had sent before this receiver came to them.
+    before: Missed,
+    /// Changes of the sender before the end of its table.
+    interruptions: u64,
+    /// True once the present sender has ended its table.
+    whole: bool,
 }
 
 /// The counts of a receiver of tables, and its sender.
@@ -78,7 +85,10 @@ impl TableReceiver {
     fn next(&mut self, wait: Wait) -> Result<Option<RecordBatch>, TableFailure> {
         match self.inner.next_batch_with(wait)? {
             Some(batch) => Ok(Some(batch.into_record_batch()?)),
-            None => Ok(None),
+            None => {
+                self.whole = true;
+                Ok(None)
+            }
         }
     }
 
@@ -115,7 +125,8 @@ unsafe fn give(
     let incoming = meet()?;
     // SAFETY: pooled delivery is agreed to only if the caller asked for it, and with that declared the sender honest.
     let opened = unsafe { incoming.open() }.map_err(Failure::Os)?;
-    place.set(Handle::give(TableReceiver { inner: Inner::from_opened(opened)?, choice: None })?);
+    let (inner, before) = (Inner::from_opened(opened)?, Missed::default());
+    place.set(Handle::give(TableReceiver { inner, choice: None, before, interruptions: 0, whole: false })?);
     Ok(())
 }
 

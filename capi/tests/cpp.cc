@@ -11,6 +11,12 @@
 static_assert(!std::is_copy_constructible_v<bowstring::message> && std::is_move_constructible_v<bowstring::message>);
 static_assert(!std::is_copy_constructible_v<bowstring::table_sender>);
 
+// A wait is as long as it says; what is too long for nanoseconds is as long as can be.
+static_assert(bowstring::timeout(std::chrono::milliseconds(3)).raw() == 3000000);
+static_assert(bowstring::timeout(std::chrono::seconds(-3)).raw() == 0);
+static_assert(bowstring::timeout(std::chrono::hours::max()).raw() == INT64_MAX);
+static_assert(bowstring::timeout(std::chrono::duration<double>(0.5)).raw() == 500000000);
+
 static void release_schema(ArrowSchema *schema) { schema->release = nullptr; }
 
 static void messages() {
@@ -21,6 +27,7 @@ static void messages() {
         close(fds[0]);
         bowstring::receiver receiver(fds[1], BOWSTRING_POOLED);
         CHECK(receiver.try_receive(bowstring::now).code() == BOWSTRING_AGAIN);
+        CHECK(std::string(receiver.try_receive(bowstring::now).error().what()) == "nothing is there now");
         CHECK(receiver.try_receive(std::chrono::microseconds(100)).code() == BOWSTRING_TIMED_OUT);
         CHECK(kill(getppid(), SIGCONT) == 0);
         bowstring::message kept;
@@ -33,6 +40,12 @@ static void messages() {
                 kept = std::move(message);
             }
         }
+        uint64_t number = 100;
+        for (bowstring::message &message : receiver) {
+            CHECK(message.number() == ++number && message.bytes().size() == 3 && message.bytes()[0] == 1);
+        }
+        CHECK(number == 102);
+        CHECK(receiver.stats().messages == 102);
         CHECK(receiver.try_receive().code() == BOWSTRING_CLOSED);
         try {
             receiver.receive();
@@ -58,7 +71,15 @@ static void messages() {
             for (uint8_t &byte : loan.bytes()) byte = static_cast<uint8_t>(n);
             CHECK(loan.commit(n, n).receivers == 1);
         }
-        CHECK(sender.stats().messages == 100);
+        bowstring::loan room = sender.try_loan(3).value();
+        for (uint8_t &byte : room.bytes()) byte = 1;
+        room.commit(3);
+        const uint8_t ready[] = {1, 2, 3};
+        sender.send({ready, sizeof ready});
+        CHECK(sender.try_loan(std::size_t{1} << 60).code() == BOWSTRING_TOO_LONG);
+        CHECK(sender.stats().messages == 102);
+        // What is assigned to closes at once what it held: the receiver gets its end.
+        sender = bowstring::sender();
     }
     await_child(child);
 }
@@ -80,6 +101,7 @@ static void tables(uint32_t delivery) {
             kept.push_back(std::move(batch));
         }
         CHECK(rows == 300 && receiver.stats().batches == 3 && kept.size() == 3);
+        CHECK(receiver.missing().rows_before == 0 && receiver.missing().interruptions == 0);
         CHECK(delivery == BOWSTRING_COPIED || receiver.stats().buffers_copied == 0);
         _exit(0);
     }
@@ -129,7 +151,8 @@ static void chosen() {
         receiver.choose({{"half"}, "whole % 10 = 0", 9});
         CHECK(receiver.schema()->n_children == 1);
         double expected = 0;
-        for (bowstring::batch &batch : receiver) {
+        bowstring::stream stream = receiver.into_stream();
+        for (bowstring::batch &batch : bowstring::batches(stream)) {
             auto *values = static_cast<const double *>(batch->children[0]->buffers[1]) + batch->children[0]->offset;
             for (int64_t row = 0; row < batch->length; row++, expected += 5) CHECK(values[row] == expected);
         }
