@@ -11,6 +11,7 @@ mod error;
 mod fault;
 pub(crate) mod flat;
 pub(crate) mod frame;
+mod incoming;
 mod limits;
 pub(crate) mod metadata;
 pub(crate) mod schema;

@@ -55,7 +55,8 @@ fn nodes(source: Source<'_>, first: usize, end: usize) -> Result<(), ReadError> 
     let nodes = source.tree.nodes();
     for &index in source.tree.columns() {
         let index = index as usize;
-        if (first..end).contains(&index) && !nodes[index].nullable {
+        // A column that declares no nulls, as most do, has none to find.
+        if source.table.slot(index).nulls > 0 && (first..end).contains(&index) && !nodes[index].nullable {
             let column = ColumnView::new(source, index);
             nulls::none(&column).map_err(|fault| in_column(&column, fault))?;
         }

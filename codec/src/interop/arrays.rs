@@ -75,11 +75,15 @@ impl Importing<'_> {
         let nulls = self.nulls(column);
         // SAFETY: there are as many values, and as many bits in a bitmap of nulls, as the column has rows.
         let array = unsafe { PrimitiveArray::<T>::new_unchecked(values, nulls) };
-        // Times with a zone and decimals of another precision have a type of their own.
-        if column.data_type() == &T::DATA_TYPE {
-            return Ok(Arc::new(array));
+        match column.data_type() {
+            // Times with a zone and decimals of another precision have a type of their own.
+            DataType::Timestamp(_, Some(_))
+            | DataType::Decimal32(..)
+            | DataType::Decimal64(..)
+            | DataType::Decimal128(..)
+            | DataType::Decimal256(..) => Ok(Arc::new(array.with_data_type(column.data_type().clone()))),
+            _ => Ok(Arc::new(array)),
         }
-        Ok(Arc::new(array.with_data_type(column.data_type().clone())))
     }
 
     fn boolean(&mut self, column: &Column<'_>) -> Made {

@@ -5,7 +5,6 @@ use crate::message::fault::BufferRole;
 
 /// The needs of a kind of buffer.
 pub(super) struct Shape {
-    pub(super) role: BufferRole,
     pub(super) width: Width,
     /// True if there is one more value than rows.
     pub(super) one_more: bool,
@@ -19,25 +18,32 @@ pub(super) enum Width {
 }
 
 impl Shape {
+    #[inline(always)]
     pub(super) fn of(kind: BufferKind) -> Self {
-        let of =
-            |role, width| Shape { role, width: Width::Bytes(width), one_more: false, align: align(width) };
+        let of = |width| Shape { width: Width::Bytes(width), one_more: false, align: align(width) };
         match kind {
-            BufferKind::Validity => {
-                Shape { role: BufferRole::Validity, width: Width::Bit, one_more: false, align: 1 }
-            }
-            BufferKind::Bits => {
-                Shape { role: BufferRole::Values, width: Width::Bit, one_more: false, align: 1 }
-            }
-            BufferKind::Fixed(width) => of(BufferRole::Values, width as usize),
-            BufferKind::Offsets(width) => Shape { one_more: true, ..of(BufferRole::Offsets, width.bytes()) },
-            BufferKind::ViewOffsets(width) => of(BufferRole::Offsets, width.bytes()),
-            BufferKind::ViewSizes(width) => of(BufferRole::Sizes, width.bytes()),
-            BufferKind::Bytes => of(BufferRole::Values, 0),
-            BufferKind::Views => of(BufferRole::Views, 16),
-            BufferKind::TypeIds => of(BufferRole::TypeIds, 1),
-            BufferKind::UnionOffsets => of(BufferRole::Offsets, OffsetWidth::W32.bytes()),
+            BufferKind::Validity | BufferKind::Bits => Shape { width: Width::Bit, one_more: false, align: 1 },
+            BufferKind::Fixed(width) => of(width as usize),
+            BufferKind::Offsets(width) => Shape { one_more: true, ..of(width.bytes()) },
+            BufferKind::ViewOffsets(width) | BufferKind::ViewSizes(width) => of(width.bytes()),
+            BufferKind::Bytes => of(0),
+            BufferKind::Views => of(16),
+            BufferKind::TypeIds => of(1),
+            BufferKind::UnionOffsets => of(OffsetWidth::W32.bytes()),
         }
+    }
+}
+
+/// Returns the name of a kind of buffer in errors.
+#[cold]
+pub(super) fn role(kind: BufferKind) -> BufferRole {
+    match kind {
+        BufferKind::Validity => BufferRole::Validity,
+        BufferKind::Bits | BufferKind::Fixed(_) | BufferKind::Bytes => BufferRole::Values,
+        BufferKind::Offsets(_) | BufferKind::ViewOffsets(_) | BufferKind::UnionOffsets => BufferRole::Offsets,
+        BufferKind::ViewSizes(_) => BufferRole::Sizes,
+        BufferKind::Views => BufferRole::Views,
+        BufferKind::TypeIds => BufferRole::TypeIds,
     }
 }
 

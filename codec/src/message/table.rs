@@ -4,13 +4,13 @@
 //! the message is read again. This is the *structure* level; its promises are listed at
 //! [`Structure`](crate::view::Structure).
 
-use crate::layout::{BufferKind, Class, Node, Tree};
+use crate::layout::{Class, Node, Tree};
 use crate::message::error::ReadError;
 use crate::message::fault::{BatchFault, BufferRole, ColumnFault};
 use crate::message::flat::{WireBatch, pair};
+use crate::message::incoming::Incoming;
 use crate::message::limits::Limits;
 use crate::message::metadata::Version;
-use crate::message::shape::{Shape, Width};
 
 /// No message can have more rows: a bit for each would exceed any address space.
 const MAX_ROWS: usize = usize::MAX >> 8;
@@ -104,23 +104,28 @@ impl Table {
         self.take_nodes(tree, batch)?;
         let mut incoming = Incoming::new(tree, batch, body, version)?;
         self.spans.clear();
+        self.spans.reserve(batch.buffers.len());
+        let mut alike = true;
         for (place, &column) in tree.columns().iter().enumerate() {
             let slot = &mut self.slots[column as usize];
             let is_left_out = slot.declared == 0 && optional.get(place) == Some(&true);
             slot.len = if is_left_out { 0 } else { self.rows };
+            alike &= slot.declared == slot.len;
         }
         for (index, node) in tree.nodes().iter().enumerate() {
-            self.node(tree, index, node, &mut incoming)
-                .map_err(|fault| ReadError::Column { path: node.path.clone(), fault })?;
+            self.node(tree, index, node, &mut incoming).map_err(|fault| in_column(node, fault))?;
         }
+        if alike { Ok(()) } else { self.unlike_rows(tree) }
+    }
+
+    /// Returns the first column that has not the batch's rows. Other faults are reported before this one.
+    #[cold]
+    fn unlike_rows(&self, tree: &Tree) -> Result<(), ReadError> {
         for &column in tree.columns() {
             let Slot { declared: found, len, .. } = self.slots[column as usize];
             if found != len {
-                let path = tree.nodes()[column as usize].path.clone();
-                return Err(ReadError::Column {
-                    path,
-                    fault: ColumnFault::RowCount { expected: self.rows, found },
-                });
+                let fault = ColumnFault::RowCount { expected: self.rows, found };
+                return Err(in_column(&tree.nodes()[column as usize], fault));
             }
         }
         Ok(())
@@ -145,20 +150,16 @@ impl Table {
             return Err(ReadError::Batch(BatchFault::NodeCount { expected, found }));
         }
         self.slots.clear();
+        self.slots.reserve(expected);
         for (node, wire) in tree.nodes().iter().zip(batch.nodes) {
-            let in_column = |fault| ReadError::Column { path: node.path.clone(), fault };
             let (len, nulls) = pair(wire);
-            let len = count(len).map_err(in_column)?;
-            let nulls = count(nulls).map_err(in_column)?;
-            if len > MAX_ROWS {
-                return Err(in_column(ColumnFault::TooManyRows { rows: len }));
+            // A negative number, read as unsigned, is above any count of rows: two comparisons find all faults.
+            if len as u64 > MAX_ROWS as u64 || nulls as u64 > len as u64 {
+                return Err(in_column(node, impossible(len, nulls)));
             }
-            if nulls > len {
-                return Err(in_column(ColumnFault::TooManyNulls { rows: len, nulls }));
-            }
-            self.slots.push(Slot { declared: len, nulls, ..Slot::default() });
+            self.slots.push(Slot { declared: len as usize, nulls: nulls as usize, ..Slot::default() });
             if node.is_free() {
-                self.claim(len)?;
+                self.claim(len as usize)?;
             }
         }
         Ok(())
@@ -172,8 +173,9 @@ impl Table {
         node: &Node,
         incoming: &mut Incoming<'_>,
     ) -> Result<(), ColumnFault> {
-        let mut slot = self.slots[index];
-        slot.first_span = self.spans.len() as u32;
+        let Self { slots, spans, .. } = self;
+        let slot = &mut slots[index];
+        slot.first_span = spans.len() as u32;
         match &node.class {
             // Every row of such a column is null. Old writers declared none.
             Class::Null => slot.nulls = slot.declared,
@@ -184,18 +186,16 @@ impl Table {
             _ => {}
         }
         for &kind in tree.buffers_of(node) {
-            let span = incoming.next(kind, &mut slot)?;
-            self.spans.push(span);
+            spans.push(incoming.next(kind, slot)?);
         }
         if let Class::View { .. } = node.class {
             slot.variadic = incoming.variadic(node.views_before);
             for nth in 0..slot.variadic {
-                let span = incoming.span(BufferRole::Data(nth))?;
-                self.spans.push(span);
+                spans.push(incoming.span(|| BufferRole::Data(nth))?);
             }
         }
-        self.slots[index] = slot;
-        self.children(tree, index, node, slot)
+        let slot = *slot;
+        if node.children == 0 { Ok(()) } else { self.children(tree, index, node, slot) }
     }
 
     /// Sets how many rows the children need.
@@ -234,108 +234,20 @@ impl Table {
     }
 }
 
-/// The buffers of a batch in message order, taken one by one.
-struct Incoming<'a> {
-    body: &'a [u8],
-    buffers: &'a [[u8; 16]],
-    variadic: &'a [[u8; 8]],
-    /// True if types without nulls of their own have a validity buffer all the same.
-    old_validity: bool,
-    next: usize,
+#[cold]
+fn in_column(node: &Node, fault: ColumnFault) -> ReadError {
+    ReadError::Column { path: node.path.clone(), fault }
 }
 
-impl<'a> Incoming<'a> {
-    /// Checks the number of buffers against the tree, so that none can be missing later.
-    fn new(tree: &Tree, batch: &WireBatch<'a>, body: &'a [u8], version: Version) -> Result<Self, ReadError> {
-        let found = batch.buffers.len();
-        let old_validity = version == Version::V4;
-        let mut expected = tree.buffers().len();
-        if old_validity {
-            let has = |node: &&Node| matches!(node.class, Class::Union { .. } | Class::RunEnd { .. });
-            expected += tree.nodes().iter().filter(has).count();
-        }
-        let counts = batch.variadic.len();
-        if counts != tree.views() {
-            let fault = BatchFault::VariadicCount { expected: tree.views(), found: counts };
-            return Err(ReadError::Batch(fault));
-        }
-        let off = |expected| ReadError::Batch(BatchFault::BufferCount { expected, found });
-        for count in batch.variadic {
-            // A count that is negative, or exceeds the buffers, cannot be met.
-            let count = usize::try_from(i64::from_le_bytes(*count)).map_err(|_| off(expected))?;
-            expected = expected.checked_add(count).ok_or_else(|| off(usize::MAX))?;
-        }
-        if found != expected {
-            return Err(off(expected));
-        }
-        Ok(Self { body, buffers: batch.buffers, variadic: batch.variadic, old_validity, next: 0 })
+/// Returns the fault of counts of rows and nulls that no column can have.
+#[cold]
+fn impossible(len: i64, nulls: i64) -> ColumnFault {
+    match (usize::try_from(len), usize::try_from(nulls)) {
+        (Err(_), _) => ColumnFault::NegativeCount(len),
+        (_, Err(_)) => ColumnFault::NegativeCount(nulls),
+        (Ok(rows), _) if rows > MAX_ROWS => ColumnFault::TooManyRows { rows },
+        (Ok(rows), Ok(nulls)) => ColumnFault::TooManyNulls { rows, nulls },
     }
-
-    /// Returns the number of variadic buffers of the view column at `place` among the view columns.
-    fn variadic(&self, place: u32) -> u32 {
-        // Checked at construction: there are as many counts as view columns, and together they count buffers.
-        self.variadic.get(place as usize).map_or(0, |count| i64::from_le_bytes(*count) as u32)
-    }
-
-    /// Until V4 every type except the null type had a validity buffer. Nulls where there are none now were refused
-    /// before, so this one carries nothing.
-    fn skip_old_validity(&mut self) {
-        self.next += usize::from(self.old_validity);
-    }
-
-    /// Returns the next buffer, in bounds.
-    fn span(&mut self, role: BufferRole) -> Result<Span, ColumnFault> {
-        debug_assert!(self.next < self.buffers.len(), "buffers were counted");
-        let Some(wire) = self.buffers.get(self.next) else { return Ok(Span::default()) };
-        let (offset, length) = pair(wire);
-        self.next += 1;
-        if length == 0 {
-            // The place of an empty buffer does not matter.
-            return Ok(Span::default());
-        }
-        let span = || {
-            let offset = usize::try_from(offset).ok()?;
-            let len = usize::try_from(length).ok()?;
-            (offset.checked_add(len)? <= self.body.len()).then_some(Span { offset, len })
-        };
-        span().ok_or(ColumnFault::BufferOutOfBounds { role, offset, length, body: self.body.len() })
-    }
-
-    /// Returns the next buffer, in bounds, aligned, and long enough for the rows of `slot`.
-    fn next(&mut self, kind: BufferKind, slot: &mut Slot) -> Result<Span, ColumnFault> {
-        let shape = Shape::of(kind);
-        let span = self.span(shape.role)?;
-        if kind == BufferKind::Validity {
-            let needed = slot.declared.div_ceil(8);
-            slot.has_validity = slot.declared > 0 && span.len >= needed;
-            return match (slot.nulls, span.len) {
-                (nulls @ 1.., 0) => Err(ColumnFault::NoValidity { nulls }),
-                (1.., found) if found < needed => {
-                    Err(ColumnFault::BufferTooShort { role: shape.role, needed, found })
-                }
-                _ => Ok(span),
-            };
-        }
-        // Nothing is read from a column without rows: writers disagree on whether it has a first offset.
-        let rows = slot.declared;
-        let values = if rows == 0 { 0 } else { rows + usize::from(shape.one_more) };
-        let needed = match shape.width {
-            Width::Bit => values.div_ceil(8),
-            Width::Bytes(width) => values.checked_mul(width).ok_or(ColumnFault::Overflow)?,
-        };
-        if span.len < needed {
-            return Err(ColumnFault::BufferTooShort { role: shape.role, needed, found: span.len });
-        }
-        let address = self.body.as_ptr().addr() + span.offset;
-        if needed > 0 && !address.is_multiple_of(shape.align) {
-            return Err(ColumnFault::Misaligned { role: shape.role, needed: shape.align });
-        }
-        Ok(span)
-    }
-}
-
-fn count(value: i64) -> Result<usize, ColumnFault> {
-    usize::try_from(value).map_err(|_| ColumnFault::NegativeCount(value))
 }
 
 fn count_rows(value: i64) -> Result<usize, ReadError> {

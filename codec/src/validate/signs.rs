@@ -61,8 +61,9 @@ const START: usize = 256;
 /// Bytes processed between two checks of the result, after that.
 const STEP: usize = 4096;
 
-/// Returns true if text is all ASCII: no byte of it has its sign bit set.
-pub(super) fn ascii(text: &[u8]) -> bool {
+/// Returns the length of a part of the text, from its start, that is all ASCII: no byte of it has its sign bit set. All of
+/// the text, if that is; otherwise the part may end some way before the first byte that is not.
+pub(super) fn ascii(text: &[u8]) -> usize {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
         // SAFETY: the machine has just said that it has AVX2.
@@ -73,20 +74,23 @@ pub(super) fn ascii(text: &[u8]) -> bool {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn ascii_avx2(text: &[u8]) -> bool {
+fn ascii_avx2(text: &[u8]) -> usize {
     ascii_any(text)
 }
 
 #[inline(always)]
-fn ascii_any(text: &[u8]) -> bool {
+fn ascii_any(text: &[u8]) -> usize {
     let (start, rest) = text.split_at(text.len().min(START));
-    let mut plain = signs_of(start) < 0x80;
-    // A loop and not a call of `all`, which would not be compiled for AVX2.
+    if signs_of(start) >= 0x80 {
+        return 0;
+    }
+    let mut plain = start.len();
+    // A loop and not a call of `take_while`, which would not be compiled for AVX2.
     for step in rest.chunks(STEP) {
-        if !plain {
-            return false;
+        if signs_of(step) >= 0x80 {
+            return plain;
         }
-        plain = signs_of(step) < 0x80;
+        plain += step.len();
     }
     plain
 }
@@ -132,10 +136,10 @@ mod tests {
     fn one_byte_that_is_not_ascii_is_found_wherever_it_is() {
         for len in (0..70).chain([START - 1, START, START + 1, START + STEP, START + STEP + 5]) {
             let mut text = vec![0x7f; len];
-            assert!(ascii(&text) && ascii_any(&text));
+            assert_eq!((ascii(&text), ascii_any(&text)), (len, len));
             for at in 0..len {
                 text[at] = 0x80;
-                assert!(!ascii(&text) && !ascii_any(&text), "{at} of {len}");
+                assert!(ascii(&text) <= at && ascii(&text) == ascii_any(&text), "{at} of {len}");
                 text[at] = b'a';
             }
         }
