@@ -81,13 +81,13 @@ fn ascii_avx2(text: &[u8]) -> usize {
 #[inline(always)]
 fn ascii_any(text: &[u8]) -> usize {
     let (start, rest) = text.split_at(text.len().min(START));
-    if signs_of(start) >= 0x80 {
+    if has_signs(start) {
         return 0;
     }
     let mut plain = start.len();
     // A loop and not a call of `take_while`, which would not be compiled for AVX2.
     for step in rest.chunks(STEP) {
-        if signs_of(step) >= 0x80 {
+        if has_signs(step) {
             return plain;
         }
         plain += step.len();
@@ -95,13 +95,19 @@ fn ascii_any(text: &[u8]) -> usize {
     plain
 }
 
+/// Returns true if some byte has its sign bit set. Gathers words and not bytes, and the last word twice instead of the bytes
+/// that the others leave: short text takes a third of the time so.
 #[inline(always)]
-fn signs_of(text: &[u8]) -> u8 {
-    let mut signs = 0;
-    for byte in text {
-        signs |= byte;
+fn has_signs(text: &[u8]) -> bool {
+    let (words, rest) = text.as_chunks();
+    let mut signs = match text.last_chunk() {
+        Some(last) => u64::from_ne_bytes(*last),
+        None => rest.iter().fold(0, |signs, byte| signs | u64::from(*byte)),
+    };
+    for word in words {
+        signs |= u64::from_ne_bytes(*word);
     }
-    signs
+    signs & 0x8080_8080_8080_8080 != 0
 }
 
 #[cfg(test)]
