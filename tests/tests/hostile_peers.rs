@@ -389,6 +389,13 @@ impl Path {
     }
 }
 
+impl Drop for Path {
+    fn drop(&mut self) {
+        // A listener of ours has removed it.
+        drop(std::fs::remove_file(&self.0));
+    }
+}
+
 /// Squatters, one honest connector that speaks at once, and more squatters: it gets in.
 fn flood(before: usize, after: usize, hello: bool) -> Result<(), Failed> {
     // The connector played by hand releases nothing.
