@@ -113,7 +113,10 @@ fn meet(py: Python<'_>, error: &HandshakeError, path: Option<&Path>, at: &str) -
             let message = format!("this side refused: {code}{at}");
             exception(py, "Refused", (message, *code as u32, code.to_string()))
         }
-        HandshakeError::Denied { uid } => PyPermissionError::new_err((
+        HandshakeError::Denied { is_mapped: false, .. } => {
+            PyPermissionError::new_err((13, format!("{error}{at}")))
+        }
+        HandshakeError::Denied { uid, .. } => PyPermissionError::new_err((
             13,
             format!("the other side runs as user {uid}, and only processes of the same user are let in{at}"),
         )),

@@ -245,6 +245,9 @@ fn meeting_advice(error: &HandshakeError) -> Option<&'static str> {
         HandshakeError::Os(error) if io::Error::from(*error).kind() == io::ErrorKind::PermissionDenied => {
             "the sender is another user's: it must be started with --allow-user USER, in a directory that you can enter"
         }
+        HandshakeError::Denied { is_mapped: false, .. } => {
+            "map users into the namespace, as `unshare --map-current-user` does"
+        }
         HandshakeError::Denied { .. } => {
             "sender and receiver must run as the same user, unless --allow-user USER names the sender's"
         }

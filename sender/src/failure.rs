@@ -53,6 +53,8 @@ fn meeting(endpoint: &Endpoint, error: &HandshakeError) -> Failure {
             }
             exit => failure(exit),
         },
+        HandshakeError::Denied { is_mapped: false, .. } => failure(Exit::Permission)
+            .advise("map users into the namespace, as `unshare --map-current-user` does"),
         HandshakeError::Denied { .. } => failure(Exit::Permission),
         HandshakeError::Refused(_)
         | HandshakeError::Declined(_)

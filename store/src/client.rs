@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
-use bowstring_transport::Credentials;
+use bowstring_transport::{Access, Credentials};
 use rustix::event::PollFlags;
 
 pub use self::follow::{Event, Follower, Position};
@@ -117,8 +117,8 @@ impl Client {
     pub fn connect_to(path: &Path, users: &[u32], program: &str) -> Result<Client, StoreError> {
         let socket = socket::connect(path.as_os_str().as_bytes()).map_err(StoreError::NoStore)?;
         let peer = Credentials::of_peer(socket.as_fd()).map_err(|error| StoreError::Io(error.into()))?;
-        if !users.contains(&peer.uid) {
-            return Err(StoreError::Foreign { uid: peer.uid });
+        if !Access::Users(users).permits(peer.uid) {
+            return Err(StoreError::Foreign { uid: peer.uid, is_mapped: peer.is_mapped() });
         }
         Client::from_socket(socket, program)
     }

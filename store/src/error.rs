@@ -57,6 +57,8 @@ pub enum StoreError {
     Foreign {
         /// The user.
         uid: u32,
+        /// False if that number may stand for any user that this process's user namespace does not map.
+        is_mapped: bool,
     },
     /// The store broke the protocol.
     Protocol(WireFault),
@@ -94,7 +96,10 @@ impl fmt::Display for StoreError {
         match self {
             Self::NoStore(error) => write!(f, "no store: {error}"),
             Self::Refused(refused) => refused.fmt(f),
-            Self::Foreign { uid } => write!(f, "the store belongs to user {uid}"),
+            Self::Foreign { uid, is_mapped: true } => write!(f, "the store belongs to user {uid}"),
+            Self::Foreign { is_mapped: false, .. } => {
+                f.write_str("the store's user is not known: this user namespace does not map it")
+            }
             Self::Protocol(fault) => write!(f, "the store sent {fault}"),
             Self::Region(fault) => write!(f, "a segment: {fault}"),
             Self::Schema(error) => write!(f, "the schema: {error}"),

@@ -71,7 +71,6 @@ pub struct Server {
     changes: Option<tables::Changes>,
     stats: Stats,
     scratch: Vec<u8>,
-    own_uid: u32,
 }
 
 /// Controls a running store from another thread.
@@ -135,7 +134,6 @@ impl Server {
             changes: None,
             stats: Stats::default(),
             scratch: Vec::new(),
-            own_uid: rustix::process::geteuid().as_raw(),
             config,
         };
         server.open_sources()?;
@@ -216,7 +214,11 @@ impl Server {
         connection.may_write = self.may(peer.uid, true);
         let of_process = self.connections.values().filter(|other| other.peer == peer).count();
         connection.refusal = if !connection.may_write && !self.may(peer.uid, false) {
-            Some((crate::wire::message::Code::Denied, format!("user {} is not let in", peer.uid)))
+            let why = match peer.is_mapped() {
+                true => format!("user {} is not let in", peer.uid),
+                false => "this user is not mapped in the store's user namespace".to_owned(),
+            };
+            Some((crate::wire::message::Code::Denied, why))
         } else if self.connections.len() >= self.config.max_clients {
             Some((
                 crate::wire::message::Code::Full,
@@ -243,7 +245,9 @@ impl Server {
     /// Returns true if a user may read, or write.
     fn may(&self, uid: u32, write: bool) -> bool {
         let listed = |users: &[u32]| Access::Users(users).permits(uid);
-        uid == self.own_uid || listed(&self.config.writers) || (!write && listed(&self.config.readers))
+        Access::SameUser.permits(uid)
+            || listed(&self.config.writers)
+            || (!write && listed(&self.config.readers))
     }
 
     /// Checks deadlines, and retries what could not be sent before.

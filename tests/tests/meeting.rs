@@ -264,7 +264,7 @@ fn other_user() -> Result<Completion, Failed> {
     let _listener = Listener::bind(place.bytes())?;
     assert_eq!(
         meeting().access(denied).connect(place.bytes()).map(drop),
-        Err(HandshakeError::Denied { uid: 0 })
+        Err(HandshakeError::Denied { uid: 0, is_mapped: true })
     );
     Ok(Completion::Completed)
 }

@@ -5,6 +5,7 @@
 use rustix::event::{PollFd, PollFlags};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use crate::connect::session::HandshakeError;
 use crate::connect::session::wire::WireFault;
 use crate::error::OsError;
 use crate::sys::{self, Received};
@@ -15,7 +16,8 @@ pub struct Credentials {
     /// The process that made the connection, or that names itself over a socket pair of our own. 0 if it is in a PID
     /// namespace that this process cannot see: it cannot be watched, and only its hang-up shows that it has ended.
     pub pid: i32,
-    /// The user that it ran as when it made the connection.
+    /// The user that it ran as when it made the connection. If this process's user namespace does not map that user, the
+    /// number that the kernel reports for all of those: see [`is_mapped`](Self::is_mapped).
     pub uid: u32,
 }
 
@@ -24,6 +26,12 @@ impl Credentials {
     pub fn of_peer(socket: BorrowedFd<'_>) -> Result<Credentials, OsError> {
         let (pid, uid) = sys::peer_credentials(socket)?;
         Ok(Credentials { pid, uid })
+    }
+
+    /// Returns false if `uid` may stand for any user that this process's user namespace does not map.
+    #[must_use]
+    pub fn is_mapped(&self) -> bool {
+        sys::is_mapped(self.uid)
     }
 }
 
@@ -38,13 +46,24 @@ pub enum Access<'a> {
 }
 
 impl Access<'_> {
-    /// Returns true if a process of user `uid` is let in.
+    /// Returns true if a process of user `uid` is let in. Never one whose user this process's user namespace does not
+    /// map: the kernel reports the same number for all of these, and for this process if it is one of them.
     #[must_use]
     pub fn permits(self, uid: u32) -> bool {
+        self.names(uid) && sys::is_mapped(uid)
+    }
+
+    fn names(self, uid: u32) -> bool {
         match self {
             Access::SameUser => uid == sys::own_uid(),
             Access::Users(list) => list.contains(&uid),
         }
+    }
+
+    /// Lets in a process of user `uid`, or returns the reason why not.
+    pub(crate) fn check(self, uid: u32) -> Result<(), HandshakeError> {
+        let (is_named, is_mapped) = (self.names(uid), sys::is_mapped(uid));
+        if is_named && is_mapped { Ok(()) } else { Err(HandshakeError::Denied { uid, is_mapped }) }
     }
 }
 

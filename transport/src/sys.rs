@@ -14,6 +14,7 @@ pub(crate) mod futex;
 mod memory;
 mod peercred;
 mod socket;
+mod users;
 mod waiting;
 
 use core::ffi::CStr;
@@ -35,6 +36,7 @@ pub(crate) use socket::{
     MAX_FDS, Received, accept, bind, connect, is_connected, listen, peer_credentials, receive, send,
     set_nonblocking, set_send_buffer, set_send_timeout, socket, socket_kind, socket_pair, stop_reading,
 };
+pub(crate) use users::{is_mapped, own_uid};
 pub(crate) use waiting::{epoll, now, now_coarse, poll, sleep};
 
 type Sys<T> = Result<T, OsError>;
@@ -186,8 +188,4 @@ pub(crate) fn pidfd_open(pid: i32) -> Sys<OwnedFd> {
 
 pub(crate) fn own_pid() -> i32 {
     rustix::process::getpid().as_raw_nonzero().get()
-}
-
-pub(crate) fn own_uid() -> u32 {
-    rustix::process::geteuid().as_raw()
 }

@@ -13,6 +13,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("containers: README's commands without an environment, as root", Namespaces, readme),
     ("containers: namespaces of their own, and one directory", Namespaces, apart),
     ("containers: an abstract name is one network's", Namespaces, networks),
+    ("containers: users that nobody maps are not the same user", Namespaces, unmapped),
 ];
 
 /// Makes the caller root of a user namespace, with mounts of its own.
@@ -104,6 +105,42 @@ fn apart(programs: &Programs) -> Result<(), Failed> {
         finish(send)?.code(0)?;
     }
     assert_eq!(fs::read_dir(programs.path("shared"))?.count(), 0, "nothing is left behind");
+    Ok(())
+}
+
+/// Without a map, every user of the host has the same number, this process's own too.
+fn unmapped(programs: &Programs) -> Result<(), Failed> {
+    let (sender, receiver) = (env!("CARGO_BIN_EXE_sender"), receiver().ok_or("no receiver")?);
+    let receiver = receiver.to_str().ok_or("no text")?;
+    let receive = [receiver, "--socket", "s", "--count", "--wait", "60"];
+    let send = ["--user", sender, "demo:10", "--socket", "s", "--quiet"];
+
+    // The sender lets nobody in, not even its own user, and tells why.
+    let mut sending = programs.command("unshare".as_ref(), &send).spawn()?;
+    let ended = finish(programs.command(receiver.as_ref(), &receive[1..]).spawn()?)?.code(7)?;
+    assert!(ended.err.contains("not mapped in the user namespace of the other side"), "{ended:?}");
+    sending.kill()?;
+    sending.wait()?;
+
+    // Nor does the receiver take anything.
+    let mut sending = programs.command(sender.as_ref(), &send[2..]).spawn()?;
+    let ended = run(programs, &["--user"], &receive)?.code(7)?;
+    assert!(ended.err.contains("this user namespace does not map it"), "{ended:?}");
+    assert!(ended.err.contains("--map-current-user"), "{ended:?}");
+    sending.kill()?;
+    sending.wait()?;
+
+    // A directory that belongs to somebody could be anybody's.
+    for command in [&[sender, "demo:10", "--quiet"][..], &[receiver]] {
+        let ended = run(programs, &["--user"], &[&["env", "-i"], command].concat())?.code(7)?;
+        assert!(ended.err.contains("this user namespace does not map this user"), "{ended:?}");
+    }
+
+    // One user that is mapped is known, whatever its number.
+    for map in ["--map-current-user", "--map-root-user"] {
+        let both = ["env", "-i", sender, "demo:10", "--quiet", "--", receiver, "--count"];
+        assert_eq!(run(programs, &["--user", map], &both)?.ok()?, "10\n", "{map}");
+    }
     Ok(())
 }
 

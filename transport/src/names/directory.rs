@@ -7,22 +7,25 @@ use std::path::{Path, PathBuf};
 
 use super::error::{NameError, nobody_listens};
 use super::{STORE, bytes, check};
-use crate::{Access, HandshakeError, Observer};
+use crate::{Access, HandshakeError, Observer, sys};
 
 /// Mode bits that let anybody but the owner in.
 const OTHERS: u32 = 0o077;
 
+/// The reason why no directory can be known to be this user's.
+const UNMAPPED: &str = "this user namespace does not map this user, so it cannot be told from others";
+
 /// Returns the directory of this user's channels after checking it. If it does not exist, the error has the kind
 /// [`NotFound`](io::ErrorKind::NotFound).
 pub fn directory() -> Result<PathBuf, NameError> {
-    let path = place();
+    let path = place_of_one()?;
     verify(&path)?;
     Ok(path)
 }
 
 /// Returns the directory of this user's channels; creates it if it is missing.
 pub fn make_directory() -> Result<PathBuf, NameError> {
-    let path = place();
+    let path = place_of_one()?;
     match DirBuilder::new().mode(0o700).create(&path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
             return Err(NameError::Directory { path, error });
@@ -85,11 +88,20 @@ pub fn store_socket() -> PathBuf {
     place().join(file_name(STORE))
 }
 
+/// Returns the directory's path, if this user can be told from others.
+fn place_of_one() -> Result<PathBuf, NameError> {
+    let path = place();
+    match sys::is_mapped(sys::own_uid()) {
+        true => Ok(path),
+        false => Err(NameError::Unsafe { path, why: UNMAPPED }),
+    }
+}
+
 /// Returns the directory's path; it may not exist.
 pub(super) fn place() -> PathBuf {
-    choose(std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from), crate::sys::own_uid(), |path| {
+    choose(std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from), sys::own_uid(), |path| {
         // `sudo -E` passes on the variable of another user.
-        fs::metadata(path).is_ok_and(|at| at.is_dir() && at.uid() == crate::sys::own_uid())
+        fs::metadata(path).is_ok_and(|at| at.is_dir() && at.uid() == sys::own_uid())
     })
 }
 
@@ -109,7 +121,7 @@ fn verify(path: &Path) -> Result<(), NameError> {
     let at = at.map_err(|error| NameError::Directory { path: path.to_owned(), error })?;
     let why = match at {
         at if !at.is_dir() => "it is not a directory",
-        at if at.uid() != crate::sys::own_uid() => "it belongs to another user",
+        at if at.uid() != sys::own_uid() => "it belongs to another user",
         at if at.mode() & OTHERS != 0 => "other users can enter it: chmod 700",
         _ => return Ok(()),
     };
@@ -157,7 +169,7 @@ mod tests {
         }
         assert!(verify(&room.join("none")).unwrap_err().is_not_found());
         // Of root, unless root runs this.
-        if crate::sys::own_uid() != 0 {
+        if sys::own_uid() != 0 {
             assert_eq!(why(Path::new("/")), "it belongs to another user");
         }
         fs::remove_dir_all(&room).unwrap();

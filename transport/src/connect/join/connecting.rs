@@ -33,10 +33,7 @@ pub(crate) fn connect(
     }
     let ours = parameters(fanout.as_deref(), wants, false);
     let mut driver = Driver::new(socket, Connector::new(ours), patience)?;
-    let uid = driver.control.credentials().uid;
-    if !access.permits(uid) {
-        return Err(HandshakeError::Denied { uid });
-    }
+    access.check(driver.control.credentials().uid)?;
     driver.introduce(Kind::Hello, ours, greeting, &[]).map_err(|e| driver.or_last_words(e))?;
     let (agreement, ours, theirs, second) = answer_welcome(&mut driver, fanout.as_deref())
         .map_err(|e| driver.or_last_words(e))
@@ -89,10 +86,7 @@ pub(crate) fn observe(
 ) -> Result<(PeerStats, RegionId, Process, Greeting), HandshakeError> {
     let ours = parameters(None, None, true);
     let mut driver = Driver::new(socket, Connector::new(ours), patience)?;
-    let uid = driver.control.credentials().uid;
-    if !access.permits(uid) {
-        return Err(HandshakeError::Denied { uid });
-    }
+    access.check(driver.control.credentials().uid)?;
     driver.introduce(Kind::Hello, ours, &[], &[]).map_err(|e| driver.or_last_words(e))?;
     let ConnectorHeard::Welcome(_) = driver.await_word()? else { return Err(OUT_OF_TURN) };
     let fd = driver.fds.take()?;

@@ -103,9 +103,7 @@ impl Joining {
         answer: &mut dyn FnMut(&ConnectRequest<'_>) -> Decision<'g>,
     ) -> Result<Step, HandshakeError> {
         let peer = self.driver.control.credentials();
-        if !access.permits(peer.uid) {
-            return Err(HandshakeError::Denied { uid: peer.uid });
-        }
+        access.check(peer.uid)?;
         if !theirs.observer && fanout.is_some_and(|fanout| !fanout.has_place()) {
             return Err(HandshakeError::Full);
         }

@@ -36,6 +36,8 @@ pub enum HandshakeError {
     Denied {
         /// The user.
         uid: u32,
+        /// False if that number may stand for any user that this process's user namespace does not map.
+        is_mapped: bool,
     },
     /// The peer hung up during the handshake.
     HungUp,
@@ -129,7 +131,13 @@ impl fmt::Display for HandshakeError {
             HandshakeError::Refused(r) if r.reason().is_empty() => write!(f, "the peer refused: {}", r.code),
             HandshakeError::Refused(r) => write!(f, "the peer refused: {} ({:?})", r.code, r.reason()),
             HandshakeError::Declined(code) => write!(f, "the peer was refused: {code}"),
-            HandshakeError::Denied { uid } => write!(f, "the peer runs as user {uid}, which is not let in"),
+            HandshakeError::Denied { uid, is_mapped: true } => {
+                write!(f, "the peer runs as user {uid}, which is not let in")
+            }
+            HandshakeError::Denied { uid, is_mapped: false } => write!(
+                f,
+                "the peer's user is not known: this user namespace does not map it, and shows {uid} for all such users"
+            ),
             HandshakeError::HungUp => f.write_str("the peer hung up during the handshake"),
             HandshakeError::TimedOut(what) => write!(f, "the peer did not send {what} in time"),
             HandshakeError::QueueFull => f.write_str("the listener let nobody in: its queue stayed full"),
@@ -429,7 +437,15 @@ impl<M: Machine> Driver<M> {
                 };
                 self.refuse(RefusalCode::Descriptor, reason);
             }
-            HandshakeError::Denied { .. } => self.refuse(RefusalCode::Denied, "this user is not let in"),
+            HandshakeError::Denied { is_mapped: true, .. } => {
+                self.refuse(RefusalCode::Denied, "this user is not let in");
+            }
+            HandshakeError::Denied { is_mapped: false, .. } => {
+                self.refuse(
+                    RefusalCode::Denied,
+                    "this user is not mapped in the user namespace of the other side",
+                );
+            }
             HandshakeError::TimedOut(_) => self.refuse(RefusalCode::Malformed, "the handshake took too long"),
             HandshakeError::Os(_) => refuse_for_want(self.control.socket()),
             HandshakeError::Full => self.refuse(RefusalCode::Full, "every place is taken"),
