@@ -10,13 +10,13 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::low_level::pipe;
 
-/// Knows whether a signal has come.
-#[derive(Debug)]
+/// Knows whether a signal has come, on any thread that has a clone of it.
+#[derive(Clone, Debug)]
 pub struct Signals {
     caught: Arc<AtomicUsize>,
     any: Arc<AtomicBool>,
     /// Readable once a signal has come: a sleep that waits for it too cannot begin just behind the signal.
-    wake: OwnedFd,
+    wake: Arc<OwnedFd>,
 }
 
 /// A signal that came.
@@ -42,7 +42,7 @@ impl Signals {
             // Last: who wakes up finds the flags up.
             pipe::register(signal, write.try_clone()?)?;
         }
-        Ok(Signals { caught, any, wake: wake.into() })
+        Ok(Signals { caught, any, wake: Arc::new(wake.into()) })
     }
 
     /// Returns the flag that the first signal raises, for whoever waits.

@@ -15,7 +15,7 @@ use crate::sink::Missing;
 use crate::zero_copy;
 
 /// The pause before connecting again if the last sender has given nothing.
-const PAUSE: Duration = Duration::from_millis(200);
+pub(crate) const PAUSE: Duration = Duration::from_millis(200);
 
 /// The changes from one sender to the next, and the rows missed of each.
 #[derive(Debug)]
@@ -29,17 +29,43 @@ pub(crate) struct History {
 
 /// A change from one sender to the next.
 #[derive(Debug)]
-struct Change {
+pub(crate) struct Change {
     /// The error that the old one ended with; `None` if its table ended.
-    error: Option<String>,
+    pub(crate) error: Option<String>,
     /// Rows received by then.
-    rows: u64,
+    pub(crate) rows: u64,
     /// The time without a sender.
-    waited: Duration,
+    pub(crate) waited: Duration,
     /// The new one's process.
-    pid: i32,
+    pub(crate) pid: i32,
     /// Sent by the new one before this receiver came.
-    before: Missed,
+    pub(crate) before: Missed,
+}
+
+impl Change {
+    /// Returns the line that says so.
+    pub(crate) fn line(&self) -> String {
+        let came = format!("a new sender (process {}) after {}", self.pid, text::time(self.waited));
+        match self.before {
+            Missed { batches: 0, .. } => came,
+            Missed { batches, rows } => format!(
+                "{came}: {} of its rows in {} went before",
+                text::grouped(rows),
+                text::count(batches, "batch", "batches")
+            ),
+        }
+    }
+
+    /// Returns the change for the report.
+    pub(crate) fn json(&self) -> Value {
+        json!({
+            "error": self.error,
+            "rows_received": self.rows,
+            "seconds": self.waited.as_secs_f64(),
+            "pid": self.pid,
+            "before": { "rows": self.before.rows, "batches": self.before.batches },
+        })
+    }
 }
 
 impl History {
@@ -81,16 +107,7 @@ impl History {
 
     /// Returns the changes for the report.
     pub(crate) fn json(&self) -> Value {
-        let change = |change: &Change| {
-            json!({
-                "error": change.error,
-                "rows_received": change.rows,
-                "seconds": change.waited.as_secs_f64(),
-                "pid": change.pid,
-                "before": { "rows": change.before.rows, "batches": change.before.batches },
-            })
-        };
-        self.changes.iter().map(change).collect()
+        self.changes.iter().map(Change::json).collect()
     }
 
     /// Waits for another sender after the end of one, if that was asked for. Returns the ending if that is the end.
@@ -136,16 +153,9 @@ impl History {
             Ending::Failed(Failure::SetUp { endpoint: plan.endpoint.clone(), error })
         })?;
         self.batches = stats.batches;
-        self.changes.push(Change { error, rows: stats.rows, waited: began.elapsed(), pid, before });
-        say(match before.batches {
-            0 => format!("a new sender (process {pid}) after {}", text::time(began.elapsed())),
-            batches => format!(
-                "a new sender (process {pid}) after {}: {} of its rows in {} went before",
-                text::time(began.elapsed()),
-                text::grouped(before.rows),
-                text::count(batches, "batch", "batches")
-            ),
-        });
+        let change = Change { error, rows: stats.rows, waited: began.elapsed(), pid, before };
+        say(change.line());
+        self.changes.push(change);
         allowed(before, plan).map_err(Ending::Failed)?;
         if plan.require_zero_copy {
             zero_copy::demand(receiver).map_err(Ending::Failed)?;

@@ -207,7 +207,8 @@ pub(crate) struct MeetingArgs {
     pub(crate) wait: Option<Duration>,
     /// If the sender dies or breaks off, wait for another of the same name and go on with it; `=always`: after the clean
     /// end of a table too. Waits without end, or up to --wait SECONDS. The new sender's columns must be the same. It
-    /// counts its rows anew, so rows may be missing, or come twice: the exit code is 9 unless --allow-gaps is said.
+    /// counts its rows anew, so rows may be missing, or come twice: the exit code is 9 unless --allow-gaps is said. Of several
+    /// tables, the others go on meanwhile.
     #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "broken",
         conflicts_with_all = ["fd", "inspect"])]
     pub(crate) reconnect: Option<Reconnect>,

@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type};
@@ -17,6 +17,7 @@ use arrow_array::{ArrayRef, DictionaryArray, Int64Array, RecordBatch, StringArra
 use bowstring::transport::{Listener, SenderConfig};
 use bowstring::{SendError, TableSender};
 use rustix::process::{Pid, Signal, kill_process};
+use support::counts::Counts;
 use support::{Killed, Room, expect_code, flat, nested, program, trial};
 
 /// This variable makes a process of this test a sender, and names its address.
@@ -100,33 +101,6 @@ impl Sending {
 
     fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child.0), signal).unwrap();
-    }
-}
-
-/// The rows of each table so far: they must be numbered in order.
-#[derive(Default)]
-struct Counts {
-    rows: Mutex<HashMap<String, u64>>,
-    more: Condvar,
-}
-
-impl Counts {
-    fn read(&self, rows: impl BufRead) {
-        for line in rows.lines() {
-            let row: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
-            let mut counts = self.rows.lock().unwrap();
-            let count = counts.entry(row["table"].as_str().unwrap().to_owned()).or_default();
-            assert_eq!(row["id"], *count, "of {}", row["table"]);
-            *count += 1;
-            self.more.notify_all();
-        }
-    }
-
-    fn wait_for(&self, table: &Path, rows: usize) {
-        let table = table.to_str().unwrap();
-        let reached =
-            |counts: &mut HashMap<String, u64>| counts.get(table).copied().unwrap_or(0) < rows as u64;
-        drop(self.more.wait_while(self.rows.lock().unwrap(), reached).unwrap());
     }
 }
 

@@ -16,7 +16,7 @@ use rustix::io::Errno;
 
 pub use self::error::MergeError;
 pub use self::source::MergeSource;
-use crate::{Batch, Keep, Kept, ReceiveError, Receiver, ReceiverStats, SchemaMismatch};
+use crate::{Batch, Keep, Kept, Missed, ReceiveError, Receiver, ReceiverStats, SchemaMismatch};
 
 /// Receives from several senders at once, as an iterator of batches in the order in which they arrive.
 ///
@@ -48,6 +48,8 @@ pub struct Merge {
     column: Option<ArrayRef>,
     /// The place of the sender that is looked at first.
     turn: usize,
+    /// A sender's clean end is an error too.
+    tells_ends: bool,
 }
 
 impl Merge {
@@ -72,25 +74,16 @@ impl Merge {
                     }
                 },
             });
-            let ready = receiver.pollable().map_err(|error| MergeError::Receive {
-                place: sources.len(),
-                name: name.clone(),
-                error,
-            })?;
-            sources.push(MergeSource {
+            let place = sources.len();
+            sources.push(MergeSource::new(name.clone(), receiver).map_err(|error| MergeError::Receive {
+                place,
                 name,
-                delivery: receiver.delivery(),
-                peer: receiver.peer(),
-                hints: receiver.hints().clone(),
-                missed_before: receiver.missed_before(),
-                outstanding: receiver.outstanding().clone(),
-                stats: ReceiverStats::default(),
-                receiver: Some((receiver, ready)),
-            });
+                error,
+            })?);
         }
         match schema {
             Some(schema) if i32::try_from(sources.len()).is_ok() => {
-                Ok(Merge { sources, schema: Arc::new(schema), column: None, turn: 0 })
+                Ok(Merge { sources, schema: Arc::new(schema), column: None, turn: 0, tells_ends: false })
             }
             _ => Err(MergeError::Count(sources.len())),
         }
@@ -108,6 +101,13 @@ impl Merge {
         fields.push(Arc::new(Field::new(name, data_type, false)));
         self.schema = Arc::new(Schema::new_with_metadata(fields, self.schema.metadata().clone()));
         Ok(self)
+    }
+
+    /// Also returns [`MergeError::Ended`] when a table has come to its end, so that another sender can
+    /// [go on](Self::continue_with) in its place.
+    #[must_use]
+    pub fn with_ends(self) -> Merge {
+        Merge { tells_ends: true, ..self }
     }
 
     /// Returns the schema of every batch.
@@ -133,17 +133,29 @@ impl Merge {
         self.sources.iter_mut().for_each(MergeSource::end);
     }
 
-    /// Waits for the next batch of any sender, and returns its sender's place too. `None` once all have ended.
-    pub fn next_batch(&mut self) -> Result<Option<(usize, RecordBatch)>, MergeError> {
-        self.next_batch_with(None, None)
+    /// Goes on with another sender in the place of one that has ended or is gone (see
+    /// [`ReceiveError::is_gone`]). Its columns must be the same except for metadata; if they are not, nothing changes.
+    /// Returns what it had sent before.
+    ///
+    /// Nobody knows how two senders' rows relate: see [`Receiver::continue_with`].
+    ///
+    /// # Errors
+    /// [`MergeError::NoPlace`] if there is no such place, [`MergeError::Changed`] if the columns differ.
+    pub fn continue_with(&mut self, place: usize, next: Receiver) -> Result<Missed, MergeError> {
+        self.sources.get_mut(place).ok_or(MergeError::NoPlace(place))?.continue_with(place, next)
     }
 
-    /// Waits for the next batch at most for `limit`, and until `wake` is readable: see [`MergeError::TimedOut`] and
-    /// [`MergeError::Woken`].
+    /// Waits for the next batch of any sender, and returns its sender's place too. `None` once all have ended.
+    pub fn next_batch(&mut self) -> Result<Option<(usize, RecordBatch)>, MergeError> {
+        self.next_batch_with(None, &[])
+    }
+
+    /// Waits for the next batch at most for `limit`, and until one of `wake` is readable: see [`MergeError::TimedOut`]
+    /// and [`MergeError::Woken`].
     pub fn next_batch_with(
         &mut self,
         limit: Option<Duration>,
-        wake: Option<BorrowedFd<'_>>,
+        wake: &[BorrowedFd<'_>],
     ) -> Result<Option<(usize, RecordBatch)>, MergeError> {
         let arrived = self.next_by(limit, wake, |batch| Ok((batch.into_record_batch()?, ())))?;
         Ok(arrived.map(|(place, batch, ())| (place, batch)))
@@ -151,7 +163,7 @@ impl Merge {
 
     /// Waits for the next batch at most for `limit`. Its arrays may be kept: see [`Batch::into_kept`].
     pub fn next_kept(&mut self, limit: Option<Duration>, keep: Keep) -> Result<Option<Arrived>, MergeError> {
-        let arrived = self.next_by(limit, None, |batch| {
+        let arrived = self.next_by(limit, &[], |batch| {
             let kept = batch.into_kept(keep)?;
             Ok((kept.batch.clone(), kept))
         })?;
@@ -162,7 +174,7 @@ impl Merge {
     fn next_by<T>(
         &mut self,
         limit: Option<Duration>,
-        wake: Option<BorrowedFd<'_>>,
+        wake: &[BorrowedFd<'_>],
         mut convert: impl FnMut(Batch<'_>) -> Result<(RecordBatch, T), ReceiveError>,
     ) -> Result<Option<(usize, RecordBatch, T)>, MergeError> {
         let until = limit.and_then(|limit| Instant::now().checked_add(limit));
@@ -202,7 +214,12 @@ impl Merge {
                     return self.adopt(place, batch).map(|batch| Some((place, batch, rest)));
                 }
                 Err(ReceiveError::TimedOut) => {}
-                Ok(None) => source.end(),
+                Ok(None) => {
+                    source.end();
+                    if self.tells_ends {
+                        return Err(MergeError::Ended { place });
+                    }
+                }
                 Err(error) => {
                     source.end();
                     return Err(MergeError::Receive { place, name: source.name.clone(), error });
@@ -241,17 +258,16 @@ impl Merge {
         self.open().for_each(|(receiver, _)| receiver.disarm());
     }
 
-    /// Sleeps until some sender has sent something or is gone, `wake` is readable, or the time is over.
-    fn sleep(&self, left: Option<Duration>, wake: Option<BorrowedFd<'_>>) -> Result<(), MergeError> {
+    /// Sleeps until some sender has sent something or is gone, one of `wake` is readable, or the time is over.
+    fn sleep(&self, left: Option<Duration>, wake: &[BorrowedFd<'_>]) -> Result<(), MergeError> {
         if !self.arm() {
             return Ok(());
         }
-        let ready = self.pollables().map(|ready| PollFd::from_borrowed_fd(ready, PollFlags::IN));
-        let mut fds: Vec<_> =
-            ready.chain(wake.map(|wake| PollFd::from_borrowed_fd(wake, PollFlags::IN))).collect();
+        let all = self.pollables().chain(wake.iter().copied());
+        let mut fds: Vec<_> = all.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
         let left = left.map(|left| Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 3600, tv_nsec: 0 }));
         let slept = match poll(&mut fds, left.as_ref()) {
-            Ok(_) if wake.is_some() && fds.last().is_some_and(|fd| !fd.revents().is_empty()) => {
+            Ok(_) if fds.iter().rev().take(wake.len()).any(|fd| !fd.revents().is_empty()) => {
                 Err(MergeError::Woken)
             }
             Ok(_) | Err(Errno::INTR) => Ok(()),

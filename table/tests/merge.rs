@@ -154,15 +154,15 @@ fn waiting_ends_in_time_or_by_a_descriptor_and_loses_nothing() {
         let mut senders: Vec<Sender> = (0..2).map(|place| sender_of(&batch(place, 0, 1))).collect();
         let receivers: Vec<Receiver> = senders.iter_mut().map(|sender| connect(sender, delivery)).collect();
         let mut merge = Merge::new(NAMES.into_iter().zip(receivers)).unwrap();
-        let in_time = merge.next_batch_with(Some(Duration::from_millis(1)), None);
+        let in_time = merge.next_batch_with(Some(Duration::from_millis(1)), &[]);
         assert!(matches!(in_time, Err(MergeError::TimedOut)), "{in_time:?}");
         let (wake, bell) = UnixStream::pair().unwrap();
         std::io::Write::write_all(&mut &bell, b"!").unwrap();
-        let woken = merge.next_batch_with(None, Some(wake.as_fd()));
+        let woken = merge.next_batch_with(None, &[wake.as_fd()]);
         assert!(matches!(woken, Err(MergeError::Woken)), "{woken:?}");
         // What is there comes first.
         senders[1].send(&batch(1, 0, 5)).unwrap();
-        assert_eq!(merge.next_batch_with(None, Some(wake.as_fd())).unwrap().unwrap().0, 1);
+        assert_eq!(merge.next_batch_with(None, &[wake.as_fd()]).unwrap().unwrap().0, 1);
         // The clean end of one leaves the other; that of all is the end.
         senders.pop();
         senders[0].send(&batch(0, 0, 5)).unwrap();
@@ -241,4 +241,54 @@ fn tables_must_have_the_same_columns() {
     assert!(matches!(merge.with_source_column("a"), Err(MergeError::ColumnTaken(_))));
     let nobody: [(&str, Receiver); 0] = [];
     assert!(matches!(Merge::new(nobody), Err(MergeError::Count(0))));
+}
+
+#[test]
+fn another_sender_goes_on_in_the_place_of_one_that_is_gone() {
+    for delivery in DELIVERIES {
+        let mut senders: Vec<Sender> = (0..2).map(|place| sender_of(&batch(place, 0, 1))).collect();
+        let receivers: Vec<Receiver> = senders.iter_mut().map(|sender| connect(sender, delivery)).collect();
+        let mut merge =
+            Merge::new(NAMES.into_iter().zip(receivers)).unwrap().with_source_column("source").unwrap();
+        let mut gone = senders.pop().unwrap();
+        gone.send(&batch(1, 0, 5)).unwrap();
+        gone.abandon();
+        let (place, first) = merge.next().unwrap().unwrap();
+        assert_eq!(check(&first, place, 0), 5);
+        let error = merge.next().unwrap().unwrap_err();
+        assert!(matches!(&error, MergeError::Receive { place: 1, error, .. } if error.is_gone()), "{error}");
+        assert!(!merge.sources()[1].is_open());
+
+        // One with other columns changes nothing.
+        let other = RecordBatch::try_from_iter([("id", batch(1, 0, 1).column(0).clone())]).unwrap();
+        let mut other = sender_of(&other);
+        let refused = merge.continue_with(1, connect(&mut other, delivery)).unwrap_err();
+        assert!(matches!(refused, MergeError::Changed { .. }), "{refused}");
+        assert!(!merge.sources()[1].is_open());
+        assert!(matches!(merge.continue_with(2, connect(&mut other, delivery)), Err(MergeError::NoPlace(2))));
+
+        // One that has sent to somebody else before.
+        let mut next = sender_of(&batch(1, 0, 1));
+        let mut early = connect(&mut next, delivery);
+        next.send(&batch(1, 0, 4)).unwrap();
+        drop(early.next_batch().unwrap());
+        let before = merge.continue_with(1, connect(&mut next, delivery)).unwrap();
+        assert_eq!((before.batches, before.rows), (1, 4));
+        assert_eq!(merge.sources()[1].missed_before(), before);
+        next.send(&batch(1, 4, 3)).unwrap();
+        let (place, second) = merge.next().unwrap().unwrap();
+        assert_eq!((place, check(&second, 1, 4)), (1, 7));
+        assert_eq!((merge.sources()[1].stats().rows, merge.sources()[1].stats().batches), (8, 2));
+
+        // The end of all is still the end, and a place can go on even after it.
+        drop((next, early, senders));
+        assert!(merge.next().is_none());
+        let mut last = sender_of(&batch(0, 0, 1));
+        merge.continue_with(0, connect(&mut last, delivery)).unwrap();
+        last.send(&batch(0, 0, 2)).unwrap();
+        assert_eq!(merge.next().unwrap().unwrap().0, 0);
+        drop(last);
+        assert!(merge.next().is_none());
+        assert_eq!(merge.stats().rows, 10, "{delivery:?}");
+    }
 }

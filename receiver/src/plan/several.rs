@@ -36,7 +36,7 @@ pub(super) fn channels(
     let single = "receive the tables one by one, each with a receiver";
     let refused = [
         (inspect, "--inspect looks at one table"),
-        (args.reconnect.is_some(), "--reconnect goes on with one table"),
+        (recorded && args.reconnect.is_some(), "--reconnect goes on with one table of a recording"),
         (!recorded && sink.touch, "--touch adds up the messages of one table"),
         (!recorded && args.require_zero_copy, "--require-zero-copy is checked for one table"),
         (

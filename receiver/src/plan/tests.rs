@@ -56,13 +56,14 @@ fn several_tables_are_named_once_and_what_is_for_one_is_refused() {
     }
     assert!(plan(&["a", "--record", "x"]).unwrap().channels.is_empty());
     assert_eq!(plan(&["a", "--csv", "--source-column", "t"]).unwrap().channels.len(), 1);
+    assert!(plan(&["a", "b", "--reconnect"]).unwrap().reconnect.is_some());
     for wrong in [
         &["a", "a", "--record", "x"][..],
         &["a", "a"],
         &["--source-column", "t"],
         &["a", "b", "--record", "x", "--source-column", "t"],
         &["a", "b", "--inspect"],
-        &["a", "b", "--reconnect"],
+        &["a", "b", "--reconnect", "--record", "x"],
         &["a", "b", "--null", "--touch"],
         &["a", "b", "--null", "--validate", "structure"],
         &["a", "b", "--null", "--require-zero-copy"],

@@ -32,9 +32,23 @@ pub enum MergeError {
         /// The error.
         error: ReceiveError,
     },
+    /// There is no sender at this place.
+    NoPlace(usize),
+    /// The columns of a sender's next table differ from those of the one before.
+    Changed {
+        /// The sender.
+        name: String,
+        /// The first column that differs.
+        mismatch: SchemaMismatch,
+    },
+    /// A sender's table has come to its end: see [`Merge::with_ends`](crate::Merge::with_ends).
+    Ended {
+        /// The place of the sender.
+        place: usize,
+    },
     /// Nothing came in time. Later batches can still be received.
     TimedOut,
-    /// The descriptor to wake up by is readable. Later batches can still be received.
+    /// A descriptor to wake up by is readable. Later batches can still be received.
     Woken,
     /// A sender's batch does not fit the common schema. Nothing more is received from it.
     Arrow {
@@ -56,6 +70,9 @@ impl fmt::Display for MergeError {
             }
             Self::ColumnTaken(name) => write!(f, "the tables have a column {name:?} already"),
             Self::Receive { name, error, .. } => write!(f, "{name:?}: {error}"),
+            Self::NoPlace(place) => write!(f, "there is no sender {place}"),
+            Self::Changed { name, mismatch } => write!(f, "the next table of {name:?} differs: {mismatch}"),
+            Self::Ended { place } => write!(f, "the table of sender {place} has ended"),
             Self::TimedOut => f.write_str("nothing came in time"),
             Self::Woken => f.write_str("woken up"),
             Self::Arrow { name, error } => write!(f, "{name:?}: {error}"),
@@ -67,11 +84,16 @@ impl fmt::Display for MergeError {
 impl std::error::Error for MergeError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Schema { mismatch, .. } => Some(mismatch),
+            Self::Schema { mismatch, .. } | Self::Changed { mismatch, .. } => Some(mismatch),
             Self::Receive { error, .. } => Some(error),
             Self::Arrow { error, .. } => Some(error),
             Self::Poll(error) => Some(error),
-            Self::Count(_) | Self::ColumnTaken(_) | Self::TimedOut | Self::Woken => None,
+            Self::Count(_)
+            | Self::ColumnTaken(_)
+            | Self::NoPlace(_)
+            | Self::Ended { .. }
+            | Self::TimedOut
+            | Self::Woken => None,
         }
     }
 }
