@@ -1,5 +1,7 @@
 //! `--reconnect`: from one sender to the next of the same name.
 
+// claim: reconnect
+
 use std::time::{Duration, Instant};
 
 use bowstring::{Missed, SetUpError, TableReceiver};

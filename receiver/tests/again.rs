@@ -1,4 +1,6 @@
 //! `--reconnect`: the receiver outlives its sender, keeps its output, and says what nobody can know.
+
+// checks: reconnect
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod support;

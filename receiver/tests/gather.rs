@@ -1,4 +1,6 @@
 //! Several tables as one: each row of every living sender once and in its order, whatever happens to the others.
+
+// checks: merge
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod support;

@@ -1,4 +1,6 @@
 //! `--reconnect` of several tables: the others go on meanwhile, with the loss of each reported.
+
+// checks: reconnect
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod support;

@@ -1,5 +1,7 @@
 //! The tables of several senders as one.
 
+// claim: merge
+
 mod error;
 mod source;
 

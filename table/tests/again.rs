@@ -1,5 +1,7 @@
 //! A receiver that outlives its sender: the name is taken up again, and nothing is lost or counted in silence.
 
+// checks: reconnect
+
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,6 @@
 //! Several senders into one receiver: every row once, in its sender's order, whoever ends and how.
+
+// checks: merge
 #![allow(unsafe_code)]
 
 use std::os::fd::AsFd;

@@ -57,7 +57,7 @@ const LONG: &[(&str, usize)] = &[
     ("codec/src/message/fault.rs", 450),
     ("codec/tests/readers.rs", 400),
     ("codec/tests/write_oracle.rs", 400),
-    ("proof/src/claims.rs", 550),
+    ("proof/src/claims.rs", 570),
     ("python/src/room.rs", 400),
     ("python/src/writer.rs", 500),
     ("receiver/tests/exit_codes.rs", 400),

@@ -1,5 +1,7 @@
 //! `--reconnect` of several tables: whoever is gone is waited for on a thread, and the others go on meanwhile.
 
+// claim: reconnect
+
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::mpsc::{self, Receiver, Sender};

@@ -1,5 +1,7 @@
 //! One receiver in place of another, after its sender is gone.
 
+// claim: reconnect
+
 use std::ffi::OsStr;
 
 use super::{Missed, Receiver, ReceiverBuilder};
