@@ -21,7 +21,7 @@ use crate::{exit, report};
 /// its own name, unless another was given.
 pub(crate) fn all(plan: &mut Plan) -> Result<Vec<String>, Failure> {
     let [Input::Replay(replay)] = &plan.inputs[..] else { return Ok(Vec::new()) };
-    let mut names = bowstring_source::channels(&replay.path).map_err(failure::source)?;
+    let mut names = bowstring_source::channels(&replay.path)?;
     let chosen = match (&replay.channel, &names[..]) {
         (Some(channel), [_, ..]) => Some(channel),
         (None, [only]) => Some(only),
@@ -100,7 +100,7 @@ fn prepare<'a>(plan: &Plan, name: &'a str, signals: &Signals) -> Result<Channel<
     if let [Input::Replay(replay)] = &mut plan.inputs[..] {
         replay.channel = Some(name.to_owned());
     }
-    let source = bowstring_source::open(&plan.inputs, &plan.reading, plan.choice).map_err(failure::source)?;
+    let source = bowstring_source::open(&plan.inputs, &plan.reading, plan.choice)?;
     let sender = meet::listen(&plan, &source, signals)?;
     Ok(Channel { name, plan, source, sender })
 }

@@ -5,7 +5,6 @@ use bowstring::transport::{End, HandshakeError, OsError, Unfinished};
 use bowstring::{SendError, SetUpError};
 pub(crate) use bowstring_cli::exit::Exit;
 pub(crate) use bowstring_cli::failure::Failure;
-use bowstring_source::{Kind, SourceError};
 
 use crate::plan::Endpoint;
 
@@ -82,17 +81,6 @@ pub(crate) fn sending(error: &SendError) -> Option<Failure> {
         SendError::Host(error) => Failure::new(of_os(*error), error.to_string()),
         _ => failure(Exit::Other),
     })
-}
-
-/// Converts an error of the input.
-pub(crate) fn source(error: SourceError) -> Failure {
-    let exit = match error.kind {
-        Kind::Usage => Exit::Usage,
-        Kind::Malformed => Exit::Malformed,
-        Kind::Permission => Exit::Permission,
-        _ => Exit::Other,
-    };
-    Failure { advice: error.advice, ..Failure::new(exit, error.what) }
 }
 
 fn of_os(error: OsError) -> Exit {

@@ -57,13 +57,13 @@ fn send(args: Send) -> Result<u8, Failure> {
     let source = bowstring_source::open(&plan.inputs, &plan.reading, plan.choice);
     let mut source = match (source, signals.caught()) {
         (Err(_), Some(signal)) => return Ok(signal.exit()),
-        (source, _) => source.map_err(failure::source)?,
+        (source, _) => source?,
     };
     let (exit, whole) = table(&plan, &mut source, &signals)?;
     if !whole {
         return Ok(exit);
     }
-    match source.widen().map_err(failure::source)? {
+    match source.widen()? {
         None => Ok(exit),
         Some(misfit) => {
             let rest = compact::rest(&plan, &misfit)?;
@@ -99,7 +99,7 @@ fn exit(ended: &Ended, source: &Source, signals: &Signals) -> u8 {
     match (&ended.failure, source.cut()) {
         (Some(failure), _) => failure.tell("sender"),
         // Receivers have all that there is, and this is its end.
-        (None, Some(cut)) => failure::source(cut.clone()).tell("sender"),
+        (None, Some(cut)) => Failure::from(cut.clone()).tell("sender"),
         (None, None) => signals.caught().map_or(0, |signal| signal.exit()),
     }
 }

@@ -14,7 +14,7 @@ use bowstring_source::options::{Choice, Input, Reading, SourceOptions};
 
 use crate::args::{MeetingArgs, PoolArgs, Send, Slow};
 use crate::compact;
-use crate::failure::{self, Failure};
+use crate::failure::Failure;
 use crate::pace::Rate;
 
 /// The most slots that a pool may have.
@@ -123,7 +123,7 @@ fn endpoint(meeting: &MeetingArgs, command: &[OsString]) -> Result<Endpoint, Fai
 }
 
 fn inputs(source: &SourceOptions, repeat: u64) -> Result<(Vec<Input>, Reading, Choice), Failure> {
-    let resolved = source.resolve().map_err(failure::source)?;
+    let resolved = source.resolve()?;
     match repeat != 1 && resolved.0.contains(&Input::Stdin) {
         true => Err(Failure::usage("standard input cannot be repeated")),
         false => Ok(resolved),

@@ -77,7 +77,7 @@ enum Stop {
 
 impl From<SourceError> for Stop {
     fn from(error: SourceError) -> Stop {
-        Stop::Source(failure::source(error))
+        Stop::Source(Failure::from(error))
     }
 }
 

@@ -7,6 +7,8 @@ use std::path::Path;
 use bowstring::codec::decode::{FileFault, FrameFault, ReadError};
 use bowstring::codec::interop::ImportError;
 use bowstring::codec::read::IoError;
+use bowstring_cli::exit::Exit;
+use bowstring_cli::failure::Failure;
 
 /// Advice for an input that ends too early.
 const CUT: &str = "it was cut short, or is still being written";
@@ -38,6 +40,25 @@ pub struct SourceError {
     pub what: String,
     /// Advice on what to do next, if there is some.
     pub advice: Option<String>,
+}
+
+impl Kind {
+    /// Returns the exit code of a program that ends with such an error.
+    #[must_use]
+    pub fn exit(self) -> Exit {
+        match self {
+            Kind::Usage => Exit::Usage,
+            Kind::Malformed => Exit::Malformed,
+            Kind::Permission => Exit::Permission,
+            Kind::Host | Kind::Interrupted | Kind::Internal => Exit::Other,
+        }
+    }
+}
+
+impl From<SourceError> for Failure {
+    fn from(error: SourceError) -> Failure {
+        Failure { advice: error.advice, ..Failure::new(error.kind.exit(), error.what) }
+    }
 }
 
 impl SourceError {

@@ -3,7 +3,6 @@
 use bowstring_adbc::AdbcError;
 use bowstring_cli::exit::Exit;
 pub(crate) use bowstring_cli::failure::{Failure, STDOUT};
-use bowstring_source::{Kind, SourceError};
 use bowstring_store::{Code, StoreError};
 
 use crate::config::Config;
@@ -52,17 +51,6 @@ pub(crate) fn store(config: &Config, error: &StoreError) -> Failure {
         Some(advice) => failure.advise(advice),
         None => failure,
     }
-}
-
-/// Converts an error of an input.
-pub(crate) fn source(error: SourceError) -> Failure {
-    let exit = match error.kind {
-        Kind::Usage => Exit::Usage,
-        Kind::Malformed => Exit::Malformed,
-        Kind::Permission => Exit::Permission,
-        _ => Exit::Other,
-    };
-    Failure { advice: error.advice, ..Failure::new(exit, error.what) }
 }
 
 /// Converts an error of a database.

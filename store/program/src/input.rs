@@ -23,8 +23,8 @@ pub(crate) fn opened(options: &SourceOptions) -> Result<Source, Failure> {
         return Err(Failure::usage("--compact-misfit widen makes two tables, and this is one")
             .advise("decide over all rows, with --compact"));
     }
-    let (inputs, reading, choice) = options.resolve().map_err(failure::source)?;
-    open(&inputs, &reading, choice).map_err(failure::source)
+    let (inputs, reading, choice) = options.resolve()?;
+    Ok(open(&inputs, &reading, choice)?)
 }
 
 /// The table or query of a database that an input names, if it names one. A file has the same path whoever names it.
@@ -49,7 +49,7 @@ pub(crate) fn segments(options: &SourceOptions, drivers: &Drivers, most: u64) ->
     let Source::Batches(window) = &mut source else {
         return Err(Failure::usage("a demonstration cannot be put").advise("write it to a file first"));
     };
-    written(schema, most, std::iter::from_fn(|| window.next_batch().map_err(failure::source).transpose()))
+    written(schema, most, std::iter::from_fn(|| window.next_batch().map_err(Failure::from).transpose()))
 }
 
 /// Reads a table or query of a database into one segment of at most `most` bytes.
