@@ -9,10 +9,13 @@ use arrow_schema::SchemaRef;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
+use parquet::basic::Type;
 use parquet::errors::ParquetError;
+use parquet::file::metadata::ParquetMetaData;
 
 use crate::Batches;
 use crate::SourceError;
+use crate::csv::BLOCK;
 use crate::input::Opened;
 use crate::options::Reading;
 use crate::parquet::columns::Columns;
@@ -46,16 +49,20 @@ impl ParquetFile {
     pub(crate) fn open(opened: Opened, reading: &Reading) -> Result<ParquetFile, SourceError> {
         let name = opened.name().to_owned();
         let file = Positioned::new(opened.file()?);
-        let (metadata, months) = guard(&name, "Parquet", || {
+        let (metadata, months, batch_rows) = guard(&name, "Parquet", || {
             let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new());
             let metadata = metadata.map_err(|error| wrong(&name, error))?;
-            let months = Months::of(&metadata, file.clone(), reading.batch_rows);
-            Ok((metadata, months.map_err(|error| wrong(&name, error))?))
+            let batch_rows = match reading.batch_rows_asked {
+                true => reading.batch_rows,
+                false => reading.batch_rows.min(rows_of_block(metadata.metadata())),
+            };
+            let months = Months::of(&metadata, file.clone(), batch_rows);
+            Ok((metadata, months.map_err(|error| wrong(&name, error))?, batch_rows))
         })?;
         let rows = u64::try_from(metadata.metadata().file_metadata().num_rows()).unwrap_or(0);
         let schema =
             months.as_ref().map_or_else(|| metadata.schema().clone(), |months| months.schema().clone());
-        let (batch_rows, threads) = (reading.batch_rows, reading.threads);
+        let threads = reading.threads;
         Ok(ParquetFile {
             file,
             metadata,
@@ -129,6 +136,30 @@ impl Batches for ParquetFile {
             months.complete(batch).map(Some).map_err(|error| SourceError::malformed(&name, error))
         })
     }
+}
+
+/// Returns the rows that take about as much as a block of text does: several batches are on their way at a time.
+fn rows_of_block(file: &ParquetMetaData) -> usize {
+    let rows = u64::try_from(file.file_metadata().num_rows()).unwrap_or(0).max(1);
+    let mut width = 0_u64;
+    for leaf in 0..file.file_metadata().schema_descr().num_columns() {
+        // Text in a dictionary takes less in the file than it does here; most writers say how much that is.
+        let columns = file.row_groups().iter().filter_map(|group| group.columns().get(leaf));
+        let sizes = columns.clone().map(|column| {
+            let texts = column.unencoded_byte_array_data_bytes().unwrap_or(0);
+            u64::try_from(column.uncompressed_size().max(texts)).unwrap_or(0)
+        });
+        let encoded = sizes.fold(0_u64, u64::saturating_add) / rows;
+        let plain = columns.clone().next().map_or(0, |column| match column.column_type() {
+            Type::BOOLEAN => 0,
+            Type::INT32 | Type::FLOAT => 4,
+            Type::INT96 | Type::INT64 | Type::DOUBLE => 8,
+            // A dictionary's key, or a length.
+            Type::BYTE_ARRAY | Type::FIXED_LEN_BYTE_ARRAY => 4,
+        });
+        width = width.saturating_add(encoded.max(plain));
+    }
+    usize::try_from(BLOCK as u64 / width.max(1)).unwrap_or(1).max(1)
 }
 
 /// Returns the error for a file that cannot be opened, with advice that fits.

@@ -27,8 +27,10 @@
 //!     let mut sum = 0.0;
 //!     while let Some(batch) = reader.next_batch().unwrap() {
 //!         sum += batch.price().iter().sum::<f64>();         // a column: &[f64]
-//!         for tick in &batch {                              // rows: nothing is copied
-//!             sum += tick.legs.iter().map(|leg| f64::from(leg.quantity)).sum::<f64>();
+//!         for tick in batch {                               // rows: nothing is copied
+//!             for leg in tick.legs {
+//!                 sum += f64::from(leg.quantity);
+//!             }
 //!             assert_eq!(tick.note, Some("open"));
 //!         }
 //!     }
@@ -125,7 +127,7 @@ pub use self::decimal::Decimal;
 pub use self::dictionary::{Category, CategoryColumn};
 pub use self::fixed::{BytesColumn, Plain, PlainColumn};
 pub use self::flags::{Flags, FlagsColumn};
-pub use self::list::{List, ListColumn, Lists};
+pub use self::list::{Items, List, ListColumn, Lists};
 pub use self::mismatch::{ConnectError, Mismatch};
 pub use self::nested::StructColumn;
 pub use self::optional::{Optional, OptionalColumn};

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::marker::PhantomData;
+use std::ops::Range;
 
 use arrow_schema::DataType;
 use bowstring_codec::BuildError;
@@ -86,11 +87,54 @@ impl<'a, T: Value> List<'a, T> {
     }
 
     /// Returns the items in their order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = T::Ref<'a>> + use<'a, T> {
-        let List { items, start, len } = *self;
-        (0..len).map(move |index| T::get(items, start + index))
+    #[must_use]
+    pub fn iter(&self) -> Items<'a, T> {
+        Items { items: self.items, indices: self.start..self.start + self.len }
     }
 }
+
+impl<'a, T: Value> IntoIterator for List<'a, T> {
+    type Item = T::Ref<'a>;
+    type IntoIter = Items<'a, T>;
+    fn into_iter(self) -> Items<'a, T> {
+        self.iter()
+    }
+}
+
+impl<'a, T: Value> IntoIterator for &List<'a, T> {
+    type Item = T::Ref<'a>;
+    type IntoIter = Items<'a, T>;
+    fn into_iter(self) -> Items<'a, T> {
+        self.iter()
+    }
+}
+
+/// The items of a list, in their order.
+pub struct Items<'a, T: Value> {
+    items: T::Cells<'a>,
+    indices: Range<usize>,
+}
+
+impl<T: Value> Debug for Items<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Items").field("indices", &self.indices).finish_non_exhaustive()
+    }
+}
+
+impl<'a, T: Value> Iterator for Items<'a, T> {
+    type Item = T::Ref<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<T::Ref<'a>> {
+        self.indices.next().map(|index| T::get(self.items, index))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.indices.size_hint()
+    }
+}
+
+impl<T: Value> ExactSizeIterator for Items<'_, T> {}
 
 impl<'a, T: Value<Cells<'a> = &'a [T]> + 'a> List<'a, T> {
     /// Returns the items as a slice.

@@ -118,6 +118,14 @@ impl<'a, T: Row> IntoIterator for &Batch<'a, T> {
     }
 }
 
+impl<'a, T: Row> IntoIterator for Batch<'a, T> {
+    type Item = T::View<'a>;
+    type IntoIter = Iter<'a, T>;
+    fn into_iter(self) -> Iter<'a, T> {
+        self.iter()
+    }
+}
+
 /// The rows of a batch.
 pub struct Iter<'a, T: Row> {
     columns: T::Batch<'a>,
