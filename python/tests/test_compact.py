@@ -37,3 +37,25 @@ def test_no_rows_and_no_data() -> None:
     assert table.num_rows == 0 and columns[0].type_after == "Int64"
     with pytest.raises(TypeError):
         bowstring.compact(7)
+
+
+def test_a_value_beyond_the_sample_is_an_error_or_begins_a_second_table() -> None:
+    data = pa.table({"n": [1, 2, 3, 300, 4], "s": ["a", "b", "a", "b", "a"]})
+    with pytest.raises(bowstring.Error, match=r'row 3, column "n": 300 does not fit Int8'):
+        bowstring.compact(data, sample=2)
+    found = bowstring.compact(data, sample=2, misfit="widen")
+    assert found.misfit is not None and found.misfit.startswith('row 3, column "n": 300 does not fit')
+    assert found.rest is not None and pa.table(found.rest).equals(data.slice(3))
+    assert pa.table(found.table)["n"].to_pylist() == [1, 2, 3]
+    table, columns = found
+    assert table is found.table and columns[0].type_after == "Int8"
+    # A sample that the rest fits, and all rows.
+    for same in (bowstring.compact(data, sample=4, misfit="widen"), bowstring.compact(data)):
+        assert same.rest is None and same.misfit is None and same.table.num_rows == 5
+
+
+def test_settings_that_cannot_be() -> None:
+    data = pa.table({"n": [1]})
+    for wrong in ({"misfit": "widen"}, {"sample": 0}, {"sample": -1}, {"sample": 1, "misfit": "wide"}):
+        with pytest.raises(ValueError):
+            bowstring.compact(data, **wrong)
