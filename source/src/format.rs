@@ -39,7 +39,8 @@ fn of_bytes(first: &[u8], stream: bool) -> Result<Format, &'static str> {
         [] => Err("it is empty"),
         _ if stream => Ok(Format::Arrows),
         _ if matches!(letter, Some(b'{' | b'[')) => Ok(Format::Jsonl),
-        // Any text may be separated values.
+        // Any text may be separated values. What is not UTF-8 is refused there, with the way to convert it.
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Ok(Format::Csv),
         _ if !text.contains(&0) => Ok(Format::Csv),
         _ => Err("its format is not recognised"),
     }
@@ -61,6 +62,7 @@ mod tests {
             (b"[\n{\"a\":1}]", Format::Jsonl),
             (b"\xef\xbb\xbf{\"a\":1}", Format::Jsonl),
             (b"a,b\n1,2\n", Format::Csv),
+            (b"\xff\xfea\0,\0b\0", Format::Csv),
         ] {
             assert_eq!(of_bytes(first, false), Ok(format));
         }

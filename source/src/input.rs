@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use crate::csv::LONGEST;
 use crate::options::{Input, Reading};
 use crate::{Position, SourceError};
 
@@ -198,20 +199,48 @@ impl Opened {
                     }
                     self.read_some(PREFIX)?;
                 } else {
-                    // At least one more byte, and whatever else is there.
-                    let known = self.head.len();
-                    self.fill(known + 1)?;
-                    if !self.ended && (!self.is_live() || readable(&self.file, None, Duration::ZERO)) {
-                        self.read_some(PREFIX)?;
-                    }
+                    self.more()?;
                 }
             }
         }
+        Ok(self.lines())
+    }
+
+    /// Returns the whole lines that are known.
+    fn lines(&self) -> &[u8] {
         let head = &self.head[..];
-        if self.ended {
-            return Ok(head);
+        match memchr::memrchr(b'\n', head) {
+            Some(end) if !self.ended => &head[..end + 1],
+            _ => head,
         }
-        Ok(memchr::memrchr(b'\n', head).map_or(head, |end| &head[..end + 1]))
+    }
+
+    /// Reads what comes next: at least a byte, unless the input ends.
+    pub(crate) fn more(&mut self) -> Result<(), SourceError> {
+        let known = self.head.len();
+        self.fill(known + 1)?;
+        if !self.ended && (!self.is_live() || readable(&self.file, None, Duration::ZERO)) {
+            self.read_some((2 * known).max(PREFIX))?;
+        }
+        Ok(())
+    }
+
+    /// Reads on until this number of lines is known: that of the names may be longer than a sample. Returns the whole lines
+    /// that are known.
+    pub(crate) fn complete_lines(&mut self, lines: usize) -> Result<&[u8], SourceError> {
+        let (mut looked, mut found, mut old) = (0, 0, 0);
+        while !self.ended && self.head.len() < LONGEST {
+            let new = &self.head[looked..];
+            found += memchr::memchr_iter(b'\n', new).count();
+            // Some old files have carriage returns alone.
+            old += memchr::memchr_iter(b'\r', new).count();
+            if found >= lines || found == 0 && old >= lines {
+                break;
+            }
+            looked = self.head.len();
+            self.more()?;
+        }
+        Ok(self.lines())
     }
 
     /// True if the sample is the whole input.

@@ -64,7 +64,7 @@ impl Json {
             Some(exact) => (exact.clone(), "inferred before".to_owned()),
             None => {
                 opened.sample(1, reading.flush_every)?;
-                let (inferred, basis) = infer(&opened, reading, &name, given)?;
+                let (inferred, basis) = infer(&mut opened, reading, &name, given)?;
                 let fields = inferred.fields().iter().map(|field| field.as_ref().clone());
                 (schema::apply(given, fields.collect(), &name, false)?, basis)
             }

@@ -28,6 +28,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("inputs that are malformed, and which", Nothing, malformed),
     ("JSON arrays, pretty-printed objects, other delimiters", Receiver, other_forms),
     ("nothing is dropped or misread in silence", Receiver, nothing_in_silence),
+    ("the first line or object is longer than a sample", Receiver, long_beginnings),
     ("rows of a live pipe are sent before its end", Receiver, live),
     ("a signal while the input is silent", Receiver, silent),
 ];
@@ -342,6 +343,40 @@ fn nothing_in_silence(programs: &Programs) -> Result<(), Failed> {
         same(ended.ok()?, expected).map_err(|e| format!("{text}: {}", e.message().unwrap_or_default()))?;
     }
     programs.send(&["x.csv", "--schema", "b intt64", "--", "receiver"])?.code(2)?.says("\"int64\"")?;
+    Ok(())
+}
+
+/// Names of columns, an object, and objects of an array that are longer than what is examined first; through a pipe too.
+fn long_beginnings(programs: &Programs) -> Result<(), Failed> {
+    let columns: Vec<String> = (0..12_000).map(|n| format!("a_column_with_a_long_name_{n}")).collect();
+    let values = vec!["1"; columns.len()];
+    let fields: Vec<String> = columns.iter().map(|column| format!("\"{column}\":1")).collect();
+    let object = format!("{{{}}}\n", fields.join(","));
+    let row: Vec<String> = (0..20_000).map(|n| format!("{{\"n\":{n},\"text\":\"some text\"}}")).collect();
+    let rows = row.join("\n") + "\n";
+    for (name, text, expected) in [
+        ("x.csv", format!("{}\n{}\n", columns.join(","), values.join(",")), &object),
+        ("x.jsonl", object.clone(), &object),
+        ("line.json", format!("[{}]", row.join(",")), &rows),
+        (
+            "pretty.json",
+            format!("[\n{}\n]\n", rows.trim_end().replace("\n", ",\n").replace("{", "{\n")),
+            &rows,
+        ),
+    ] {
+        programs.write(name, &text)?;
+        for input in [name, "-"] {
+            let arguments = [&[input][..], &TO_JSON].concat();
+            let ended = match input {
+                "-" => programs.send_piped(&arguments, text.as_bytes())?,
+                _ => programs.send(&arguments)?,
+            };
+            same(ended.ok()?, expected)
+                .map_err(|e| format!("{name}: {}", e.message().unwrap_or_default()))?;
+        }
+    }
+    programs.write("wide.csv", b"\xff\xfea\0,\0b\0\n\0")?;
+    programs.send(&["wide.csv", "--", "receiver", "--null"])?.code(3)?.says("UTF-16")?.says("iconv")?;
     Ok(())
 }
 

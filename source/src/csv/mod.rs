@@ -76,7 +76,8 @@ impl Csv {
         }
         let delimiter = reading.delimiter.or_else(|| lower.contains(".tsv").then_some(b'\t'));
         let lines = 1 + usize::from(reading.header);
-        let sample = unmarked(opened.sample(lines, reading.flush_every)?);
+        opened.sample(lines, reading.flush_every)?;
+        let sample = unmarked(opened.complete_lines(lines)?);
         is_text(sample, reading)
             .map_err(|(why, advice)| SourceError::malformed(&name, why).advise(advice))?;
         let dialect = Dialect::of(sample, delimiter, reading.comment);

@@ -14,7 +14,7 @@ use super::big::{self, Big};
 use super::look::Look;
 use super::scan::JsonScan;
 use crate::SourceError;
-use crate::csv::{BLOCK, Cutting, Splitter, WHOLE, unmarked};
+use crate::csv::{BLOCK, Cutting, LONGEST, Scan, Splitter, WHOLE, unmarked};
 use crate::input::Opened;
 use crate::options::{InferRows, Reading};
 use crate::pipeline::Split;
@@ -25,7 +25,7 @@ const SAMPLE_ROWS: u64 = 10_000;
 
 /// Returns the schema of the examined rows, and which rows these are.
 pub(super) fn infer(
-    opened: &Opened,
+    opened: &mut Opened,
     reading: &Reading,
     name: &str,
     given: Option<&SchemaRef>,
@@ -40,14 +40,7 @@ pub(super) fn infer(
     };
     let bytes = match again {
         true => opened.reopened()?,
-        false => {
-            let sample = opened.first(usize::MAX);
-            let end = match opened.is_known_whole() {
-                true => sample.len(),
-                false => memchr::memrchr(b'\n', sample).map_or(sample.len(), |end| end + 1),
-            };
-            crate::input::Bytes::known(sample[..end].to_vec(), name)
-        }
+        false => crate::input::Bytes::known(whole_objects(opened)?, name),
     };
     let read = Arc::new(AtomicU64::new(0));
     let cutting = Cutting { bytes: BLOCK, rows: u64::MAX, flush_every: reading.flush_every, read };
@@ -139,6 +132,24 @@ pub(super) fn infer(
         false => format!("inferred from the first {seen} rows"),
     };
     Ok((Schema::new(fields), basis))
+}
+
+/// Returns the objects that are known whole, at least one: it may be longer than a sample.
+fn whole_objects(opened: &mut Opened) -> Result<Vec<u8>, SourceError> {
+    let mut scan = JsonScan::new(false);
+    let mut known = Vec::new();
+    loop {
+        known.extend_from_slice(&opened.first(usize::MAX)[known.len()..]);
+        if opened.is_known_whole() {
+            return Ok(opened.first(usize::MAX).to_vec());
+        }
+        let found = scan.scan(&mut known, u64::MAX, false);
+        if found.rows > 0 || known.len() >= LONGEST {
+            known.truncate(found.len);
+            return Ok(known);
+        }
+        opened.more()?;
+    }
 }
 
 /// Returns the keys of an object, in order.
