@@ -10,7 +10,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
-use arrow_buffer::Buffer;
+use arrow_buffer::{Buffer, MutableBuffer};
 use bowstring_codec::interop::share;
 use bowstring_transport::region::{Appender, FrozenView};
 use bowstring_transport::{OsError, RegionFault};
@@ -20,6 +20,10 @@ pub use self::write::{MakeError, SegmentWriter};
 
 /// Bytes that are copied at a time: few enough to stay in the processor's cache until they are written.
 const PIECE: usize = 1 << 20;
+
+/// Files of up to this many bytes are copied and not mapped. A mapping takes a page too, and mapping, the fault at the first
+/// look and unmapping take several times as long as reading so few bytes.
+const COPIED: usize = 4096;
 
 /// A frozen file of messages.
 #[derive(Debug)]
@@ -62,11 +66,24 @@ pub(crate) fn freeze(bytes: &[u8]) -> Result<OwnedFd, OsError> {
     Ok(file.freeze()?.into_fd())
 }
 
-/// Returns a frozen file, mapped as it is read. Arrays made from it keep the mapping.
+/// Returns the bytes of a frozen file: mapped as they are read, or copied if they are few. Arrays made from them keep them.
 pub(crate) fn map(fd: &OwnedFd, len: u64) -> Result<Buffer, RegionFault> {
     let len = usize::try_from(len).ok().filter(|&len| isize::try_from(len).is_ok());
     let len = len.ok_or(RegionFault::Size { found: 0, wanted: u64::MAX })?;
+    if (1..=COPIED).contains(&len) {
+        FrozenView::check(fd.as_fd(), len)?;
+        if let Some(copy) = copy(fd, len) {
+            return Ok(copy);
+        }
+    }
     FrozenView::attach_lazily(fd.as_fd(), len).map(share)
+}
+
+/// Returns a copy of the first bytes; none if they cannot be read, which mapping then has an error for.
+fn copy(fd: &OwnedFd, len: usize) -> Option<Buffer> {
+    let mut bytes = MutableBuffer::from_len_zeroed(len);
+    let read = rustix::io::pread(fd, bytes.as_slice_mut(), 0);
+    (read == Ok(len)).then(|| bytes.into())
 }
 
 /// Merges the messages of several segments into one.

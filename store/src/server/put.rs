@@ -152,14 +152,16 @@ impl Server {
 
     /// Starts a change, once no other holds that name.
     pub(super) fn enqueue(&mut self, task: Task) {
-        if let Some(connection) = self.connections.get_mut(&task.token) {
+        let token = task.token;
+        if let Some(connection) = self.connections.get_mut(&token) {
             connection.stand = Stand::Waiting;
         }
-        self.wait_for(task.token);
         match self.is_free(&task) {
             true => self.start(task),
             false => self.queue.push_back(task),
         }
+        // Last, as most small changes are over by now, and there is nothing to wait for.
+        self.wait_for(token);
     }
 
     fn is_free(&self, task: &Task) -> bool {

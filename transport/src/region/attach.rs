@@ -82,6 +82,12 @@ impl Frozen {
 }
 
 impl Frozen {
+    /// Makes the checks of [`attach`](Self::attach) without mapping anything, for a region that is so short that reading it
+    /// is cheaper.
+    pub fn check(fd: BorrowedFd<'_>, len: usize) -> Result<(), RegionFault> {
+        check(fd, SealFlags::WRITE, false, len, |found, wanted| found >= wanted)
+    }
+
     /// Attaches like [`attach`](Self::attach), in a time that does not depend on `len`: pages are mapped as they are
     /// read, not in advance. For regions that may be read only in part.
     pub fn attach_lazily(fd: BorrowedFd<'_>, len: usize) -> Result<Frozen, RegionFault> {
