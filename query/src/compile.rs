@@ -18,7 +18,7 @@ use crate::compare::Op;
 use crate::error::{ConditionError, QueryError};
 use crate::node::Node;
 use crate::place;
-use crate::types::{arithmetic, is_string};
+use crate::types::{arithmetic, has_offsets, is_string};
 
 /// The longest condition.
 const LONGEST: usize = 64 << 10;
@@ -155,7 +155,9 @@ impl<'a> Compiler<'a> {
                     let one = self.node(one)?;
                     compare(Op::Eq, value.clone(), one)
                 });
-                let any = Node::Or(equals.collect::<Result<_, _>>()?);
+                let equals = equals.collect::<Result<_, _>>()?;
+                // A constant may be looked for in several columns.
+                let any = if matches!(value, Node::Literal(_)) { Node::Or(equals) } else { one_of(equals) };
                 Ok(if *negated { not(any) } else { any })
             }
             Expr::Like { negated, any: false, expr, pattern, escape_char } => {
@@ -249,13 +251,38 @@ impl<'a> Compiler<'a> {
                 c => out.push(c),
             }
         }
-        let pattern = Box::new(convert(text_literal(&out), &string, false)?);
-        let like = Node::Like { value: Box::new(value), pattern, any_case };
+        let begins = out.strip_suffix('%').filter(|text| !any_case && !text.contains(['%', '_', '\\']));
+        let like = match begins {
+            Some(text) if has_offsets(&string) => Node::BeginsWith(Box::new(value), text.to_owned()),
+            _ => {
+                let pattern = Box::new(convert(text_literal(&out), &string, false)?);
+                Node::Like { value: Box::new(value), pattern, any_case }
+            }
+        };
         Ok(if negated { not(like) } else { like })
     }
 }
 
-fn not(node: Node) -> Node {
+/// Returns comparisons of one value as one node: one look at each text, if they are texts.
+fn one_of(equals: Vec<Node>) -> Node {
+    let mut texts = Vec::new();
+    let mut value = None;
+    for equal in &equals {
+        match equal {
+            Node::OneOf(node, list) => {
+                value = Some(node.clone());
+                texts.extend_from_slice(list);
+            }
+            _ => return Node::Or(equals),
+        }
+    }
+    match value {
+        Some(value) => Node::OneOf(value, texts),
+        None => Node::Or(equals),
+    }
+}
+
+pub(super) fn not(node: Node) -> Node {
     Node::Not(Box::new(node))
 }
 

@@ -8,7 +8,10 @@ use arrow_arith::boolean::{and_kleene, is_null, not, or_kleene};
 use arrow_arith::numeric;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type, Int64Type, UInt64Type};
-use arrow_array::{Array, ArrayRef, BooleanArray, Datum, PrimitiveArray, RecordBatch, Scalar, UInt64Array};
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, Datum, Int64Array, LargeStringArray, PrimitiveArray, RecordBatch, Scalar,
+    StringArray, UInt64Array,
+};
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_ord::cmp;
 use arrow_schema::DataType;
@@ -17,6 +20,7 @@ use arrow_string::like;
 use crate::compare::{Op, floats};
 use crate::error::QueryError;
 use crate::node::{Node, Sum};
+use crate::{remainder, text};
 
 /// A column of values, or one value for all rows.
 enum Evaluated {
@@ -88,6 +92,25 @@ pub(crate) fn boolean(node: &Node, batch: &RecordBatch) -> Result<BooleanArray, 
             let found = if *any_case { like::ilike(&value, &pattern) } else { like::like(&value, &pattern) };
             spread(found?, rows)
         }
+        Node::OneOf(inner, texts) => {
+            let value = evaluate(inner, batch)?;
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            spread(
+                of_texts(&value, |array| text::one_of(array, &texts), |array| text::one_of(array, &texts)),
+                rows,
+            )
+        }
+        Node::BeginsWith(inner, text) => {
+            let value = evaluate(inner, batch)?;
+            spread(
+                of_texts(
+                    &value,
+                    |array| text::begin_with(array, text),
+                    |array| text::begin_with(array, text),
+                ),
+                rows,
+            )
+        }
         other => {
             let value = evaluate(other, batch)?;
             if value.array().data_type().is_null() {
@@ -96,6 +119,18 @@ pub(crate) fn boolean(node: &Node, batch: &RecordBatch) -> Result<BooleanArray, 
             spread(value.array().as_boolean().clone(), rows)
         }
     })
+}
+
+/// Evaluates texts of either kind of offsets; compiling has ensured that they are one of these.
+fn of_texts(
+    value: &Evaluated,
+    short: impl Fn(&StringArray) -> BooleanArray,
+    long: impl Fn(&LargeStringArray) -> BooleanArray,
+) -> BooleanArray {
+    match value.array().data_type() {
+        DataType::LargeUtf8 => long(value.array().as_string()),
+        _ => short(value.array().as_string()),
+    }
 }
 
 /// Repeats a single value for all rows, if necessary.
@@ -155,8 +190,19 @@ fn compute(sum: Sum, a: &Evaluated, b: &Evaluated) -> Result<ArrayRef, QueryErro
         // Floating point: dividing by zero gives an infinity or NaN.
         Sum::Divide => numeric::div(a, b)?,
         Sum::DivideWhole => numeric::div(a, &without_zeros(b))?,
-        Sum::Remainder => numeric::rem(a, &without_zeros(b))?,
+        Sum::Remainder => match constant(a, b) {
+            Some((values, divisor)) => Arc::new(remainder::by(values, divisor)),
+            None => numeric::rem(a, &without_zeros(b))?,
+        },
     })
+}
+
+/// Returns a column of integers and the constant that they are divided by, if it is neither null nor zero.
+fn constant<'a>(a: &'a Evaluated, b: &'a Evaluated) -> Option<(&'a Int64Array, i64)> {
+    let (values, divisor) =
+        (a.array().as_primitive_opt::<Int64Type>()?, b.array().as_primitive_opt::<Int64Type>()?);
+    let fits = !a.is_single() && b.is_single() && divisor.is_valid(0) && divisor.value(0) != 0;
+    fits.then(|| (values, divisor.value(0)))
 }
 
 /// Returns the same integers with null instead of zero.

@@ -29,9 +29,10 @@
 //!
 //! `compile` turns SQL into the typed expressions of `node`, and `place` finds where in the text an error is; `types`
 //! decides which types are compatible; `eval` evaluates expressions; `compare` compares floating-point numbers as DuckDB
-//! does.
+//! does. What is compared with constants most often has loops of its own, in `bits`, `text` and `remainder`.
 
 mod aggregate;
+mod bits;
 mod choice;
 mod compare;
 mod compile;
@@ -39,6 +40,8 @@ mod error;
 mod eval;
 mod node;
 mod place;
+mod remainder;
+mod text;
 mod types;
 
 use arrow_array::{Array, BooleanArray, RecordBatch};

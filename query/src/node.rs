@@ -27,6 +27,10 @@ pub(crate) enum Node {
     Or(Vec<Node>),
     Not(Box<Node>),
     IsNull(Box<Node>),
+    /// True if a text is one of several.
+    OneOf(Box<Node>, Vec<String>),
+    /// True if a text begins with that one.
+    BeginsWith(Box<Node>, String),
     /// True if the value is that one, and otherwise false, also for null.
     Is(Box<Node>, bool),
     Like {
@@ -66,6 +70,8 @@ impl Node {
             Node::And(nodes) | Node::Or(nodes) => nodes.iter().for_each(|node| node.columns(into)),
             Node::Not(node)
             | Node::IsNull(node)
+            | Node::OneOf(node, _)
+            | Node::BeginsWith(node, _)
             | Node::Is(node, _)
             | Node::Cast(node, ..)
             | Node::Negative(node) => node.columns(into),

@@ -9,6 +9,11 @@ pub(crate) fn is_string(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
 }
 
+/// Returns true for texts that follow each other in memory.
+pub(crate) fn has_offsets(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Utf8 | DataType::LargeUtf8)
+}
+
 pub(crate) fn is_decimal(data_type: &DataType) -> bool {
     matches!(
         data_type,

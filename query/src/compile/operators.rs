@@ -1,14 +1,16 @@
 //! Comparisons and arithmetic: the types in which they are made, and that of their result.
 
-use arrow_cast::{CastOptions, can_cast_types, cast_with_options};
+use arrow_array::Array;
+use arrow_array::cast::AsArray;
+use arrow_cast::{CastOptions, can_cast_types, cast, cast_with_options};
 use arrow_schema::{DataType, TimeUnit};
 use sqlparser::ast::BinaryOperator;
 
-use super::{Compiled, unsupported};
+use super::{Compiled, not, unsupported};
 use crate::compare::Op;
 use crate::error::QueryError;
 use crate::node::{Node, Sum};
-use crate::types::{arithmetic, common, is_number, is_string};
+use crate::types::{arithmetic, common, has_offsets, is_number, is_string};
 
 /// Converts the node to a type.
 pub(super) fn convert(node: Node, target: &DataType, null: bool) -> Compiled {
@@ -46,7 +48,23 @@ pub(super) fn compare(op: Op, a: Node, b: Node) -> Compiled {
     if target.is_nested() {
         return unsupported(format!("comparing values of type {target}"));
     }
-    Ok(Node::Compare(op, Box::new(convert(a, &target, false)?), Box::new(convert(b, &target, false)?)))
+    let (a, b) = (convert(a, &target, false)?, convert(b, &target, false)?);
+    if matches!(op, Op::Eq | Op::NotEq) && has_offsets(&target) {
+        let text = text(&a).map(|text| (&b, text)).or_else(|| text(&b).map(|text| (&a, text)));
+        if let Some((value, text)) = text.filter(|(value, _)| !matches!(value, Node::Literal(_))) {
+            let same = Node::OneOf(Box::new(value.clone()), vec![text]);
+            return Ok(if op == Op::Eq { same } else { not(same) });
+        }
+    }
+    Ok(Node::Compare(op, Box::new(a), Box::new(b)))
+}
+
+/// Returns the text of a constant; none if it is null.
+fn text(node: &Node) -> Option<String> {
+    let Node::Literal(value) = node else { return None };
+    let text = cast(value, &DataType::Utf8).ok()?;
+    let text = text.as_string_opt::<i32>()?;
+    text.is_valid(0).then(|| text.value(0).to_owned())
 }
 
 pub(super) fn binary(op: &BinaryOperator, a: Node, b: Node) -> Compiled {
