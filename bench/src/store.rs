@@ -7,7 +7,9 @@ mod floor;
 mod follow;
 mod get;
 mod opens;
+mod peers;
 mod put;
+mod relay;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -65,6 +65,8 @@ pub struct Server {
     /// Names being written to, and the tasks that wait for them.
     locked: HashSet<String>,
     queue: VecDeque<put::Task>,
+    /// Names whose small segments a worker is merging.
+    merging: HashSet<String>,
     /// The queue is being processed: a change that ends leaves the next to that loop.
     draining: bool,
     readings: HashMap<String, Reading>,
@@ -129,6 +131,7 @@ impl Server {
             jobs,
             locked: HashSet::new(),
             queue: VecDeque::new(),
+            merging: HashSet::new(),
             draining: false,
             readings: HashMap::new(),
             changes: None,

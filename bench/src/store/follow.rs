@@ -1,4 +1,4 @@
-//! Following: from before an append to when followers that were asleep have it.
+//! Following: from before an append to when followers that were asleep have it, against the bare system calls.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bowstring_store::{Client, Event};
 
-use super::{Place, TURNS, batch, report};
+use super::{Place, TURNS, batch, relay, report};
 use crate::Options;
 
 /// Long enough for all to have it and to fall asleep again.
@@ -21,9 +21,54 @@ pub(super) fn run(place: &Place, options: Options) {
 /// The last event of a follower: how many it has had, and the time of the last. Nobody is woken to hear of it: that would
 /// take the processor from those that have not seen it yet.
 #[derive(Default)]
-struct Seen {
+pub(super) struct Seen {
     events: AtomicU64,
     nanos: AtomicU64,
+}
+
+impl Seen {
+    /// Notes an event, and its time since `start`.
+    pub(super) fn note(&self, start: Instant) {
+        self.nanos.store(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        self.events.fetch_add(1, Ordering::Release);
+    }
+}
+
+/// The times of one contender.
+#[derive(Default)]
+struct Times {
+    done: Vec<f64>,
+    each: Vec<f64>,
+    last: Vec<f64>,
+}
+
+impl Times {
+    /// Measures an append that is the event of this number for all.
+    fn take(&mut self, start: Instant, all: &[Arc<Seen>], events: u64, append: impl FnOnce()) {
+        let begun = start.elapsed();
+        append();
+        self.done.push((start.elapsed() - begun).as_nanos() as f64);
+        rest(all, events);
+        let time = |seen: &Arc<Seen>| seen.nanos.load(Ordering::Relaxed) as f64 - begun.as_nanos() as f64;
+        let times: Vec<f64> = all.iter().map(time).collect();
+        self.last.push(times.iter().copied().fold(0.0, f64::max));
+        self.each.extend(times);
+    }
+
+    fn medians(mut self) -> [f64; 3] {
+        [&mut self.done, &mut self.each, &mut self.last].map(|times| {
+            times.sort_by(f64::total_cmp);
+            times[times.len() / 2]
+        })
+    }
+}
+
+/// Waits until all have had this number of events, and sleep again.
+fn rest(all: &[Arc<Seen>], events: u64) {
+    std::thread::sleep(REST);
+    while all.iter().any(|seen| seen.events.load(Ordering::Acquire) < events) {
+        std::thread::sleep(REST);
+    }
 }
 
 fn follow(place: &Place, start: Instant) -> Arc<Seen> {
@@ -33,8 +78,7 @@ fn follow(place: &Place, start: Instant) -> Arc<Seen> {
         let follower = Client::connect(&socket).and_then(|client| client.follow("ticks", None));
         let mut follower = follower.expect("the table");
         while let Ok(Some(Event::Rows(_))) = follower.next_event(None) {
-            tell.nanos.store(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
-            tell.events.fetch_add(1, Ordering::Release);
+            tell.note(start);
         }
     });
     seen
@@ -45,36 +89,27 @@ fn case(place: &Place, options: Options, followers: usize) {
     client.put("ticks", &[batch(0).slice(0, 16)]).expect("taken");
     let start = Instant::now();
     let all: Vec<Arc<Seen>> = (0..followers).map(|_| follow(place, start)).collect();
-    let rest = |events: u64| {
-        std::thread::sleep(REST);
-        while all.iter().any(|seen| seen.events.load(Ordering::Acquire) < events) {
-            std::thread::sleep(REST);
-        }
-    };
-    rest(1);
+    rest(&all, 1);
+    let (relay, bare) = relay::start(followers, start);
     let more = batch(0).slice(0, 16);
-    let (mut each, mut last, mut done) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut ours, mut floor) = (Times::default(), Times::default());
     for turn in 0..TURNS as u64 {
-        let begun = start.elapsed();
-        client.append("ticks", std::slice::from_ref(&more)).expect("taken");
-        done.push((start.elapsed() - begun).as_nanos() as f64);
-        rest(turn + 2);
-        let time = |seen: &Arc<Seen>| seen.nanos.load(Ordering::Relaxed) as f64 - begun.as_nanos() as f64;
-        let times: Vec<f64> = all.iter().map(time).collect();
-        last.push(times.iter().copied().fold(0.0, f64::max));
-        each.extend(times);
+        ours.take(start, &all, turn + 2, || {
+            client.append("ticks", std::slice::from_ref(&more)).expect("taken");
+        });
+        floor.take(start, &bare, turn + 1, || relay.append());
     }
-    let median = |times: &mut Vec<f64>| {
-        times.sort_by(f64::total_cmp);
-        times[times.len() / 2]
-    };
+    let ([done, each, last], [floor_done, floor_each, floor_last]) = (ours.medians(), floor.medians());
     report(
         options,
         &format!("follow, {followers} asleep"),
         &[
-            ("append acknowledged", median(&mut done)),
-            ("seen by one of them", median(&mut each)),
-            ("by the last", median(&mut last)),
+            ("append acknowledged", done),
+            ("seen by one of them", each),
+            ("by the last", last),
+            ("floor acknowledged", floor_done),
+            ("floor seen by one", floor_each),
+            ("floor by the last", floor_last),
         ],
     );
     client.remove("ticks", 0).expect("removed");

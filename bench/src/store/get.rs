@@ -1,4 +1,4 @@
-//! Opening a table: from connecting, and on an open connection, to its first value.
+//! Opening a table: from connecting, and on an open connection, to its first value, whatever its size; and what others take.
 
 use std::fs::File;
 use std::io::Write;
@@ -8,8 +8,20 @@ use arrow_array::{Array, Int64Array, RecordBatch};
 use bowstring_store::Client;
 use bowstring_transport::region::FrozenView;
 
-use super::{Place, ROWS, floor, put, report, turns, turns_of};
+use super::{Place, ROWS, floor, peers, put, report, turns, turns_of};
 use crate::Options;
+
+/// Sizes of tables in MiB. Opening takes as long for each.
+const SIZES: [usize; 4] = [1, 64, 1024, 4096];
+/// Redis takes values of up to 512 MiB.
+const LARGEST_FOR_PEERS: usize = 64;
+
+/// Returns the MiB of memory that this machine has to spare.
+fn available() -> Option<usize> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.split_whitespace().next()?.parse::<usize>().ok().map(|kib| kib >> 10)
+}
 
 /// Returns the first value of a table, read through the arrays.
 fn first(client: &mut Client, name: &str) -> i64 {
@@ -20,7 +32,14 @@ fn first(client: &mut Client, name: &str) -> i64 {
 
 pub(super) fn run(place: &Place, options: Options) {
     let mut client = place.client();
-    for megabytes in [1_usize, 64, 1024] {
+    for megabytes in SIZES {
+        // The table, and a copy of it as the floor's file.
+        if available().is_some_and(|available| available < 3 * megabytes) {
+            eprintln!(
+                "  get, {megabytes} MiB: skipped, because there is less than three times as much memory"
+            );
+            continue;
+        }
         let (name, file) = (format!("t{megabytes}"), place.room.join(format!("floor-{megabytes}")));
         let segments = put(&mut client, &name, megabytes);
         // The floor: a file with the same bytes, opened, mapped, and looked at where the first value is.
@@ -35,11 +54,12 @@ pub(super) fn run(place: &Place, options: Options) {
             &mut || assert_eq!(first(&mut client, &name), 0),
             &mut || assert_eq!(floor::first(&File::open(&file).expect("the file"), len, body), 0),
         ]);
-        report(
-            options,
-            &format!("get, {megabytes} MiB"),
-            &[("connect to first value", new), ("open connection", open), ("map a file", floor)],
-        );
+        let mut figures =
+            vec![("connect to first value", new), ("open connection", open), ("map a file", floor)];
+        if megabytes <= LARGEST_FOR_PEERS {
+            figures.extend(peers::get(&place.room, megabytes));
+        }
+        report(options, &format!("get, {megabytes} MiB"), &figures);
         let _ = std::fs::remove_file(&file);
         client.remove(&name, 0).expect("removed");
     }

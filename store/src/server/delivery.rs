@@ -113,12 +113,15 @@ impl Server {
     /// Notifies followers that a table has changed.
     pub(super) fn tell_followers(&mut self, name: &str, before: Option<&Arc<Version>>) {
         let mut tokens = Vec::new();
+        let current = self.catalogue.tables.get(name).and_then(|table| table.current.as_ref());
+        // What was only added to is in the new version too: a slow follower keeps nothing of the old one alive.
+        let replaced = before.filter(|before| current.is_none_or(|current| current.base != before.base));
         for (&token, connection) in &mut self.connections {
             let Stand::Following(following) = &mut connection.stand else { continue };
             if following.name != name {
                 continue;
             }
-            if let Some(before) = before
+            if let Some(before) = replaced
                 && before.base == following.base
                 && following.row < before.rows
                 && !connection.out.is_empty()

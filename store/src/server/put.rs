@@ -345,7 +345,9 @@ impl Server {
                 break;
             }
         }
-        if run.len() >= (self.config.merge_from / 2).max(2) && !self.locked.contains(name) {
+        let due = run.len() >= (self.config.merge_from / 2).max(2) && !self.locked.contains(name);
+        // One at a time: another would copy the same again, and keep it open meanwhile.
+        if due && self.merging.insert(name.to_owned()) {
             self.enqueue(Task { token: 0, name: name.to_owned(), change: Change::Merge(run) });
         }
     }
@@ -389,6 +391,7 @@ impl Server {
                 self.unlock(&name);
             }
             Outcome::Merged { name, pieces, merged } => {
+                self.merging.remove(&name);
                 let merged = merged.ok();
                 match merged.and_then(|segment| self.catalogue.compact(&name, &pieces, segment)) {
                     Some(version) => self.write(0, name, version),
