@@ -75,7 +75,6 @@ const LONG: &[(&str, usize)] = &[
     ("tests/tests/hostile_peers.rs", 500),
     ("tests/tests/meeting.rs", 550),
     ("tests/tests/nothing_lost.rs", 400),
-    ("transport/src/connect/session/driver.rs", 500),
     ("transport/src/receive/receiver.rs", 450),
     ("transport/src/region/memfd.rs", 400),
     ("transport/tests/handshake.rs", 450),

@@ -6,8 +6,7 @@ use crate::connect::endpoint::{AcceptFrom, Endpoint, PATIENCE, nanos};
 use crate::connect::incoming::Incoming;
 use crate::connect::join::{self, Joined, Wants};
 use crate::connect::pending::{PendingHandshakes, Terms};
-use crate::connect::session::driver::{ConnectRequest, Decision, HandshakeError};
-use crate::connect::session::{Deliveries, Listener};
+use crate::connect::session::{ConnectRequest, Decision, Deliveries, HandshakeError, Listener};
 use crate::peer::Access;
 use crate::sys;
 

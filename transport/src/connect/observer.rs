@@ -4,7 +4,8 @@ use rustix::fd::BorrowedFd;
 
 use crate::connect::endpoint::{Endpoint, PATIENCE, nanos};
 use crate::connect::join;
-use crate::connect::session::driver::{Greeting, HandshakeError};
+use crate::connect::session::HandshakeError;
+use crate::connect::session::driver::Greeting;
 use crate::error::OsError;
 use crate::peer::{Access, Credentials, Process};
 use crate::send::pool::MAX_RECEIVERS;

@@ -8,8 +8,8 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 
 use crate::connect::join::{self, Joined, Joining, Step, Wants};
-use crate::connect::session::Listener;
-use crate::connect::session::driver::{ConnectRequest, Decision, HandshakeError, refuse_for_want};
+use crate::connect::session::driver::refuse_for_want;
+use crate::connect::session::{ConnectRequest, Decision, HandshakeError, Listener};
 use crate::error::OsError;
 use crate::peer::Access;
 use crate::send::fanout::Fanout;

@@ -14,15 +14,17 @@ mod delivery;
 pub(crate) mod driver;
 #[cfg(feature = "std")]
 mod environment;
+mod error;
 pub(crate) mod listen;
 pub mod machine;
 mod refusal;
 pub mod wire;
 
 pub use delivery::{Deliveries, Delivery};
-pub use driver::{ConnectRequest, Decision, HandshakeError};
+pub use driver::{ConnectRequest, Decision};
 #[cfg(feature = "std")]
 pub use environment::{default_socket, inherited_listener};
+pub use error::HandshakeError;
 pub use listen::Listener;
 pub(crate) use refusal::fit;
 pub use refusal::{Refusal, RefusalCode};

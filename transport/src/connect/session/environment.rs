@@ -5,7 +5,7 @@
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 
-use super::driver::HandshakeError;
+use super::error::HandshakeError;
 use super::listen::Listener;
 
 /// Returns the default socket: `$XDG_RUNTIME_DIR/bowstring.sock`, else the same under `/run/user/UID`. `None` if

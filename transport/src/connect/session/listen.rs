@@ -5,7 +5,7 @@ use rustix::fs::{FileType, Stat};
 use rustix::io::Errno;
 use rustix::net::SocketAddrUnix;
 
-use super::driver::HandshakeError;
+use super::error::HandshakeError;
 use crate::error::{Call, OsError};
 use crate::sys;
 
