@@ -1,5 +1,7 @@
 //! An open input: decompressed, its first bytes known, readable from the first byte on.
 
+mod codec;
+
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Chain, Cursor, Read, Seek, SeekFrom};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -9,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use self::codec::Codec;
 use crate::csv::LONGEST;
 use crate::options::{Input, Reading};
 use crate::{Position, SourceError};
@@ -27,15 +30,6 @@ const LOOK: Duration = Duration::from_millis(200);
 
 /// An input from its first byte on.
 pub(crate) type Whole = BufReader<Chain<Cursor<Vec<u8>>, Box<dyn Read + Send>>>;
-
-/// The compression of an input as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Codec {
-    None,
-    Gzip,
-    Zstd,
-    Bzip2,
-}
 
 /// An open input.
 pub(crate) struct Opened {
@@ -99,11 +93,11 @@ impl Opened {
         opened.rest = Box::new(Shared(opened.file.clone(), position.clone()));
         // Only enough to detect the format: a slow pipe is not waited for.
         opened.fill(FIRST)?;
-        opened.codec = codec(&opened.head);
+        opened.codec = Codec::of(&opened.head);
         if opened.codec != Codec::None {
             let raw =
                 Cursor::new(std::mem::take(&mut opened.head)).chain(Shared(opened.file.clone(), position));
-            opened.rest = decoder(opened.codec, raw).map_err(|error| opened.unreadable(&error))?;
+            opened.rest = opened.codec.decoder(raw).map_err(|error| opened.unreadable(&error))?;
             opened.ended = false;
             opened.fill(FIRST)?;
         }
@@ -252,7 +246,7 @@ impl Opened {
     pub(crate) fn reopened(&self) -> Result<Bytes, SourceError> {
         let path = format!("/proc/self/fd/{}", self.file.as_raw_fd());
         let file = File::open(path).map_err(|error| SourceError::input(&self.name, &error))?;
-        let rest = decoder(self.codec, file).map_err(|error| self.unreadable(&error))?;
+        let rest = self.codec.decoder(file).map_err(|error| self.unreadable(&error))?;
         Ok(Bytes { head: Cursor::new(Vec::new()), rest, live: None, name: self.name.clone() })
     }
 
@@ -373,24 +367,6 @@ impl Read for Shared {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         (&*self.0).read(into).inspect(|&read| self.1.advance(read))
     }
-}
-
-fn codec(first: &[u8]) -> Codec {
-    match first {
-        [0x1f, 0x8b, ..] => Codec::Gzip,
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Codec::Zstd,
-        [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26] => Codec::Bzip2,
-        _ => Codec::None,
-    }
-}
-
-fn decoder(codec: Codec, raw: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
-    Ok(match codec {
-        Codec::None => Box::new(raw),
-        Codec::Gzip => Box::new(flate2::read::MultiGzDecoder::new(BufReader::with_capacity(64 << 10, raw))),
-        Codec::Zstd => Box::new(zstd::Decoder::new(raw)?),
-        Codec::Bzip2 => Box::new(bzip2::read::MultiBzDecoder::new(BufReader::with_capacity(64 << 10, raw))),
-    })
 }
 
 /// Returns an unnamed file, which is deleted with its descriptor.

@@ -13,6 +13,7 @@ mod inputs;
 mod keep;
 mod looks;
 mod memory;
+mod pipes;
 mod record;
 mod run;
 mod tools;
@@ -53,6 +54,7 @@ fn tests() -> Vec<Test> {
         endings::TESTS,
         keep::TESTS,
         looks::TESTS,
+        pipes::TESTS,
         tools::TESTS,
         users::TESTS,
         wishes::TESTS,
