@@ -61,7 +61,6 @@ const LONG: &[(&str, usize)] = &[
     ("python/src/room.rs", 400),
     ("python/src/writer.rs", 500),
     ("receiver/tests/exit_codes.rs", 400),
-    ("sender/tests/programs/inputs.rs", 400),
     ("source/src/csv/mod.rs", 450),
     ("source/src/input.rs", 400),
     ("source/src/options.rs", 400),
