@@ -4,8 +4,10 @@
 
 mod builder;
 mod draft;
+mod ends;
 mod greeting;
 mod history;
+mod in_place;
 mod interrupt;
 mod outlet;
 mod receivers;
@@ -17,14 +19,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrow_array::{ArrayRef, RecordBatch};
-use arrow_buffer::{Buffer, MutableBuffer};
+use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use bowstring_codec::build::{Fields, Variable};
-use bowstring_codec::{BuildError, Dictionaries, DictionaryUpdate, Encoder, OnGrowth, Plan, Shape};
-use bowstring_transport::{
-    BreakOff, HandshakeError, Listener, OnSlow, Past, SenderConfig, To, Unfinished, Wait,
-};
+use bowstring_codec::{Dictionaries, DictionaryUpdate, Encoder, OnGrowth, Plan};
+use bowstring_transport::{HandshakeError, Listener, OnSlow, Past, SenderConfig, To, Wait};
 
 pub use self::builder::SenderBuilder;
 pub use self::draft::Draft;
@@ -236,89 +234,6 @@ impl Sender {
         self.finish().map(|()| true)
     }
 
-    /// Returns the shape of batches of up to `rows` rows; see [`Shape::new`] for `capacity`.
-    pub fn shape(
-        &self,
-        rows: usize,
-        capacity: impl FnMut(Variable<'_>) -> usize,
-    ) -> Result<Shape, BuildError> {
-        Shape::new(self.plan(), rows, capacity)
-    }
-
-    /// Sends a batch whose columns `build` computes in the slots that receivers read. It gets the columns to fill,
-    /// and returns the number of rows it made.
-    ///
-    /// Dictionaries are not part of it: see [`set_dictionary`](Self::set_dictionary).
-    ///
-    /// ```
-    /// # use std::sync::Arc;
-    /// # use arrow_schema::{DataType, Field, Schema};
-    /// use arrow_array::types::Int64Type;
-    /// # use bowstring::{Sender, Receiver, transport};
-    /// # use bowstring::transport::{Deliveries, Connector, SenderConfig};
-    /// # let (here, there) = transport::socket_pair()?;
-    /// # let receiving = std::thread::spawn(move || {
-    /// #     let mut receiver = Receiver::open(Connector::new(Deliveries::ANY).connect(there).unwrap()).unwrap();
-    /// #     receiver.next_batch().unwrap().unwrap().into_record_batch().unwrap()
-    /// # });
-    /// let schema = Schema::new(vec![Field::new("square", DataType::Int64, false)]);
-    /// let mut sender = Sender::new(Arc::new(schema), SenderConfig::new())?;
-    /// # sender.accept_socket(here)?;
-    /// let shape = sender.shape(1000, |_| 0)?;
-    /// sender.build(&shape, |fields| {
-    ///     let mut squares = fields.fixed::<Int64Type>()?;
-    ///     squares.fill_with(1000, |row| (row * row) as i64)?;
-    ///     squares.finish()?;
-    ///     Ok(1000)
-    /// })?;
-    /// # assert_eq!(receiving.join().unwrap().num_rows(), 1000);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn build(
-        &mut self,
-        shape: &Shape,
-        build: impl FnOnce(&mut Fields<'_>) -> Result<usize, BuildError>,
-    ) -> Result<(), SendError> {
-        self.poll_accept_if_due()?;
-        self.resume_first()?;
-        let before = heap::allocations();
-        let len = shape.len();
-        let (keeps, mut kept) = (self.history.is_on(), None);
-        let mut rows = 0;
-        let fill = |region: &mut [u8]| {
-            let mut message = shape.begin(region)?;
-            rows = build(&mut message.fields())?;
-            Ok::<_, SendError>(message.finish(rows)?)
-        };
-        if self.has_room_or_keeps(len)? {
-            self.outlet.publish(len, protocol::batch(), |region| {
-                let used = fill(region)?;
-                kept = keeps.then(|| Buffer::from(&region[..used]));
-                Ok(used)
-            })?;
-        } else {
-            let mut memory = MutableBuffer::from_len_zeroed(len);
-            let used = fill(&mut memory)?;
-            memory.truncate(used);
-            kept = Some(memory.into());
-        }
-        self.stats.sent(rows, len, heap::allocations() - before);
-        if let Some(message) = kept {
-            self.history.push(Kept::message(message, rows, &self.dictionaries));
-        }
-        self.finish()
-    }
-
-    /// Gives receivers these values for the dictionary at `index` of
-    /// [`Layout::dictionaries`](bowstring_codec::Layout::dictionaries), before batches are built with keys into it.
-    pub fn set_dictionary(&mut self, index: usize, values: &ArrayRef) -> Result<(), SendError> {
-        self.poll_accept_if_due()?;
-        self.resume_first()?;
-        let mut updates = Vec::new();
-        self.dictionaries.update(index, values, &mut updates)?;
-        self.send_dictionaries(&mut updates)
-    }
-
     fn send_dictionaries(&mut self, updates: &mut Vec<DictionaryUpdate>) -> Result<(), SendError> {
         for update in updates.drain(..) {
             let len = self.encoder.dictionary_len(update.index, &update.values)?;
@@ -362,70 +277,11 @@ impl Sender {
         }
     }
 
-    /// Waits until nobody lacks what was sent, and accepts newcomers meanwhile.
-    #[inline]
-    fn finish(&mut self) -> Result<(), SendError> {
-        let mut deadline = None;
-        while !self.outlet.is_finished(&mut deadline, SLICE)? {
-            self.let_in();
-        }
-        Ok(())
-    }
-
-    /// Continues after [`SendError::Unfinished`], [`SendError::Partly`] or an interruption, and waits as sending
-    /// does. Does nothing if everything is sent.
-    pub fn resume(&mut self) -> Result<(), SendError> {
-        if let Some(rest) = self.rest.take() {
-            self.send_in_slices(&rest, true)?;
-        }
-        self.finish()
-    }
-
-    /// Sends the rest of an earlier batch before a new one begins. For the new one an error only means that it is not
-    /// sent.
-    #[inline]
-    fn resume_first(&mut self) -> Result<(), SendError> {
-        if self.rest.is_none() {
-            return Ok(());
-        }
-        self.resume().map_err(|error| match error {
-            SendError::Unfinished(Unfinished { host, .. }) | SendError::Partly { host, .. } => {
-                host.map_or(SendError::TimedOut, SendError::Host)
-            }
-            error => error,
-        })
-    }
-
-    /// True if every receiver was given everything that was sent, and no batch was sent in part.
-    #[must_use]
-    pub fn is_finished(&self) -> bool {
-        self.rest.is_none() && self.outlet.sender.unfinished().is_none()
-    }
-
-    /// Returns the message that some receiver lacks, with that receiver.
-    #[must_use]
-    pub fn unfinished(&self) -> Option<Unfinished> {
-        self.outlet.sender.unfinished()
-    }
-
     /// Returns the largest message in bytes, beyond which batches are sent in slices: half the pool. `None` without a
     /// pool.
     #[must_use]
     pub fn longest_message(&self) -> Option<usize> {
         self.outlet.most()
-    }
-
-    /// Gives up the table before its end. Receivers get what was sent, and then
-    /// [`ReceiveError::Crashed`](crate::ReceiveError::Crashed) instead of the end, so nobody takes a part for the
-    /// whole.
-    pub fn abandon(self) {
-        self.outlet.sender.abandon();
-    }
-
-    /// Gives up the table before its end, with a reason: receivers get
-    /// [`ReceiveError::BrokenOff`](crate::ReceiveError::BrokenOff) with the first 96 bytes of `reason`.
-    pub fn abandon_with(self, how: BreakOff, reason: &str) {
-        self.outlet.sender.abandon_with(how, reason);
     }
 
     /// Sets what newcomers learn was sent before them.

@@ -67,7 +67,6 @@ const LONG: &[(&str, usize)] = &[
     ("store/src/client.rs", 500),
     ("store/src/server/put.rs", 450),
     ("table/src/send/receivers.rs", 400),
-    ("table/src/send.rs", 450),
     ("table/src/serve.rs", 400),
     ("table/tests/channel.rs", 450),
     ("tests/tests/exhaustion.rs", 500),
