@@ -33,7 +33,7 @@ pub struct TableReceiver {
     inner: Inner,
     /// The columns and rows that are wanted, if not all are.
     choice: Option<Chosen>,
-    /// What the senders before the present one had sent before this receiver came to them.
+    /// Sent by the senders before the present one, before this receiver came to them.
     before: Missed,
     /// Changes of the sender before the end of its table.
     interruptions: u64,

@@ -1,4 +1,4 @@
-//! What a receiver lacks of its table, and going on with another sender.
+//! The part of a table that a receiver lacks, and going on with another sender.
 #![allow(unsafe_code)]
 
 use bowstring_capi_bytes::error::{Error, Failure};
@@ -25,7 +25,7 @@ pub struct Missing {
 }
 
 impl TableReceiver {
-    /// What this receiver was not given, of all its senders.
+    /// Returns the count of what this receiver was not given, of all its senders.
     fn missing(&self) -> Missing {
         let before = sum(self.before, self.inner.missed_before());
         Missing {
