@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::Options;
 
 /// The benches, in the order in which they run.
-const PARTS: &[&str] = &["handoff", "stream", "codec"];
+const PARTS: &[&str] = &["handoff", "stream", "codec", "store"];
 
 /// The directory of the record: in the source tree, since it belongs to the source that was measured.
 fn directory() -> PathBuf {
