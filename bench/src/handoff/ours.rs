@@ -2,7 +2,8 @@
 #![allow(unsafe_code)]
 
 use bowstring_transport::{
-    Arrival, Connector, Deliveries, Delivery, HandshakeConfig, Incoming, PooledReceiver, SealedReceiver, Sender, SenderConfig, Wait,
+    Arrival, Connector, Deliveries, Delivery, HandshakeConfig, Incoming, PooledReceiver, SealedReceiver,
+    Sender, SenderConfig, Wait,
 };
 
 use super::process::Pair;
