@@ -25,9 +25,9 @@ const WORD: u8 = b'B';
 /// let socket = handover::offer(&here)?;
 /// let receiver = std::thread::spawn(move || {
 ///     let socket = handover::accept(&there).unwrap();
-///     Connector::new(Deliveries::ANY).connect_socket(socket).unwrap().greeting().to_vec()
+///     Connector::new(Deliveries::ANY).connect(socket).unwrap().greeting().to_vec()
 /// });
-/// SenderConfig::new().build()?.accept_socket(socket, &HandshakeConfig::new(b"hello"))?;
+/// SenderConfig::new().build()?.accept(socket, &HandshakeConfig::new(b"hello"))?;
 /// assert_eq!(receiver.join().unwrap(), b"hello");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
