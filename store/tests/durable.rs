@@ -31,6 +31,8 @@ fn a_store_comes_back_with_what_it_had() {
     for n in 10..40 {
         client.append("a", &[numbers(n..n + 1)]).unwrap();
     }
+    // A merge comes before the next change of its table.
+    assert!(client.list().unwrap()[0].segments <= 8, "small segments are merged on disk too");
     client.put("b", &[numbers(0..3)]).unwrap();
     client.put("b", &[numbers(3..5)]).unwrap();
     client.put("gone", &[numbers(0..3)]).unwrap();

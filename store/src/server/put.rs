@@ -242,6 +242,7 @@ impl Server {
             None => {
                 self.publish(token, &name, version);
                 self.unlock(&name);
+                self.merge_if_due(&name);
             }
         }
     }
@@ -253,7 +254,6 @@ impl Server {
         self.ready(token);
         self.say(token, &Reply::Done { version: number, base, rows });
         self.tell_followers(name, before.as_ref());
-        self.merge_if_due(name);
     }
 
     fn removed(&mut self, token: u64, name: &str, version: &Arc<Version>) {
@@ -325,7 +325,7 @@ impl Server {
         self.draining = false;
     }
 
-    /// Merges small segments once there are many.
+    /// Merges small segments once there are many; after the changes that wait for the name, if there are some.
     fn merge_if_due(&mut self, name: &str) {
         let Ok(version) = self.catalogue.newest(name) else { return };
         if version.pieces.len() < self.config.merge_from {
@@ -345,7 +345,7 @@ impl Server {
                 break;
             }
         }
-        let due = run.len() >= (self.config.merge_from / 2).max(2) && !self.locked.contains(name);
+        let due = run.len() >= (self.config.merge_from / 2).max(2);
         // One at a time: another would copy the same again, and keep it open meanwhile.
         if due && self.merging.insert(name.to_owned()) {
             self.enqueue(Task { token: 0, name: name.to_owned(), change: Change::Merge(run) });
@@ -374,6 +374,7 @@ impl Server {
                     }
                 }
                 self.unlock(&name);
+                self.merge_if_due(&name);
             }
             Outcome::Removed { token, name, version, removed } => {
                 match removed {
