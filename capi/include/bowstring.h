@@ -727,6 +727,8 @@ int32_t bowstring_table_receiver_next(struct bowstring_table_receiver *receiver,
 // Makes a stream of a receiver, which waits for each batch without end, and sets `*receiver` to NULL. The caller releases
 // the stream; batches may outlive it.
 //
+// The stream of one that joined late ends like any other: ask `bowstring_table_receiver_get_missing` before.
+//
 // Threads: any; the stream is then used by one thread at a time.
 int32_t bowstring_table_receiver_into_stream(struct bowstring_table_receiver **receiver,
                                              struct ArrowArrayStream *stream,

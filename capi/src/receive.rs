@@ -258,6 +258,8 @@ pub unsafe extern "C" fn bowstring_table_receiver_next(
 /// Makes a stream of a receiver, which waits for each batch without end, and sets `*receiver` to NULL. The caller releases
 /// the stream; batches may outlive it.
 ///
+/// The stream of one that joined late ends like any other: ask `bowstring_table_receiver_get_missing` before.
+///
 /// Threads: any; the stream is then used by one thread at a time.
 ///
 /// # Safety
