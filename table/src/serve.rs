@@ -243,7 +243,8 @@ impl Serving {
     #[must_use]
     pub fn waiting(&self) -> usize {
         let kept = if self.unseen { self.sender.kept() } else { 0 };
-        self.waiting.len() + kept + self.sender.newcomers()
+        let unfinished = usize::from(!self.sender.is_finished());
+        self.waiting.len() + kept + self.sender.newcomers() + unfinished
     }
 
     /// Records that a receiver has everything that is kept.

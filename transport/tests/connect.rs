@@ -1,5 +1,7 @@
 //! One `connect` and one `accept`: every endpoint, both directions, and the function that decides.
 
+#![cfg(feature = "std")]
+
 use std::time::Duration;
 
 use bowstring_transport::fd::OwnedFd;

@@ -123,6 +123,32 @@ fn a_served_sender_that_keeps_never_waits_and_its_last_batches_survive_the_end()
 }
 
 #[test]
+fn the_table_does_not_end_before_its_last_kept_message_has_found_room() {
+    // One of these numbers fills the receiver's queue, and its last message waits for room.
+    for kept in 1..=40 {
+        let path = std::env::temp_dir().join(format!("bowstring-last-{}.sock", std::process::id()));
+        let path = path.as_os_str().as_encoded_bytes().to_vec();
+        let mut sender = Sender::new(batch(0).schema(), SenderConfig::new().slots(8, 4096)).unwrap();
+        sender.set_keep(kept);
+        let served = Served::new(sender, Some(Listener::bind(&path).unwrap()), 0).unwrap();
+        (0..kept as i64).for_each(|i| served.send(&batch(i), Some(LONG)).unwrap());
+        served.finish();
+        let mut receiver = connect(&path, Delivery::Sealed);
+        // It reads nothing before it was sent all that there is room for.
+        while !served.is_finished()
+            && let Some(serving) = served.take(Duration::from_millis(100))
+            && serving.sender.newcomers() > 0
+            && serving.sender.is_finished()
+        {}
+        for i in 0..kept as i64 {
+            assert_eq!(first(&mut receiver), Some(i), "of {kept}");
+        }
+        assert_eq!(first(&mut receiver), None, "of {kept}");
+        assert!(served.wait_finished(LONG));
+    }
+}
+
+#[test]
 fn a_batch_that_waits_and_cannot_be_sent_is_reported_and_holds_up_nothing() {
     let path = std::env::temp_dir().join(format!("bowstring-hopeless-{}.sock", std::process::id()));
     let path = path.as_os_str().as_encoded_bytes().to_vec();

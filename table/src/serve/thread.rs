@@ -18,7 +18,7 @@ pub(super) const BELL: u64 = 0;
 pub(super) const LISTENER: u64 = 1;
 const RECEIVER: u64 = 2;
 
-/// During a handshake: its datagrams arrive on a socket that is not watched here.
+/// During a handshake, whose datagrams arrive on a socket that is not watched here, and while a receiver lacks a message.
 const HANDSHAKE: Duration = Duration::from_millis(1);
 /// While there are receivers: the death of one whose child holds its socket shows on no socket.
 const LOOK: Duration = Duration::from_millis(100);
@@ -96,7 +96,7 @@ impl Serving {
 
     /// Returns how long to sleep; `None` is until something happens.
     fn pause(&self) -> Option<Duration> {
-        if self.sender.handshakes() > 0 || self.sender.newcomers() > 0 {
+        if self.sender.handshakes() > 0 || self.sender.newcomers() > 0 || !self.sender.is_finished() {
             Some(HANDSHAKE)
         } else if self.sender.receivers() > 0 {
             Some(LOOK)
