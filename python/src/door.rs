@@ -2,7 +2,6 @@
 
 use std::os::fd::{AsFd, IntoRawFd};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use bowstring::transport::Listener;
 use pyo3::exceptions::PyValueError;
@@ -60,17 +59,6 @@ impl Door {
 #[pyfunction]
 pub(crate) fn dial(py: Python<'_>, name: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<i32> {
     let place = Place::of(name)?;
-    let socket = wait::until(py, Deadline::after(timeout)?, |slice| match place.dial() {
-        Ok(Some(socket)) => Some(Ok(socket)),
-        Ok(None) => {
-            std::thread::sleep(slice.min(Duration::from_millis(5)));
-            None
-        }
-        Err(error) => Some(Err(error)),
-    })?;
-    match socket {
-        Some(Ok(socket)) => Ok(socket.into_raw_fd()),
-        Some(Err(error)) => Err(errors::address(py, &error, &place.path)),
-        None => Err(errors::nobody(&place.path, "")),
-    }
+    let socket = place.dial_until(py, Deadline::after(timeout)?)?;
+    socket.map(IntoRawFd::into_raw_fd).ok_or_else(|| errors::nobody(&place.path, ""))
 }

@@ -1,12 +1,16 @@
 //! Names and paths.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bowstring::transport::Listener;
 use bowstring::transport::fd::OwnedFd;
 use bowstring::transport::names::{Address, AddressError};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+
+use crate::errors;
+use crate::wait::{self, Deadline};
 
 /// The place of a channel: its name as the program says it, and the path of its socket.
 #[derive(Clone, Debug)]
@@ -42,5 +46,17 @@ impl Place {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Connects; waits until the deadline for somebody to listen there. `None` if nobody does.
+    pub(crate) fn dial_until(&self, py: Python<'_>, deadline: Deadline) -> PyResult<Option<OwnedFd>> {
+        let dialled = wait::until(py, deadline, |slice| match self.dial() {
+            Ok(None) => {
+                std::thread::sleep(slice.min(Duration::from_millis(5)));
+                None
+            }
+            dialled => dialled.transpose(),
+        })?;
+        dialled.transpose().map_err(|error| errors::address(py, &error, &self.path))
     }
 }

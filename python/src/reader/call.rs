@@ -144,20 +144,8 @@ pub(super) fn dial(
     deadline: Deadline,
     timeout: Option<f64>,
 ) -> PyResult<OwnedFd> {
-    let socket = wait::until(py, deadline, |slice| match place.dial() {
-        Ok(Some(socket)) => Some(Ok(socket)),
-        Ok(None) => {
-            std::thread::sleep(slice.min(Duration::from_millis(5)));
-            None
-        }
-        Err(error) => Some(Err(error)),
-    })?;
-    match socket {
-        Some(Ok(socket)) => Ok(socket),
-        Some(Err(error)) => Err(errors::address(py, &error, &place.path)),
-        None => {
-            let waited = timeout.map(|t| format!(" (waited {t} s)")).unwrap_or_default();
-            Err(errors::nobody(&place.path, &waited))
-        }
-    }
+    place.dial_until(py, deadline)?.ok_or_else(|| {
+        let waited = timeout.map(|t| format!(" (waited {t} s)")).unwrap_or_default();
+        errors::nobody(&place.path, &waited)
+    })
 }
